@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Hands the logical CPU from a vCPU process to its host thread and back. Both
+ * sides wait by spinning for spin_ns, then on a futex in the run page.
+ */
+#ifndef PV_HANDOVER_H
+#define PV_HANDOVER_H
+
+#include "run_page.h"
+
+enum { PV_HANDED = 0, PV_HANDOVER_ENDED = -1 };
+
+/* vCPU process: publish the exit that the run page describes and wait for the entry.
+ * Returns PV_HANDED, or PV_HANDOVER_ENDED once the VM is over. */
+int handover_exit(struct pv_run *run, const struct pv_vm_page *vm);
+
+/* Host thread: wait for the next exit. `seen` is the exit_count last served. */
+int handover_wait_exit(struct pv_run *run, const struct pv_vm_page *vm, uint32_t seen);
+
+/* Host thread: let the vCPU enter. */
+void handover_enter(struct pv_run *run);
+
+/* Anyone: ask the vCPU to leave guest mode soon. */
+void handover_ring(struct pv_run *run);
+
+/* vCPU process: take a pending doorbell, 1 if there was one. */
+int handover_take_doorbell(struct pv_run *run);
+/* vCPU process: is there one? A plain load. */
+int handover_doorbell(const struct pv_run *run);
+
+/* Host: mark the VM as over and wake both sides of every run page. */
+void handover_end(struct pv_vm_page *vm, struct pv_run *const *runs, unsigned n);
+
+#endif

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Guest ABI, version 1, of the paravirtual perf interface: the one place where
+ * its numbers, structs and offsets are written. Guest C and host C include it;
+ * Python gets the same text through the C preprocessor.
+ *
+ * Source: "para virt interface of perf to support kvm guest os statistics
+ * collection in guest os", V2, kvm mailing list, June 2010, with the names that
+ * the review of 3/5 asked for.
+ */
+#ifndef KVM_PV_PERF_H
+#define KVM_PV_PERF_H
+
+#ifndef PV_ABI_TYPES
+#define PV_ABI_TYPES
+#include <stdint.h>
+#endif
+
+/* A guest physical address. A number on the host; guest_mem.c alone turns it into memory. */
+typedef uint64_t gpa_t;
+
+enum {
+	KVM_PV_PERF_ABI_VERSION = 1,
+
+	/* Hypercall numbers (RAX). `vmcall` or `vmmcall`; RAX is the result. */
+	KVM_PERF_OP = 3,
+	KVM_HC_KICK_CPU = 5,
+
+	/* Hypercall results that are not an errno of the operation. */
+	KVM_EPERM = 1,
+	KVM_ENOSYS = 1000,
+
+	/* CPUID leaves. */
+	KVM_CPUID_SIGNATURE = 0x40000000,
+	KVM_CPUID_FEATURES = 0x40000001,
+	KVM_CPUID_PV_PERF = 0x40000002, /* EAX limit, EBX counters, ECX ABI version */
+	KVM_FEATURE_PV_PERF = 4,        /* bit of KVM_CPUID_FEATURES.EAX */
+
+	/* Ports. */
+	PV_PORT_CONSOLE = 0x3f8,
+	PV_PORT_EXIT = 0xf4,
+
+	/* Segment selectors of the GDT that the loader places. */
+	PV_SELECTOR_CODE = 0x08,
+	PV_SELECTOR_DATA = 0x10,
+};
+
+/* KVM_PERF_OP operations (RBX). */
+enum kvm_pv_perf_op {
+	KVM_PV_PERF_OP_OPEN = 1,    /* RCX, RDX: low and high half of the gpa of a kvm_pv_perf_event_param */
+	KVM_PV_PERF_OP_CLOSE = 2,   /* RCX: id, as in all that follow */
+	KVM_PV_PERF_OP_ENABLE = 3,
+	KVM_PV_PERF_OP_DISABLE = 4,
+	KVM_PV_PERF_OP_READ = 5,
+	KVM_PV_PERF_OP_MAX = 6,
+};
+
+/* Guest errors; the guest sees the negative value (Linux numbers). */
+enum {
+	PV_ENOENT = 2,
+	PV_EFAULT = 14,
+	PV_EEXIST = 17,
+	PV_EINVAL = 22,
+	PV_ENOSPC = 28,
+	PV_EOPNOTSUPP = 95,
+};
+
+/* Bits of kvm_pv_perf_attr.flags, in the order of Linux's perf_event_attr. */
+enum {
+	KVM_PV_PERF_DISABLED = 0,
+	KVM_PV_PERF_INHERIT = 1,
+	KVM_PV_PERF_PINNED = 2,
+	KVM_PV_PERF_EXCLUSIVE = 3,
+	KVM_PV_PERF_EXCLUDE_USER = 4,
+	KVM_PV_PERF_EXCLUDE_KERNEL = 5,
+	KVM_PV_PERF_EXCLUDE_HV = 6,
+	KVM_PV_PERF_EXCLUDE_IDLE = 7,
+	KVM_PV_PERF_ENABLE_ON_EXEC = 12,
+	KVM_PV_PERF_FLAGS_KNOWN = 38, /* bits from here on are unknown: -EINVAL */
+};
+
+/* kvm_pv_perf_attr.type, and the configs of each (Linux numbers). */
+enum {
+	PV_TYPE_HARDWARE = 0,
+	PV_TYPE_SOFTWARE = 1,
+	PV_TYPE_TRACEPOINT = 2,
+	PV_TYPE_HW_CACHE = 3,
+	PV_TYPE_RAW = 4,
+	PV_TYPE_BREAKPOINT = 5,
+
+	PV_HW_CPU_CYCLES = 0,
+	PV_HW_INSTRUCTIONS = 1,
+	PV_HW_CACHE_REFERENCES = 2,
+	PV_HW_CACHE_MISSES = 3,
+	PV_HW_BRANCH_INSTRUCTIONS = 4,
+	PV_HW_BRANCH_MISSES = 5,
+	PV_HW_BUS_CYCLES = 6,
+	PV_HW_STALLED_FRONTEND = 7,
+	PV_HW_STALLED_BACKEND = 8,
+	PV_HW_REF_CPU_CYCLES = 9,
+	PV_HW_MAX = 10,
+
+	PV_SW_CPU_CLOCK = 0,
+	PV_SW_TASK_CLOCK = 1,
+	PV_SW_DUMMY = 9,
+	PV_SW_MAX = 12,
+
+	/* Architectural RAW encodings: event select | umask << 8 (Intel SDM vol. 3, 20.2.1). */
+	PV_RAW_CPU_CYCLES = 0x003c,
+	PV_RAW_REF_CPU_CYCLES = 0x013c,
+	PV_RAW_INSTRUCTIONS = 0x00c0,
+	PV_RAW_CACHE_REFERENCES = 0x4f2e,
+	PV_RAW_CACHE_MISSES = 0x412e,
+	PV_RAW_BRANCH_INSTRUCTIONS = 0x00c4,
+	PV_RAW_BRANCH_MISSES = 0x00c5,
+};
+
+struct kvm_pv_perf_attr {
+	uint32_t type;
+	uint32_t pad0;
+	uint64_t config;
+	uint64_t sample_period;
+	uint64_t sample_type;
+	uint64_t read_format;
+	uint64_t flags;
+	uint32_t bp_type;
+	uint32_t pad1;
+	uint64_t bp_addr;
+	uint64_t bp_len;
+};
+
+/* In guest memory, 8-byte aligned. The host stores count and adds to overflows;
+ * the guest takes overflows with an atomic exchange. */
+struct kvm_pv_perf_event {
+	uint64_t count;
+	int32_t overflows;
+	uint32_t pad;
+};
+
+struct kvm_pv_perf_event_param {
+	gpa_t attr_addr;
+	gpa_t guest_event_addr;
+	int32_t id;
+	uint32_t pad;
+};
+
+/* Boot information: RDI vCPU index, RSI its gpa, RDX its size at the entry of the guest. */
+struct pv_boot_info {
+	uint8_t magic[8]; /* "PVPERF01" */
+	uint32_t version; /* 1 */
+	uint32_t vcpus;
+	uint64_t ram_size; /* bytes */
+	gpa_t command_line; /* NUL-terminated */
+	gpa_t first_free;
+};
+
+#define PV_ABI_OFFSET(type, field, at) \
+	_Static_assert(__builtin_offsetof(struct type, field) == (at), #type "." #field)
+_Static_assert(sizeof(struct kvm_pv_perf_attr) == 72, "kvm_pv_perf_attr");
+PV_ABI_OFFSET(kvm_pv_perf_attr, config, 8);
+PV_ABI_OFFSET(kvm_pv_perf_attr, sample_period, 16);
+PV_ABI_OFFSET(kvm_pv_perf_attr, sample_type, 24);
+PV_ABI_OFFSET(kvm_pv_perf_attr, read_format, 32);
+PV_ABI_OFFSET(kvm_pv_perf_attr, flags, 40);
+PV_ABI_OFFSET(kvm_pv_perf_attr, bp_type, 48);
+PV_ABI_OFFSET(kvm_pv_perf_attr, bp_addr, 56);
+PV_ABI_OFFSET(kvm_pv_perf_attr, bp_len, 64);
+_Static_assert(sizeof(struct kvm_pv_perf_event) == 16, "kvm_pv_perf_event");
+PV_ABI_OFFSET(kvm_pv_perf_event, overflows, 8);
+_Static_assert(sizeof(struct kvm_pv_perf_event_param) == 24, "kvm_pv_perf_event_param");
+PV_ABI_OFFSET(kvm_pv_perf_event_param, guest_event_addr, 8);
+PV_ABI_OFFSET(kvm_pv_perf_event_param, id, 16);
+_Static_assert(sizeof(struct pv_boot_info) == 40, "pv_boot_info");
+
+#endif

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a vCPU process and the host process share besides guest RAM: one run page
+ * per vCPU (our kvm_run) and one VM page. Every cache line has one writer, named
+ * in its comment; `handover.c` alone touches the words that pass control.
+ */
+#ifndef PV_RUN_PAGE_H
+#define PV_RUN_PAGE_H
+
+#include <stdint.h>
+
+#include "kvm_pv_perf.h"
+
+enum {
+	PV_MAX_VCPUS = 64,
+	PV_RUN_PAGE_SIZE = 4096,
+};
+
+/* Why a vCPU left guest mode. */
+enum pv_exit_reason {
+	PV_EXIT_NONE = 0,
+	PV_EXIT_READY,     /* the engine is up; nothing has run yet */
+	PV_EXIT_HYPERCALL, /* arg: RAX, RBX, RCX, RDX */
+	PV_EXIT_IO_OUT,    /* arg: port, size in bytes, value */
+	PV_EXIT_HLT,       /* RIP is behind the hlt */
+	PV_EXIT_KICK,      /* the doorbell was seen between two blocks */
+	PV_EXIT_SHUTDOWN,  /* triple fault or other end of the guest: arg: vector, error code, CR2; text */
+	PV_EXIT_ERROR,     /* the engine itself failed: text */
+	PV_EXIT_REASONS,
+};
+
+/* What the host tells the vCPU to do next. */
+enum pv_entry_action {
+	PV_ENTER_RESUME = 0, /* go on; a hypercall gets `rax` */
+	PV_ENTER_JUMP,       /* load the `jump` state, then run: boot, and the agent */
+	PV_ENTER_STOP,       /* leave engine_run() for good */
+};
+
+/* Counters that the engine keeps per vCPU, free-running, each split by CPL. */
+enum pv_hw_counter {
+	PV_COUNT_INSTRUCTIONS = 0,
+	PV_COUNT_BRANCHES,
+	PV_COUNT_CYCLES,
+	PV_COUNT_GUEST_TSC, /* host time-stamp counter ticks spent in guest mode */
+	PV_COUNTS,
+};
+enum { PV_CPL_KERNEL = 0, PV_CPL_USER = 1, PV_CPLS = 2 };
+
+/* The documented cycle model: a cycle an instruction, and these beside. */
+enum {
+	PV_CYCLES_LOCKED_OP = 18,
+	PV_CYCLES_VM_EXIT = 1200, /* hypercall, I/O, HLT, CPUID; not a kick, which is no event of the guest's */
+};
+
+/* State loaded by PV_ENTER_JUMP: CPL 0, interrupts off, flat 64-bit segments. */
+struct pv_jump {
+	uint64_t rip, rsp, rdi, rsi, rdx;
+	gpa_t gdt;        /* PV_GDT_BYTES long */
+	gpa_t page_table; /* CR3 */
+	uint64_t pad;
+};
+enum { PV_GDT_BYTES = 64 };
+
+struct pv_run {
+	/* Written by the vCPU process, while it owns the CPU. */
+	uint32_t exit_count; /* futex word: exits handed to the host so far */
+	uint32_t exit_reason;
+	uint32_t cpl;
+	uint32_t pad0;
+	uint64_t rip;
+	uint64_t arg[4];
+	uint64_t pad1;
+
+	/* Written by the vCPU process, exact at every exit. The exiting instruction
+	 * itself has not retired: `retire` is what it will add, at `cpl`, on resumption. */
+	uint64_t count[PV_COUNTS][PV_CPLS];
+	uint64_t retire[PV_COUNTS];
+	uint64_t pad2[4];
+
+	/* Written by the host thread, while it owns the CPU. */
+	uint32_t entry_count; /* futex word: equals exit_count once the vCPU may run */
+	uint32_t action;
+	uint64_t rax;
+	uint64_t pad3[6];
+	struct pv_jump jump;
+
+	/* Written by whoever wants the vCPU out of guest mode; taken by the vCPU process. */
+	uint32_t doorbell;
+	uint32_t pad4[15];
+
+	/* Written by the side that goes to sleep. */
+	uint32_t host_sleeps;
+	uint32_t pad5[15];
+	uint32_t vcpu_sleeps;
+	uint32_t pad6[15];
+
+	/* Written by the vCPU process: figures of the engine, and why it failed. */
+	uint64_t blocks_decoded, locked_ops, exceptions, oracle_checks, oracle_differences;
+	uint64_t pad7[3];
+	char text[512];
+};
+_Static_assert(sizeof(struct pv_run) <= PV_RUN_PAGE_SIZE, "a run page is a page");
+_Static_assert(__builtin_offsetof(struct pv_run, count) % 64 == 0, "line");
+_Static_assert(__builtin_offsetof(struct pv_run, entry_count) % 64 == 0, "line");
+_Static_assert(__builtin_offsetof(struct pv_run, jump) % 64 == 0, "line");
+_Static_assert(__builtin_offsetof(struct pv_run, doorbell) % 64 == 0, "line");
+_Static_assert(__builtin_offsetof(struct pv_run, host_sleeps) % 64 == 0, "line");
+_Static_assert(__builtin_offsetof(struct pv_run, vcpu_sleeps) % 64 == 0, "line");
+_Static_assert(__builtin_offsetof(struct pv_run, blocks_decoded) % 64 == 0, "line");
+
+/* One per VM, in front of the run pages: written once before the vCPUs start, but for `ended`. */
+struct pv_vm_page {
+	uint32_t vcpus;
+	uint32_t max_events;
+	uint32_t counters;    /* hardware counters per vCPU */
+	uint32_t pv_perf;     /* 0: the feature is switched off */
+	uint32_t spin_ns;     /* how long either side spins before it sleeps */
+	uint32_t cycles_tsc;  /* 1: cycles come from the time-stamp counter */
+	uint32_t pad0[10];
+	uint32_t ended;       /* set by the host when the VM is over: nobody waits any more */
+	uint32_t pad1[15];
+};
+_Static_assert(sizeof(struct pv_vm_page) == 128, "pv_vm_page");
+
+#endif

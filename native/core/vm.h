@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The VM API: what the host process calls. Functions return 0 or a negative errno
+ * (host errors; a guest's own mistakes never come out here) unless they say otherwise.
+ * Host errors that happen while exits are served end the VM: see struct pv_vm_end.
+ */
+#ifndef PV_VM_H
+#define PV_VM_H
+
+#include "run_page.h"
+
+struct pv_vm;
+
+/* Every capacity of the host side. Tests set them to 1. */
+struct pv_vm_config {
+	uint32_t vcpus;       /* 1..PV_MAX_VCPUS */
+	uint32_t max_events;  /* KVM_PV_PERF_MAX_EVENTS in force, >= 1 */
+	uint32_t counters;    /* hardware counters per vCPU, >= 1 */
+	uint32_t hash_buckets; /* of the event table; 0: the default (1024, as posted) */
+	uint32_t console_bytes; /* ring between vCPUs and front end; 0: the default */
+	uint32_t rotate_us;   /* rotation interval; 0: the default (4000), see pmu.c */
+	uint32_t spin_ns;     /* see pv_vm_page */
+	uint32_t pin;         /* 1: vCPU k and its host thread share core k modulo cores */
+	uint32_t pv_perf;     /* 0: the feature is switched off, KVM_PERF_OP gives -KVM_ENOSYS */
+	uint32_t cycles_tsc;
+	const char *design;   /* "per-vm" */
+	const char *nmi;      /* "trylock" */
+	const char *sync;     /* "entry" */
+	uint8_t *ram;         /* guest RAM, mapped shared */
+	uint64_t ram_size;    /* bytes, a multiple of 4096 */
+	struct pv_vm_page *page;
+	uint8_t *run_pages;   /* vcpus pages of PV_RUN_PAGE_SIZE */
+	struct pv_jump boot;  /* entry of every vCPU; rdi is set to its index */
+	struct pv_jump agent_start, agent_finish; /* rip 0: no agent; rsp and rdi are those of vCPU 0 */
+	uint64_t agent_stack; /* distance from one vCPU's agent stack to the next */
+};
+
+enum pv_end_reason {
+	PV_END_NONE = 0,      /* still running */
+	PV_END_EXIT_PORT,     /* a vCPU wrote `status` to PV_PORT_EXIT */
+	PV_END_ALL_HALTED,    /* every vCPU is parked and nothing can wake one */
+	PV_END_SHUTDOWN,      /* triple fault on vCPU `vcpu` */
+	PV_END_STOPPED,       /* vm_finish() */
+	PV_END_VCPU_DIED,     /* vm_vcpu_died() */
+	PV_END_ENGINE_ERROR,  /* vCPU `vcpu`'s engine failed */
+	PV_END_HOST_ERROR,    /* `error` is the errno; out of memory, an internal fault */
+	PV_END_HOST_PANIC,    /* broken invariant, lock misuse: `text` names both sides */
+};
+
+struct pv_vm_end {
+	uint32_t reason;
+	int32_t status;  /* of the exit port, 0..255 */
+	int32_t vcpu;    /* -1: none */
+	int32_t error;   /* errno, or 0 */
+	uint32_t agent_complete; /* 1: every vCPU ran the agent's finish */
+	uint32_t pad;
+	char text[512];
+};
+
+/* Accounting of one VM; free-running. */
+struct pv_vm_statistics {
+	uint64_t exits[PV_EXIT_REASONS];
+	uint64_t hypercalls[KVM_PV_PERF_OP_MAX]; /* KVM_PERF_OP by op; 0: unknown ops */
+	uint64_t other_hypercalls;
+	uint64_t guest_errors;   /* negative results given to the guest */
+	uint64_t kicks;          /* doorbells rung by the host */
+	uint64_t rotations;
+	uint64_t events_open, events_open_peak, events_opened;
+	uint64_t events_allocated; /* host events in memory, open or still referenced */
+	uint64_t console_bytes;
+};
+
+/* Time that an event was enabled, and held a counter, in ns. */
+struct pv_event_times {
+	uint64_t enabled_ns, running_ns;
+};
+
+/* vm_create: the VM in *ret, or a negative errno: -EINVAL names the bad field in `why`. */
+int vm_create(const struct pv_vm_config *config, struct pv_vm **ret, char *why, uint64_t why_size);
+int vm_start(struct pv_vm *vm); /* starts a native thread per vCPU, and the timer's */
+/* An eventfd that becomes readable when there is console output or the VM has ended; owned by the VM. */
+int vm_event_fd(const struct pv_vm *vm);
+/* Up to `size` bytes of console output; 0 when there is none. Never blocks. */
+uint64_t vm_console_read(struct pv_vm *vm, uint8_t *buffer, uint64_t size);
+/* Asks for an orderly end: the agent's finish runs where there is one, then PV_END_STOPPED. Idempotent. */
+void vm_finish(struct pv_vm *vm);
+/* Ends the VM at once, whatever its vCPUs do. Idempotent. */
+void vm_kill(struct pv_vm *vm, uint32_t reason, int32_t vcpu, int32_t error, const char *text);
+/* PV_END_NONE while the VM runs. Complete once reason is set: every host thread has stopped serving. */
+void vm_end(struct pv_vm *vm, struct pv_vm_end *ret);
+/* 1 once a vCPU's host thread has told it to stop: its process exits in good order now. */
+int vm_vcpu_stopped(const struct pv_vm *vm, uint32_t vcpu);
+/* KVM_CHECK_EXTENSION: the event limit for KVM_CAP_PV_PERF (0 when switched off), 0 for what is not known. */
+enum { KVM_CAP_PV_PERF = 0x5056 };
+int64_t vm_check_extension(const struct pv_vm *vm, uint64_t capability);
+/* Times of an event, open or closed last under this id: -ENOENT if never opened. */
+int vm_event_times(struct pv_vm *vm, int32_t id, struct pv_event_times *ret);
+void vm_statistics(struct pv_vm *vm, struct pv_vm_statistics *ret);
+/* Joins the threads and frees everything; the VM must have ended. -EBUSY otherwise. */
+int vm_destroy(struct pv_vm *vm);
+
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The engine: guest mode of one vCPU, in its own process, on Unicorn (TCG).
+ * Leaves to the host through the run page; never sees the event table.
+ */
+#ifndef PV_ENGINE_H
+#define PV_ENGINE_H
+
+#include "run_page.h"
+
+struct pv_engine;
+
+/* What the block hook does; the last two are for `bench engine` alone. */
+enum pv_engine_hook {
+	PV_ENGINE_COUNT = 0, /* exact counting */
+	PV_ENGINE_EMPTY_HOOK, /* an empty C block hook: nothing is counted, LOCK is not atomic */
+	PV_ENGINE_NO_HOOK,
+};
+
+struct pv_engine_config {
+	uint8_t *ram;
+	uint64_t ram_size;
+	struct pv_run *run;
+	const struct pv_vm_page *page;
+	uint32_t vcpu;
+	uint32_t hook;         /* enum pv_engine_hook */
+	uint32_t host_atomics; /* 0: leave LOCK to Unicorn, which loses updates; a negative control */
+	uint32_t oracle;       /* 1: also step every instruction, and compare at every exit */
+	int32_t core;          /* pin to this core; -1: do not */
+};
+
+/* The engine in *ret, or a negative errno and a sentence in `why`. */
+int engine_create(const struct pv_engine_config *config, struct pv_engine **ret, char *why, uint64_t why_size);
+/* Runs the vCPU until the host says PV_ENTER_STOP or the VM is over. 0, or a negative errno. */
+int engine_run(struct pv_engine *engine);
+void engine_destroy(struct pv_engine *engine);
+
+#endif

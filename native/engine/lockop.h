@@ -8,20 +8,34 @@
 #define PV_LOCKOP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <capstone/capstone.h>
+
+enum {
+	LOCKOP_RIP = 16,       /* as base: the address of the next instruction */
+	LOCKOP_HIGH_BYTE = 16, /* as register operand: + 0..3 are AH CH DH BH */
+	LOCKOP_FS = 4,         /* as segment: hardware's numbers */
+	LOCKOP_GS = 5,
+	LOCKOP_NONE = 0xff,
+};
 
 /* One decoded locked instruction; address and length are its own. */
 struct lockop {
 	uint64_t address;
 	uint8_t length;
-	uint8_t op;       /* enum in lockop.c */
+	uint8_t op;       /* enum operation in lockop.c */
 	uint8_t width;    /* of the memory operand, bytes: 1, 2, 4, 8, 16 */
-	uint8_t source;   /* how the source operand is given, enum in lockop.c */
-	uint8_t base, index, scale, segment; /* register numbers: 0..15, LOCKOP_NONE, LOCKOP_RIP */
+	uint8_t source;   /* how the source operand is given, enum source in lockop.c */
+	uint8_t base;     /* 0..15, LOCKOP_RIP, LOCKOP_NONE */
+	uint8_t index;    /* 0..15, LOCKOP_NONE */
+	uint8_t scale;    /* 1, 2, 4, 8 */
+	uint8_t segment;  /* LOCKOP_FS, LOCKOP_GS, LOCKOP_NONE */
 	uint8_t address_bits; /* 32 or 64 */
-	uint8_t reg;      /* register operand; high-byte registers are named apart */
+	uint8_t reg;      /* register operand: 0..15, LOCKOP_HIGH_BYTE.., LOCKOP_NONE */
+	uint16_t reads;   /* bit n: gpr[n] must hold the guest's before address and execute */
+	uint16_t writes;  /* bit n: execute may change gpr[n], and no other */
 	int64_t displacement;
 	int64_t immediate;
 };
@@ -34,14 +48,25 @@ struct lockop_registers {
 	uint64_t fs_base, gs_base;
 };
 
-/* Is this instruction one that lockop must do: a valid LOCK form, or xchg with memory? */
+/*
+ * Is this instruction one that lockop must do: a valid LOCK form, or xchg with memory?
+ * Decided from the instruction's bytes, not from Capstone's reading of them, which
+ * loses LOCK behind some prefixes and lets null segment overrides hide FS and GS.
+ * An invalid LOCK is false: it is the processor's to raise #UD for.
+ */
 bool lockop_matches(const cs_insn *insn);
-/* Decodes one for which lockop_matches() holds (capstone detail on). False: a form that is not known. */
+/* Decodes one for which lockop_matches() holds; false for any other. */
 bool lockop_decode(const cs_insn *insn, struct lockop *ret);
-/* Effective virtual address of the memory operand. A bit offset in a register (bt*) is included. */
+/* The same from `size` bytes at guest address `address`; what follows the instruction is not looked at. */
+bool lockop_decode_bytes(const uint8_t *bytes, size_t size, uint64_t address, struct lockop *ret);
+/* Virtual address (linear, segment base added) of the lowest byte of the memory
+ * operand. A bit offset in a register (bt*) is included. */
 uint64_t lockop_address(const struct lockop *op, const struct lockop_registers *regs);
+/* Would the processor raise #GP(0) for the operand's alignment? Then it must not be executed. */
+bool lockop_misaligned(const struct lockop *op, uint64_t address);
 /* Does it on host memory at `at` (unaligned and line-crossing too): registers and flags in
- * *regs are updated as the instruction would, RIP excepted. */
+ * *regs are updated as the instruction would, RIP excepted. All `width` bytes must be writable,
+ * and the same bytes of a line as in the guest: `at` and address are equal modulo 16. */
 void lockop_execute(const struct lockop *op, void *at, struct lockop_registers *regs);
 
 #endif

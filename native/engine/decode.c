@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Decodes a translation block once, with Capstone, into what counting needs. */
+#include "state.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static unsigned hash_address(uint64_t address, unsigned buckets)
+{
+	return (unsigned)((address * 0x9e3779b97f4a7c15u) >> 40) & (buckets - 1);
+}
+
+int decode_create(struct pv_engine *e)
+{
+	uint64_t pages = e->config.ram_size / 4096;
+
+	if (cs_open(CS_ARCH_X86, CS_MODE_64, &e->capstone) != CS_ERR_OK)
+		return -ENOMEM;
+	cs_option(e->capstone, CS_OPT_DETAIL, CS_OPT_ON);
+	e->insn = cs_malloc(e->capstone);
+	e->slots = calloc(BLOCK_SLOTS, sizeof(*e->slots));
+	e->code_pages = calloc(1, (pages + 7) / 8);
+	if (!e->insn || !e->slots || !e->code_pages)
+		return -ENOMEM;
+	return 0;
+}
+
+void decode_destroy(struct pv_engine *e)
+{
+	decode_forget_all(e);
+	for (unsigned i = 0; i < TRAP_BUCKETS; i++) {
+		while (e->traps[i]) {
+			struct trap *next = e->traps[i]->next;
+
+			free(e->traps[i]);
+			e->traps[i] = next;
+		}
+	}
+	free(e->code_pages);
+	free(e->slots);
+	if (e->insn)
+		cs_free(e->insn, 1);
+	if (e->capstone)
+		cs_close(&e->capstone);
+}
+
+static void slot_clear(struct pv_engine *e, const struct block *block)
+{
+	struct slot *slot = &e->slots[block->address % BLOCK_SLOTS];
+
+	if (slot->block == block)
+		memset(slot, 0, sizeof(*slot));
+}
+
+void decode_forget(struct pv_engine *e, uint64_t address)
+{
+	struct block **link = &e->blocks[hash_address(address, BLOCK_BUCKETS)];
+
+	while (*link) {
+		struct block *block = *link;
+
+		if (block->address != address) {
+			link = &block->next;
+			continue;
+		}
+		*link = block->next;
+		slot_clear(e, block);
+		if (block == e->current) {
+			free(e->forgotten);
+			e->forgotten = block;
+		} else {
+			free(block);
+		}
+	}
+}
+
+void decode_forget_all(struct pv_engine *e)
+{
+	e->current = NULL;
+	free(e->forgotten);
+	e->forgotten = NULL;
+	for (unsigned i = 0; i < BLOCK_BUCKETS; i++) {
+		while (e->blocks[i]) {
+			struct block *next = e->blocks[i]->next;
+
+			free(e->blocks[i]);
+			e->blocks[i] = next;
+		}
+	}
+	if (e->slots)
+		memset(e->slots, 0, BLOCK_SLOTS * sizeof(*e->slots));
+}
+
+struct trap *trap_find(struct pv_engine *e, uint64_t address)
+{
+	struct trap *trap = e->traps[hash_address(address, TRAP_BUCKETS)];
+
+	while (trap && trap->address != address)
+		trap = trap->next;
+	return trap;
+}
+
+/* Puts a code hook on the instruction at insn->address. 1: a new hook, so that
+ * the block must be translated again before it takes effect; 0: there was one. */
+static int trap_set(struct pv_engine *e, const cs_insn *insn, const struct lockop *locked)
+{
+	struct trap *trap = trap_find(e, insn->address);
+	struct trap **head = &e->traps[hash_address(insn->address, TRAP_BUCKETS)];
+	bool fresh = !trap;
+	uc_hook hook;
+
+	if (fresh) {
+		trap = calloc(1, sizeof(*trap));
+		if (!trap)
+			return -ENOMEM;
+		trap->address = insn->address;
+	}
+	trap->kind = locked ? TRAP_LOCKED : TRAP_OUT;
+	trap->length = (uint8_t)insn->size;
+	if (locked)
+		trap->locked = *locked;
+	if (!fresh)
+		return 0;
+	if (uc_hook_add(e->uc, &hook, UC_HOOK_CODE, (void *)on_trap, e, insn->address,
+			insn->address) != UC_ERR_OK) {
+		free(trap);
+		return -ENOMEM;
+	}
+	trap->next = *head;
+	*head = trap;
+	return 1;
+}
+
+/* An instruction that used to be trapped and no longer is what it was. */
+static void trap_retire(struct pv_engine *e, uint64_t address)
+{
+	struct trap *trap = trap_find(e, address);
+
+	if (trap)
+		trap->kind = TRAP_STALE;
+}
+
+/*
+ * Branches are what the architectural event "branch instructions retired" counts
+ * (Intel SDM vol. 3, 20.2.1): near and far jumps, calls and returns, taken or not,
+ * loop and jrcxz, and the far transfers int n, iret, syscall and sysret.
+ */
+static bool is_branch(csh capstone, const cs_insn *insn)
+{
+	switch (insn->id) {
+	case X86_INS_SYSCALL:
+	case X86_INS_SYSRET:
+	case X86_INS_SYSENTER:
+	case X86_INS_SYSEXIT:
+	case X86_INS_LOOP:
+	case X86_INS_LOOPE:
+	case X86_INS_LOOPNE:
+		return true;
+	case X86_INS_VMCALL:
+	case X86_INS_VMMCALL:
+		return false;
+	default:
+		return cs_insn_group(capstone, insn, X86_GRP_JUMP) ||
+		       cs_insn_group(capstone, insn, X86_GRP_CALL) ||
+		       cs_insn_group(capstone, insn, X86_GRP_RET) ||
+		       cs_insn_group(capstone, insn, X86_GRP_IRET) ||
+		       cs_insn_group(capstone, insn, X86_GRP_INT);
+	}
+}
+
+/* String instructions, which Unicorn runs an iteration at a time when rep-prefixed. */
+static bool is_string(const cs_insn *insn)
+{
+	switch (insn->id) {
+	case X86_INS_MOVSB: case X86_INS_MOVSW: case X86_INS_MOVSD: case X86_INS_MOVSQ:
+	case X86_INS_STOSB: case X86_INS_STOSW: case X86_INS_STOSD: case X86_INS_STOSQ:
+	case X86_INS_LODSB: case X86_INS_LODSW: case X86_INS_LODSD: case X86_INS_LODSQ:
+	case X86_INS_CMPSB: case X86_INS_CMPSW: case X86_INS_CMPSD: case X86_INS_CMPSQ:
+	case X86_INS_SCASB: case X86_INS_SCASW: case X86_INS_SCASD: case X86_INS_SCASQ:
+	case X86_INS_INSB: case X86_INS_INSW: case X86_INS_INSD:
+	case X86_INS_OUTSB: case X86_INS_OUTSW: case X86_INS_OUTSD:
+		/* MOVSD and CMPSD are also SSE2 instructions: those have 0F as opcode. */
+		return insn->detail->x86.opcode[0] != 0x0f;
+	default:
+		return false;
+	}
+}
+
+static bool has_rep(const cs_insn *insn)
+{
+	uint8_t prefix = insn->detail->x86.prefix[0];
+
+	return (prefix == X86_PREFIX_REP || prefix == X86_PREFIX_REPNE) && is_string(insn);
+}
+
+static bool writes_memory(const cs_insn *insn)
+{
+	const cs_x86 *x86 = &insn->detail->x86;
+
+	if (insn->id == X86_INS_PUSH || insn->id == X86_INS_PUSHFQ || insn->id == X86_INS_CALL ||
+	    insn->id == X86_INS_ENTER || is_string(insn))
+		return true;
+	for (unsigned i = 0; i < x86->op_count; i++)
+		if (x86->operands[i].type == X86_OP_MEM && (x86->operands[i].access & CS_AC_WRITE))
+			return true;
+	/* Capstone gives no access for some; a memory destination comes first. */
+	return x86->op_count && x86->operands[0].type == X86_OP_MEM && x86->operands[0].access == 0;
+}
+
+static uint32_t last_flags(const cs_insn *insn)
+{
+	const cs_x86 *x86 = &insn->detail->x86;
+
+	switch (insn->id) {
+	case X86_INS_IRET: case X86_INS_IRETD: case X86_INS_IRETQ:
+	case X86_INS_SYSRET: case X86_INS_SYSEXIT:
+	case X86_INS_RETF: case X86_INS_RETFQ: case X86_INS_LJMP: case X86_INS_LCALL:
+		return BLOCK_RING;
+	case X86_INS_PAUSE:
+		return BLOCK_PAUSE;
+	case X86_INS_INVLPG:
+		return BLOCK_SPACE;
+	case X86_INS_MOV:
+		if (x86->op_count == 2 && x86->operands[0].type == X86_OP_REG &&
+		    x86->operands[0].reg >= X86_REG_CR0 && x86->operands[0].reg <= X86_REG_CR15)
+			return BLOCK_SPACE;
+		return 0;
+	default:
+		return has_rep(insn) ? BLOCK_REP : 0;
+	}
+}
+
+/* Sets what traps this instruction needs. Positive: a new one, negative: errno. */
+static int instruction_traps(struct pv_engine *e, const cs_insn *insn, bool *trapped)
+{
+	struct lockop locked;
+
+	*trapped = false;
+	if (e->config.host_atomics && lockop_matches(insn)) {
+		if (!lockop_decode(insn, &locked))
+			return -EOPNOTSUPP;
+		*trapped = true;
+		return trap_set(e, insn, &locked);
+	}
+	if (insn->id == X86_INS_OUT) {
+		*trapped = true;
+		return trap_set(e, insn, NULL);
+	}
+	trap_retire(e, insn->address);
+	return 0;
+}
+
+/* Fills `block`, whose offset[] is long enough, from its bytes. */
+static int decode_bytes(struct pv_engine *e, const uint8_t *bytes, struct block *block, bool *retranslate)
+{
+	const uint8_t *code = bytes;
+	size_t left = block->size;
+	uint64_t address = block->address;
+	bool trapped = false, branch = false;
+
+	while (left && cs_disasm_iter(e->capstone, &code, &left, &address, e->insn)) {
+		const cs_insn *insn = e->insn;
+		bool trap;
+		int set = instruction_traps(e, insn, &trap);
+
+		if (set < 0)
+			return set;
+		*retranslate |= set > 0;
+		block->last_offset = (uint16_t)(insn->address - block->address);
+		block->offset[block->instructions++] = block->last_offset;
+		if (!trapped) {
+			block->charged = block->instructions;
+			branch = is_branch(e->capstone, insn);
+		}
+		trapped |= trap;
+		block->flags = last_flags(insn);
+		if (block->instructions == 1 && !left && writes_memory(insn) &&
+		    (!branch || insn->id == X86_INS_CALL) && !has_rep(insn))
+			block->flags |= BLOCK_LONE_STORE;
+	}
+	if (left)
+		block->flags |= BLOCK_UNKNOWN;
+	if (trapped && block->charged < block->instructions)
+		block->flags = 0;
+	block->last_is_branch = branch;
+	block->cost = ((int64_t)block->charged << BRANCH_BITS) - branch;
+	return 0;
+}
+
+static void mark_code_pages(struct pv_engine *e, uint64_t address, uint32_t size)
+{
+	for (uint64_t page = address & ~4095ull; page < address + size; page += 4096) {
+		uint64_t gpa;
+
+		if (uc_vmem_translate(e->uc, page, UC_PROT_READ, &gpa) == UC_ERR_OK &&
+		    gpa < e->config.ram_size)
+			e->code_pages[gpa / 4096 / 8] |= (uint8_t)(1u << (gpa / 4096 % 8));
+	}
+}
+
+static struct block *decode_new(struct pv_engine *e, uint64_t address, uint32_t size, bool *retranslate)
+{
+	uint8_t bytes[BLOCK_MAX_BYTES];
+	struct block *block;
+	uc_err err;
+	int ret;
+
+	if (size > sizeof(bytes)) {
+		vmexit_fail(e, -EOVERFLOW, "a block of %u bytes at 0x%llx", size, (unsigned long long)address);
+		return NULL;
+	}
+	err = uc_vmem_read(e->uc, address, UC_PROT_EXEC, bytes, size);
+	if (err) {
+		vmexit_fail(e, -EFAULT, "cannot read the block at 0x%llx: %s",
+			    (unsigned long long)address, uc_strerror(err));
+		return NULL;
+	}
+	block = calloc(1, sizeof(*block) + size * sizeof(block->offset[0]));
+	if (!block) {
+		vmexit_fail(e, -ENOMEM, "no memory for a decoded block");
+		return NULL;
+	}
+	block->address = address;
+	block->size = size;
+	ret = decode_bytes(e, bytes, block, retranslate);
+	if (ret) {
+		free(block);
+		vmexit_fail(e, ret, "cannot trap an instruction of the block at 0x%llx",
+			    (unsigned long long)address);
+		return NULL;
+	}
+	mark_code_pages(e, address, size);
+	e->config.run->blocks_decoded++;
+	return block;
+}
+
+struct block *decode_block(struct pv_engine *e, uint64_t address, uint32_t size, bool *retranslate)
+{
+	struct block **head = &e->blocks[hash_address(address, BLOCK_BUCKETS)];
+	struct block *block;
+
+	*retranslate = false;
+	for (block = *head; block; block = block->next)
+		if (block->address == address && block->size == size)
+			return block;
+	block = decode_new(e, address, size, retranslate);
+	if (block) {
+		block->next = *head;
+		*head = block;
+	}
+	return block;
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "state.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <x86intrin.h>
+
+enum { VECTOR_PF = 14 };
+
+/* Unicorn takes callbacks as void pointers. */
+static int hook(struct pv_engine *e, int type, void *callback, uint64_t begin, uint64_t end)
+{
+	uc_hook handle;
+
+	return uc_hook_add(e->uc, &handle, type, callback, e, begin, end) ? -ENOMEM : 0;
+}
+
+static int hook_instruction(struct pv_engine *e, int instruction, void *callback)
+{
+	uc_hook handle;
+
+	return uc_hook_add(e->uc, &handle, UC_HOOK_INSN, callback, e, (uint64_t)1, (uint64_t)0,
+			   instruction) ? -ENOMEM : 0;
+}
+
+static void on_block_empty(uc_engine *uc, uint64_t address, uint32_t size, void *data)
+{
+	(void)uc;
+	(void)address;
+	(void)size;
+	(void)data;
+}
+
+static int set_block_hooks(struct pv_engine *e)
+{
+	switch (e->config.hook) {
+	case PV_ENGINE_NO_HOOK:
+		return 0;
+	case PV_ENGINE_EMPTY_HOOK:
+		return hook(e, UC_HOOK_BLOCK, (void *)on_block_empty, 1, 0);
+	default:
+		if (e->config.oracle && hook(e, UC_HOOK_CODE, (void *)on_oracle, 1, 0))
+			return -ENOMEM;
+		if (hook(e, UC_HOOK_BLOCK, (void *)on_block, 1, 0))
+			return -ENOMEM;
+		return hook(e, UC_HOOK_EDGE_GENERATED, (void *)on_edge, 1, 0);
+	}
+}
+
+static int set_hooks(struct pv_engine *e)
+{
+	if (set_block_hooks(e) || hook(e, UC_HOOK_INTR, (void *)on_interrupt, 1, 0) ||
+	    hook(e, UC_HOOK_INSN_INVALID, (void *)on_invalid, 1, 0))
+		return -ENOMEM;
+	if (hook_instruction(e, UC_X86_INS_OUT, (void *)on_out) ||
+	    hook_instruction(e, UC_X86_INS_IN, (void *)on_in) ||
+	    hook_instruction(e, UC_X86_INS_CPUID, (void *)on_cpuid) ||
+	    hook_instruction(e, UC_X86_INS_SYSCALL, (void *)on_syscall))
+		return -ENOMEM;
+	return 0;
+}
+
+/* What Unicorn's CPU answers to CPUID leaf 1, with the hypervisor bit. Asked by
+ * executing it, on a page of its own, before guest RAM is mapped. */
+static int ask_cpuid1(struct pv_engine *e)
+{
+	static const uint8_t code[] = { 0x0f, 0xa2, 0xf4 }; /* cpuid; hlt */
+	enum { PAGE = 0x1000 };
+
+	if (uc_mem_map(e->uc, PAGE, 4096, UC_PROT_ALL) || uc_mem_write(e->uc, PAGE, code, sizeof(code)))
+		return -ENOMEM;
+	reg_set(e, UC_X86_REG_RAX, 1);
+	reg_set(e, UC_X86_REG_RCX, 0);
+	if (uc_emu_start(e->uc, PAGE, 0, 0, 0))
+		return -EOPNOTSUPP;
+	e->cpuid1[0] = (uint32_t)reg_get(e, UC_X86_REG_RAX);
+	e->cpuid1[1] = (uint32_t)reg_get(e, UC_X86_REG_RBX);
+	e->cpuid1[2] = (uint32_t)reg_get(e, UC_X86_REG_RCX) | 1u << 31;
+	e->cpuid1[3] = (uint32_t)reg_get(e, UC_X86_REG_RDX);
+	return uc_mem_unmap(e->uc, PAGE, 4096) ? -ENOMEM : 0;
+}
+
+static int open_unicorn(struct pv_engine *e)
+{
+	int ret;
+
+	if (uc_open(UC_ARCH_X86, UC_MODE_64, &e->uc))
+		return -ENOMEM;
+	if (uc_ctl_set_tcg_buffer_size(e->uc, TCG_BUFFER_BYTES))
+		return -ENOMEM;
+	ret = exception_calibrate(e);
+	if (ret)
+		return ret;
+	ret = ask_cpuid1(e);
+	if (ret)
+		return ret;
+	if (uc_mem_map_ptr(e->uc, 0, e->config.ram_size, UC_PROT_ALL, e->config.ram))
+		return -ENOMEM;
+	/* No address ends the emulation: hooks do. */
+	if (uc_ctl_exits_enable(e->uc) || uc_ctl_set_exits(e->uc, NULL, 0))
+		return -EOPNOTSUPP;
+	return set_hooks(e);
+}
+
+static void pin(const struct pv_engine *e)
+{
+	cpu_set_t set;
+
+	if (e->config.core < 0)
+		return;
+	CPU_ZERO(&set);
+	CPU_SET((unsigned)e->config.core, &set);
+	sched_setaffinity(0, sizeof(set), &set); /* a hint: without it, only slower */
+}
+
+int engine_create(const struct pv_engine_config *config, struct pv_engine **ret, char *why, uint64_t why_size)
+{
+	struct pv_engine *e = calloc(1, sizeof(*e));
+	int err;
+
+	if (!e) {
+		snprintf(why, why_size, "no memory for the engine");
+		return -ENOMEM;
+	}
+	e->config = *config;
+	e->chunk = CHUNK_INSTRUCTIONS;
+	e->budget = e->chunk << BRANCH_BITS;
+	pin(e);
+	err = decode_create(e);
+	if (!err)
+		err = open_unicorn(e);
+	if (err) {
+		snprintf(why, why_size, "%s", err == -EOPNOTSUPP ?
+			 "this build of Unicorn is not one that the engine knows; 2.1.4 is" :
+			 "cannot set Unicorn up: out of memory");
+		engine_destroy(e);
+		return err;
+	}
+	*ret = e;
+	return 0;
+}
+
+void engine_destroy(struct pv_engine *e)
+{
+	decode_destroy(e);
+	if (e->context)
+		uc_context_free(e->context);
+	if (e->uc)
+		uc_close(e->uc);
+	free(e);
+}
+
+/* Unicorn came back. Without an error and unasked, that is a hlt. */
+static void came_back(struct pv_engine *e, uc_err err)
+{
+	if (err) {
+		char why[128];
+
+		snprintf(why, sizeof(why), "%s: access outside RAM", uc_strerror(err));
+		vmexit_shutdown(e, VECTOR_PF, 0, why);
+	} else {
+		vmexit_hlt(e);
+	}
+}
+
+int engine_run(struct pv_engine *e)
+{
+	e->tsc_start = __rdtsc();
+	vmexit_ready(e);
+	while (!e->stop) {
+		uc_err err;
+
+		if (e->flush) {
+			e->flush = false;
+			uc_ctl_flush_tb(e->uc);
+			decode_forget_all(e);
+		}
+		err = uc_emu_start(e->uc, reg_get(e, UC_X86_REG_RIP), 0, 0, 0);
+		if (!e->stop && !e->flush)
+			came_back(e, err);
+	}
+	return e->failure;
+}

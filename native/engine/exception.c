@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Delivers exceptions and software interrupts through the guest's IDT (Intel SDM
+ * vol. 3, 6.14), which Unicorn leaves to its hooks.
+ */
+#include "state.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum {
+	VECTOR_DE = 0, VECTOR_BP = 3, VECTOR_DF = 8, VECTOR_TS = 10, VECTOR_GP = 13, VECTOR_PF = 14, VECTOR_AC = 17,
+
+	RFLAGS_TF = 1 << 8,
+	RFLAGS_IF = 1 << 9,
+	RFLAGS_NT = 1 << 14,
+	RFLAGS_RF = 1 << 16,
+
+	GATE_INTERRUPT = 14,
+	GATE_TRAP = 15,
+
+	PF_WRITE = 1 << 1,
+
+	/* error_code and old_exception, counted from dr[0] in Unicorn's CPU state. */
+	BEFORE_DR_ERROR_CODE = 16,
+	BEFORE_DR_IS_INT = 12,
+	BEHIND_DR_OLD_EXCEPTION = 8 * 8 + 4 * 8,
+};
+
+/* A fault met while another is delivered. */
+struct fault {
+	int vector; /* -1: none */
+	uint32_t error;
+	uint64_t address;
+};
+
+/* Where the exception came from: what the frame says, and what decides its stack. */
+struct interrupted {
+	uint64_t rip, cs, rflags, rsp, ss;
+};
+
+struct gate {
+	uint64_t target;
+	uint16_t selector;
+	uint8_t type, dpl, ist;
+};
+
+/* Byte `offset` of the saved context, for a field of `size` bytes. */
+static void *context_field(struct pv_engine *e, size_t offset)
+{
+	return (uint8_t *)e->context + offset;
+}
+
+/*
+ * The error code and the exception in flight are not in Unicorn's API, but they
+ * are in a saved context, at a fixed distance from the debug registers, which are.
+ * Finds those by a pattern, and believes it only if the fields there hold what
+ * they must hold in a new engine.
+ */
+int exception_calibrate(struct pv_engine *e)
+{
+	static const uint64_t pattern[4] = {
+		0x7065726676705f30, 0x7065726676705f31, 0x7065726676705f32, 0x7065726676705f33,
+	};
+	size_t size = uc_context_size(e->uc), at;
+
+	for (int i = 0; i < 4; i++)
+		reg_set(e, UC_X86_REG_DR0 + i, pattern[i]);
+	if (uc_context_alloc(e->uc, &e->context) || uc_context_save(e->uc, e->context))
+		return -ENOMEM;
+	for (at = BEFORE_DR_ERROR_CODE; at + BEHIND_DR_OLD_EXCEPTION + 4 <= size; at += 8)
+		if (!memcmp(context_field(e, at), pattern, sizeof(pattern)))
+			break;
+	for (int i = 0; i < 4; i++)
+		reg_set(e, UC_X86_REG_DR0 + i, 0);
+	if (at + BEHIND_DR_OLD_EXCEPTION + 4 > size)
+		return -EOPNOTSUPP;
+	e->hidden.error_code = at - BEFORE_DR_ERROR_CODE;
+	e->hidden.is_int = at - BEFORE_DR_IS_INT;
+	e->hidden.old_exception = at + BEHIND_DR_OLD_EXCEPTION;
+	return *(int32_t *)context_field(e, e->hidden.old_exception) == -1 ? 0 : -EOPNOTSUPP;
+}
+
+/* Reads what Unicorn knows of the exception, and tells it that it was delivered:
+ * or the next page fault would become a double fault. */
+static void take_hidden(struct pv_engine *e, uint32_t *error, bool *software)
+{
+	int32_t *old = context_field(e, e->hidden.old_exception);
+
+	uc_context_save(e->uc, e->context);
+	*error = *(uint32_t *)context_field(e, e->hidden.error_code);
+	*software = *(int32_t *)context_field(e, e->hidden.is_int) != 0;
+	if (*old != -1) {
+		*old = -1;
+		uc_context_restore(e->uc, e->context);
+	}
+}
+
+static bool pushes_error_code(unsigned vector)
+{
+	return vector == VECTOR_DF || (vector >= VECTOR_TS && vector <= VECTOR_PF) || vector == VECTOR_AC;
+}
+
+static struct fault fault_none(void)
+{
+	return (struct fault){ .vector = -1 };
+}
+
+static struct fault fault_gp(uint32_t error)
+{
+	return (struct fault){ .vector = VECTOR_GP, .error = error };
+}
+
+/* Supervisor access to guest memory by virtual address. */
+static struct fault system_read(struct pv_engine *e, uint64_t address, void *to, size_t size)
+{
+	if (uc_vmem_read(e->uc, address, UC_PROT_READ, to, size) == UC_ERR_OK)
+		return fault_none();
+	return (struct fault){ .vector = VECTOR_PF, .address = address };
+}
+
+static struct fault system_write(struct pv_engine *e, uint64_t address, void *from, size_t size)
+{
+	if (uc_vmem_write(e->uc, address, UC_PROT_WRITE, from, size) == UC_ERR_OK)
+		return fault_none();
+	return (struct fault){ .vector = VECTOR_PF, .error = PF_WRITE, .address = address };
+}
+
+static struct fault gate_read(struct pv_engine *e, unsigned vector, struct gate *gate)
+{
+	uint32_t error = vector * 8 + 2; /* a selector error code of the IDT */
+	uc_x86_mmr idt = { 0 };
+	uint32_t raw[4];
+	struct fault fault;
+
+	uc_reg_read(e->uc, UC_X86_REG_IDTR, &idt);
+	if (vector * 16 + 15 > idt.limit)
+		return fault_gp(error);
+	fault = system_read(e, idt.base + vector * 16, raw, sizeof(raw));
+	if (fault.vector >= 0)
+		return fault;
+	gate->type = raw[1] >> 8 & 0x1f;
+	gate->dpl = raw[1] >> 13 & 3;
+	gate->ist = raw[1] & 7;
+	gate->selector = (uint16_t)(raw[0] >> 16);
+	gate->target = (uint64_t)raw[2] << 32 | (raw[1] & 0xffff0000) | (raw[0] & 0xffff);
+	if (!(raw[1] >> 15 & 1) || (gate->type != GATE_INTERRUPT && gate->type != GATE_TRAP))
+		return fault_gp(error);
+	return fault_none();
+}
+
+/* RSP0 (stack 0) or an IST entry of the task state segment. */
+static struct fault stack_from_tss(struct pv_engine *e, unsigned ist, uint64_t *rsp)
+{
+	uc_x86_mmr tr = { 0 };
+	uint32_t at = ist ? 36 + 8 * (ist - 1) : 4;
+
+	uc_reg_read(e->uc, UC_X86_REG_TR, &tr);
+	if (at + 7 > tr.limit)
+		return (struct fault){ .vector = VECTOR_TS, .error = tr.selector & 0xfffc };
+	return system_read(e, tr.base + at, rsp, sizeof(*rsp));
+}
+
+/* Loads the handler's segment, flags, stack and RIP, the frame being in place. */
+static struct fault enter_handler(struct pv_engine *e, const struct gate *gate, uint64_t rflags, uint64_t stack)
+{
+	uint16_t selector = gate->selector & 0xfffc;
+
+	if (uc_reg_write(e->uc, UC_X86_REG_CS, &selector) != UC_ERR_OK)
+		return fault_gp(selector);
+	rflags &= ~(uint64_t)(RFLAGS_TF | RFLAGS_NT | RFLAGS_RF);
+	if (gate->type == GATE_INTERRUPT)
+		rflags &= ~(uint64_t)RFLAGS_IF;
+	reg_set(e, UC_X86_REG_EFLAGS, rflags);
+	reg_set(e, UC_X86_REG_RSP, stack);
+	rip_set(e, gate->target);
+	return fault_none();
+}
+
+/* One delivery, in CPL 0 already. */
+static struct fault deliver(struct pv_engine *e, unsigned vector, uint32_t error, bool software,
+			    const struct interrupted *from)
+{
+	bool has_error = !software && pushes_error_code(vector);
+	uint64_t frame[6] = { error, from->rip, from->cs, from->rflags, from->rsp, from->ss };
+	size_t bytes = has_error ? 48 : 40;
+	uint64_t stack = from->rsp;
+	struct gate gate = { 0 };
+	struct fault fault;
+
+	fault = gate_read(e, vector, &gate);
+	if (fault.vector >= 0)
+		return fault;
+	if (software && gate.dpl < (from->cs & 3))
+		return fault_gp(vector * 8 + 2);
+	if ((from->cs & 3) || gate.ist) {
+		fault = stack_from_tss(e, gate.ist, &stack);
+		if (fault.vector >= 0)
+			return fault;
+	}
+	stack = (stack & ~15ull) - bytes;
+	fault = system_write(e, stack, has_error ? frame : frame + 1, bytes);
+	if (fault.vector >= 0)
+		return fault;
+	return enter_handler(e, &gate, from->rflags, stack);
+}
+
+static bool is_contributory(unsigned vector)
+{
+	return vector == VECTOR_DE || (vector >= VECTOR_TS && vector <= VECTOR_GP);
+}
+
+/* Do these two, one during the delivery of the other, make a double fault? (SDM vol. 3, table 6-5) */
+static bool doubles(unsigned first, unsigned second)
+{
+	if (first == VECTOR_PF)
+		return second == VECTOR_PF || is_contributory(second);
+	return is_contributory(first) && is_contributory(second);
+}
+
+void exception_raise(struct pv_engine *e, unsigned vector, uint32_t error, bool software, uint64_t rip)
+{
+	struct interrupted from = {
+		.rip = rip,
+		.cs = reg_get(e, UC_X86_REG_CS),
+		.rflags = reg_get(e, UC_X86_REG_EFLAGS),
+		.rsp = reg_get(e, UC_X86_REG_RSP),
+		.ss = reg_get(e, UC_X86_REG_SS),
+	};
+
+	e->config.run->exceptions++;
+	/* What was charged so far belongs to the CPL that was interrupted. */
+	count_fold(e);
+	if (from.cs & 3)
+		ring_enter_kernel(e);
+	for (;;) {
+		struct fault fault = deliver(e, vector, error, software, &from);
+
+		if (fault.vector < 0)
+			return;
+		if (vector == VECTOR_DF && !software) {
+			vmexit_shutdown(e, vector, error, "triple fault");
+			return;
+		}
+		if (software) {
+			count_take_back_branch(e, (from.cs & 3) ? PV_CPL_USER : PV_CPL_KERNEL);
+			from.rip = rip - (vector == VECTOR_BP ? 1 : 2);
+		}
+		if (fault.vector == VECTOR_PF)
+			reg_set(e, UC_X86_REG_CR2, fault.address);
+		if (!software && doubles(vector, (unsigned)fault.vector))
+			fault = (struct fault){ .vector = VECTOR_DF };
+		vector = (unsigned)fault.vector;
+		error = fault.error;
+		software = false;
+	}
+}
+
+/* Called by Unicorn between blocks: RIP is the faulting instruction, or the one
+ * behind an int n. */
+void on_interrupt(uc_engine *uc, uint32_t vector, void *data)
+{
+	struct pv_engine *e = data;
+	uint64_t rip = reg_get(e, UC_X86_REG_RIP);
+	uint32_t error;
+	bool software;
+
+	(void)uc;
+	take_hidden(e, &error, &software);
+	if (e->config.oracle)
+		oracle_settle(e, rip);
+	count_leave_block(e, rip);
+	e->attend &= ~(uint32_t)ATTEND_UNKNOWN;
+	exception_raise(e, vector, error, software, rip);
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The engine's own state, shared by its files and nobody else.
+ *
+ * How counting works. Unicorn calls on_block() before it executes a translation
+ * block. The block is charged there, whole, with what it will retire; whatever
+ * ends it early (a fault, a locked operation, a store into itself, a VM exit)
+ * takes back what did not retire. So between blocks the totals are exact, and
+ * inside one they are ahead by a known number of instructions.
+ *
+ * Instructions and branches are charged with one subtraction: `budget` holds the
+ * instructions left before the next look at the doorbell in its upper bits, and
+ * the branches charged since the last fold in its lower BRANCH_BITS.
+ */
+#ifndef PV_ENGINE_STATE_H
+#define PV_ENGINE_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <capstone/capstone.h>
+#include <unicorn/unicorn.h>
+
+#include "engine.h"
+#include "handover.h"
+#include "lockop.h"
+
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+enum {
+	BRANCH_BITS = 24,
+	CHUNK_INSTRUCTIONS = 10000, /* between two looks at the doorbell */
+	REP_DOORBELL = 1024,        /* the same, in iterations of a rep */
+	PAUSES_TO_YIELD = 32,       /* a spinning vCPU then lets another have the core */
+	BLOCK_SLOTS = 1 << 14,      /* direct-mapped, by address */
+	BLOCK_BUCKETS = 1 << 12,
+	TRAP_BUCKETS = 1 << 8,
+	BLOCK_MAX_BYTES = 8192,     /* Unicorn ends a block within a page and one instruction */
+	TCG_BUFFER_BYTES = 64 << 20,
+};
+
+/* Why a block never takes the fast path. */
+enum {
+	BLOCK_REP = 1 << 0,        /* ends in a rep-prefixed string instruction */
+	BLOCK_RING = 1 << 1,       /* may change CPL natively: iret, sysret, far transfers */
+	BLOCK_SPACE = 1 << 2,      /* may change what addresses mean: mov to cr3, invlpg */
+	BLOCK_LONE_STORE = 1 << 3, /* one instruction that writes memory: see count.c */
+	BLOCK_PAUSE = 1 << 4,
+	BLOCK_UNKNOWN = 1 << 5,    /* ends in bytes that must turn out to be no instruction */
+};
+
+/* A decoded translation block. */
+struct block {
+	uint64_t address;
+	uint32_t size;  /* bytes */
+	uint32_t flags;
+	int64_t cost;   /* what one execution subtracts from the budget */
+	uint16_t instructions; /* in the block */
+	uint16_t charged;      /* of them, counted at entry: up to the first trap */
+	uint16_t last_is_branch;
+	uint16_t last_offset;
+	struct block *next;
+	uint16_t offset[]; /* of each instruction, from `address` */
+};
+
+struct slot {
+	uint64_t address;
+	uint64_t size; /* of a block that may take the fast path, else no size */
+	int64_t cost;
+	struct block *block;
+};
+
+enum trap_kind { TRAP_LOCKED, TRAP_OUT, TRAP_STALE };
+
+/* An instruction that a code hook executes in Unicorn's place. */
+struct trap {
+	uint64_t address;
+	enum trap_kind kind;
+	uint8_t length;
+	struct lockop locked;
+	struct trap *next;
+};
+
+/* What wants a look before the next block is charged. */
+enum {
+	ATTEND_RING = 1 << 0,    /* CPL may have changed */
+	ATTEND_SPACE = 1 << 1,   /* addresses may mean something else */
+	ATTEND_FLUSH = 1 << 2,   /* leave Unicorn and drop translated code */
+	ATTEND_UNKNOWN = 1 << 3, /* the last block should have raised #UD */
+	ATTEND_ENTRY = 1 << 4,   /* the host's answer to an exit that could not act on it at once */
+};
+
+/* Where Unicorn keeps what its API does not show, as offsets into a saved context. */
+struct hidden_fields {
+	size_t error_code, is_int, old_exception;
+};
+
+struct oracle {
+	uint64_t count[2][PV_CPLS]; /* PV_COUNT_INSTRUCTIONS, PV_COUNT_BRANCHES */
+	uint64_t address;
+	uint8_t bytes[16];
+	uint32_t size;
+	uint32_t cpl;
+	bool pending;
+};
+
+struct pv_engine {
+	/* The block hook's line. */
+	int64_t budget;
+	struct block *current; /* charged last, and may still be executing */
+	struct slot *slots;
+
+	int64_t chunk; /* instructions that `budget` started from */
+	uint32_t attend;
+	uint32_t cpl;       /* PV_CPL_KERNEL or PV_CPL_USER */
+	uint64_t total[PV_COUNTS][PV_CPLS];
+	uint64_t penalty_cycles[PV_CPLS];
+	uint64_t tsc_start; /* of the guest-mode interval that is not yet in total */
+
+	struct pv_engine_config config;
+	uc_engine *uc;
+	uc_context *context;
+	struct hidden_fields hidden;
+	csh capstone;
+	cs_insn *insn;
+	struct block *blocks[BLOCK_BUCKETS];
+	struct block *forgotten; /* the current block, when it was translated anew meanwhile */
+	struct trap *traps[TRAP_BUCKETS];
+	uint8_t *code_pages; /* a bit per 4 KiB gpa page that a block was decoded from */
+	uint64_t rep_iterations;
+	uint32_t pauses;
+	uint32_t cpuid1[4];
+	bool stop;    /* the host said so, or the VM is over */
+	bool flush;   /* drop translated code before going on */
+	int failure;  /* negative errno once PV_EXIT_ERROR was raised */
+	struct oracle oracle;
+};
+
+/* registers.c: by Unicorn's number. */
+uint64_t reg_get(struct pv_engine *e, int reg);
+void reg_set(struct pv_engine *e, int reg, uint64_t value);
+/* RIP, from inside a hook of the running block: the block is left at once. */
+void rip_set_in_block(struct pv_engine *e, uint64_t rip);
+/* RIP, from a hook that is called between blocks, or with Unicorn stopped. */
+void rip_set(struct pv_engine *e, uint64_t rip);
+/* CPL 0 with a null SS, as an interrupt leaves it, whatever it was. */
+void ring_enter_kernel(struct pv_engine *e);
+void jump_load(struct pv_engine *e, const struct pv_jump *jump, bool in_block);
+
+/* decode.c */
+int decode_create(struct pv_engine *e);
+void decode_destroy(struct pv_engine *e);
+/* The block at this address under the current space, decoded now if it is new. NULL:
+ * it cannot be decoded; the engine has failed. *retranslate: traps were set in it. */
+struct block *decode_block(struct pv_engine *e, uint64_t address, uint32_t size, bool *retranslate);
+/* Forget every block that starts at this address: it was translated anew. */
+void decode_forget(struct pv_engine *e, uint64_t address);
+void decode_forget_all(struct pv_engine *e);
+struct trap *trap_find(struct pv_engine *e, uint64_t address);
+
+/* count.c */
+void on_block(uc_engine *uc, uint64_t address, uint32_t size, void *data);
+void on_edge(uc_engine *uc, uc_tb *block, uc_tb *previous, void *data);
+void count_fold(struct pv_engine *e);
+/* Takes back what the current block was charged beyond `rip`; the block is over. */
+void count_leave_block(struct pv_engine *e, uint64_t rip);
+/* Totals into the run page, less what the current block was charged from `rip` on. */
+void count_publish(struct pv_engine *e, uint64_t rip);
+void count_take_back_branch(struct pv_engine *e, unsigned cpl);
+void count_attend(struct pv_engine *e, uint32_t what);
+void count_penalty(struct pv_engine *e, uint64_t cycles);
+
+/* trap.c */
+void on_trap(uc_engine *uc, uint64_t address, uint32_t size, void *data);
+
+/* exception.c */
+void on_interrupt(uc_engine *uc, uint32_t vector, void *data);
+int exception_calibrate(struct pv_engine *e);
+void exception_raise(struct pv_engine *e, unsigned vector, uint32_t error, bool software, uint64_t rip);
+
+/* vmexit.c */
+bool on_invalid(uc_engine *uc, void *data);
+int on_cpuid(uc_engine *uc, void *data);
+void on_syscall(uc_engine *uc, void *data);
+uint32_t on_in(uc_engine *uc, uint32_t port, int size, void *data);
+void on_out(uc_engine *uc, uint32_t port, int size, uint32_t value, void *data);
+void vmexit_ready(struct pv_engine *e);
+/* True: the vCPU goes on where it was; false: it was sent elsewhere, or stopped. */
+bool vmexit_kick(struct pv_engine *e, uint64_t rip);
+bool vmexit_out(struct pv_engine *e, uint64_t rip, uint32_t port, uint32_t size, uint32_t value);
+void vmexit_hlt(struct pv_engine *e);
+/* Acts on an answer of the host's that could not be acted on when it came. */
+void vmexit_late_entry(struct pv_engine *e);
+void vmexit_shutdown(struct pv_engine *e, unsigned vector, uint32_t error, const char *why);
+/* The engine itself failed; `why` may have printf arguments. */
+void vmexit_fail(struct pv_engine *e, int error, const char *why, ...) __attribute__((format(printf, 3, 4)));
+
+/* oracle.c */
+void on_oracle(uc_engine *uc, uint64_t address, uint32_t size, void *data);
+void oracle_settle(struct pv_engine *e, uint64_t rip);
+void oracle_retire(struct pv_engine *e);
+void oracle_compare(struct pv_engine *e);
+
+#endif

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Leaves guest mode: fills the run page, hands the CPU to the host, acts on its answer. */
+#include "state.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <x86intrin.h>
+
+enum {
+	VECTOR_UD = 6,
+	MSR_EFER = 0xc0000080, MSR_STAR = 0xc0000081, MSR_LSTAR = 0xc0000082, MSR_FMASK = 0xc0000084,
+	EFER_SCE = 1,
+	CPUID1_ECX_HYPERVISOR = 31,
+};
+
+/* The VM is over for this vCPU. */
+static void stop(struct pv_engine *e)
+{
+	e->stop = true;
+	uc_emu_stop(e->uc);
+}
+
+/* Hands over the exit that the run page describes. False: no entry any more. */
+static bool hand_over(struct pv_engine *e, enum pv_exit_reason reason, uint64_t rip)
+{
+	struct pv_run *run = e->config.run;
+
+	count_publish(e, rip);
+	if (e->config.oracle && reason != PV_EXIT_READY)
+		oracle_compare(e);
+	run->exit_reason = reason;
+	if (handover_exit(run, e->config.page) != PV_HANDED)
+		return false;
+	e->tsc_start = __rdtsc();
+	return true;
+}
+
+static void set_retire(struct pv_engine *e, uint64_t instructions, uint64_t cycles)
+{
+	struct pv_run *run = e->config.run;
+
+	run->retire[PV_COUNT_INSTRUCTIONS] = instructions;
+	run->retire[PV_COUNT_BRANCHES] = 0;
+	run->retire[PV_COUNT_CYCLES] = e->config.page->cycles_tsc ? 0 : instructions + cycles;
+	run->retire[PV_COUNT_GUEST_TSC] = 0;
+}
+
+/* Sends the vCPU where the host wants it. True: on from where it was. */
+static bool enter(struct pv_engine *e, bool entered, bool in_block)
+{
+	struct pv_run *run = e->config.run;
+
+	if (!entered || run->action == PV_ENTER_STOP) {
+		stop(e);
+		return false;
+	}
+	if (run->action == PV_ENTER_JUMP) {
+		e->current = NULL;
+		e->attend = 0;
+		jump_load(e, &run->jump, in_block);
+		e->oracle.pending = false;
+		return false;
+	}
+	return true;
+}
+
+void vmexit_ready(struct pv_engine *e)
+{
+	set_retire(e, 0, 0);
+	enter(e, hand_over(e, PV_EXIT_READY, 0), false);
+}
+
+/* In front of the block at `rip`, which may be charged already. */
+bool vmexit_kick(struct pv_engine *e, uint64_t rip)
+{
+	if (!handover_take_doorbell(e->config.run))
+		return true;
+	if (e->config.oracle)
+		oracle_settle(e, rip);
+	set_retire(e, 0, 0);
+	if (enter(e, hand_over(e, PV_EXIT_KICK, rip), true))
+		return true;
+	return false;
+}
+
+bool vmexit_out(struct pv_engine *e, uint64_t rip, uint32_t port, uint32_t size, uint32_t value)
+{
+	struct pv_run *run = e->config.run;
+
+	if (e->config.oracle)
+		oracle_settle(e, rip);
+	run->arg[0] = port;
+	run->arg[1] = size;
+	run->arg[2] = value;
+	set_retire(e, 1, PV_CYCLES_VM_EXIT);
+	if (!enter(e, hand_over(e, PV_EXIT_IO_OUT, rip), true))
+		return false;
+	count_penalty(e, PV_CYCLES_VM_EXIT);
+	if (e->config.oracle)
+		oracle_retire(e);
+	return true;
+}
+
+void vmexit_hlt(struct pv_engine *e)
+{
+	uint64_t rip = reg_get(e, UC_X86_REG_RIP);
+
+	if (e->config.oracle)
+		oracle_settle(e, rip);
+	count_penalty(e, PV_CYCLES_VM_EXIT);
+	set_retire(e, 0, 0);
+	enter(e, hand_over(e, PV_EXIT_HLT, rip), false);
+}
+
+/* OUT that no trap took (rep outs, or hooks are off): the exit comes in the midst
+ * of a block, so a jump or stop must wait for its end. */
+void on_out(uc_engine *uc, uint32_t port, int size, uint32_t value, void *data)
+{
+	struct pv_engine *e = data;
+	struct pv_run *run = e->config.run;
+	uint64_t rip = reg_get(e, UC_X86_REG_RIP);
+
+	(void)uc;
+	run->arg[0] = port;
+	run->arg[1] = (uint32_t)size;
+	run->arg[2] = value;
+	set_retire(e, 1, PV_CYCLES_VM_EXIT);
+	if (!hand_over(e, PV_EXIT_IO_OUT, rip))
+		run->action = PV_ENTER_STOP;
+	count_penalty(e, PV_CYCLES_VM_EXIT);
+	if (run->action == PV_ENTER_RESUME)
+		return;
+	if (e->config.hook == PV_ENGINE_COUNT)
+		count_attend(e, ATTEND_ENTRY);
+	else
+		stop(e);
+}
+
+void vmexit_late_entry(struct pv_engine *e)
+{
+	enter(e, true, true);
+}
+
+uint32_t on_in(uc_engine *uc, uint32_t port, int size, void *data)
+{
+	(void)uc;
+	(void)port;
+	count_penalty(data, PV_CYCLES_VM_EXIT);
+	return size == 4 ? ~0u : (1u << 8 * size) - 1; /* nothing answers on the bus */
+}
+
+static void hypercall(struct pv_engine *e, uint64_t rip)
+{
+	static const int regs[4] = { UC_X86_REG_RAX, UC_X86_REG_RBX, UC_X86_REG_RCX, UC_X86_REG_RDX };
+	struct pv_run *run = e->config.run;
+	void *values[4] = { &run->arg[0], &run->arg[1], &run->arg[2], &run->arg[3] };
+
+	uc_reg_read_batch(e->uc, regs, values, 4);
+	set_retire(e, 1, PV_CYCLES_VM_EXIT);
+	if (!enter(e, hand_over(e, PV_EXIT_HYPERCALL, rip), false))
+		return;
+	e->total[PV_COUNT_INSTRUCTIONS][e->cpl]++;
+	count_penalty(e, PV_CYCLES_VM_EXIT);
+	if (e->config.oracle)
+		oracle_retire(e);
+	reg_set(e, UC_X86_REG_RAX, run->rax);
+	rip_set(e, rip + 3);
+}
+
+/* Called between blocks. True: handled, go on at RIP. */
+bool on_invalid(uc_engine *uc, void *data)
+{
+	struct pv_engine *e = data;
+	uint64_t rip = reg_get(e, UC_X86_REG_RIP);
+	uint8_t code[3] = { 0 };
+
+	(void)uc;
+	if (e->config.oracle)
+		oracle_settle(e, rip);
+	count_leave_block(e, rip);
+	e->attend &= ~(uint32_t)ATTEND_UNKNOWN;
+	uc_vmem_read(e->uc, rip, UC_PROT_EXEC, code, sizeof(code));
+	if (code[0] == 0x0f && code[1] == 0x01 && (code[2] == 0xc1 || code[2] == 0xd9))
+		hypercall(e, rip);
+	else
+		exception_raise(e, VECTOR_UD, 0, false, rip);
+	return true;
+}
+
+/* The leaves of the interface, and the bit that says that there is a hypervisor.
+ * CPUID serialises: code that another vCPU has changed is translated anew. */
+int on_cpuid(uc_engine *uc, void *data)
+{
+	struct pv_engine *e = data;
+	const struct pv_vm_page *page = e->config.page;
+	uint32_t leaf = (uint32_t)reg_get(e, UC_X86_REG_RAX);
+	uint32_t out[4] = { 0 };
+
+	(void)uc;
+	count_penalty(e, PV_CYCLES_VM_EXIT);
+	if (page->vcpus > 1 && e->config.hook == PV_ENGINE_COUNT)
+		count_attend(e, ATTEND_FLUSH);
+	switch (leaf) {
+	case 1:
+		memcpy(out, e->cpuid1, sizeof(out));
+		break;
+	case KVM_CPUID_SIGNATURE:
+		out[0] = KVM_CPUID_PV_PERF;
+		memcpy(&out[1], "KVMKVMKVM\0\0\0", 12);
+		break;
+	case KVM_CPUID_FEATURES:
+		out[0] = page->pv_perf ? 1u << KVM_FEATURE_PV_PERF : 0;
+		break;
+	case KVM_CPUID_PV_PERF:
+		if (page->pv_perf) {
+			out[0] = page->max_events;
+			out[1] = page->counters;
+			out[2] = KVM_PV_PERF_ABI_VERSION;
+		}
+		break;
+	default:
+		return 0;
+	}
+	reg_set(e, UC_X86_REG_RAX, out[0]);
+	reg_set(e, UC_X86_REG_RBX, out[1]);
+	reg_set(e, UC_X86_REG_RCX, out[2]);
+	reg_set(e, UC_X86_REG_RDX, out[3]);
+	return 1;
+}
+
+static uint64_t msr_get(struct pv_engine *e, uint32_t number)
+{
+	uc_x86_msr msr = { .rid = number };
+
+	uc_reg_read(e->uc, UC_X86_REG_MSR, &msr);
+	return msr.value;
+}
+
+/* SYSCALL (SDM vol. 2): Unicorn only adds the instruction's length to RIP afterwards. */
+void on_syscall(uc_engine *uc, void *data)
+{
+	enum { LENGTH = 2 };
+	struct pv_engine *e = data;
+	uint64_t rip = reg_get(e, UC_X86_REG_RIP);
+	uint64_t rflags = reg_get(e, UC_X86_REG_EFLAGS), star;
+
+	(void)uc;
+	if (e->current)
+		rip = e->current->address + e->current->last_offset;
+	if (!(msr_get(e, MSR_EFER) & EFER_SCE)) {
+		if (e->config.oracle)
+			oracle_settle(e, rip);
+		count_leave_block(e, rip);
+		exception_raise(e, VECTOR_UD, 0, false, rip);
+		rip_set_in_block(e, reg_get(e, UC_X86_REG_RIP) - LENGTH);
+		return;
+	}
+	if (e->config.oracle)
+		oracle_settle(e, rip + LENGTH);
+	star = msr_get(e, MSR_STAR);
+	e->current = NULL;
+	count_fold(e);
+	if (e->cpl == PV_CPL_USER)
+		ring_enter_kernel(e);
+	reg_set(e, UC_X86_REG_RCX, rip + LENGTH);
+	reg_set(e, UC_X86_REG_R11, rflags);
+	reg_set(e, UC_X86_REG_EFLAGS, (rflags & ~msr_get(e, MSR_FMASK)) | 2);
+	reg_set(e, UC_X86_REG_CS, star >> 32 & 0xfffc);
+	reg_set(e, UC_X86_REG_SS, (star >> 32 & 0xfffc) + 8);
+	rip_set_in_block(e, msr_get(e, MSR_LSTAR) - LENGTH);
+}
+
+void vmexit_shutdown(struct pv_engine *e, unsigned vector, uint32_t error, const char *why)
+{
+	struct pv_run *run = e->config.run;
+	uint64_t rip = reg_get(e, UC_X86_REG_RIP);
+
+	run->arg[0] = vector;
+	run->arg[1] = error;
+	run->arg[2] = reg_get(e, UC_X86_REG_CR2);
+	snprintf(run->text, sizeof(run->text), "%s at rip 0x%llx, rsp 0x%llx, cr2 0x%llx", why,
+		 (unsigned long long)rip, (unsigned long long)reg_get(e, UC_X86_REG_RSP),
+		 (unsigned long long)run->arg[2]);
+	set_retire(e, 0, 0);
+	hand_over(e, PV_EXIT_SHUTDOWN, rip);
+	stop(e);
+}
+
+void vmexit_fail(struct pv_engine *e, int error, const char *why, ...)
+{
+	struct pv_run *run = e->config.run;
+	va_list args;
+
+	va_start(args, why);
+	vsnprintf(run->text, sizeof(run->text), why, args);
+	va_end(args);
+	run->arg[0] = (uint64_t)(int64_t)error;
+	e->failure = error;
+	set_retire(e, 0, 0);
+	count_publish(e, reg_get(e, UC_X86_REG_RIP));
+	run->exit_reason = PV_EXIT_ERROR;
+	handover_exit(run, e->config.page);
+	stop(e);
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "attr.h"
+
+#include <stddef.h>
+
+#define BIT(n) (1ull << (n))
+
+/* Linux's numbers, uapi/linux/perf_event.h. */
+enum {
+	SAMPLE_BITS = 25,
+	READ_FORMAT_BITS = 5,
+	CACHE_IDS = 7,
+	CACHE_OPS = 3,
+	CACHE_RESULTS = 2,
+};
+
+/* sample_type: IP TID TIME ADDR READ CALLCHAIN ID CPU PERIOD STREAM_ID RAW (0 to 10) and
+ * IDENTIFIER (16), which the guest's own handler records without the host. */
+static const uint64_t sample_by_guest = (BIT(11) - 1) | BIT(16);
+
+/* Events start disabled whatever `disabled` says, and the host is never counted. */
+static const uint64_t flags_supported = BIT(KVM_PV_PERF_DISABLED) | BIT(KVM_PV_PERF_EXCLUDE_USER) |
+					BIT(KVM_PV_PERF_EXCLUDE_KERNEL) |
+					BIT(KVM_PV_PERF_EXCLUDE_HV);
+
+static bool cache_config_ok(uint64_t config)
+{
+	return (config & 0xff) < CACHE_IDS && (config >> 8 & 0xff) < CACHE_OPS &&
+	       (config >> 16) < CACHE_RESULTS;
+}
+
+static bool well_formed(const struct kvm_pv_perf_attr *attr)
+{
+	if (attr->type == PV_TYPE_HARDWARE && attr->config >= PV_HW_MAX)
+		return false;
+	if (attr->type == PV_TYPE_SOFTWARE && attr->config >= PV_SW_MAX)
+		return false;
+	if (attr->type == PV_TYPE_HW_CACHE && !cache_config_ok(attr->config))
+		return false;
+	if (attr->flags >> KVM_PV_PERF_FLAGS_KNOWN || attr->sample_type >> SAMPLE_BITS ||
+	    attr->read_format >> READ_FORMAT_BITS)
+		return false;
+	return attr->type == PV_TYPE_BREAKPOINT ||
+	       (!attr->bp_type && !attr->bp_addr && !attr->bp_len);
+}
+
+/* One row for each event that can be counted. */
+static const struct countable {
+	uint32_t type;
+	uint32_t config;
+	struct event_source source;
+} countable[] = {
+#define COUNTER(counter_, divisor_) { .kind = SOURCE_COUNTER, .counter = counter_, .divisor = divisor_ }
+	{ PV_TYPE_HARDWARE, PV_HW_CPU_CYCLES, COUNTER(PV_COUNT_CYCLES, 1) },
+	{ PV_TYPE_HARDWARE, PV_HW_INSTRUCTIONS, COUNTER(PV_COUNT_INSTRUCTIONS, 1) },
+	{ PV_TYPE_HARDWARE, PV_HW_BRANCH_INSTRUCTIONS, COUNTER(PV_COUNT_BRANCHES, 1) },
+	{ PV_TYPE_HARDWARE, PV_HW_BUS_CYCLES, COUNTER(PV_COUNT_CYCLES, PV_CYCLES_PER_BUS_CYCLE) },
+	{ PV_TYPE_HARDWARE, PV_HW_REF_CPU_CYCLES, COUNTER(PV_COUNT_CYCLES, 1) },
+	{ PV_TYPE_RAW, PV_RAW_CPU_CYCLES, COUNTER(PV_COUNT_CYCLES, 1) },
+	{ PV_TYPE_RAW, PV_RAW_REF_CPU_CYCLES, COUNTER(PV_COUNT_CYCLES, 1) },
+	{ PV_TYPE_RAW, PV_RAW_INSTRUCTIONS, COUNTER(PV_COUNT_INSTRUCTIONS, 1) },
+	{ PV_TYPE_RAW, PV_RAW_BRANCH_INSTRUCTIONS, COUNTER(PV_COUNT_BRANCHES, 1) },
+	{ PV_TYPE_SOFTWARE, PV_SW_CPU_CLOCK, { .kind = SOURCE_CPU_CLOCK } },
+	{ PV_TYPE_SOFTWARE, PV_SW_TASK_CLOCK, { .kind = SOURCE_TASK_CLOCK } },
+	{ PV_TYPE_SOFTWARE, PV_SW_DUMMY, { .kind = SOURCE_DUMMY } },
+#undef COUNTER
+};
+
+static const struct event_source *source_find(uint32_t type, uint64_t config)
+{
+	for (unsigned i = 0; i < sizeof(countable) / sizeof(countable[0]); i++)
+		if (countable[i].type == type && countable[i].config == config)
+			return &countable[i].source;
+	return NULL;
+}
+
+int attr_validate(const struct kvm_pv_perf_attr *attr, struct event_source *ret)
+{
+	const struct event_source *source = source_find(attr->type, attr->config);
+
+	if (!well_formed(attr))
+		return -PV_EINVAL;
+	if (!source)
+		return -PV_ENOENT;
+	if (attr->flags & ~flags_supported || attr->sample_type & ~sample_by_guest ||
+	    attr->read_format || attr->sample_period)
+		return -PV_EOPNOTSUPP;
+	*ret = *source;
+	ret->kernel = !(attr->flags & BIT(KVM_PV_PERF_EXCLUDE_KERNEL));
+	ret->user = !(attr->flags & BIT(KVM_PV_PERF_EXCLUDE_USER));
+	return 0;
+}

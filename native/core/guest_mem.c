@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "guest_mem.h"
+
+bool guest_range_ok(const struct guest_mem *mem, gpa_t gpa, uint64_t size)
+{
+	return gpa <= mem->size && size <= mem->size - gpa;
+}
+
+/* The gpa as memory, or NULL if any of its `size` bytes lies outside of RAM. */
+static uint8_t *to_host(const struct guest_mem *mem, gpa_t gpa, uint64_t size)
+{
+	return guest_range_ok(mem, gpa, size) ? mem->ram + gpa : NULL;
+}
+
+/*
+ * Other vCPUs may be writing there meanwhile. That is their affair, but the loads
+ * must be atomic ones, so that the compiler neither repeats nor invents any.
+ */
+int guest_copy_in(const struct guest_mem *mem, gpa_t gpa, void *ret, uint64_t size)
+{
+	const uint8_t *from = to_host(mem, gpa, size);
+	uint8_t *to = ret;
+	uint64_t i = 0;
+
+	if (!from)
+		return -PV_EFAULT;
+	if (gpa % 8 == 0 && (uintptr_t)to % 8 == 0)
+		for (; i + 8 <= size; i += 8)
+			*(uint64_t *)(void *)(to + i) = __atomic_load_n(
+				(const uint64_t *)(const void *)(from + i), __ATOMIC_RELAXED);
+	for (; i < size; i++)
+		to[i] = __atomic_load_n(from + i, __ATOMIC_RELAXED);
+	return 0;
+}
+
+int guest_store_u64(const struct guest_mem *mem, gpa_t gpa, uint64_t value)
+{
+	uint8_t *to = to_host(mem, gpa, sizeof(value));
+
+	if (!to)
+		return -PV_EFAULT;
+	if (gpa % sizeof(value))
+		return -PV_EINVAL;
+	__atomic_store_n((uint64_t *)(void *)to, value, __ATOMIC_RELEASE);
+	return 0;
+}

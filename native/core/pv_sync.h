@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The one synchronisation header: everything that host threads share goes through
+ * it, so that the same core can be built on other schedulers. A build chooses its
+ * backend with PV_SYNC_BACKEND, the header of the backend's inline part; the rest is
+ * the backend's .c file. The default is real threads: C11 atomics and futexes.
+ *
+ * Locks know their owner and their rank. Misuse is a host panic that names both
+ * sides: locking twice, unlocking what another holds, destroying a held lock, and
+ * taking a lock whose rank is not above every rank that the thread holds.
+ */
+#ifndef PV_SYNC_H
+#define PV_SYNC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "panic.h"
+
+#ifndef PV_SYNC_BACKEND
+#define PV_SYNC_BACKEND "sync_real.h"
+#endif
+#include PV_SYNC_BACKEND
+/*
+ * From the backend's header:
+ *   pv_u32, pv_u64                       atomic words
+ *   pv_u32_load, _store                  acquire, release
+ *   pv_u32_exchange, _add, _sub          sequentially consistent; _add and _sub return the new value
+ *   pv_u64_load, _store                  acquire, release
+ *   pv_u64_count(word, n)                adds n to a figure that one thread writes and any reads
+ *   pv_point(tag)                        a place where a scheduler may switch; nothing in the real build
+ */
+
+/* Lock order: a thread takes locks in rising rank. */
+enum pv_rank {
+	PV_RANK_EVENT = 1, /* one host event's lock */
+	PV_RANK_VCPU,      /* one vCPU's event_mutex */
+	PV_RANK_LEAF,      /* table, end, halt, console...: nothing is taken under it */
+	PV_LOCK_DEPTH = 4, /* no thread holds more */
+};
+
+struct pv_lock {
+	pv_u32 state;
+	uint32_t rank;
+	const char *name;
+	struct pv_thread *owner; /* read by others in a panic only */
+	const char *where;       /* the place that took it */
+};
+
+/* A mutex sleeps, a spinlock does not; otherwise they are the same. */
+struct pv_mutex {
+	struct pv_lock lock;
+};
+struct pv_spinlock {
+	struct pv_lock lock;
+};
+
+#ifdef __FILE_NAME__
+#define PV_FILE __FILE_NAME__
+#else
+#define PV_FILE __FILE__
+#endif
+#define PV_TEXT_OF(x) #x
+#define PV_TEXT(x) PV_TEXT_OF(x)
+#define PV_HERE PV_FILE ":" PV_TEXT(__LINE__)
+
+void pv_mutex_init(struct pv_mutex *mutex, enum pv_rank rank, const char *name);
+void pv_mutex_destroy_at(struct pv_mutex *mutex, const char *where);
+void pv_mutex_lock_at(struct pv_mutex *mutex, const char *where);
+bool pv_mutex_trylock_at(struct pv_mutex *mutex, const char *where);
+void pv_mutex_unlock_at(struct pv_mutex *mutex, const char *where);
+#define pv_mutex_destroy(mutex) pv_mutex_destroy_at(mutex, PV_HERE)
+#define pv_mutex_lock(mutex) pv_mutex_lock_at(mutex, PV_HERE)
+#define pv_mutex_trylock(mutex) pv_mutex_trylock_at(mutex, PV_HERE)
+#define pv_mutex_unlock(mutex) pv_mutex_unlock_at(mutex, PV_HERE)
+
+void pv_spinlock_init(struct pv_spinlock *spin, const char *name);
+void pv_spin_lock_at(struct pv_spinlock *spin, const char *where);
+void pv_spin_unlock_at(struct pv_spinlock *spin, const char *where);
+#define pv_spin_lock(spin) pv_spin_lock_at(spin, PV_HERE)
+#define pv_spin_unlock(spin) pv_spin_unlock_at(spin, PV_HERE)
+
+/* Host panic if the calling thread holds any lock. */
+void pv_hold_nothing_at(const char *where);
+#define pv_hold_nothing() pv_hold_nothing_at(PV_HERE)
+
+/*
+ * An event count. To wait for a condition: take a ticket, look at the condition,
+ * wait with the ticket, repeat. To signal: change the condition, then wake. A wait
+ * may return early, so the condition is always looked at again.
+ */
+struct pv_event_count {
+	pv_u32 sequence;
+	pv_u32 waiters;
+};
+
+uint32_t pv_ticket(struct pv_event_count *count);
+void pv_wait(struct pv_event_count *count, uint32_t ticket);
+/* The same, but not past `deadline`, in ns of CLOCK_MONOTONIC. */
+void pv_wait_until(struct pv_event_count *count, uint32_t ticket, uint64_t deadline);
+void pv_wake(struct pv_event_count *count);
+
+#endif

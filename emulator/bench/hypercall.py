@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Round trip of KVM_PERF_OP READ, against a bare futex ping-pong and multiprocessing.Pipe, pinned the same way."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import time
+from collections.abc import Callable
+from multiprocessing import Pipe
+
+from emulator.bench.measure import Row, interleave, ratio
+
+READS = 100_000
+PIPE_ROUNDS = 10_000
+#: As the host and the vCPU processes do where cores are not short.
+SPIN_NS = 20_000
+
+
+def _cores(shared: bool) -> tuple[int, int]:
+    """The cores of the two sides: one core for both, or two."""
+    cores = sorted(os.sched_getaffinity(0))
+    return (cores[0], cores[0]) if shared else (cores[0], cores[-1])
+
+
+def _in_child(core: int, play: Callable[[], None]) -> int:
+    """Forks a child that pins itself to `core`, plays its side and is gone. Returns its pid."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.sched_setaffinity(0, {core})
+            play()
+        finally:
+            os._exit(0)
+    return pid
+
+
+def _pinned(core: int, run: Callable[[], float]) -> float:
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        return run()
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def _futex(shared: bool) -> Callable[[], float]:
+    """Seconds a round trip of a bare futex ping-pong."""
+
+    def once() -> float:
+        from emulator.native import load_core
+
+        core = load_core()
+        mine, theirs = _cores(shared)
+        spin = 0 if shared else SPIN_NS
+        with mmap.mmap(-1, mmap.PAGESIZE) as memory:
+            word = core.ffi.from_buffer("uint32_t[]", memory)
+            child = _in_child(theirs, lambda: core.lib.pingpong_play(word, 1, READS, spin))
+            took = _pinned(mine, lambda: float(core.lib.pingpong_play(word, 0, READS, spin)))
+            os.waitpid(child, 0)
+            core.ffi.release(word)
+        return took * 1e-9 / READS
+
+    return once
+
+
+def _pipe(shared: bool) -> Callable[[], float]:
+    """Seconds a round trip of one integer through multiprocessing.Pipe."""
+
+    def once() -> float:
+        near, far = Pipe()
+
+        def serve() -> None:
+            for _ in range(PIPE_ROUNDS):
+                far.send(far.recv())
+
+        def ask() -> float:
+            start = time.perf_counter()
+            for i in range(PIPE_ROUNDS):
+                near.send(i)
+                near.recv()
+            return time.perf_counter() - start
+
+        mine, theirs = _cores(shared)
+        with near, far:
+            child = _in_child(theirs, serve)
+            took = _pinned(mine, ask)
+            os.waitpid(child, 0)
+        return took / PIPE_ROUNDS
+
+    return once
+
+
+def _read(shared: bool) -> Callable[[], float]:
+    """Seconds a READ takes a guest: the whole way out, through the event table, and back."""
+
+    def once() -> float:
+        from emulator.machine import VirtualMachine
+
+        with VirtualMachine(smp=1, pin="on" if shared else "off") as vm:
+            result = vm.run("readloop", [f"count={READS}"])
+        return result.guest_s / READS
+
+    return once
+
+
+def measure(*, rounds: int) -> list[Row]:
+    rows = []
+    ways = [("one core", True)]
+    if len(os.sched_getaffinity(0)) > 1:
+        ways.append(("two cores", False))
+    for name, shared in ways:
+        contenders = {"read": _read(shared), "futex": _futex(shared), "pipe": _pipe(shared)}
+        samples = interleave(contenders, rounds=rounds)
+        rows.append(Row(f"READ, {name}", samples["read"].median * 1e6, "us", raw=samples["read"].seconds))
+        rows.append(Row(f"futex ping-pong, {name}", samples["futex"].median * 1e6, "us", raw=samples["futex"].seconds))
+        rows.append(Row(f"Pipe, {name}", samples["pipe"].median * 1e6, "us", raw=samples["pipe"].seconds))
+        rows.append(Row(f"READ / futex ping-pong, {name}", ratio(samples["read"], samples["futex"]), "x", "<= 1.5"))
+        rows.append(Row(f"Pipe / READ, {name}", ratio(samples["pipe"], samples["read"]), "x", ">= 10"))
+    return rows

@@ -376,7 +376,8 @@ static uint8_t operand_width(const struct prefixes *p, uint8_t opcode, uint8_t o
 }
 
 /* The memory operand of ModRM, whose mod field is not 3. */
-static void decode_memory(struct cursor *c, const struct prefixes *p, uint8_t modrm, struct lockop *ret)
+static void decode_memory(struct cursor *c, const struct prefixes *p, uint8_t modrm,
+			  struct lockop *ret)
 {
 	unsigned mod = modrm >> 6, low = modrm & 7;
 	unsigned displacement_bytes = mod == 1 ? 1 : mod == 2 ? 4 : 0;
@@ -417,7 +418,7 @@ static void decode_register(const struct prefixes *p, unsigned digit, struct loc
 
 static uint16_t register_bit(uint8_t reg)
 {
-	return reg < 16 ? (uint16_t)(1u << reg) : 0;
+	return (uint16_t)(reg < 16 ? 1u << reg : 0);
 }
 
 /* Fills in which registers the instruction reads and writes. */
@@ -427,7 +428,7 @@ static void decode_uses(struct lockop *ret)
 
 	if (reg != LOCKOP_NONE && reg >= LOCKOP_HIGH_BYTE)
 		reg = (uint8_t)(reg - LOCKOP_HIGH_BYTE);
-	ret->reads = register_bit(ret->base) | register_bit(ret->index) | register_bit(reg);
+	ret->reads = (uint16_t)(register_bit(ret->base) | register_bit(ret->index) | register_bit(reg));
 	ret->writes = 0;
 	if (ret->op == OP_XADD || ret->op == OP_XCHG)
 		ret->writes = register_bit(reg);

@@ -57,7 +57,8 @@ struct lockop_registers {
 bool lockop_matches(const cs_insn *insn);
 /* Decodes one for which lockop_matches() holds; false for any other. */
 bool lockop_decode(const cs_insn *insn, struct lockop *ret);
-/* The same from `size` bytes at guest address `address`; what follows the instruction is not looked at. */
+/* The same from `size` bytes of code at guest address `address`; what follows the
+ * instruction is not looked at. */
 bool lockop_decode_bytes(const uint8_t *bytes, size_t size, uint64_t address, struct lockop *ret);
 /* Virtual address (linear, segment base added) of the lowest byte of the memory
  * operand. A bit offset in a register (bt*) is included. */
@@ -65,8 +66,8 @@ uint64_t lockop_address(const struct lockop *op, const struct lockop_registers *
 /* Would the processor raise #GP(0) for the operand's alignment? Then it must not be executed. */
 bool lockop_misaligned(const struct lockop *op, uint64_t address);
 /* Does it on host memory at `at` (unaligned and line-crossing too): registers and flags in
- * *regs are updated as the instruction would, RIP excepted. All `width` bytes must be writable,
- * and the same bytes of a line as in the guest: `at` and address are equal modulo 16. */
+ * *regs are updated as the instruction would, RIP excepted. All `width` bytes must be writable;
+ * 16 bytes must be aligned (lockop_misaligned) at `at` too. */
 void lockop_execute(const struct lockop *op, void *at, struct lockop_registers *regs);
 
 #endif

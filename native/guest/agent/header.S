@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* struct pv_agent_header, and its two entries: RDI vCPU, RSI gpa of the configuration, RSP a stack. */
+	.section .header, "ax", @progbits
+base:
+	.ascii "PVAGENT1"
+	.quad start - base
+	.quad finish - base
+
+start:
+	cld
+	and $-16, %rsp
+	xor %ebp, %ebp
+	call agent_start
+
+finish:
+	cld
+	and $-16, %rsp
+	xor %ebp, %ebp
+	call agent_finish
+
+	.section .note.GNU-stack, "", @progbits

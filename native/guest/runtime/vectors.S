@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * 256 entry stubs, 16 bytes apart, and their common part: builds a struct
+ * exception_frame and calls exception_dispatch() with it. The CPU aligns the stack
+ * to 16 bytes before its own pushes, so that the frame of 22 words is aligned too.
+ */
+	.text
+	.balign 16
+	.globl vector_stubs
+vector_stubs:
+	vector = 0
+	.rept 256
+	.balign 16
+	.if (vector != 8) && (vector != 10) && (vector != 11) && (vector != 12) && \
+	    (vector != 13) && (vector != 14) && (vector != 17) && (vector != 21)
+	push $0
+	.endif
+	push $vector
+	jmp vector_common
+	vector = vector + 1
+	.endr
+	.balign 16
+
+vector_common:
+	cld
+	push %rax
+	push %rbx
+	push %rcx
+	push %rdx
+	push %rbp
+	push %rsi
+	push %rdi
+	push %r8
+	push %r9
+	push %r10
+	push %r11
+	push %r12
+	push %r13
+	push %r14
+	push %r15
+	mov %rsp, %rdi
+	sub $512, %rsp
+	fxsave64 (%rsp)
+	call exception_dispatch
+	fxrstor64 (%rsp)
+	add $512, %rsp
+	pop %r15
+	pop %r14
+	pop %r13
+	pop %r12
+	pop %r11
+	pop %r10
+	pop %r9
+	pop %r8
+	pop %rdi
+	pop %rsi
+	pop %rbp
+	pop %rdx
+	pop %rcx
+	pop %rbx
+	pop %rax
+	add $16, %rsp
+	iretq
+
+	.section .note.GNU-stack, "", @progbits

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "guest_mem.h"
 
+#include <stddef.h>
+
 bool guest_range_ok(const struct guest_mem *mem, gpa_t gpa, uint64_t size)
 {
 	return gpa <= mem->size && size <= mem->size - gpa;

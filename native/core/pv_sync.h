@@ -26,7 +26,8 @@
  *   pv_u32, pv_u64                       atomic words
  *   pv_u32_load, _store                  acquire, release
  *   pv_u32_exchange, _add, _sub          sequentially consistent; _add and _sub return the new value
- *   pv_u64_load, _store                  acquire, release
+ *   pv_u64_load, _store, _add            the same
+ *   pv_u64_set_once(word, value)         sets a word that is 0; later ones change nothing
  *   pv_u64_count(word, n)                adds n to a figure that one thread writes and any reads
  *   pv_point(tag)                        a place where a scheduler may switch; nothing in the real build
  */

@@ -50,6 +50,18 @@ static inline void pv_u64_store(pv_u64 *word, uint64_t value)
 	__atomic_store_n(&word->v, value, __ATOMIC_RELEASE);
 }
 
+static inline uint64_t pv_u64_add(pv_u64 *word, uint64_t n)
+{
+	return __atomic_add_fetch(&word->v, n, __ATOMIC_SEQ_CST);
+}
+
+static inline void pv_u64_set_once(pv_u64 *word, uint64_t value)
+{
+	uint64_t unset = 0;
+
+	__atomic_compare_exchange_n(&word->v, &unset, value, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
 static inline void pv_u64_count(pv_u64 *word, uint64_t n)
 {
 	__atomic_store_n(&word->v, word->v + n, __ATOMIC_RELAXED);

@@ -68,6 +68,7 @@ struct pv_vm_statistics {
 	uint64_t events_open, events_open_peak, events_opened;
 	uint64_t events_allocated; /* host events in memory, open or still referenced */
 	uint64_t console_bytes;
+	uint64_t dropped_port_writes; /* to ports that nothing answers on */
 };
 
 /* Time that an event was enabled, and held a counter, in ns. */
@@ -93,10 +94,13 @@ int vm_vcpu_stopped(const struct pv_vm *vm, uint32_t vcpu);
 /* KVM_CHECK_EXTENSION: the event limit for KVM_CAP_PV_PERF (0 when switched off), 0 for what is not known. */
 enum { KVM_CAP_PV_PERF = 0x5056 };
 int64_t vm_check_extension(const struct pv_vm *vm, uint64_t capability);
-/* Times of an event, open or closed last under this id: -ENOENT if never opened. */
+/* Times of an event, open or closed last under this id: -ENOENT if never opened. Of closed events
+ * the last max_events are remembered. Time that its vCPU is in the agent does not count. -EIO
+ * after a host panic. */
 int vm_event_times(struct pv_vm *vm, int32_t id, struct pv_event_times *ret);
 void vm_statistics(struct pv_vm *vm, struct pv_vm_statistics *ret);
-/* Joins the threads and frees everything; the VM must have ended. -EBUSY otherwise. */
+/* Joins the threads and frees everything; the VM must have ended, or never have been started.
+ * -EBUSY otherwise. */
 int vm_destroy(struct pv_vm *vm);
 
 

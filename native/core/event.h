@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A host event: what OPEN creates. It is counted by references: the table holds one
+ * while the event is open, the PMU of a vCPU one while it is attached there, and every
+ * operation one while it works on it.
+ */
+#ifndef PV_EVENT_H
+#define PV_EVENT_H
+
+#include "attr.h"
+#include "pv_sync.h"
+#include "vm.h"
+
+struct pv_vm;
+struct pv_vcpu;
+
+/* An event's two accumulators, or its source's reading. SOURCE_COUNTER: raw units at
+ * kernel and user level. Clocks: ns, and user-mode time-stamp ticks. */
+struct pmu_value {
+	uint64_t part[2];
+};
+
+struct host_event {
+	uint64_t magic;
+	pv_u32 references;
+	/* Fixed once created: */
+	int32_t id;
+	struct pv_vm *vm;
+	gpa_t guest_addr;
+	struct event_source source;
+
+	/* The table's lock held: */
+	struct host_event *bucket_next;
+	/* event_set.lock held: */
+	struct host_event *older, *newer;
+
+	/* Serialises operations on this event, over their guest write too. */
+	struct pv_mutex lock;
+	/* lock held: */
+	bool closed;
+	uint64_t written; /* the largest count that the guest was given */
+	/* lock held to read, and that vCPU's event_mutex too to change: */
+	struct pv_vcpu *vcpu; /* where it is attached, or NULL */
+
+	/* vcpu->event_mutex held while attached, else lock held: */
+	struct host_event *before, *behind; /* in its list of the PMU */
+	bool running;                       /* holds a counter */
+	struct pmu_value start;             /* reading at which it began to run */
+	struct pmu_value floor;             /* reading from which on it is enabled */
+	struct pmu_value sum;               /* what it has counted, without the current run */
+	uint64_t enabled_since, running_since;
+	struct pv_event_times times;
+};
+
+/* Every host event in memory of one VM, open or not. */
+struct event_set {
+	struct pv_spinlock lock;
+	/* lock held: */
+	struct host_event *newest;
+	uint64_t allocated;
+};
+
+void event_set_init(struct event_set *set);
+/* Frees what is left, whoever references it: the VM is over. */
+void event_set_destroy(struct pv_vm *vm);
+uint64_t event_set_count(struct event_set *set);
+
+/* A new event, not attached, with one reference. NULL: no memory. */
+struct host_event *event_create(struct pv_vm *vm, int32_t id, gpa_t guest_addr,
+				const struct event_source *source);
+/* Takes one more reference; the caller holds one, or the lock of who holds one. */
+void event_get(struct host_event *event);
+/* Drops one; the last one frees the event. */
+void event_put(struct host_event *event);
+
+#endif

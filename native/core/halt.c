@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "halt.h"
+
+#include "host.h"
+
+void halt_init(struct pv_vm *vm)
+{
+	pv_spinlock_init(&vm->halt.lock, "the halt lock");
+}
+
+enum parking { GO_ON, STAY, LAST_ONE };
+
+/* Takes a pending kick, or parks. */
+static enum parking park(struct pv_vcpu *vcpu)
+{
+	struct pv_vm *vm = vcpu->vm;
+	enum parking ret = STAY;
+
+	pv_spin_lock(&vm->halt.lock);
+	if (vcpu->kicked) {
+		vcpu->kicked = false;
+		ret = GO_ON;
+	} else {
+		vcpu->parked = true;
+		if (++vm->halt.parked == vm->config.vcpus)
+			ret = LAST_ONE;
+	}
+	pv_spin_unlock(&vm->halt.lock);
+	return ret;
+}
+
+/* Has somebody kicked it awake? At the VM's end it leaves by itself. */
+static bool unparked(struct pv_vcpu *vcpu)
+{
+	struct pv_vm *vm = vcpu->vm;
+	bool ending = vm_phase(vm) != PHASE_RUNNING;
+	bool ret;
+
+	pv_spin_lock(&vm->halt.lock);
+	if (vcpu->parked && ending) {
+		vcpu->parked = false;
+		vm->halt.parked--;
+	}
+	ret = !vcpu->parked;
+	pv_spin_unlock(&vm->halt.lock);
+	return ret;
+}
+
+static void set_parked_time(struct pv_vcpu *vcpu, bool parked)
+{
+	pv_mutex_lock(&vcpu->event_mutex);
+	pmu_park(vcpu, parked);
+	pv_mutex_unlock(&vcpu->event_mutex);
+}
+
+void halt_park(struct pv_vcpu *vcpu)
+{
+	enum parking parking = park(vcpu);
+
+	if (parking == GO_ON)
+		return;
+	set_parked_time(vcpu, true);
+	if (parking == LAST_ONE)
+		vm_request_end(vcpu->vm, &(struct pv_vm_end){ .reason = PV_END_ALL_HALTED,
+							      .vcpu = -1 });
+	for (;;) {
+		uint32_t ticket = pv_ticket(&vcpu->kick);
+
+		if (unparked(vcpu))
+			break;
+		pv_wait(&vcpu->kick, ticket);
+	}
+	set_parked_time(vcpu, false);
+}
+
+void halt_kick(struct pv_vcpu *vcpu)
+{
+	struct pv_vm *vm = vcpu->vm;
+
+	pv_spin_lock(&vm->halt.lock);
+	if (vcpu->parked) {
+		vcpu->parked = false;
+		vm->halt.parked--;
+	} else {
+		vcpu->kicked = true;
+	}
+	pv_spin_unlock(&vm->halt.lock);
+	pv_wake(&vcpu->kick);
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The host side of a VM and of its vCPUs: what the files of the core share. */
+#ifndef PV_HOST_H
+#define PV_HOST_H
+
+#include <pthread.h>
+
+#include "attr.h"
+#include "clock.h"
+#include "closed_times.h"
+#include "console.h"
+#include "end.h"
+#include "event.h"
+#include "guest_mem.h"
+#include "halt.h"
+#include "pmu.h"
+#include "policy.h"
+#include "pv_sync.h"
+#include "timer.h"
+#include "vm.h"
+
+/* What the core takes from its surroundings; tests put their own in. */
+struct pv_host_hooks {
+	void *(*alloc)(void *context, uint64_t size); /* zeroed memory, or NULL */
+	void (*release)(void *context, void *memory); /* NULL is fine */
+	uint64_t (*now_ns)(void *context);
+	uint64_t ns_per_tick; /* of the time-stamp counter, times 2^32; 0: it is measured */
+	void *context;
+};
+
+/* The way of a vCPU through a VM's life. */
+enum vcpu_stage {
+	STAGE_BOOTING = 0,     /* PV_EXIT_READY has not come yet */
+	STAGE_AGENT_START,
+	STAGE_GUEST,
+	STAGE_AGENT_FINISH,
+	STAGE_FINISHED,        /* the agent's finish is done */
+};
+
+enum vcpu_mode { VCPU_HOST = 0, VCPU_GUEST };
+
+/* Written by the vCPU's host thread, read by any. */
+struct vcpu_figures {
+	pv_u64 exits[PV_EXIT_REASONS];
+	pv_u64 hypercalls[KVM_PV_PERF_OP_MAX];
+	pv_u64 other_hypercalls, guest_errors, rotations;
+	pv_u64 console_bytes, dropped_port_writes;
+};
+
+struct pv_vcpu {
+	struct pv_vm *vm;
+	uint32_t index;
+	struct pv_run *run;
+
+	/* Guards the PMU, and who may be in guest mode. */
+	struct pv_mutex event_mutex;
+	/* event_mutex held: */
+	enum vcpu_mode mode;
+	uint32_t pause_requests; /* who wait for host mode; it does not enter meanwhile */
+	struct pmu pmu;
+
+	struct pv_event_count paused;  /* woken when the mode has become VCPU_HOST */
+	struct pv_event_count resumed; /* woken when the last pause request is gone */
+
+	/* vm->halt.lock held: */
+	bool parked, kicked;
+	struct pv_event_count kick;
+
+	pv_u32 stage;        /* enum vcpu_stage; written by its host thread */
+	pv_u32 stopped;      /* PV_ENTER_STOP was given */
+	pv_u32 rotating;     /* more events than counters; written with event_mutex held */
+	pv_u32 rotation_due; /* by the timer */
+
+	struct vcpu_figures figures;
+	struct pv_thread thread;
+	pthread_t pthread; /* host_thread.c */
+};
+
+struct pv_vm {
+	/* Fixed once created: */
+	struct pv_vm_config config;
+	struct pv_host_hooks hooks;
+	struct guest_mem mem;
+	const struct pv_design *design;
+	const struct pv_nmi_policy *nmi;
+	const struct pv_sync_policy *sync;
+	struct pv_vcpu *vcpus;
+	struct pv_run **runs;
+
+	struct pv_clock clock;
+	struct pv_table *table; /* the design's */
+	struct event_set events;
+	struct closed_times closed;
+	struct pv_console console;
+	struct pv_halt halt;
+	struct pv_timer timer;
+	struct vm_ending end;
+
+	pv_u64 kicks;
+	struct pv_thread timer_thread;
+	pthread_t timer_pthread; /* host_thread.c */
+	uint32_t threads;        /* vCPU threads to join */
+	bool timer_started;
+};
+
+/* vm_create() with other hooks. */
+int vm_create_hooked(const struct pv_vm_config *config, const struct pv_host_hooks *hooks,
+		     struct pv_vm **ret, char *why, uint64_t why_size);
+
+static inline enum vm_phase vm_phase(const struct pv_vm *vm)
+{
+	return (enum vm_phase)pv_u32_load(&vm->end.phase);
+}
+
+/* vcpu.c: guest mode, and how others bring a vCPU out of it. */
+
+/* Rings the doorbell: the vCPU leaves guest mode soon. */
+void vcpu_ring(struct pv_vcpu *vcpu);
+/* At an exit: host mode; a rotation that is due is done. */
+void vcpu_leave_guest(struct pv_vcpu *vcpu);
+/* At the tail of VM entry: waits until nobody wants the vCPU paused. False: the VM is over. */
+bool vcpu_enter_guest(struct pv_vcpu *vcpu);
+/*
+ * Takes the vCPU's event_mutex while it is in host mode, so that its counts are exact and
+ * stand still. The caller holds at most one event's lock. False, and the mutex is not
+ * held: the VM is over.
+ */
+bool vcpu_hold(struct pv_vcpu *vcpu);
+void vcpu_release(struct pv_vcpu *vcpu);
+
+/* exit.c: serves the exit that the run page describes, and says how to enter. */
+enum pv_entry_action exit_serve(struct pv_vcpu *vcpu);
+/* hypercall.c: the same for a hypercall; the result is in the run page. */
+enum pv_entry_action hypercall_serve(struct pv_vcpu *vcpu);
+
+/* perf_op.c: KVM_PERF_OP. The result for the guest, or HC_NO_RESULT. */
+enum { HC_NO_RESULT = INT32_MIN }; /* a host error: the guest gets no result and does not go on */
+int64_t perf_op(struct pv_vcpu *vcpu, uint64_t op, uint64_t rcx, uint64_t rdx);
+int event_times(struct pv_vm *vm, int32_t id, struct pv_event_times *ret);
+
+/* agent.c: where a vCPU is sent. Each sets run->jump and returns PV_ENTER_JUMP. */
+enum pv_entry_action agent_enter_start(struct pv_vcpu *vcpu); /* boots where there is no agent */
+enum pv_entry_action agent_enter_finish(struct pv_vcpu *vcpu);
+/* PV_HC_AGENT_DONE: 0 and the action, or a result for the guest. */
+int64_t agent_done(struct pv_vcpu *vcpu, uint64_t what, enum pv_entry_action *ret);
+
+/* host_thread.c */
+int host_threads_start(struct pv_vm *vm);
+void host_threads_join(struct pv_vm *vm);
+/* Makes the calling thread one that the VM's panics are told of. */
+void host_thread_adopt(struct pv_vm *vm, struct pv_thread *thread, const char *name);
+
+#endif

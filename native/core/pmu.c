@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "pmu.h"
+
+#include <stddef.h>
+
+#include "host.h"
+
+static void list_append(struct event_list *list, struct host_event *event)
+{
+	event->before = list->last;
+	event->behind = NULL;
+	if (list->last)
+		list->last->behind = event;
+	else
+		list->first = event;
+	list->last = event;
+}
+
+static void list_remove(struct event_list *list, struct host_event *event)
+{
+	if (event->before)
+		event->before->behind = event->behind;
+	else
+		list->first = event->behind;
+	if (event->behind)
+		event->behind->before = event->before;
+	else
+		list->last = event->before;
+	event->before = event->behind = NULL;
+}
+
+/* The vCPU's own time in ns: it stands still while frozen. */
+static uint64_t vcpu_now(const struct pv_vcpu *vcpu)
+{
+	const struct pmu *pmu = &vcpu->pmu;
+
+	return (pmu->frozen ? pmu->frozen_ns : clock_now(vcpu->vm)) - pmu->hidden_ns;
+}
+
+static uint64_t vcpu_count(const struct pv_vcpu *vcpu, unsigned counter, unsigned cpl)
+{
+	const struct pmu *pmu = &vcpu->pmu;
+
+	return (pmu->frozen ? pmu->frozen_count[counter][cpl] : vcpu->run->count[counter][cpl]) -
+	       pmu->hidden_count[counter][cpl];
+}
+
+static uint64_t parked_ns(const struct pv_vcpu *vcpu)
+{
+	const struct pmu *pmu = &vcpu->pmu;
+
+	return pmu->parked_ns + (pmu->parked ? vcpu_now(vcpu) - pmu->parked_since : 0);
+}
+
+/* Where the event's source stands on this vCPU. */
+static struct pmu_value reading(const struct pv_vcpu *vcpu, const struct event_source *source)
+{
+	struct pmu_value now = { { 0, 0 } };
+
+	switch (source->kind) {
+	case SOURCE_COUNTER:
+		now.part[0] = vcpu_count(vcpu, source->counter, PV_CPL_KERNEL);
+		now.part[1] = vcpu_count(vcpu, source->counter, PV_CPL_USER);
+		break;
+	case SOURCE_CPU_CLOCK:
+		now.part[0] = vcpu_now(vcpu);
+		now.part[1] = vcpu_count(vcpu, PV_COUNT_GUEST_TSC, PV_CPL_USER);
+		break;
+	case SOURCE_TASK_CLOCK:
+		now.part[0] = vcpu_now(vcpu) - parked_ns(vcpu);
+		now.part[1] = vcpu_count(vcpu, PV_COUNT_GUEST_TSC, PV_CPL_USER);
+		break;
+	case SOURCE_DUMMY:
+		break;
+	}
+	return now;
+}
+
+static uint64_t later(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+static void run_start(struct pv_vcpu *vcpu, struct host_event *event)
+{
+	struct pmu_value now = reading(vcpu, &event->source);
+
+	for (int i = 0; i < 2; i++)
+		event->start.part[i] = later(now.part[i], event->floor.part[i]);
+	event->running_since = vcpu_now(vcpu);
+	event->running = true;
+}
+
+/* A reading below the start is one before the instruction that enabled the event has retired. */
+static struct pmu_value sum_until_now(const struct pv_vcpu *vcpu, const struct host_event *event)
+{
+	struct pmu_value now = reading(vcpu, &event->source), sum = event->sum;
+
+	for (int i = 0; i < 2; i++)
+		sum.part[i] += later(now.part[i], event->start.part[i]) - event->start.part[i];
+	return sum;
+}
+
+static void run_stop(struct pv_vcpu *vcpu, struct host_event *event)
+{
+	event->sum = sum_until_now(vcpu, event);
+	event->times.running_ns += vcpu_now(vcpu) - event->running_since;
+	event->running = false;
+}
+
+static bool needs_counter(const struct host_event *event)
+{
+	return event->source.kind == SOURCE_COUNTER;
+}
+
+/* The first event that waits for a counter: behind those that hold one. */
+static struct host_event *first_waiting(const struct pmu *pmu)
+{
+	struct host_event *event = pmu->hardware.first;
+
+	while (event && event->running)
+		event = event->behind;
+	return event;
+}
+
+static void note_attached(struct pv_vcpu *vcpu, int change)
+{
+	struct pmu *pmu = &vcpu->pmu;
+
+	pmu->attached += (uint32_t)change;
+	timer_want_rotation(vcpu, pmu->attached > pmu->counters);
+}
+
+/* The instruction that enables an event is not in its window: the event counts from
+ * behind it, which is where the counters will stand once it has retired. */
+static struct pmu_value floor_behind_exit(const struct pv_vcpu *vcpu,
+					  const struct event_source *source)
+{
+	struct pmu_value floor = reading(vcpu, source);
+
+	if (source->kind == SOURCE_COUNTER && !vcpu->pmu.frozen)
+		floor.part[vcpu->run->cpl ? PV_CPL_USER : PV_CPL_KERNEL] +=
+			vcpu->run->retire[source->counter];
+	return floor;
+}
+
+void pmu_attach(struct pv_vcpu *vcpu, struct host_event *event)
+{
+	struct pmu *pmu = &vcpu->pmu;
+
+	event->floor = floor_behind_exit(vcpu, &event->source);
+	event->enabled_since = vcpu_now(vcpu);
+	event->vcpu = vcpu;
+	if (!needs_counter(event)) {
+		list_append(&pmu->software, event);
+		run_start(vcpu, event);
+		return;
+	}
+	list_append(&pmu->hardware, event);
+	if (pmu->attached < pmu->counters)
+		run_start(vcpu, event);
+	note_attached(vcpu, 1);
+}
+
+void pmu_detach(struct pv_vcpu *vcpu, struct host_event *event)
+{
+	struct pmu *pmu = &vcpu->pmu;
+	struct host_event *next;
+	bool had_counter = event->running;
+
+	if (event->running)
+		run_stop(vcpu, event);
+	event->times.enabled_ns += vcpu_now(vcpu) - event->enabled_since;
+	event->vcpu = NULL;
+	if (!needs_counter(event)) {
+		list_remove(&pmu->software, event);
+		return;
+	}
+	list_remove(&pmu->hardware, event);
+	next = first_waiting(pmu);
+	if (had_counter && next)
+		run_start(vcpu, next);
+	note_attached(vcpu, -1);
+}
+
+struct pmu_value pmu_read(const struct pv_vcpu *vcpu, const struct host_event *event)
+{
+	return event->running ? sum_until_now(vcpu, event) : event->sum;
+}
+
+struct pv_event_times pmu_times(const struct pv_vcpu *vcpu, const struct host_event *event)
+{
+	struct pv_event_times times = event->times;
+
+	times.enabled_ns += vcpu_now(vcpu) - event->enabled_since;
+	if (event->running)
+		times.running_ns += vcpu_now(vcpu) - event->running_since;
+	return times;
+}
+
+void pmu_rotate(struct pv_vcpu *vcpu)
+{
+	struct pmu *pmu = &vcpu->pmu;
+	struct host_event *event = pmu->hardware.first;
+
+	if (pmu->attached <= pmu->counters)
+		return;
+	run_stop(vcpu, event);
+	list_remove(&pmu->hardware, event);
+	list_append(&pmu->hardware, event);
+	run_start(vcpu, first_waiting(pmu));
+	pv_u64_count(&vcpu->figures.rotations, 1);
+}
+
+/* A vCPU that is given up in guest mode has no counts that could be read: its time freezes. */
+void pmu_freeze(struct pv_vcpu *vcpu)
+{
+	struct pmu *pmu = &vcpu->pmu;
+
+	if (pmu->frozen)
+		return;
+	for (int c = 0; c < PV_COUNTS && vcpu->mode == VCPU_HOST; c++)
+		for (int cpl = 0; cpl < PV_CPLS; cpl++)
+			pmu->frozen_count[c][cpl] = vcpu->run->count[c][cpl];
+	pmu->frozen_ns = clock_now(vcpu->vm);
+	pmu->frozen = true;
+}
+
+void pmu_unfreeze(struct pv_vcpu *vcpu)
+{
+	struct pmu *pmu = &vcpu->pmu;
+
+	if (!pmu->frozen)
+		return;
+	for (int c = 0; c < PV_COUNTS; c++)
+		for (int cpl = 0; cpl < PV_CPLS; cpl++)
+			pmu->hidden_count[c][cpl] +=
+				vcpu->run->count[c][cpl] - pmu->frozen_count[c][cpl];
+	pmu->hidden_ns += clock_now(vcpu->vm) - pmu->frozen_ns;
+	pmu->frozen = false;
+}
+
+void pmu_park(struct pv_vcpu *vcpu, bool parked)
+{
+	struct pmu *pmu = &vcpu->pmu;
+
+	if (parked && !pmu->parked)
+		pmu->parked_since = vcpu_now(vcpu);
+	else if (!parked && pmu->parked)
+		pmu->parked_ns += vcpu_now(vcpu) - pmu->parked_since;
+	pmu->parked = parked;
+}
+
+/*
+ * A clock by privilege level: the user's share is the time-stamp ticks that the vCPU
+ * spent in guest user mode; the kernel's is the rest, so that both make the whole.
+ */
+static uint64_t clock_share(const struct host_event *event, const struct pmu_value *value)
+{
+	const struct event_source *source = &event->source;
+	uint64_t total = value->part[0], user;
+
+	if (source->kernel == source->user)
+		return source->kernel ? total : 0;
+	user = clock_ticks_to_ns(event->vm, value->part[1]);
+	if (user > total)
+		user = total;
+	return source->user ? user : total - user;
+}
+
+uint64_t pmu_count(const struct host_event *event, const struct pmu_value *value)
+{
+	const struct event_source *source = &event->source;
+
+	switch (source->kind) {
+	case SOURCE_COUNTER:
+		return ((source->kernel ? value->part[PV_CPL_KERNEL] : 0) +
+			(source->user ? value->part[PV_CPL_USER] : 0)) / source->divisor;
+	case SOURCE_DUMMY:
+		return 0;
+	default:
+		return clock_share(event, value);
+	}
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The PMU of one vCPU: the events attached to it, and its hardware counters. All of
+ * it is guarded by the vCPU's event_mutex, and counts can be read only while the vCPU
+ * is in host mode.
+ *
+ * Events that count with a hardware counter stand in rotation order, and the first
+ * `counters` of them hold one. A rotation puts the first one last. Clocks and dummies
+ * need no counter and always run.
+ *
+ * While the vCPU is in the agent its counters and its time are frozen: what passes then
+ * is taken off every later reading.
+ */
+#ifndef PV_PMU_H
+#define PV_PMU_H
+
+#include "event.h"
+
+struct event_list {
+	struct host_event *first, *last;
+};
+
+struct pmu {
+	uint32_t counters; /* hardware counters, >= 1 */
+	uint32_t attached; /* events in `hardware` */
+	struct event_list hardware, software;
+
+	bool frozen;
+	uint64_t frozen_count[PV_COUNTS][PV_CPLS]; /* of the run page, when it froze */
+	uint64_t frozen_ns;
+	uint64_t hidden_count[PV_COUNTS][PV_CPLS]; /* of frozen stretches that are over */
+	uint64_t hidden_ns;
+
+	bool parked;
+	uint64_t parked_since, parked_ns; /* in pmu_now() time */
+};
+
+/* All with vcpu->event_mutex held. */
+
+/* Attaches an event that is attached nowhere; it counts from behind the instruction that exits. */
+void pmu_attach(struct pv_vcpu *vcpu, struct host_event *event);
+/* Detaches it: event->sum and event->times are final. */
+void pmu_detach(struct pv_vcpu *vcpu, struct host_event *event);
+/* What an attached event has counted so far. */
+struct pmu_value pmu_read(const struct pv_vcpu *vcpu, const struct host_event *event);
+/* Its times so far. */
+struct pv_event_times pmu_times(const struct pv_vcpu *vcpu, const struct host_event *event);
+/* Gives the counters to the next events, if there are more events than counters. */
+void pmu_rotate(struct pv_vcpu *vcpu);
+void pmu_freeze(struct pv_vcpu *vcpu);
+void pmu_unfreeze(struct pv_vcpu *vcpu);
+/* The vCPU stands in HLT, or goes on: task-clock events do not count meanwhile. */
+void pmu_park(struct pv_vcpu *vcpu, bool parked);
+
+/* The count that a value of this event stands for. */
+uint64_t pmu_count(const struct host_event *event, const struct pmu_value *value);
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The timer thread: rotation of counters, and patience at the VM's end. */
+#ifndef PV_TIMER_H
+#define PV_TIMER_H
+
+#include "pv_sync.h"
+
+struct pv_vm;
+struct pv_vcpu;
+
+struct pv_timer {
+	struct pv_event_count wake;
+	pv_u32 rotating; /* vCPUs with more events than counters */
+};
+
+/* event_mutex held: does this vCPU need rotation from now on? */
+void timer_want_rotation(struct pv_vcpu *vcpu, bool wanted);
+/* The thread's life: returns once the VM's end is published. */
+void timer_run(struct pv_vm *vm);
+
+#endif

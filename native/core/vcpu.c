@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Who may be in guest mode. A vCPU's counts are exact and stand still while it is in
+ * host mode with its event_mutex held. Who wants that from a vCPU in guest mode asks for
+ * a pause, rings its doorbell and waits, holding nothing but an event's lock. The way
+ * out of guest mode takes only the vCPU's own event_mutex, and a vCPU that waits for
+ * another one is itself in host mode: so no two can wait for each other.
+ */
+#include "handover.h"
+#include "host.h"
+
+void vcpu_ring(struct pv_vcpu *vcpu)
+{
+	pv_u64_add(&vcpu->vm->kicks, 1);
+	handover_ring(vcpu->run);
+}
+
+void vcpu_leave_guest(struct pv_vcpu *vcpu)
+{
+	bool wanted;
+
+	pv_mutex_lock(&vcpu->event_mutex);
+	vcpu->mode = VCPU_HOST;
+	if (pv_u32_load(&vcpu->rotation_due) && pv_u32_exchange(&vcpu->rotation_due, 0))
+		pmu_rotate(vcpu);
+	wanted = vcpu->pause_requests > 0;
+	pv_mutex_unlock(&vcpu->event_mutex);
+	if (wanted)
+		pv_wake(&vcpu->paused);
+}
+
+static bool enter_unless_wanted(struct pv_vcpu *vcpu)
+{
+	bool free;
+
+	pv_mutex_lock(&vcpu->event_mutex);
+	free = !vcpu->pause_requests;
+	if (free)
+		vcpu->mode = VCPU_GUEST;
+	pv_mutex_unlock(&vcpu->event_mutex);
+	return free;
+}
+
+bool vcpu_enter_guest(struct pv_vcpu *vcpu)
+{
+	pv_hold_nothing();
+	for (;;) {
+		uint32_t ticket = pv_ticket(&vcpu->resumed);
+
+		if (enter_unless_wanted(vcpu))
+			return true;
+		if (vm_phase(vcpu->vm) == PHASE_OVER)
+			return false;
+		pv_wait(&vcpu->resumed, ticket);
+	}
+}
+
+/* event_mutex held: one pause request less. */
+static void withdraw(struct pv_vcpu *vcpu)
+{
+	if (!--vcpu->pause_requests)
+		pv_wake(&vcpu->resumed);
+}
+
+/* Waits with a pause request standing; event_mutex is held before and after. */
+static bool wait_for_host_mode(struct pv_vcpu *vcpu)
+{
+	while (vcpu->mode != VCPU_HOST) {
+		uint32_t ticket = pv_ticket(&vcpu->paused);
+
+		pv_mutex_unlock(&vcpu->event_mutex);
+		if (vm_phase(vcpu->vm) != PHASE_OVER)
+			pv_wait(&vcpu->paused, ticket);
+		pv_mutex_lock(&vcpu->event_mutex);
+		if (vcpu->mode != VCPU_HOST && vm_phase(vcpu->vm) == PHASE_OVER)
+			return false;
+	}
+	return true;
+}
+
+bool vcpu_hold(struct pv_vcpu *vcpu)
+{
+	bool held;
+
+	pv_mutex_lock(&vcpu->event_mutex);
+	if (vcpu->mode == VCPU_HOST)
+		return true;
+	vcpu->pause_requests++;
+	vcpu_ring(vcpu);
+	held = wait_for_host_mode(vcpu);
+	withdraw(vcpu);
+	if (!held)
+		pv_mutex_unlock(&vcpu->event_mutex);
+	return held;
+}
+
+void vcpu_release(struct pv_vcpu *vcpu)
+{
+	pv_mutex_unlock(&vcpu->event_mutex);
+}

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Typed errors. Each is one clear sentence, and knows the exit status that the command line gives it."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class PvperfError(Exception):
+    """Base of all that pvperf raises on purpose."""
+
+    exit_status: ClassVar[int] = 1
+
+
+class UsageError(PvperfError):
+    """What the user asked for makes no sense, or names something that does not exist."""
+
+    exit_status = 2
+
+
+class GuestTimeout(PvperfError):
+    """The guest ran longer than it was allowed to."""
+
+    exit_status = 124
+
+
+class HostError(PvperfError):
+    """The VM ended without the guest's own exit status."""
+
+    exit_status = 125
+
+
+class HostPanic(HostError):
+    """A broken invariant of the host core: it says who did what, on which vCPU."""
+
+
+class OutOfMemory(HostError):
+    """The host had no memory for the guest's request; the guest was not told of success."""
+
+
+class HostDied(HostError):
+    """The host process is gone."""
+
+
+class VcpuDied(HostError):
+    """A vCPU process is gone."""
+
+
+class GuestShutdown(HostError):
+    """A vCPU's guest ended in a triple fault, or ran out of RAM."""
+
+
+class AllHalted(HostError):
+    """Every vCPU is parked in HLT, and nothing can wake one."""
+
+
+class Unsupported(PvperfError):
+    """Known, but not on this machine or in this version."""
+
+    exit_status = 126

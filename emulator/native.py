@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The one door to the C code: loads the two extension modules, each when it is first needed.
+
+`load_core()` gives the host core, `load_engine()` guest mode. Both return a module with `ffi` and `lib`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from emulator.errors import Unsupported
+
+#: The Unicorn that the engine knows from the inside.
+UNICORN_VERSION = (2, 1, 4)
+
+
+def _library(package: str, name: str) -> ctypes.CDLL:
+    """Loads a wheel's library without importing the wheel: the extension then finds it by its soname."""
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
+        raise Unsupported(f"the Python package {package} is not installed: pip install {package}")
+    path = os.path.join(os.path.dirname(spec.origin), "lib", name)
+    try:
+        return ctypes.CDLL(path, ctypes.RTLD_GLOBAL)
+    except OSError as error:
+        raise Unsupported(f"cannot load {path}: {error}") from None
+
+
+def _extension(name: str) -> Any:
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise Unsupported(f"the C extension {name} cannot be loaded ({error}): reinstall pvperf") from None
+
+
+@cache
+def load_core() -> Any:
+    """The host core: events, locks, VM exits. Raises Unsupported when it is not built."""
+    return _extension("emulator._core")
+
+
+@cache
+def load_engine() -> Any:
+    """Guest mode on Unicorn. Raises Unsupported when a library is missing or is not the one that was tested."""
+    unicorn = _library("unicorn", "libunicorn.so.2")
+    combined = int(unicorn.uc_version(None, None))
+    version = (combined >> 24 & 0xFF, combined >> 16 & 0xFF, combined >> 8 & 0xFF)
+    if version != UNICORN_VERSION:
+        wanted = ".".join(map(str, UNICORN_VERSION))
+        raise Unsupported(f"Unicorn {'.'.join(map(str, version))} is installed, and the engine needs {wanted}")
+    _library("capstone", "libcapstone.so")
+    return _extension("emulator._engine")

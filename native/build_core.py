@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""cffi builder of emulator._core: the host core, the event table and the NMI path."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from build_native import FLAGS, INCLUDES, NATIVE, declarations, relative  # noqa: E402
+from cffi import FFI  # noqa: E402
+
+HEADERS = ["agent.h", "handover.h", "pingpong.h", "vm.h"]
+
+ffi = FFI()
+ffi.cdef(declarations(HEADERS))
+ffi.set_source(
+    "emulator._core",
+    "".join(f'#include "{name}"\n' for name in HEADERS),
+    sources=relative([*NATIVE.glob("abi/*.c"), *NATIVE.glob("core/*.c")]),
+    include_dirs=[str(path) for path in INCLUDES],
+    extra_compile_args=FLAGS,
+    libraries=["pthread"],
+)

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""cffi builder of emulator._engine: guest mode, on the libraries inside the unicorn and capstone wheels."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from build_native import FLAGS, INCLUDES, NATIVE, declarations, package_directory, relative  # noqa: E402
+from cffi import FFI  # noqa: E402
+
+HEADERS = ["agent.h", "engine.h"]
+UNICORN, CAPSTONE = package_directory("unicorn"), package_directory("capstone")
+
+ffi = FFI()
+ffi.cdef(declarations(HEADERS))
+ffi.set_source(
+    "emulator._engine",
+    "".join(f'#include "{name}"\n' for name in HEADERS),
+    sources=relative([NATIVE / "abi" / "handover.c", *NATIVE.glob("engine/*.c")]),
+    include_dirs=[*map(str, INCLUDES), str(UNICORN / "include"), str(CAPSTONE / "include")],
+    library_dirs=[str(UNICORN / "lib"), str(CAPSTONE / "lib")],
+    extra_compile_args=FLAGS,
+    # Neither wheel has the unversioned name; emulator/native.py loads both before the module.
+    extra_link_args=["-l:libunicorn.so.2", "-l:libcapstone.so"],
+)

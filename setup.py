@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Builds the two C extensions and the bundled guests. Everything else is in pyproject.toml."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import shlex
+import shutil
+import sys
+import sysconfig
+from pathlib import Path
+
+from setuptools import setup
+from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
+
+ROOT = Path(__file__).resolve().parent
+
+
+def fail(sentence: str) -> None:
+    raise SystemExit(f"pvperf: {sentence}")
+
+
+def check_platform() -> None:
+    """One clear sentence, before anything is built."""
+    if sys.platform != "linux" or platform.machine() not in ("x86_64", "AMD64"):
+        fail(f"needs Linux on x86-64; this is {platform.system()} on {platform.machine()}")
+    if sys.version_info < (3, 11):
+        fail(f"needs Python 3.11 or newer; this is {platform.python_version()}")
+    command = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
+    if not shutil.which(command[0]):
+        fail(f"needs a C compiler, and {command[0]} is not there: install gcc, or name one in CC")
+    include = Path(sysconfig.get_path("include"), "Python.h")
+    if not include.exists():
+        fail(f"needs Python's C headers, and {include} is not there: install python3-dev")
+
+
+def guest_builder() -> object:
+    """emulator/guest_build.py, loaded by path: the package is not installed yet."""
+    spec = importlib.util.spec_from_file_location("guest_build", ROOT / "emulator" / "guest_build.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["guest_build"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def build_data(package: Path) -> None:
+    """The guests and the agent, and the sources from which users build their own."""
+    builder = guest_builder()
+    data = package / "data"
+    try:
+        builder.build_bundled(data / "guests")
+        builder.build_agent(data / "agent.bin")
+    except Exception as error:
+        if type(error).__name__ != "GuestBuildError":
+            raise
+        fail(str(error))
+    for part in ("abi", "guest"):
+        shutil.copytree(ROOT / "native" / part, data / "native" / part, dirs_exist_ok=True)
+
+
+class BuildPy(build_py):
+    """Puts the data into the wheel."""
+
+    def run(self) -> None:
+        super().run()
+        if not self.editable_mode:
+            build_data(Path(self.build_lib) / "emulator")
+
+
+class BuildExt(build_ext):
+    """Builds the data beside the sources when the package is used from there."""
+
+    def run(self) -> None:
+        super().run()
+        if self.inplace or self.editable_mode:
+            build_data(ROOT / "emulator")
+
+
+check_platform()
+setup(
+    cffi_modules=["native/build_core.py:ffi", "native/build_engine.py:ffi"],
+    cmdclass={"build_py": BuildPy, "build_ext": BuildExt},
+)

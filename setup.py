@@ -47,8 +47,8 @@ def guest_builder() -> object:
     return module
 
 
-def build_data(package: Path) -> None:
-    """The guests and the agent, and the sources from which users build their own."""
+def build_data(package: Path, *, sources: bool) -> None:
+    """The guests and the agent; for a wheel also the sources from which users build their own."""
     builder = guest_builder()
     data = package / "data"
     try:
@@ -58,7 +58,7 @@ def build_data(package: Path) -> None:
         if type(error).__name__ != "GuestBuildError":
             raise
         fail(str(error))
-    for part in ("abi", "guest"):
+    for part in ("abi", "guest") if sources else ():
         shutil.copytree(ROOT / "native" / part, data / "native" / part, dirs_exist_ok=True)
 
 
@@ -68,7 +68,7 @@ class BuildPy(build_py):
     def run(self) -> None:
         super().run()
         if not self.editable_mode:
-            build_data(Path(self.build_lib) / "emulator")
+            build_data(Path(self.build_lib) / "emulator", sources=True)
 
 
 class BuildExt(build_ext):
@@ -77,7 +77,7 @@ class BuildExt(build_ext):
     def run(self) -> None:
         super().run()
         if self.inplace or self.editable_mode:
-            build_data(ROOT / "emulator")
+            build_data(ROOT / "emulator", sources=False)
 
 
 check_platform()

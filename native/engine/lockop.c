@@ -428,7 +428,9 @@ static void decode_uses(struct lockop *ret)
 
 	if (reg != LOCKOP_NONE && reg >= LOCKOP_HIGH_BYTE)
 		reg = (uint8_t)(reg - LOCKOP_HIGH_BYTE);
-	ret->reads = (uint16_t)(register_bit(ret->base) | register_bit(ret->index) | register_bit(reg));
+	ret->reads = register_bit(ret->base);
+	ret->reads |= register_bit(ret->index);
+	ret->reads |= register_bit(reg);
 	ret->writes = 0;
 	if (ret->op == OP_XADD || ret->op == OP_XCHG)
 		ret->writes = register_bit(reg);

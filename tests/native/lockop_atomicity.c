@@ -45,7 +45,8 @@ struct operation {
 };
 
 static const struct operation operations[] = {
-	{ "add", LAW_SUM, 1 }, { "sub", LAW_SUM, -1 }, { "adc", LAW_SUM, 2 }, { "sbb", LAW_SUM, -2 },
+	{ "add", LAW_SUM, 1 }, { "sub", LAW_SUM, -1 },
+	{ "adc", LAW_SUM, 2 }, { "sbb", LAW_SUM, -2 },
 	{ "inc", LAW_SUM, 1 }, { "dec", LAW_SUM, -1 }, { "xadd", LAW_SUM, 1 },
 	{ "or", LAW_OWN_BIT, 0 }, { "and", LAW_OWN_BIT, 0 }, { "xor", LAW_OWN_BIT, 0 },
 	{ "not", LAW_PARITY, 0 }, { "neg", LAW_SIGNS, 0 },
@@ -183,10 +184,11 @@ static void *work(void *data)
 /* Updates that the law misses; 0: it holds. */
 static unsigned long judge(const struct contest *c, const struct worker *workers)
 {
-	uint64_t total = (uint64_t)c->iterations * THREADS, word[2] = { 0 }, sum = 0;
+	uint64_t total = (uint64_t)c->iterations * THREADS, word[2] = { 0 }, sum = 0, expected;
 	unsigned long events = 0, broken = 0;
 
 	memcpy(word, c->word, c->width);
+	expected = c->initial + total * (uint64_t)(int64_t)c->step;
 	for (unsigned i = 0; i < THREADS; i++) {
 		events += workers[i].events;
 		broken += workers[i].broken;
@@ -194,7 +196,7 @@ static unsigned long judge(const struct contest *c, const struct worker *workers
 	}
 	switch (c->law) {
 	case LAW_SUM:
-		return (c->initial + total * (uint64_t)(int64_t)c->step - word[0]) & width_mask(c->width);
+		return (expected - word[0]) & width_mask(c->width);
 	case LAW_RETRY: /* the carry into a pair's upper half is one of them */
 		if (c->op.reg == LOCKOP_NONE && c->width == 16 && word[1] != 1)
 			return 1;
@@ -304,9 +306,11 @@ static uint64_t initial_word(enum law law, unsigned width)
 }
 
 static void contest_run(const struct operation *o, const struct form *forms, unsigned count,
-			unsigned width, const struct place *place, unsigned iterations, uint8_t *pages)
+			unsigned width, const struct place *place, unsigned iterations,
+			uint8_t *pages)
 {
-	struct contest c = { .law = o->law, .width = width, .step = o->step, .execute = lockop_execute };
+	struct contest c = { .law = o->law, .width = width, .step = o->step,
+			     .execute = lockop_execute };
 	const char *first = leader(o->name, o->law), *second = companion(o->name, o->law);
 	unsigned long lost = 0;
 
@@ -321,8 +325,8 @@ static void contest_run(const struct operation *o, const struct form *forms, uns
 	contest_place(&c, place, pages);
 	for (unsigned round = 0; round < ROUNDS; round++)
 		lost += !!run_round(&c);
-	report(!lost, "atomicity: %s, %u bytes, %s: %u x %u, %lu of %u rounds lost updates", o->name,
-	       width, place->name, THREADS, c.iterations * ROUNDS, lost, ROUNDS);
+	report(!lost, "atomicity: %s, %u bytes, %s: %u x %u, %lu of %u rounds lost updates",
+	       o->name, width, place->name, THREADS, c.iterations * ROUNDS, lost, ROUNDS);
 }
 
 /* What Unicorn does: the same operation as a load, an addition and a store. */
@@ -335,7 +339,8 @@ static void execute_unlocked(const struct lockop *op, void *at, struct lockop_re
 }
 
 /* The contest must notice that. One processor alone hardly ever loses anything. */
-static void test_control(const struct form *forms, unsigned count, unsigned iterations, uint8_t *pages)
+static void test_control(const struct form *forms, unsigned count, unsigned iterations,
+			 uint8_t *pages)
 {
 	struct contest c = { .law = LAW_SUM, .width = 8, .step = 1, .execute = execute_unlocked,
 			     .iterations = iterations, .word = pages + LINE };
@@ -361,7 +366,9 @@ void test_atomicity(unsigned iterations)
 	static _Alignas(PAGE) uint8_t pages[2 * PAGE];
 	static struct form forms[MAX_FORMS];
 	unsigned count = forms_fill(forms);
-	const struct operation pairs[] = { { "cmpxchg8b", LAW_RETRY, 0 }, { "cmpxchg16b", LAW_RETRY, 0 } };
+	const struct operation pairs[] = {
+		{ "cmpxchg8b", LAW_RETRY, 0 }, { "cmpxchg16b", LAW_RETRY, 0 },
+	};
 
 	for (unsigned i = 0; i < sizeof(operations) / sizeof(operations[0]); i++)
 		for (unsigned width = operations[i].name[0] == 'b' ? 2 : 1; width <= 8; width *= 2)

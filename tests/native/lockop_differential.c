@@ -38,7 +38,8 @@ static uint8_t noise[NOISE_BYTES];
 static uint64_t interesting(struct random *r)
 {
 	static const uint64_t edges[] = {
-		0, 1, 2, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff,
+		0, 1, 2, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff,
+		0x7fffffff, 0x80000000, 0xffffffff,
 		0x7fffffffffffffff, 0x8000000000000000, 0xffffffffffffffff, 0xfffffffffffffffe,
 	};
 	uint64_t value = random_next(r);
@@ -330,7 +331,8 @@ static void test_form(csh capstone, const struct form *form, unsigned states, st
 			test_encoding(capstone, &t, r, tally);
 		}
 		if (tally->states < until && !tally->failure[0])
-			snprintf(tally->failure, sizeof(tally->failure), "addressing %u cannot be aimed", kind);
+			snprintf(tally->failure, sizeof(tally->failure),
+				 "addressing %u cannot be aimed", kind);
 	}
 }
 
@@ -360,6 +362,7 @@ void test_forms(unsigned states)
 		total.unknown_to_capstone += tally.unknown_to_capstone;
 	}
 	cs_close(&capstone);
-	report(count == FORMS, "forms: %u forms, %lu states in all, %lu encodings unknown to Capstone", count,
+	report(count == FORMS,
+	       "forms: %u forms, %lu states in all, %lu encodings unknown to Capstone", count,
 	       total.states, total.unknown_to_capstone);
 }

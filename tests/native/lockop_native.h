@@ -22,8 +22,8 @@ void native_destroy(void);
 /* Where the next instruction will be; changes with each native_load(). */
 uint64_t native_address(void);
 void native_load(const uint8_t *bytes, unsigned length);
-/* Runs what was loaded. Of rflags only the arithmetic flags go in, all come out; fs_base and
- * gs_base are put in force if not 0. The signal it raised, or 0; regs are then as they were left. */
+/* Runs what was loaded. Of rflags only the arithmetic flags go in, all come out; fs_base
+ * and gs_base are put in force if not 0. The signal it raised, or 0. */
 int native_run(struct lockop_registers *regs);
 
 #endif

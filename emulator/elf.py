@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Reads the headers of a guest's ELF file and refuses, in one sentence, what cannot be booted.
+
+Only the ELF header and the program headers matter to the loader, so they are read with `struct`: that costs
+nothing at start-up, and every length is checked here, against the file itself.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import stat
+import struct
+from typing import NamedTuple
+
+from emulator.errors import UsageError
+
+# ELF-64, System V ABI chapter 4 and the AMD64 supplement.
+_HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
+_PROGRAM_HEADER = struct.Struct("<IIQQQQQQ")
+_ET_REL, _ET_EXEC, _ET_DYN = 1, 2, 3
+_EM_X86_64 = 62
+_PT_LOAD, _PT_INTERP = 1, 3
+_PF_EXECUTE = 1
+
+
+class Segment(NamedTuple):
+    """A piece of guest memory: `file_bytes` from `offset` of the file at `gpa`, zeros up to `memory_bytes`."""
+
+    gpa: int
+    offset: int
+    file_bytes: int
+    memory_bytes: int
+    executable: bool
+
+    @property
+    def end(self) -> int:
+        """The gpa behind its last byte."""
+        return self.gpa + self.memory_bytes
+
+
+class Image(NamedTuple):
+    """What is loaded of a guest, segments in the order of their addresses."""
+
+    entry: int
+    segments: tuple[Segment, ...]
+
+    @property
+    def end(self) -> int:
+        """The gpa behind the last segment."""
+        return self.segments[-1].end
+
+
+def open_guest(path: str | os.PathLike[str]) -> int:
+    """A file descriptor of the guest, which the caller closes. UsageError if it cannot be read as a file."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise UsageError(f"cannot open guest {os.fspath(path)!r}: {reason}") from None
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise UsageError(f"guest {os.fspath(path)!r} is not a regular file")
+    return fd
+
+
+def read_image(fd: int, *, name: str, ram_bytes: int) -> Image:
+    """The bootable image in the file `fd`; `name` is for messages. UsageError says what is wrong with it."""
+    try:
+        return _read_image(fd, ram_bytes)
+    except UsageError as error:
+        raise UsageError(f"guest {name!r} {error}") from None
+    except struct.error:
+        raise UsageError(f"guest {name!r} changed while it was read") from None
+
+
+def _read_image(fd: int, ram_bytes: int) -> Image:
+    size = os.fstat(fd).st_size
+    entry, table, entries = _check_header(os.pread(fd, _HEADER.size, 0), size)
+    segments = []
+    for number, header in enumerate(_PROGRAM_HEADER.iter_unpack(os.pread(fd, entries * _PROGRAM_HEADER.size, table))):
+        kind, flags, offset, vaddr, _paddr, file_bytes, memory_bytes, _align = header
+        if kind == _PT_INTERP:
+            raise UsageError("is dynamically linked: link it with -static -no-pie")
+        if kind != _PT_LOAD or memory_bytes == 0:
+            continue
+        segment = Segment(vaddr, offset, file_bytes, memory_bytes, bool(flags & _PF_EXECUTE))
+        _check_segment(segment, number, size, ram_bytes)
+        segments.append(segment)
+    segments.sort()
+    _check_image(entry, segments)
+    return Image(entry, tuple(segments))
+
+
+def _check_header(data: bytes, size: int) -> tuple[int, int, int]:
+    """(entry, offset of the program headers, their number) of an ELF header that is fit to boot."""
+    if data[:4] != b"\x7fELF":
+        raise UsageError("is not an ELF file")
+    if len(data) < _HEADER.size:
+        raise UsageError("is truncated: its ELF header is incomplete")
+    ident, kind, machine, version, entry, table, _, _, _, entry_bytes, entries, _, _, _ = _HEADER.unpack(data)
+    if ident[4] != 2:
+        raise UsageError("is not a 64-bit ELF file: build it for x86-64 (-m64)")
+    if ident[5] != 1 or machine != _EM_X86_64:
+        raise UsageError("is not built for x86-64")
+    if ident[6] != 1 or version != 1:
+        raise UsageError("has an unknown ELF version")
+    if kind == _ET_DYN:
+        raise UsageError("is position-independent or shared: link it with -static -no-pie")
+    if kind == _ET_REL:
+        raise UsageError("is an object file: link it first, with -static -no-pie")
+    if kind != _ET_EXEC:
+        raise UsageError(f"is not an executable (ELF type {kind})")
+    if entries == 0:
+        raise UsageError("has no program headers: nothing to load")
+    if entry_bytes != _PROGRAM_HEADER.size:
+        raise UsageError(f"has program headers of {entry_bytes} bytes instead of {_PROGRAM_HEADER.size}")
+    if table + entries * entry_bytes > size:
+        raise UsageError("is truncated: its program headers lie beyond the end of the file")
+    return entry, table, entries
+
+
+def _check_segment(segment: Segment, number: int, size: int, ram_bytes: int) -> None:
+    where = f"program header {number} (gpa {segment.gpa:#x}, {segment.memory_bytes:#x} bytes)"
+    if segment.file_bytes > segment.memory_bytes:
+        raise UsageError(f"is damaged: {where} has more bytes in the file than in memory")
+    if segment.offset + segment.file_bytes > size:
+        raise UsageError(f"is truncated: {where} lies beyond the end of the file")
+    if segment.end > ram_bytes:
+        raise UsageError(f"does not fit: {where} lies outside RAM, which ends at {ram_bytes:#x}")
+
+
+def _check_image(entry: int, segments: list[Segment]) -> None:
+    if not segments:
+        raise UsageError("has no loadable segment")
+    for lower, upper in itertools.pairwise(segments):
+        if upper.gpa < lower.end:
+            raise UsageError(f"is damaged: its segments at {lower.gpa:#x} and {upper.gpa:#x} overlap")
+    if not any(s.executable and s.gpa <= entry < s.gpa + s.file_bytes for s in segments):
+        raise UsageError(f"has its entry, {entry:#x}, outside every executable segment")

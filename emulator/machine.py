@@ -1,0 +1,353 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The Python API: a virtual machine, how it is configured, and what a run of it gives."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from emulator import elf
+from emulator.errors import (
+    AllHalted,
+    GuestShutdown,
+    HostError,
+    HostPanic,
+    OutOfMemory,
+    Unsupported,
+    UsageError,
+    VcpuDied,
+)
+from emulator.protocol import Attr, Ended, Launch, SlotCount
+from emulator.session import Session
+
+if TYPE_CHECKING:
+    from emulator.events import Event
+
+MAX_VCPUS = 64  # PV_MAX_VCPUS
+MIN_MEMORY = 1 << 20
+MAX_MEMORY = 64 << 30
+MAX_AGENT_EVENTS = 64  # PV_AGENT_MAX_EVENTS
+_MAX_U32 = (1 << 32) - 1
+_PAGE = 4096
+
+# The first of each is the default; those after None are designed, and not in this version.
+_CHOICES: dict[str, tuple[str | None, ...]] = {
+    "design": ("per-vm", None, "posted", "no-refcount", "per-vcpu"),
+    "nmi": ("trylock", None, "deferred", "lockless"),
+    "sync": ("entry", None, "every-exit"),
+    "accel": ("tcg", None, "kvm"),
+    "cycles": ("model", "tsc"),
+    "pin": ("auto", "on", "off"),
+    "atomics": ("host", "none"),
+}
+
+# Waiting by spinning, where the vCPUs and their host threads have a core each: longer than a hand-over between cores.
+_SPIN_NS = 20_000
+# Console output kept for Result.console, bytes; more goes to the callback alone.
+CONSOLE_KEPT = 16 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class MachineConfig:
+    """What a VM is made of. Raises UsageError, or Unsupported for what a later version will know.
+
+    Attributes:
+        smp: vCPUs, 1 to 64; each is a process.
+        memory: guest RAM, bytes, a multiple of 4096; 1 MiB to 64 GiB.
+        max_events: the limit of open events per VM that the guest is told.
+        counters: hardware counters per vCPU; more enabled events than that rotate.
+        design: of the event table.
+        nmi: what the NMI path does when it loses the trylock.
+        sync: when guest memory gets the counts of events that overflowed.
+        accel: what executes the guest.
+        cycles: "model", deterministic, or "tsc", the host's time-stamp counter.
+        pin: whether a vCPU and its host thread share a core; "auto": where cores are short.
+        pv_perf: whether the guest is offered the feature.
+        atomics: "host", or "none": LOCK instructions lose updates, as a negative control.
+        oracle: step every instruction beside counting, and compare; slow.
+        rotate_us: time between two rotations of the counters, microseconds.
+    """
+
+    smp: int = 1
+    memory: int = 64 << 20
+    max_events: int = 1024
+    counters: int = 8
+    design: str = "per-vm"
+    nmi: str = "trylock"
+    sync: str = "entry"
+    accel: str = "tcg"
+    cycles: str = "model"
+    pin: str = "auto"
+    pv_perf: bool = True
+    atomics: str = "host"
+    oracle: bool = False
+    rotate_us: int = 4000
+
+    def __post_init__(self) -> None:
+        _check_range("number of vCPUs (smp)", self.smp, 1, MAX_VCPUS)
+        _check_range("memory", self.memory, MIN_MEMORY, MAX_MEMORY, unit=" bytes")
+        if self.memory % _PAGE:
+            raise UsageError(f"memory must be a multiple of {_PAGE} bytes, and {self.memory} is not")
+        _check_range("limit of events (max_events)", self.max_events, 1, 1 << 24)
+        _check_range("number of counters", self.counters, 1, 1 << 16)
+        _check_range("rotation interval (rotate_us)", self.rotate_us, 1, _MAX_U32, unit=" microseconds")
+        for name, choices in _CHOICES.items():
+            _check_choice(name, getattr(self, name), choices)
+
+
+def _check_range(what: str, value: int, least: int, most: int, unit: str = "") -> None:
+    if not isinstance(value, int) or not least <= value <= most:
+        raise UsageError(f"{what} must be {least} to {most}{unit}, and {value!r} is not")
+
+
+def _check_choice(name: str, value: str, choices: tuple[str | None, ...]) -> None:
+    if value not in choices or value is None:
+        known = ", ".join(choice for choice in choices if choice)
+        raise UsageError(f"{name} {value!r} is not known: it is one of {known}")
+    if None in choices and choices.index(value) > choices.index(None):
+        raise Unsupported(f"{name} {value!r} is not in this version")
+
+
+@dataclass(frozen=True)
+class Count:
+    """One event on one vCPU.
+
+    `value` is None if it was not counted, and `error` says why: an errno's name that the guest interface gave, or
+    "not counted" when the VM ended before the count was collected. `enabled_ns` and `running_ns` are how long the
+    event was enabled and how long it held a counter; where they differ, `value` covers the latter alone.
+    """
+
+    event: Event
+    vcpu: int
+    value: int | None
+    error: str | None
+    enabled_ns: int
+    running_ns: int
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a run ended.
+
+    `ended` is "exit": the guest wrote `status` (0..255) to the exit port; or "stopped" or "timeout", and `status` is
+    -1. `console` is what the guest wrote, up to CONSOLE_KEPT bytes. `elapsed_s` is from the start of the vCPUs to the end.
+    `pss_kib` has the proportional set size of "host", "vcpu0", ... in KiB, if it was asked for.
+    """
+
+    status: int
+    ended: str
+    console: bytes
+    counts: tuple[Count, ...]
+    elapsed_s: float
+    statistics: dict[str, int] = field(default_factory=dict)
+    pss_kib: dict[str, int] = field(default_factory=dict)
+
+
+class VirtualMachine:
+    """A VM that boots anew with every run(). Use it in a `with` statement."""
+
+    def __init__(self, config: MachineConfig | None = None, **overrides: Any) -> None:
+        """`overrides` are fields of MachineConfig. Starts nothing yet."""
+        known = MachineConfig.__dataclass_fields__
+        for name in overrides:
+            if name not in known:
+                raise UsageError(f"there is no setting {name!r}: there are {', '.join(known)}")
+        self.config = replace(config or MachineConfig(), **overrides)
+        self._busy = threading.Lock()
+        self._session: Session | None = None
+        self._waker, self._wake = socket.socketpair()
+        self._waker.setblocking(False)
+        self._wake.setblocking(False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends a run that another thread may be in, waits for it, and makes the object useless."""
+        self.stop()
+        with self._busy:
+            self._waker.close()
+            self._wake.close()
+
+    def check_extension(self, capability: int) -> int:
+        """KVM_CHECK_EXTENSION: the event limit for KVM_CAP_PV_PERF, 0 when switched off; 0 for what is not known."""
+        from emulator.native import load_core
+
+        if capability != load_core().lib.KVM_CAP_PV_PERF:
+            return 0
+        return self.config.max_events if self.config.pv_perf else 0
+
+    @property
+    def processes(self) -> dict[str, int]:
+        """The pids of the run in progress: "host", and "vcpu0" and on once the VM has started."""
+        session = self._session
+        return dict(session.processes) if session else {}
+
+    def stop(self) -> None:
+        """Asks the run in progress for an orderly end; nothing happens without one. For any thread or signal handler."""
+        with contextlib.suppress(OSError):  # full: somebody has asked; closed: nothing runs
+            self._waker.send(b"s")
+
+    def run(
+        self,
+        guest: str | Path,
+        args: Sequence[str] = (),
+        *,
+        events: Sequence[Event] = (),
+        timeout: float | None = None,
+        console: Callable[[bytes], None] | None = None,
+        measure_memory: bool = False,
+    ) -> Result:
+        """Boots `guest`, a bundled name or an ELF file, and runs it to its end.
+
+        `args` become its command line. `events` are counted on every vCPU from the guest's entry on. After
+        `timeout` seconds the VM is ended in good order. `console` gets the guest's output as it comes, in this
+        thread; what it raises ends the VM and comes out here. Raises PvperfError; no process is left in any case.
+        """
+        if not self._busy.acquire(blocking=False):
+            raise UsageError("this VM is running already")
+        try:
+            return self._run(guest, args, events, timeout, console, measure_memory)
+        finally:
+            self._session = None
+            self._busy.release()
+
+    def _run(
+        self,
+        guest: str | Path,
+        args: Sequence[str],
+        events: Sequence[Event],
+        timeout: float | None,
+        console: Callable[[bytes], None] | None,
+        measure_memory: bool,
+    ) -> Result:
+        with contextlib.suppress(BlockingIOError):  # a stop() from before this run
+            self._wake.recv(1 << 12)
+        output = _Output(console)
+        self._session = session = Session(wake=self._wake, console=output.write)
+        path = _find(guest)
+        fd = elf.open_guest(path)
+        try:
+            image = elf.read_image(fd, name=str(guest), ram_bytes=self.config.memory)
+            launch = self._launch(fd, image, _command_line(args), _attrs(events), measure_memory)
+            ended, why = session.run(launch, timeout=timeout)
+        finally:
+            os.close(fd)
+        return _result(ended, why, bytes(output.kept), events)
+
+    def _launch(
+        self, guest: int, image: elf.Image, command_line: bytes, attrs: tuple[Attr, ...], measure_memory: bool
+    ) -> Launch:
+        config = self.config
+        cores = sorted(os.sched_getaffinity(0))
+        pinned = config.pin == "on" or (config.pin == "auto" and config.smp >= len(cores))
+        short = pinned or 2 * config.smp > len(cores)
+        return Launch(
+            front_pid=0,
+            segment="",
+            channel=-1,
+            guest=guest,
+            vcpus=config.smp,
+            ram_bytes=config.memory,
+            max_events=config.max_events,
+            counters=config.counters,
+            rotate_us=config.rotate_us,
+            spin_ns=0 if short else _SPIN_NS,
+            cores=tuple(cores) if pinned else (),
+            pv_perf=config.pv_perf,
+            cycles_tsc=config.cycles == "tsc",
+            host_atomics=config.atomics == "host",
+            oracle=config.oracle,
+            design=config.design,
+            nmi=config.nmi,
+            sync=config.sync,
+            image=image,
+            command_line=command_line,
+            attrs=attrs,
+            measure_memory=measure_memory,
+        )
+
+
+class _Output:
+    """Keeps the console's output, and passes it on."""
+
+    def __init__(self, callback: Callable[[bytes], None] | None) -> None:
+        self.kept = bytearray()
+        self._callback = callback
+
+    def write(self, data: bytes) -> None:
+        self.kept += data[: CONSOLE_KEPT - len(self.kept)]
+        if self._callback:
+            self._callback(data)
+
+
+def _find(guest: str | Path) -> str | Path:
+    if not isinstance(guest, str) or "/" in guest:
+        return guest
+    from emulator.guests import find_guest
+
+    return find_guest(guest)
+
+
+def _command_line(args: Sequence[str]) -> bytes:
+    line = os.fsencode(" ".join(args))
+    if b"\0" in line:
+        raise UsageError("the guest's command line cannot contain a NUL")
+    return line
+
+
+def _attrs(events: Sequence[Event]) -> tuple[Attr, ...]:
+    if len(events) > MAX_AGENT_EVENTS:
+        raise UsageError(f"at most {MAX_AGENT_EVENTS} events can be counted at once, and {len(events)} were asked for")
+    return tuple(Attr(event.type, event.config, event.flags) for event in events)
+
+
+def _result(ended: Ended, why: str, console: bytes, events: Sequence[Event]) -> Result:
+    if ended.reason == "exit_port":
+        status, how = ended.status, "exit"
+    elif ended.reason == "stopped":
+        status, how = -1, why or "stopped"
+    else:
+        raise _end_error(ended)
+    counts = tuple(_count(count, events[count.event]) for count in ended.counts)
+    return Result(status, how, console, counts, ended.elapsed_s, ended.statistics, ended.pss_kib)
+
+
+def _end_error(ended: Ended) -> HostError:
+    """The exception for a VM that ended in no good order."""
+    who = f"vCPU {ended.vcpu}" if ended.vcpu >= 0 else "the VM"
+    if ended.reason == "all_halted":
+        return AllHalted("every vCPU is halted, and nothing can wake one" + (f": {ended.text}" if ended.text else ""))
+    if ended.reason == "shutdown":
+        return GuestShutdown(f"{who} shut down: {ended.text}")
+    if ended.reason == "vcpu_died":
+        return VcpuDied(f"{who} {ended.text}")
+    if ended.reason == "engine_error":
+        return HostError(f"{who}: {ended.text}")
+    if ended.reason == "host_panic":
+        return HostPanic(f"host panic: {ended.text}")
+    kind = OutOfMemory if ended.error == errno.ENOMEM else HostError
+    text = ended.text or (os.strerror(ended.error) if ended.error else ended.reason)
+    return kind(f"host error on {who}: {text}")
+
+
+def _count(count: SlotCount, event: Event) -> Count:
+    error: str | None = None
+    if count.error:
+        error = "ENOSYS" if count.error == -1000 else errno.errorcode.get(-count.error, str(count.error))
+    elif count.value is None:
+        error = "not counted"
+    return Count(event, count.vcpu, None if error else count.value, error, count.enabled_ns, count.running_ns)

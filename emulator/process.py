@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""How the VM's processes are started, named, watched, and tied to each other's life.
+
+Processes come from `multiprocess`. Its usual way to spawn would also start a resource tracker, import dill, and run
+the user's script again; a host process needs none of these, so `HostPopen` leaves them out.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import io
+import os
+import pickle
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from multiprocess import context, popen_spawn_posix, process, spawn, util
+
+from emulator.protocol import Launch
+
+_PR_SET_PDEATHSIG = 1
+
+# dill is only for what pickle cannot do; without it, the host is up 25 ms sooner.
+_HOST_COMMAND = (
+    "import sys; sys.modules['dill'] = None; from multiprocess.spawn import spawn_main; spawn_main(pipe_handle={})"
+)
+
+
+class HostPopen(popen_spawn_posix.Popen):  # type: ignore[misc]
+    """Starts a fresh interpreter that inherits `HostProcess.descriptors` and unpickles the process object."""
+
+    def _launch(self, process_obj: HostProcess) -> None:
+        data = io.BytesIO()
+        context.set_spawning_popen(self)
+        try:
+            pickle.dump(_preparation(process_obj.name), data)
+            pickle.dump(process_obj, data)
+        finally:
+            context.set_spawning_popen(None)
+        self.sentinel, child_end = os.pipe()  # readable once the host and all that it forked are gone
+        child_input, parent_end = os.pipe()
+        self.finalizer = util.Finalize(self, util.close_fds, (self.sentinel, parent_end))
+        try:
+            command = [spawn.get_executable(), *util._args_from_interpreter_flags()]
+            command += ["-c", _HOST_COMMAND.format(child_input), "--multiprocessing-fork"]
+            descriptors = [*process_obj.descriptors, child_input, child_end]
+            self.pid = util.spawnv_passfds(spawn.get_executable(), command, descriptors)
+        finally:
+            os.close(child_end)
+            os.close(child_input)
+        try:
+            with open(parent_end, "wb", closefd=False) as stream:
+                stream.write(data.getbuffer())
+        except BaseException:  # the child is gone, or this thread was interrupted: nobody else knows of the child
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+            raise
+
+
+def _preparation(name: str) -> dict[str, Any]:
+    """What multiprocess' spawn needs to know of this process; nothing of its main module."""
+    return {
+        "name": name,
+        "authkey": process.current_process().authkey,
+        "sys_path": [entry or os.getcwd() for entry in sys.path],
+        "sys_argv": sys.argv,
+        "orig_dir": process.ORIGINAL_DIR,
+    }
+
+
+class HostProcess(context.SpawnProcess):  # type: ignore[misc]
+    """The host process of a VM, spawned with `descriptors` open under the same numbers."""
+
+    def __init__(self, launch: Launch, descriptors: tuple[int, ...]) -> None:
+        super().__init__(name="pvperf:host")
+        self.launch = launch
+        self.descriptors = descriptors
+
+    def run(self) -> None:
+        """In the new process alone, as is the import."""
+        from emulator import host
+
+        host.main(self.launch)
+
+    @staticmethod
+    def _Popen(process_obj: HostProcess) -> HostPopen:
+        return HostPopen(process_obj)
+
+
+def fork(target: Callable[..., None], args: tuple[Any, ...]) -> Any:
+    """A started multiprocess.Process that is a fork of this one, which must have a single thread."""
+    child = context.ForkProcess(target=target, args=args)
+    child.start()
+    return child
+
+
+def die_with_parent(parent: int) -> None:
+    """Has the kernel kill this process the moment its parent dies; leaves at once if that has happened already."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
+    if os.getppid() != parent:
+        os._exit(0)
+
+
+def name_process(name: str) -> None:
+    """Sets what `ps` shows as the command; at most 15 bytes are kept."""
+    with open("/proc/self/comm", "w") as file:
+        file.write(name)
+
+
+def pss_kib(pid: int) -> int:
+    """Proportional set size of a process: its own memory, and its share of what it shares, KiB."""
+    with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
+        for line in file:
+            if line.startswith(b"Pss:"):
+                return int(line.split()[1])
+    return 0

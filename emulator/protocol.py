@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the front end and the host process say to each other, and the channel on which they say it."""
+
+from __future__ import annotations
+
+import pickle
+import socket
+import struct
+from typing import NamedTuple
+
+from emulator.elf import Image
+
+
+class Attr(NamedTuple):
+    """An event that the agent opens on every vCPU: the fields of kvm_pv_perf_attr that it sets."""
+
+    type: int
+    config: int
+    flags: int
+    bp_type: int = 0
+    bp_addr: int = 0
+    bp_len: int = 0
+
+
+class Launch(NamedTuple):
+    """Front end to host, as the argument of its process: the VM to build and the guest to boot."""
+
+    front_pid: int
+    segment: str  # name of the shared memory
+    channel: int  # file descriptors that the host inherits
+    guest: int
+    vcpus: int
+    ram_bytes: int
+    max_events: int
+    counters: int
+    rotate_us: int
+    spin_ns: int
+    cores: tuple[int, ...]  # vCPU k and its host thread share cores[k % len]; empty: not pinned
+    pv_perf: bool
+    cycles_tsc: bool
+    host_atomics: bool
+    oracle: bool
+    design: str
+    nmi: str
+    sync: str
+    image: Image
+    command_line: bytes
+    attrs: tuple[Attr, ...]
+    measure_memory: bool
+
+
+class Mapped(NamedTuple):
+    """Host: the segment has no name any more, and the host dies with the front end."""
+
+
+class Started(NamedTuple):
+    """Host: the vCPU processes exist and their host threads serve them."""
+
+    pids: tuple[int, ...]
+
+
+class Console(NamedTuple):
+    """Host: bytes that the guest wrote."""
+
+    data: bytes
+
+
+class SlotCount(NamedTuple):
+    """One event on one vCPU. `error` is a negative errno of the guest interface, or 0; `value` None: not collected."""
+
+    vcpu: int
+    event: int
+    value: int | None
+    error: int
+    enabled_ns: int
+    running_ns: int
+
+
+class Ended(NamedTuple):
+    """Host: the VM is over and every vCPU process is gone. `reason` is one of enum pv_end_reason, by name."""
+
+    reason: str
+    status: int
+    vcpu: int
+    error: int
+    text: str
+    counts: tuple[SlotCount, ...]
+    statistics: dict[str, int]
+    pss_kib: dict[str, int]  # proportional set size of "host", "vcpu0", ...; empty: not measured
+    elapsed_s: float
+
+
+class Failed(NamedTuple):
+    """Host: the VM could not be built. `kind` names a class of emulator.errors."""
+
+    kind: str
+    text: str
+
+
+class Finish(NamedTuple):
+    """Front end: end the VM in good order, so that counts are collected."""
+
+
+class Kill(NamedTuple):
+    """Front end: end the VM at once."""
+
+
+Message = Mapped | Started | Console | Ended | Failed | Finish | Kill
+
+_LENGTH = struct.Struct("<Q")
+_READ_BYTES = 1 << 18
+
+
+class Channel:
+    """Messages over a stream socket. Sending may wait for the peer; receiving never does."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._buffer = bytearray()
+
+    def fileno(self) -> int:
+        """The descriptor to poll."""
+        return self._socket.fileno()
+
+    def close(self) -> None:
+        """Closes this end."""
+        self._socket.close()
+
+    def send(self, message: Message) -> None:
+        """Sends one message; OSError if the peer is gone."""
+        data = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+        self._socket.sendall(_LENGTH.pack(len(data)) + data)
+
+    def receive(self) -> list[Message]:
+        """The messages complete by now, which may be none. EOFError once the peer is gone and nothing is left."""
+        try:
+            data = self._socket.recv(_READ_BYTES, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return []
+        except ConnectionResetError:
+            data = b""
+        if not data:
+            raise EOFError
+        self._buffer += data
+        return self._take()
+
+    def drain(self) -> list[Message]:
+        """All that a peer which is gone has sent."""
+        try:
+            while data := self._socket.recv(_READ_BYTES, socket.MSG_DONTWAIT):
+                self._buffer += data
+        except (BlockingIOError, ConnectionResetError):
+            pass
+        return self._take()
+
+    def _take(self) -> list[Message]:
+        messages: list[Message] = []
+        while len(self._buffer) >= _LENGTH.size:
+            end = _LENGTH.size + _LENGTH.unpack_from(self._buffer)[0]
+            if len(self._buffer) < end:
+                break
+            messages.append(pickle.loads(bytes(self._buffer[_LENGTH.size : end])))
+            del self._buffer[:end]
+        return messages

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One boot of a VM as the front end lives through it: starts the host process, listens, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import time
+from collections.abc import Callable
+
+from emulator import errors, shm
+from emulator.errors import HostDied, HostError, PvperfError
+from emulator.process import HostProcess
+from emulator.protocol import Channel, Console, Ended, Failed, Finish, Kill, Launch, Mapped, Message, Started
+
+# How long the host may take to collect the counts and end, after that to end at all, and then to leave, seconds.
+_FINISH_SECONDS = 3.0
+_KILL_SECONDS = 2.0
+_LEAVE_SECONDS = 2.0
+
+_HELD_BACK = (signal.SIGINT, signal.SIGTERM)
+
+
+class Session:
+    """The host process of one run, and all that hangs on it."""
+
+    def __init__(self, *, wake: socket.socket, console: Callable[[bytes], None]) -> None:
+        """`wake` becomes readable when the user wants an end; `console` gets what the guest writes."""
+        self._wake = wake
+        self._console = console
+        self._why = ""  # why the run was asked to end: "stopped" or "timeout"
+        self._killing = False
+        self._deadline: float | None = None  # of what is waited for now, time.monotonic()
+        self._outcome: Ended | Failed | None = None
+        self._segment = shm.choose_name()
+        self.processes: dict[str, int] = {}
+
+    def run(self, launch: Launch, *, timeout: float | None) -> tuple[Ended, str]:
+        """Runs the VM to its end: what the host reports, and why the end was asked for, if it was.
+
+        `launch` needs no front_pid, segment and channel. Whatever is raised, no process and no segment is left.
+        """
+        if timeout is not None:
+            self._deadline = time.monotonic() + timeout
+        near, far = socket.socketpair()
+        self._channel = Channel(near)
+        launch = launch._replace(front_pid=os.getpid(), segment=self._segment, channel=far.fileno())
+        self._process = HostProcess(launch, (launch.channel, launch.guest))
+        try:
+            try:
+                self._start(far)
+                self._listen()
+                self._settle()
+            except BaseException:
+                self._abort()
+                raise
+        finally:
+            near.close()
+        return self._judge(), self._why
+
+    def _start(self, far: socket.socket) -> None:
+        """The host starts with signals held back, so that a Ctrl-C meant for the front end does not end it."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _HELD_BACK)
+        try:
+            self._process.start()
+        except BrokenPipeError:
+            raise HostDied("the host process died while it was started") from None
+        except OSError as error:
+            raise HostError(f"cannot start the host process: {error.strerror}") from None
+        finally:
+            far.close()
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        self.processes = {"host": self._process.pid}
+
+    def _listen(self) -> None:
+        """Until the host has told the outcome or is gone."""
+        gone = os.pidfd_open(self._process.pid)
+        try:
+            poller = select.poll()
+            for fd in (gone, self._channel.fileno(), self._wake.fileno()):
+                poller.register(fd, select.POLLIN)
+            while self._outcome is None:
+                ready = [fd for fd, _ in poller.poll(self._patience_ms())]
+                if gone in ready:
+                    self._hear(self._channel.drain())
+                    return
+                if self._wake.fileno() in ready:
+                    self._wake.recv(1 << 12)
+                    self._ask_to_finish("stopped")
+                if self._channel.fileno() in ready:
+                    self._receive(poller)
+                self._check_deadline()
+        finally:
+            os.close(gone)
+
+    def _receive(self, poller: select.poll) -> None:
+        try:
+            self._hear(self._channel.receive())
+        except EOFError:
+            poller.unregister(self._channel.fileno())  # the host is about to be gone
+
+    def _hear(self, messages: list[Message]) -> None:
+        for message in messages:
+            if isinstance(message, Console):
+                self._console(message.data)
+            elif isinstance(message, Started):
+                self.processes |= {f"vcpu{index}": pid for index, pid in enumerate(message.pids)}
+            elif isinstance(message, Ended | Failed):
+                self._outcome = message
+            else:
+                assert isinstance(message, Mapped), message
+
+    def _patience_ms(self) -> float | None:
+        if self._deadline is None:
+            return None
+        return max(0.0, self._deadline - time.monotonic()) * 1000 + 1
+
+    def _check_deadline(self) -> None:
+        if self._outcome is not None or self._deadline is None or time.monotonic() < self._deadline:
+            return
+        if not self._why:
+            self._ask_to_finish("timeout")
+        elif not self._killing:
+            self._killing = True
+            self._say(Kill(), _KILL_SECONDS)
+        else:
+            raise HostError("the host process does not answer, and was killed")
+
+    def _ask_to_finish(self, why: str) -> None:
+        if not self._why:
+            self._why = why
+            self._say(Finish(), _FINISH_SECONDS)
+
+    def _say(self, message: Message, patience: float) -> None:
+        self._deadline = time.monotonic() + patience
+        with contextlib.suppress(ConnectionError):  # the host is gone: that is about to be seen
+            self._channel.send(message)
+
+    def _settle(self) -> None:
+        """Sees to it that the host and its vCPUs are gone, as they are in good order after an outcome."""
+        if self._outcome is None or not self._wait_gone():
+            self._abort()
+        else:
+            self._process.join()
+
+    def _abort(self) -> None:
+        """Ends everything by force: the kernel kills the vCPUs with the host. Safe at any moment."""
+        if self._process.pid is None:
+            return
+        self._process.kill()
+        self._process.join()
+        shm.remove_name(self._segment)
+        self._wait_gone()
+
+    def _wait_gone(self) -> bool:
+        """Waits until the host and every process that it forked have left."""
+        poller = select.poll()
+        poller.register(self._process.sentinel, select.POLLIN)
+        return bool(poller.poll(_LEAVE_SECONDS * 1000))
+
+    def _judge(self) -> Ended:
+        if isinstance(self._outcome, Ended):
+            return self._outcome
+        if isinstance(self._outcome, Failed):
+            kind = getattr(errors, self._outcome.kind, HostError)
+            assert issubclass(kind, PvperfError)
+            raise kind(self._outcome.text)
+        status = self._process.exitcode
+        how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"left with exit status {status}"
+        if status == -signal.SIGBUS:
+            how += " (is /dev/shm full?)"
+        raise HostDied(f"the host process {how}")

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The process of one vCPU: guest mode only. Forked by the host, dies with it."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import signal
+from typing import Any
+
+from emulator.native import load_engine
+from emulator.process import die_with_parent, name_process
+from emulator.protocol import Launch
+
+# Exit status of a vCPU process whose engine failed; the run page says why.
+ENGINE_FAILED = 70
+
+
+def main(index: int, launch: Launch, segment: mmap.mmap, host: int, not_mine: tuple[int, ...], gate: int) -> None:
+    """Runs vCPU `index` until the VM is over, then waits for the host to close `gate`, and leaves the process.
+
+    `not_mine` are the host's descriptors: the front end's channel and the other end of `gate`.
+    """
+    status = ENGINE_FAILED
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        die_with_parent(host)
+        name_process(f"pvperf:vcpu{index}")
+        for fd in not_mine:
+            os.close(fd)
+        status = _run(index, launch, segment)
+        if status == 0:
+            os.read(gate, 1)
+    finally:
+        os._exit(status)
+
+
+def _run(index: int, launch: Launch, segment: mmap.mmap) -> int:
+    core = load_engine()
+    ffi, lib = core.ffi, core.lib
+    base = ffi.from_buffer("uint8_t[]", segment, require_writable=True)
+    run = ffi.cast("struct pv_run *", base + (1 + index) * lib.PV_RUN_PAGE_SIZE)
+    config = ffi.new("struct pv_engine_config *")
+    config.ram = base + (1 + launch.vcpus) * lib.PV_RUN_PAGE_SIZE
+    config.ram_size = launch.ram_bytes
+    config.run = run
+    config.page = ffi.cast("struct pv_vm_page *", base)
+    config.vcpu = index
+    config.hook = lib.PV_ENGINE_COUNT
+    config.host_atomics = launch.host_atomics
+    config.oracle = launch.oracle
+    config.core = launch.cores[index % len(launch.cores)] if launch.cores else -1
+    return _run_engine(ffi, lib, config, run)
+
+
+def _run_engine(ffi: Any, lib: Any, config: Any, run: Any) -> int:
+    engine = ffi.new("struct pv_engine **")
+    why = ffi.new("char[256]")
+    error = lib.engine_create(config, engine, why, len(why))
+    if error:
+        text = ffi.string(why) or os.strerror(-error).encode()
+        run.text = b"the engine cannot be created: " + text
+        return ENGINE_FAILED
+    error = lib.engine_run(engine[0])
+    if error and not ffi.string(run.text):
+        run.text = b"the engine failed: " + os.strerror(-error).encode()
+    return ENGINE_FAILED if error else 0

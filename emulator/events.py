@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Events by name, and perf's `-e` syntax.
+
+The numbers behind the names come from the guest ABI's header, through the compiled core, when an
+event is first used; this module imports nothing else and holds none of them.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from emulator.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Known:
+    """A row of the event list: the name, the header's constants that encode it, and what it counts."""
+
+    name: str
+    aliases: tuple[str, ...]
+    type: str
+    config: str
+    counts: str
+    unit: str = ""
+    countable: bool = True
+
+
+#: The order is the one in which `pvperf events` lists them.
+KNOWN = (
+    Known("instructions", (), "PV_TYPE_HARDWARE", "PV_HW_INSTRUCTIONS", "instructions retired, exact"),
+    Known(
+        "branches",
+        ("branch-instructions",),
+        "PV_TYPE_HARDWARE",
+        "PV_HW_BRANCH_INSTRUCTIONS",
+        "jumps (taken or not), calls, returns, loops and far transfers retired, exact",
+    ),
+    Known("cycles", ("cpu-cycles",), "PV_TYPE_HARDWARE", "PV_HW_CPU_CYCLES", "cycles of the model, or TSC ticks"),
+    Known("ref-cycles", (), "PV_TYPE_HARDWARE", "PV_HW_REF_CPU_CYCLES", "the same: the model's frequency is constant"),
+    Known("bus-cycles", (), "PV_TYPE_HARDWARE", "PV_HW_BUS_CYCLES", "one for every 25 cycles"),
+    Known(
+        "cpu-clock",
+        (),
+        "PV_TYPE_SOFTWARE",
+        "PV_SW_CPU_CLOCK",
+        "time enabled on a vCPU",
+        unit="msec",
+    ),
+    Known(
+        "task-clock",
+        (),
+        "PV_TYPE_SOFTWARE",
+        "PV_SW_TASK_CLOCK",
+        "time enabled on a vCPU that is not halted",
+        unit="msec",
+    ),
+    Known("dummy", (), "PV_TYPE_SOFTWARE", "PV_SW_DUMMY", "nothing: always 0"),
+    Known(
+        "cache-references",
+        (),
+        "PV_TYPE_HARDWARE",
+        "PV_HW_CACHE_REFERENCES",
+        "",
+        countable=False,
+    ),
+    Known("cache-misses", (), "PV_TYPE_HARDWARE", "PV_HW_CACHE_MISSES", "", countable=False),
+    Known("branch-misses", (), "PV_TYPE_HARDWARE", "PV_HW_BRANCH_MISSES", "", countable=False),
+    Known(
+        "stalled-cycles-frontend",
+        ("idle-cycles-frontend",),
+        "PV_TYPE_HARDWARE",
+        "PV_HW_STALLED_FRONTEND",
+        "",
+        countable=False,
+    ),
+    Known(
+        "stalled-cycles-backend",
+        ("idle-cycles-backend",),
+        "PV_TYPE_HARDWARE",
+        "PV_HW_STALLED_BACKEND",
+        "",
+        countable=False,
+    ),
+)
+
+#: Names of perf's that this version has no counter for, beside the rows above.
+_WITHOUT_COUNTER = re.compile(r"L1-dcache-(loads|load-misses|stores)|(page|minor|major)-faults|faults|mem:.+|[a-z]+:[a-z]+_[a-z_]+")
+
+_RAW = re.compile(r"r([0-9a-fA-F]{1,16})")
+_PMU = re.compile(r"cpu/(.*)/")
+_MODIFIERS = "uk"
+_FOREIGN_MODIFIERS = "hGHIpPSDWeb"
+
+
+@dataclass(frozen=True)
+class Event:
+    """An event to open: `flags` has the bit order of kvm_pv_perf_attr; `unit` is "msec" for clocks, else ""."""
+
+    name: str
+    canonical: str
+    type: int
+    config: int
+    flags: int
+    unit: str = ""
+
+
+def _number(constant: str) -> int:
+    from emulator.native import load_core
+
+    return int(getattr(load_core().lib, constant))
+
+
+@cache
+def _names() -> dict[str, Known]:
+    return {name: row for row in KNOWN for name in (row.name, *row.aliases)}
+
+
+def countable_names() -> list[str]:
+    """Canonical names of the events that can be counted."""
+    return [row.name for row in KNOWN if row.countable]
+
+
+def split_list(text: str) -> list[str]:
+    """Splits at commas, but not within cpu/.../. UsageError for an empty item."""
+    items = re.findall(r"(?:[^,/]|/[^/]*/?)+|(?<=,)(?=,)|^(?=,)|(?<=,)$", text)
+    if not items or not all(item.strip() for item in items):
+        raise UsageError(f"an event name is empty in '{text}'")
+    return [item.strip() for item in items]
+
+
+def parse_events(texts: str | Iterable[str]) -> tuple[Event, ...]:
+    """Events of one or several `-e` arguments, in order. UsageError names what is wrong, and what was meant."""
+    if isinstance(texts, str):
+        texts = [texts]
+    return tuple(_parse(item) for text in texts for item in split_list(text))
+
+
+def _parse(item: str) -> Event:
+    name, modifiers = _split_modifiers(item)
+    flags = _flags(item, modifiers)
+    if raw := _RAW.fullmatch(name):
+        return _raw(item, int(raw[1], 16), flags)
+    if pmu := _PMU.fullmatch(name):
+        return _parse_pmu(item, pmu[1], flags)
+    row = _names().get(name)
+    if row is None:
+        _unknown(name)
+    elif row.countable:
+        return Event(item, row.name, _number(row.type), _number(row.config), flags, row.unit)
+    raise UsageError(f"event {name} has no counter in this version; there are {', '.join(countable_names())}")
+
+
+def _split_modifiers(item: str) -> tuple[str, str]:
+    if item.startswith("cpu/"):
+        body, _, modifiers = item.rpartition("/")
+        return body + "/", modifiers.removeprefix(":")
+    if item.startswith("mem:"):
+        return item, ""
+    name, _, modifiers = item.partition(":")
+    if modifiers and not set(modifiers) <= set(_MODIFIERS + _FOREIGN_MODIFIERS):
+        if _WITHOUT_COUNTER.fullmatch(item):
+            return item, ""
+        raise UsageError(f"'{modifiers}' in '{item}' is not a modifier; there are u and k")
+    return name, modifiers
+
+
+def _flags(item: str, modifiers: str) -> int:
+    foreign = set(modifiers) - set(_MODIFIERS)
+    if foreign:
+        raise UsageError(f"modifier '{''.join(sorted(foreign))}' in '{item}' is not supported; there are u and k")
+    bits = ["KVM_PV_PERF_DISABLED"]
+    if modifiers and "k" not in modifiers:
+        bits.append("KVM_PV_PERF_EXCLUDE_KERNEL")
+    if modifiers and "u" not in modifiers:
+        bits.append("KVM_PV_PERF_EXCLUDE_USER")
+    return sum(1 << _number(bit) for bit in bits)
+
+
+def _raw(item: str, config: int, flags: int) -> Event:
+    for row in KNOWN:
+        encoding = row.config.replace("PV_HW_", "PV_RAW_")
+        if row.countable and row.type == "PV_TYPE_HARDWARE" and _has(encoding) and _number(encoding) == config:
+            return Event(item, row.name, _number("PV_TYPE_RAW"), config, flags)
+    raise UsageError(f"raw event {config:#06x} in '{item}' has no counter; see pvperf events")
+
+
+def _has(constant: str) -> bool:
+    from emulator.native import load_core
+
+    return hasattr(load_core().lib, constant)
+
+
+def _parse_pmu(item: str, body: str, flags: int) -> Event:
+    """cpu/event=0x..,umask=0x../ or cpu/NAME/."""
+    if body in _names():
+        return _parse(body)
+    fields = {"event": 0, "umask": 0}
+    for term in body.split(","):
+        key, _, value = term.partition("=")
+        try:
+            number = int(value, 0)
+        except ValueError:
+            number = -1
+        if key not in fields or not 0 <= number <= 0xFF:
+            raise UsageError(f"'{term}' in '{item}' is not event=0x.. or umask=0x.., from 0 to 0xff")
+        fields[key] = number
+    return _raw(item, fields["event"] | fields["umask"] << 8, flags)
+
+
+def _unknown(name: str) -> None:
+    if _WITHOUT_COUNTER.fullmatch(name):
+        return
+    close = difflib.get_close_matches(name, _names(), n=3, cutoff=0.5)
+    hint = f"; did you mean {' or '.join(close)}?" if close else "; see pvperf events"
+    raise UsageError(f"unknown event: {name}{hint}")
+
+
+def rows() -> Sequence[dict[str, object]]:
+    """The event list as `pvperf events --json` prints it."""
+    return [
+        {
+            "name": row.name,
+            "aliases": list(row.aliases),
+            "type": _number(row.type),
+            "config": _number(row.config),
+            "counts": row.counts,
+            "unit": row.unit,
+            "countable": row.countable,
+        }
+        for row in KNOWN
+    ]

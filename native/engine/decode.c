@@ -231,22 +231,33 @@ static uint32_t last_flags(const cs_insn *insn)
 	}
 }
 
+/*
+ * Decodes the next instruction into e->insn. Locked operations are decoded by
+ * lockop.c, which knows prefix sequences that Capstone does not.
+ */
+static bool next_instruction(struct pv_engine *e, const uint8_t **code, size_t *left, uint64_t *address)
+{
+	size_t size = *left < 15 ? *left : 15;
+
+	e->is_locked = e->config.host_atomics && lockop_decode_bytes(*code, size, *address, &e->locked);
+	if (!e->is_locked)
+		return cs_disasm_iter(e->capstone, code, left, address, e->insn);
+	e->insn->id = X86_INS_INVALID;
+	e->insn->address = *address;
+	e->insn->size = e->locked.length;
+	memset(e->insn->detail, 0, sizeof(*e->insn->detail));
+	*code += e->locked.length;
+	*left -= e->locked.length;
+	*address += e->locked.length;
+	return true;
+}
+
 /* Sets what traps this instruction needs. Positive: a new one, negative: errno. */
 static int instruction_traps(struct pv_engine *e, const cs_insn *insn, bool *trapped)
 {
-	struct lockop locked;
-
-	*trapped = false;
-	if (e->config.host_atomics && lockop_matches(insn)) {
-		if (!lockop_decode(insn, &locked))
-			return -EOPNOTSUPP;
-		*trapped = true;
-		return trap_set(e, insn, &locked);
-	}
-	if (insn->id == X86_INS_OUT) {
-		*trapped = true;
-		return trap_set(e, insn, NULL);
-	}
+	*trapped = e->is_locked || insn->id == X86_INS_OUT;
+	if (*trapped)
+		return trap_set(e, insn, e->is_locked ? &e->locked : NULL);
 	trap_retire(e, insn->address);
 	return 0;
 }
@@ -259,7 +270,7 @@ static int decode_bytes(struct pv_engine *e, const uint8_t *bytes, struct block 
 	uint64_t address = block->address;
 	bool trapped = false, branch = false;
 
-	while (left && cs_disasm_iter(e->capstone, &code, &left, &address, e->insn)) {
+	while (left && next_instruction(e, &code, &left, &address)) {
 		const cs_insn *insn = e->insn;
 		bool trap;
 		int set = instruction_traps(e, insn, &trap);

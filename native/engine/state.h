@@ -124,7 +124,9 @@ struct pv_engine {
 	uc_context *context;
 	struct hidden_fields hidden;
 	csh capstone;
-	cs_insn *insn;
+	cs_insn *insn;        /* being decoded */
+	struct lockop locked; /* the same, if it is_locked */
+	bool is_locked;
 	struct block *blocks[BLOCK_BUCKETS];
 	struct block *forgotten; /* the current block, when it was translated anew meanwhile */
 	struct trap *traps[TRAP_BUCKETS];

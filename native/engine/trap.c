@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* Capstone-independent register numbers of lockop.h, in hardware order. */
+/* Unicorn's numbers of the registers of lockop.h, in hardware order. */
 static const int general[16] = {
 	UC_X86_REG_RAX, UC_X86_REG_RCX, UC_X86_REG_RDX, UC_X86_REG_RBX,
 	UC_X86_REG_RSP, UC_X86_REG_RBP, UC_X86_REG_RSI, UC_X86_REG_RDI,
@@ -17,24 +17,43 @@ static const int general[16] = {
 	UC_X86_REG_R12, UC_X86_REG_R13, UC_X86_REG_R14, UC_X86_REG_R15,
 };
 
-static void registers_read(struct pv_engine *e, struct lockop_registers *regs)
+/* Register numbers of the set bits of `mask`, beside the places in `regs` that hold them. */
+static int registers_of(uint16_t mask, struct lockop_registers *regs, int *numbers, void **values)
 {
-	void *values[16];
+	int n = 0;
 
 	for (unsigned i = 0; i < 16; i++)
-		values[i] = &regs->gpr[i];
-	uc_reg_read_batch(e->uc, general, values, 16);
-	regs->rflags = reg_get(e, UC_X86_REG_EFLAGS);
+		if (mask >> i & 1) {
+			numbers[n] = general[i];
+			values[n++] = &regs->gpr[i];
+		}
+	return n;
 }
 
-static void registers_write(struct pv_engine *e, const struct lockop_registers *old,
-			    const struct lockop_registers *regs)
+static void registers_read(struct pv_engine *e, const struct lockop *op, struct lockop_registers *regs)
 {
-	for (unsigned i = 0; i < 16; i++)
-		if (regs->gpr[i] != old->gpr[i])
-			reg_set(e, general[i], regs->gpr[i]);
-	if (regs->rflags != old->rflags)
-		reg_set(e, UC_X86_REG_EFLAGS, regs->rflags);
+	int numbers[16];
+	void *values[16];
+
+	int n = registers_of(op->reads | op->writes, regs, numbers, values);
+
+	uc_reg_read_batch(e->uc, numbers, values, n);
+	regs->rflags = reg_get(e, UC_X86_REG_EFLAGS);
+	if (op->segment != LOCKOP_NONE) {
+		regs->fs_base = reg_get(e, UC_X86_REG_FS_BASE);
+		regs->gs_base = reg_get(e, UC_X86_REG_GS_BASE);
+	}
+}
+
+static void registers_write(struct pv_engine *e, const struct lockop *op, struct lockop_registers *regs)
+{
+	int numbers[16];
+	void *values[16];
+
+	int n = registers_of(op->writes, regs, numbers, values);
+
+	uc_reg_write_batch(e->uc, numbers, values, n);
+	reg_set(e, UC_X86_REG_EFLAGS, regs->rflags);
 }
 
 /* Host memory of a writable virtual range, NULL if the guest may not write all of
@@ -71,17 +90,12 @@ static void drop_code(struct pv_engine *e, uint64_t address, gpa_t gpa, unsigned
 
 static void trap_locked(struct pv_engine *e, const struct trap *trap)
 {
-	struct lockop_registers regs = { .rip = trap->address }, old;
+	struct lockop_registers regs = { .rip = trap->address };
 	uint64_t address;
 	gpa_t gpa;
 	void *memory;
 
-	registers_read(e, &regs);
-	if (trap->locked.segment != LOCKOP_NONE) {
-		regs.fs_base = reg_get(e, UC_X86_REG_FS_BASE);
-		regs.gs_base = reg_get(e, UC_X86_REG_GS_BASE);
-	}
-	old = regs;
+	registers_read(e, &trap->locked, &regs);
 	address = lockop_address(&trap->locked, &regs);
 	if (lockop_misaligned(&trap->locked, address))
 		return; /* Unicorn raises #GP */
@@ -89,7 +103,7 @@ static void trap_locked(struct pv_engine *e, const struct trap *trap)
 	if (!memory)
 		return;
 	lockop_execute(&trap->locked, memory, &regs);
-	registers_write(e, &old, &regs);
+	registers_write(e, &trap->locked, &regs);
 	drop_code(e, address, gpa, trap->locked.width);
 	count_penalty(e, PV_CYCLES_LOCKED_OP);
 	e->config.run->locked_ops++;

@@ -88,7 +88,9 @@ KNOWN = (
 )
 
 #: Names of perf's that this version has no counter for, beside the rows above.
-_WITHOUT_COUNTER = re.compile(r"L1-dcache-(loads|load-misses|stores)|(page|minor|major)-faults|faults|mem:.+|[a-z]+:[a-z]+_[a-z_]+")
+_WITHOUT_COUNTER = re.compile(
+    r"L1-dcache-(loads|load-misses|stores)|(page|minor|major)-faults|faults|mem:.+|[a-z]+:[a-z]+_[a-z_]+"
+)
 
 _RAW = re.compile(r"r([0-9a-fA-F]{1,16})")
 _PMU = re.compile(r"cpu/(.*)/")

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""pvperf: an emulator, in real processes, of the paravirtual perf interface posted for KVM in June 2010.
+
+    with VirtualMachine(smp=2) as vm:
+        result = vm.run("matmul", events=parse_events("instructions,branches"))
+
+Everything named here is loaded when it is first used, so that the command line starts fast.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from emulator.errors import (
+        AllHalted,
+        GuestShutdown,
+        GuestTimeout,
+        HostDied,
+        HostError,
+        HostPanic,
+        OutOfMemory,
+        PvperfError,
+        Unsupported,
+        UsageError,
+        VcpuDied,
+    )
+    from emulator.events import Event, parse_events
+    from emulator.machine import Count, MachineConfig, Result, VirtualMachine
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AllHalted",
+    "Count",
+    "Event",
+    "GuestShutdown",
+    "GuestTimeout",
+    "HostDied",
+    "HostError",
+    "HostPanic",
+    "MachineConfig",
+    "OutOfMemory",
+    "PvperfError",
+    "Result",
+    "Unsupported",
+    "UsageError",
+    "VcpuDied",
+    "VirtualMachine",
+    "parse_events",
+]
+
+_HOMES = {
+    "Event": "events",
+    "parse_events": "events",
+    "Count": "machine",
+    "MachineConfig": "machine",
+    "Result": "machine",
+    "VirtualMachine": "machine",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'errors')}"), name)

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Boots a guest for a command: its output goes to stdout as it comes, and a signal ends it in good order.
+
+The first SIGINT, SIGTERM or SIGHUP asks the VM for an orderly end, so that the counts up to then are had; the second
+kills it. In both cases the process then ends by that signal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any
+
+from emulator.cli import Killed
+from emulator.errors import GuestTimeout, HostError
+from emulator.machine import MachineConfig, Result, VirtualMachine
+
+if TYPE_CHECKING:
+    from emulator.events import Event
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_FIELDS = (
+    *(
+        "smp",
+        "memory",
+        "accel",
+        "design",
+        "nmi",
+        "sync",
+        "max_events",
+        "counters",
+        "cycles",
+        "pin",
+        "pv_perf",
+        "oracle",
+    ),
+)
+
+
+def machine_config(arguments: argparse.Namespace) -> MachineConfig:
+    """What the options describe; an option that was not given has the configuration's own default."""
+    given = {name: getattr(arguments, name) for name in _FIELDS}
+    return MachineConfig(**{name: value for name, value in given.items() if value is not None})
+
+
+class Launcher:
+    """A VM for one command. Use it in a `with` statement, which takes over the signals."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self._arguments = arguments
+        self._vm = VirtualMachine(machine_config(arguments))
+        self._before: dict[int, Any] = {}
+        self.signum = 0  # the signal that asked for the end; SIGPIPE if nobody reads the output any more
+
+    def __enter__(self) -> Launcher:
+        for signum in _SIGNALS:
+            if signal.getsignal(signum) != signal.SIG_IGN:  # nohup, or a shell's background job
+                self._before[signum] = signal.signal(signum, self._on_signal)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for signum, handler in self._before.items():
+            signal.signal(signum, handler)
+        self._vm.close()
+
+    def _on_signal(self, signum: int, _: FrameType | None) -> None:
+        if self.signum or not self._vm.processes:
+            self.signum = signum
+            raise Killed(signum)
+        self.signum = signum
+        self._vm.stop()
+
+    def run(self, events: Sequence[Event] = ()) -> Result:
+        """One boot of the guest, to its end. PvperfError, or Killed; no process is left in any case."""
+        arguments = self._arguments
+        result = self._vm.run(
+            arguments.guest,
+            arguments.guest_args,
+            events=events,
+            timeout=arguments.timeout,
+            console=None if arguments.quiet else self._write,
+        )
+        if arguments.verbose:
+            _print_statistics(result)
+        return result
+
+    def _write(self, data: bytes) -> None:
+        if self.signum == signal.SIGPIPE:
+            return
+        try:
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            self.signum = signal.SIGPIPE
+            self._vm.stop()
+        except OSError as error:
+            raise HostError(f"cannot write what the guest wrote: {error.strerror}") from None
+
+    def status(self, result: Result) -> int:
+        """The exit status that a run's end stands for. Raises Killed or GuestTimeout, if it was that."""
+        if self.signum:
+            raise Killed(self.signum)
+        if result.ended == "timeout":
+            raise GuestTimeout(f"the guest did not end within {self._arguments.timeout:g} s")
+        return result.status
+
+
+def _print_statistics(result: Result) -> None:
+    print(f"pvperf: {result.ended}, status {result.status}, {result.elapsed_s:.6f} s", file=sys.stderr)
+    for name, value in result.statistics.items():
+        if value:
+            print(f"pvperf: {name:<28}{value:>16,}", file=sys.stderr)

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Every option of every command. Only argparse is loaded here: `--help` has to be fast.
+
+What an option means, and which values make sense, is known where it is used; here is how it is spelled.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable
+from typing import Any, NoReturn
+
+from emulator.cli.quantity import duration, positive, size, whole
+from emulator.errors import UsageError
+
+BENCHES = ("engine", "hypercall", "boot")
+
+_EXIT_STATUS = """\
+exit status: the guest's own; 2 usage; 124 time-out; 125 host error; 126 not supported here;
+that of a signal, if one ended the run. What follows -- is the guest's command line."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Complains in one sentence, and says what may have been meant."""
+
+    def error(self, message: str) -> NoReturn:
+        if message.startswith("unrecognized arguments: "):
+            message += "; what belongs to the guest goes behind --" if "--" not in message else ""
+        raise UsageError(f"{message} (see {self.prog} --help)")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            raise argparse.ArgumentError(action, f"there is no '{value}'{_suggestion(value, action.choices)}")
+
+
+def _suggestion(word: str, choices: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
+    names = list(choices)
+    close = get_close_matches(word, names, n=2)
+    return f"; did you mean {' or '.join(close)}?" if close else f"; there are {', '.join(names)}"
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        from emulator import __version__
+
+        print(f"pvperf {__version__}")
+        parser.exit()
+
+
+def parse(argv: list[str]) -> argparse.Namespace:
+    """The arguments as a namespace with `command`; UsageError for what cannot be understood."""
+    own, guests_own = argv, None
+    if "--" in argv:
+        cut = argv.index("--")
+        own, guests_own = argv[:cut], argv[cut + 1 :]
+    arguments = _build(own).parse_args(own)
+    if arguments.command in ("run", "stat"):
+        _take_guest(arguments, guests_own)
+    elif guests_own is not None:
+        raise UsageError(f"pvperf {arguments.command} starts no guest, so that nothing can follow --")
+    return arguments
+
+
+def _take_guest(arguments: argparse.Namespace, guests_own: list[str] | None) -> None:
+    """`GUEST -- args`, and also perf's habit, `-- GUEST args`."""
+    words = guests_own or []
+    if arguments.guest is None and words:
+        arguments.guest, words = words[0], words[1:]
+    if arguments.guest is None:
+        raise UsageError("no guest was named: a bundled one (see pvperf guests) or an ELF file")
+    arguments.guest_args = words
+
+
+def _build(argv: list[str]) -> Parser:
+    parser = Parser(
+        prog="pvperf",
+        description="Boots VMs whose guests count themselves through the paravirtual perf interface.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    wanted = next((word for word in argv if word in COMMANDS), None)
+    for name, (summary, fill) in COMMANDS.items():
+        command = commands.add_parser(
+            name,
+            help=summary,
+            description=f"{summary[0].upper()}{summary[1:]}.",
+            allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        if name == wanted:  # options of the others are nobody's concern now
+            fill(command)
+    return parser
+
+
+def _add_machine(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = _EXIT_STATUS
+    parser.add_argument("guest", nargs="?", metavar="GUEST", help="a bundled guest's name, or an ELF file")
+    machine = parser.add_argument_group("the VM")
+    add = machine.add_argument
+    add("--smp", type=whole, metavar="N", help="vCPUs, 1 to 64 (default 1)")
+    add("-m", "--memory", type=size, metavar="SIZE", help="guest RAM: 64M, 1G; a bare number is MiB (default 64M)")
+    add("--accel", metavar="NAME", help="what executes the guest (default tcg)")
+    add("--design", metavar="NAME", help="of the event table (default per-vm)")
+    add("--nmi", metavar="NAME", help="what an NMI does that finds the lock taken (default trylock)")
+    add("--sync", metavar="NAME", help="when overflows reach guest memory (default entry)")
+    add("--max-events", type=whole, metavar="N", help="open events at most (default 1024)")
+    add("--counters", type=whole, metavar="N", help="hardware counters per vCPU (default 8)")
+    add("--cycles", metavar="NAME", help="where cycles come from: model or tsc (default model)")
+    add("--pin", metavar="WHEN", help="a vCPU and its host thread on one core: auto, on or off (default auto)")
+    add("--no-pv-perf", action="store_false", dest="pv_perf", default=None, help="do not offer the interface")
+    add("--oracle", action="store_true", default=None, help="compare with a single-stepping oracle; slow")
+    run = parser.add_argument_group("the run")
+    run.add_argument("--timeout", type=duration, metavar="TIME", help="end the VM after 10s, 500ms, 2m")
+    run.add_argument("-v", "--verbose", action="store_true", help="also print what the VM did, to stderr")
+    run.add_argument("-q", "--quiet", action="store_true", help="do not print what the guest writes")
+
+
+def _run(parser: argparse.ArgumentParser) -> None:
+    _add_machine(parser)
+
+
+def _stat(parser: argparse.ArgumentParser) -> None:
+    _add_machine(parser)
+    stat = parser.add_argument_group("counting")
+    add = stat.add_argument
+    add("-e", "--event", action="append", metavar="EVENT", help="EVENT[:uk][,EVENT...], repeatable; see pvperf events")
+    add("-A", "--no-aggr", action="store_true", dest="per_vcpu", help="a count for each vCPU")
+    add("-r", "--repeat", type=positive, default=1, metavar="N", help="boot N times, print mean and spread")
+    form = stat.add_mutually_exclusive_group()
+    form.add_argument("-j", "--json", action="store_true", help="a JSON object per count and line")
+    form.add_argument("-x", "--field-separator", metavar="SEP", help="fields as perf stat -x has them")
+    add("-o", "--output", metavar="FILE", help="write the counts to FILE, whole or not at all; - is stdout")
+    add("--append", action="store_true", help="add to the file of -o")
+
+
+def _events(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print a JSON document")
+
+
+def _guests(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print the list as a JSON document")
+    actions = parser.add_subparsers(dest="action", metavar="ACTION")
+    actions.add_parser("list", help="the bundled guests, as without an action", allow_abbrev=False)
+    build = actions.add_parser("build", help="compile a program against the guest runtime", allow_abbrev=False)
+    build.add_argument("sources", nargs="+", metavar="SOURCE", help="C or assembly files")
+    build.add_argument("-o", "--output", required=True, metavar="FILE", help="the ELF file to write")
+    build.add_argument("--cc", metavar="COMMAND", help="the compiler (default: $CC, cc, gcc or clang)")
+
+
+def _doctor(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print a JSON document")
+
+
+def _bench(parser: argparse.ArgumentParser) -> None:
+    suites = parser.add_subparsers(dest="suite", metavar="SUITE", required=True)
+    for name in BENCHES:
+        suite = suites.add_parser(name, allow_abbrev=False, help=f"the cost of {_BENCH_OF[name]}")
+        suite.add_argument("--json", action="store_true", help="print a JSON document")
+        suite.add_argument("--rounds", type=positive, default=5, metavar="N", help="measure N times (default 5)")
+
+
+_BENCH_OF = {"engine": "counting", "hypercall": "a way out of the guest and back", "boot": "starting a VM"}
+
+#: Name, what `pvperf --help` says of it, and the function that adds its options.
+COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
+    "run": ("boot a guest", _run),
+    "stat": ("boot a guest and count events while it runs", _stat),
+    "events": ("list the events", _events),
+    "guests": ("list the bundled guests, or build one of your own", _guests),
+    "doctor": ("check what this machine can do", _doctor),
+    "bench": ("measure what the emulator costs", _bench),
+}

@@ -91,7 +91,7 @@ static int open_unicorn(struct pv_engine *e)
 		return -ENOMEM;
 	if (uc_ctl_set_tcg_buffer_size(e->uc, TCG_BUFFER_BYTES))
 		return -ENOMEM;
-	ret = exception_calibrate(e);
+	ret = hidden_calibrate(e);
 	if (ret)
 		return ret;
 	ret = ask_cpuid1(e);

@@ -5,7 +5,6 @@
  */
 #include "state.h"
 
-#include <errno.h>
 #include <string.h>
 
 enum {
@@ -20,11 +19,6 @@ enum {
 	GATE_TRAP = 15,
 
 	PF_WRITE = 1 << 1,
-
-	/* error_code and old_exception, counted from dr[0] in Unicorn's CPU state. */
-	BEFORE_DR_ERROR_CODE = 16,
-	BEFORE_DR_IS_INT = 12,
-	BEHIND_DR_OLD_EXCEPTION = 8 * 8 + 4 * 8,
 };
 
 /* A fault met while another is delivered. */
@@ -44,57 +38,6 @@ struct gate {
 	uint16_t selector;
 	uint8_t type, dpl, ist;
 };
-
-/* Byte `offset` of the saved context, for a field of `size` bytes. */
-static void *context_field(struct pv_engine *e, size_t offset)
-{
-	return (uint8_t *)e->context + offset;
-}
-
-/*
- * The error code and the exception in flight are not in Unicorn's API, but they
- * are in a saved context, at a fixed distance from the debug registers, which are.
- * Finds those by a pattern, and believes it only if the fields there hold what
- * they must hold in a new engine.
- */
-int exception_calibrate(struct pv_engine *e)
-{
-	static const uint64_t pattern[4] = {
-		0x7065726676705f30, 0x7065726676705f31, 0x7065726676705f32, 0x7065726676705f33,
-	};
-	size_t size = uc_context_size(e->uc), at;
-
-	for (int i = 0; i < 4; i++)
-		reg_set(e, UC_X86_REG_DR0 + i, pattern[i]);
-	if (uc_context_alloc(e->uc, &e->context) || uc_context_save(e->uc, e->context))
-		return -ENOMEM;
-	for (at = BEFORE_DR_ERROR_CODE; at + BEHIND_DR_OLD_EXCEPTION + 4 <= size; at += 8)
-		if (!memcmp(context_field(e, at), pattern, sizeof(pattern)))
-			break;
-	for (int i = 0; i < 4; i++)
-		reg_set(e, UC_X86_REG_DR0 + i, 0);
-	if (at + BEHIND_DR_OLD_EXCEPTION + 4 > size)
-		return -EOPNOTSUPP;
-	e->hidden.error_code = at - BEFORE_DR_ERROR_CODE;
-	e->hidden.is_int = at - BEFORE_DR_IS_INT;
-	e->hidden.old_exception = at + BEHIND_DR_OLD_EXCEPTION;
-	return *(int32_t *)context_field(e, e->hidden.old_exception) == -1 ? 0 : -EOPNOTSUPP;
-}
-
-/* Reads what Unicorn knows of the exception, and tells it that it was delivered:
- * or the next page fault would become a double fault. */
-static void take_hidden(struct pv_engine *e, uint32_t *error, bool *software)
-{
-	int32_t *old = context_field(e, e->hidden.old_exception);
-
-	uc_context_save(e->uc, e->context);
-	*error = *(uint32_t *)context_field(e, e->hidden.error_code);
-	*software = *(int32_t *)context_field(e, e->hidden.is_int) != 0;
-	if (*old != -1) {
-		*old = -1;
-		uc_context_restore(e->uc, e->context);
-	}
-}
 
 static bool pushes_error_code(unsigned vector)
 {
@@ -232,7 +175,7 @@ void exception_raise(struct pv_engine *e, unsigned vector, uint32_t error, bool 
 	/* What was charged so far belongs to the CPL that was interrupted. */
 	count_fold(e);
 	if (from.cs & 3)
-		ring_enter_kernel(e);
+		hidden_enter_kernel(e);
 	for (;;) {
 		struct fault fault = deliver(e, vector, error, software, &from);
 
@@ -266,7 +209,7 @@ void on_interrupt(uc_engine *uc, uint32_t vector, void *data)
 	bool software;
 
 	(void)uc;
-	take_hidden(e, &error, &software);
+	hidden_take_exception(e, &error, &software);
 	if (e->config.oracle)
 		oracle_settle(e, rip);
 	count_leave_block(e, rip);

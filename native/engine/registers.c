@@ -3,7 +3,6 @@
 #include "state.h"
 
 enum {
-	CR0_PE = 1 << 0,
 	CR0_BOOT = 0x80000033u, /* PG, NE, ET, MP, PE */
 	CR4_BOOT = 0x620,       /* PAE, OSFXSR, OSXMMEXCPT */
 	RFLAGS_BOOT = 2,
@@ -35,21 +34,6 @@ void rip_set(struct pv_engine *e, uint64_t rip)
 	void *value = &rip;
 
 	uc_reg_write_batch(e->uc, &reg, &value, 1);
-}
-
-/*
- * Unicorn refuses to load SS with a privilege other than the current one, and
- * CPL follows SS. In real mode it loads any selector with privilege 0; so for the
- * time of one register write, the CPU looks as if it were in real mode.
- */
-void ring_enter_kernel(struct pv_engine *e)
-{
-	uint64_t cr0 = reg_get(e, UC_X86_REG_CR0);
-
-	reg_set(e, UC_X86_REG_CR0, cr0 & ~(uint64_t)CR0_PE);
-	reg_set(e, UC_X86_REG_SS, 0);
-	reg_set(e, UC_X86_REG_CR0, cr0);
-	e->cpl = PV_CPL_KERNEL;
 }
 
 static void clear_general_registers(struct pv_engine *e)
@@ -88,7 +72,7 @@ void jump_load(struct pv_engine *e, const struct pv_jump *jump, bool in_block)
 {
 	/* Folded first: what was charged belongs to the CPL that is left. */
 	count_fold(e);
-	ring_enter_kernel(e);
+	hidden_enter_kernel(e);
 	reg_set(e, UC_X86_REG_CR4, CR4_BOOT);
 	reg_set(e, UC_X86_REG_CR3, jump->page_table);
 	reg_set(e, UC_X86_REG_CR0, CR0_BOOT);

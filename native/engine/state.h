@@ -94,7 +94,7 @@ enum {
 
 /* Where Unicorn keeps what its API does not show, as offsets into a saved context. */
 struct hidden_fields {
-	size_t error_code, is_int, old_exception;
+	size_t error_code, is_int, old_exception, hflags, segments;
 };
 
 struct oracle {
@@ -147,8 +147,6 @@ void reg_set(struct pv_engine *e, int reg, uint64_t value);
 void rip_set_in_block(struct pv_engine *e, uint64_t rip);
 /* RIP, from a hook that is called between blocks, or with Unicorn stopped. */
 void rip_set(struct pv_engine *e, uint64_t rip);
-/* CPL 0 with a null SS, as an interrupt leaves it, whatever it was. */
-void ring_enter_kernel(struct pv_engine *e);
 void jump_load(struct pv_engine *e, const struct pv_jump *jump, bool in_block);
 
 /* decode.c */
@@ -177,9 +175,15 @@ void count_penalty(struct pv_engine *e, uint64_t cycles);
 /* trap.c */
 void on_trap(uc_engine *uc, uint64_t address, uint32_t size, void *data);
 
+/* hidden.c */
+int hidden_calibrate(struct pv_engine *e);
+/* What Unicorn knows of the exception that it reports, which counts as delivered from now on. */
+void hidden_take_exception(struct pv_engine *e, uint32_t *error, bool *software);
+/* CPL 0 with a null SS, as an interrupt leaves it, whatever it was. */
+void hidden_enter_kernel(struct pv_engine *e);
+
 /* exception.c */
 void on_interrupt(uc_engine *uc, uint32_t vector, void *data);
-int exception_calibrate(struct pv_engine *e);
 void exception_raise(struct pv_engine *e, unsigned vector, uint32_t error, bool software, uint64_t rip);
 
 /* vmexit.c */

@@ -56,7 +56,7 @@ static bool enter(struct pv_engine *e, bool entered, bool in_block)
 		return false;
 	}
 	if (run->action == PV_ENTER_JUMP) {
-		e->current = NULL;
+		count_leave_block(e, run->rip);
 		e->attend = 0;
 		jump_load(e, &run->jump, in_block);
 		e->oracle.pending = false;
@@ -79,9 +79,7 @@ bool vmexit_kick(struct pv_engine *e, uint64_t rip)
 	if (e->config.oracle)
 		oracle_settle(e, rip);
 	set_retire(e, 0, 0);
-	if (enter(e, hand_over(e, PV_EXIT_KICK, rip), true))
-		return true;
-	return false;
+	return enter(e, hand_over(e, PV_EXIT_KICK, rip), true);
 }
 
 bool vmexit_out(struct pv_engine *e, uint64_t rip, uint32_t port, uint32_t size, uint32_t value)
@@ -139,6 +137,7 @@ void on_out(uc_engine *uc, uint32_t port, int size, uint32_t value, void *data)
 
 void vmexit_late_entry(struct pv_engine *e)
 {
+	e->current = NULL;
 	enter(e, true, true);
 }
 
@@ -262,7 +261,7 @@ void on_syscall(uc_engine *uc, void *data)
 	e->current = NULL;
 	count_fold(e);
 	if (e->cpl == PV_CPL_USER)
-		ring_enter_kernel(e);
+		hidden_enter_kernel(e);
 	reg_set(e, UC_X86_REG_RCX, rip + LENGTH);
 	reg_set(e, UC_X86_REG_R11, rflags);
 	reg_set(e, UC_X86_REG_EFLAGS, (rflags & ~msr_get(e, MSR_FMASK)) | 2);

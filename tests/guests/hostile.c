@@ -8,6 +8,7 @@
 
 enum {
 	ARENA_WORDS = 512, /* per vCPU: where its events, and misplaced ones, may lie */
+	ALIAS_WORDS = 4,   /* of them: parameter block and event in one */
 	SMALL_IDS = 200,
 };
 
@@ -68,7 +69,7 @@ static gpa_t bad_address(struct attacker *a)
 /* An address inside of this vCPU's arena: aligned, half aligned, or not at all. */
 static gpa_t arena_address(struct attacker *a)
 {
-	gpa_t gpa = (gpa_t)&a->arena[below(a, ARENA_WORDS - 2)];
+	gpa_t gpa = (gpa_t)&a->arena[ALIAS_WORDS + below(a, ARENA_WORDS - ALIAS_WORDS - 2)];
 
 	switch (below(a, 8)) {
 	case 0: return gpa + 4;
@@ -117,20 +118,25 @@ static void note_event(struct attacker *a, gpa_t gpa)
 		a->may_change[word] = a->may_change[word + 1] = true;
 }
 
-/* The first words of the arena as parameter block: the event may lie right in it. */
+/*
+ * The first words of the arena as parameter block, and the event lies right in it. It
+ * is used and closed at once: else its count could get into the id of the next one.
+ */
 static int64_t open_aliased(struct attacker *a)
 {
 	struct kvm_pv_perf_event_param *param = (struct kvm_pv_perf_event_param *)a->arena;
-	gpa_t event = (gpa_t)a->arena + 8 * below(a, 3);
 	int64_t ret;
 
-	a->may_change[0] = a->may_change[1] = a->may_change[2] = true;
 	*param = a->param;
 	param->attr_addr = (gpa_t)&a->attr;
-	param->guest_event_addr = event;
+	param->guest_event_addr = (gpa_t)a->arena + 8 * below(a, 3);
 	ret = perf_open((gpa_t)param);
-	if (ret == 0)
-		note_event(a, event);
+	if (ret == 0) {
+		perf_op(KVM_PV_PERF_OP_ENABLE, a->param.id);
+		perf_op(KVM_PV_PERF_OP_READ, a->param.id);
+		perf_op(KVM_PV_PERF_OP_DISABLE, a->param.id);
+		perf_op(KVM_PV_PERF_OP_CLOSE, a->param.id);
+	}
 	return ret;
 }
 
@@ -213,7 +219,7 @@ static uint64_t words_overwritten(const struct attacker *a)
 {
 	uint64_t n = 0;
 
-	for (unsigned i = 0; i < ARENA_WORDS; i++)
+	for (unsigned i = ALIAS_WORDS; i < ARENA_WORDS; i++)
 		n += !a->may_change[i] && a->arena[i] != pattern(&a->arena[i]);
 	for (unsigned i = 0; i < ARRAY_SIZE(a->guard); i++)
 		n += (a->guard[i] != pattern(&a->guard[i])) + (a->behind[i] != pattern(&a->behind[i]));

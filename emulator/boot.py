@@ -103,7 +103,7 @@ def _round_up(value: int, unit: int) -> int:
 def load(
     memory: Memory, *, guest: int, image: Image, command_line: bytes, vcpus: int, attrs: tuple[Attr, ...] = ()
 ) -> Boot:
-    """Lays out guest RAM, which is all zeros, for the ELF open as file descriptor `guest`. UsageError if it is short."""
+    """Lays out guest RAM, all zeros until now, for the ELF open as descriptor `guest`. UsageError if it is short."""
     agent = _place_agent(memory, vcpus=vcpus, attrs=attrs) if attrs else None
     ram_bytes = memory.limit
     memory.free = image.end

@@ -138,7 +138,7 @@ class Result:
     """How a run ended.
 
     `ended` is "exit": the guest wrote `status` (0..255) to the exit port; or "stopped" or "timeout", and `status` is
-    -1. `console` is what the guest wrote, up to CONSOLE_KEPT bytes. `elapsed_s` is from the start of the vCPUs to the end.
+    -1. `console` is what the guest wrote, up to CONSOLE_KEPT bytes. `elapsed_s` is from the vCPUs' start to the end.
     `pss_kib` has the proportional set size of "host", "vcpu0", ... in KiB, if it was asked for.
     """
 
@@ -197,7 +197,7 @@ class VirtualMachine:
         return dict(session.processes) if session else {}
 
     def stop(self) -> None:
-        """Asks the run in progress for an orderly end; nothing happens without one. For any thread or signal handler."""
+        """Asks the run in progress, if any, for an orderly end. For any thread or signal handler."""
         with contextlib.suppress(OSError):  # full: somebody has asked; closed: nothing runs
             self._waker.send(b"s")
 

@@ -89,7 +89,6 @@ class Host:
         self._gate_reader, self._gate = os.pipe()
         self._processes: list[Any] = []
         self._alive: dict[int, int] = {}  # pidfd -> vCPU
-        self._started_at = 0.0
 
     def _map(self) -> mmap.mmap:
         size = (1 + self._launch.vcpus) * shm.PAGE_BYTES + self._launch.ram_bytes
@@ -139,11 +138,10 @@ class Host:
         while not self._has_ended():
             for fd, _ in poller.poll():
                 self._handle(fd, poller)
-        elapsed = time.monotonic() - self._started_at
         self._pass_console()
         memory = self._measure_memory()
         self._reap()
-        ended = self._report(elapsed, memory)
+        ended = self._report(memory)
         self._check(self._lib.vm_destroy(self._vm), "take down the VM")
         return ended
 
@@ -157,7 +155,6 @@ class Host:
         os.close(self._gate_reader)
         self._alive = {os.pidfd_open(process.pid): index for index, process in enumerate(self._processes)}
         signal.signal(signal.SIGTERM, lambda *_: self._kill("PV_END_STOPPED"))
-        self._started_at = time.monotonic()
         self._check(self._lib.vm_start(self._vm), "start the VM")
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM, signal.SIGINT))
         self._channel.send(Started(tuple(process.pid for process in self._processes)))
@@ -240,8 +237,9 @@ class Host:
             process.kill()
             process.join()
 
-    def _report(self, elapsed: float, memory: dict[str, int]) -> Ended:
+    def _report(self, memory: dict[str, int]) -> Ended:
         end = self._end
+        statistics = self._statistics()
         return Ended(
             reason=self._ffi.typeof("enum pv_end_reason").elements[end.reason].removeprefix("PV_END_").lower(),
             status=end.status,
@@ -249,9 +247,9 @@ class Host:
             error=end.error,
             text=self._ffi.string(end.text).decode(errors="replace"),
             counts=tuple(self._counts()),
-            statistics=self._statistics(),
+            statistics=statistics,
             pss_kib=memory,
-            elapsed_s=elapsed,
+            elapsed_s=statistics["guest_ns"] * 1e-9,
         )
 
     def _counts(self) -> list[SlotCount]:

@@ -47,6 +47,7 @@ _CHOICES: dict[str, tuple[str | None, ...]] = {
     "cycles": ("model", "tsc"),
     "pin": ("auto", "on", "off"),
     "atomics": ("host", "none"),
+    "hook": ("count", "empty", "none"),
 }
 
 # Waiting by spinning, where the vCPUs and their host threads have a core each: longer than a hand-over between cores.
@@ -73,6 +74,7 @@ class MachineConfig:
         pv_perf: whether the guest is offered the feature.
         atomics: "host", or "none": LOCK instructions lose updates, as a negative control.
         oracle: step every instruction beside counting, and compare; slow.
+        hook: "count"; "empty" or "none" leave the engine without counting and atomics, to measure what those cost.
         rotate_us: time between two rotations of the counters, microseconds.
     """
 
@@ -89,6 +91,7 @@ class MachineConfig:
     pv_perf: bool = True
     atomics: str = "host"
     oracle: bool = False
+    hook: str = "count"
     rotate_us: int = 4000
 
     def __post_init__(self) -> None:
@@ -138,7 +141,8 @@ class Result:
     """How a run ended.
 
     `ended` is "exit": the guest wrote `status` (0..255) to the exit port; or "stopped" or "timeout", and `status` is
-    -1. `console` is what the guest wrote, up to CONSOLE_KEPT bytes. `elapsed_s` is from the vCPUs' start to the end.
+    -1. `console` is what the guest wrote, up to CONSOLE_KEPT bytes. `elapsed_s` is from the guest's
+    first entry until its end was asked for.
     `pss_kib` has the proportional set size of "host", "vcpu0", ... in KiB, if it was asked for.
     """
 
@@ -271,6 +275,7 @@ class VirtualMachine:
             cycles_tsc=config.cycles == "tsc",
             host_atomics=config.atomics == "host",
             oracle=config.oracle,
+            hook=config.hook,
             design=config.design,
             nmi=config.nmi,
             sync=config.sync,

@@ -40,6 +40,7 @@ class Launch(NamedTuple):
     cycles_tsc: bool
     host_atomics: bool
     oracle: bool
+    hook: str
     design: str
     nmi: str
     sync: str

@@ -17,8 +17,8 @@ def _run(guest: str, hook: str) -> Callable[[], float]:
         from emulator.machine import VirtualMachine
 
         events = parse_events("instructions,branches") if hook == "count" else ()
-        with VirtualMachine(smp=1, engine_hook=hook) as vm:
-            return vm.run(guest, events=events).guest_s
+        with VirtualMachine(smp=1, hook=hook) as vm:
+            return vm.run(guest, events=events).elapsed_s
 
     return once
 

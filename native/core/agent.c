@@ -28,6 +28,7 @@ static enum pv_entry_action enter_agent(struct pv_vcpu *vcpu, const struct pv_ju
 static enum pv_entry_action enter_guest(struct pv_vcpu *vcpu)
 {
 	set_stage(vcpu, STAGE_GUEST, false);
+	pv_u64_set_once(&vcpu->vm->entered_at, clock_host_ns());
 	vcpu->run->jump = vcpu->vm->config.boot;
 	vcpu->run->jump.rdi = vcpu->index;
 	return PV_ENTER_JUMP;

@@ -97,6 +97,7 @@ struct pv_vm {
 	struct vm_ending end;
 
 	pv_u64 kicks;
+	pv_u64 entered_at; /* CLOCK_MONOTONIC ns of the guest's own first entry; 0: not yet */
 	struct pv_thread timer_thread;
 	pthread_t timer_pthread; /* host_thread.c */
 	uint32_t threads;        /* vCPU threads to join */

@@ -310,6 +310,15 @@ static void add_vcpu(const struct vcpu_figures *from, struct pv_vm_statistics *t
 	to->dropped_port_writes += pv_u64_load(&from->dropped_port_writes);
 }
 
+/* From the guest's first entry until the end was asked for, or now. */
+static uint64_t guest_ns(const struct pv_vm *vm)
+{
+	uint64_t from = pv_u64_load(&vm->entered_at), deadline = pv_u64_load(&vm->end.deadline);
+	uint64_t to = deadline ? deadline - PV_END_PATIENCE_NS : clock_host_ns();
+
+	return from && to > from ? to - from : 0;
+}
+
 struct api_statistics {
 	struct pv_vm *vm;
 	struct pv_vm_statistics *ret;
@@ -324,6 +333,7 @@ static void api_statistics(void *arg)
 	for (uint32_t i = 0; i < vm->config.vcpus; i++)
 		add_vcpu(&vm->vcpus[i].figures, call->ret);
 	call->ret->kicks = pv_u64_load(&vm->kicks);
+	call->ret->guest_ns = guest_ns(vm);
 	vm->design->figures(vm, &figures);
 	call->ret->events_open = figures.open;
 	call->ret->events_open_peak = figures.open_peak;

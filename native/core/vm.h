@@ -68,6 +68,7 @@ struct pv_vm_statistics {
 	uint64_t events_open, events_open_peak, events_opened;
 	uint64_t events_allocated; /* host events in memory, open or still referenced */
 	uint64_t console_bytes;
+	uint64_t guest_ns; /* from the first entry of the guest itself to the moment the end was asked for */
 	uint64_t dropped_port_writes; /* to ports that nothing answers on */
 };
 

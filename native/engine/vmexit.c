@@ -21,6 +21,17 @@ static void stop(struct pv_engine *e)
 	uc_emu_stop(e->uc);
 }
 
+/* What the host was told the exiting instruction would add, wherever it sends the vCPU. */
+static void retire(struct pv_engine *e)
+{
+	const struct pv_run *run = e->config.run;
+
+	if (!e->config.page->cycles_tsc)
+		count_penalty(e, run->retire[PV_COUNT_CYCLES] - run->retire[PV_COUNT_INSTRUCTIONS]);
+	if (e->config.oracle && run->retire[PV_COUNT_INSTRUCTIONS])
+		oracle_retire(e);
+}
+
 /* Hands over the exit that the run page describes. False: no entry any more. */
 static bool hand_over(struct pv_engine *e, enum pv_exit_reason reason, uint64_t rip)
 {
@@ -33,6 +44,7 @@ static bool hand_over(struct pv_engine *e, enum pv_exit_reason reason, uint64_t 
 	if (handover_exit(run, e->config.page) != PV_HANDED)
 		return false;
 	e->tsc_start = __rdtsc();
+	retire(e);
 	return true;
 }
 
@@ -56,7 +68,8 @@ static bool enter(struct pv_engine *e, bool entered, bool in_block)
 		return false;
 	}
 	if (run->action == PV_ENTER_JUMP) {
-		count_leave_block(e, run->rip);
+		/* The exiting instruction, if it retires, is not taken back. */
+		count_leave_block(e, run->rip + run->retire[PV_COUNT_INSTRUCTIONS]);
 		e->attend = 0;
 		jump_load(e, &run->jump, in_block);
 		e->oracle.pending = false;
@@ -92,12 +105,7 @@ bool vmexit_out(struct pv_engine *e, uint64_t rip, uint32_t port, uint32_t size,
 	run->arg[1] = size;
 	run->arg[2] = value;
 	set_retire(e, 1, PV_CYCLES_VM_EXIT);
-	if (!enter(e, hand_over(e, PV_EXIT_IO_OUT, rip), true))
-		return false;
-	count_penalty(e, PV_CYCLES_VM_EXIT);
-	if (e->config.oracle)
-		oracle_retire(e);
-	return true;
+	return enter(e, hand_over(e, PV_EXIT_IO_OUT, rip), true);
 }
 
 void vmexit_hlt(struct pv_engine *e)
@@ -106,7 +114,7 @@ void vmexit_hlt(struct pv_engine *e)
 
 	if (e->config.oracle)
 		oracle_settle(e, rip);
-	count_penalty(e, PV_CYCLES_VM_EXIT);
+	count_penalty(e, PV_CYCLES_VM_EXIT); /* RIP is behind it: it has retired */
 	set_retire(e, 0, 0);
 	enter(e, hand_over(e, PV_EXIT_HLT, rip), false);
 }
@@ -126,7 +134,6 @@ void on_out(uc_engine *uc, uint32_t port, int size, uint32_t value, void *data)
 	set_retire(e, 1, PV_CYCLES_VM_EXIT);
 	if (!hand_over(e, PV_EXIT_IO_OUT, rip))
 		run->action = PV_ENTER_STOP;
-	count_penalty(e, PV_CYCLES_VM_EXIT);
 	if (run->action == PV_ENTER_RESUME)
 		return;
 	if (e->config.hook == PV_ENGINE_COUNT)
@@ -155,14 +162,15 @@ static void hypercall(struct pv_engine *e, uint64_t rip)
 	struct pv_run *run = e->config.run;
 	void *values[4] = { &run->arg[0], &run->arg[1], &run->arg[2], &run->arg[3] };
 
+	bool entered;
+
 	uc_reg_read_batch(e->uc, regs, values, 4);
 	set_retire(e, 1, PV_CYCLES_VM_EXIT);
-	if (!enter(e, hand_over(e, PV_EXIT_HYPERCALL, rip), false))
+	entered = hand_over(e, PV_EXIT_HYPERCALL, rip);
+	/* Taken out of its block when it was found invalid: so it is counted here. */
+	e->total[PV_COUNT_INSTRUCTIONS][e->cpl] += entered;
+	if (!enter(e, entered, false))
 		return;
-	e->total[PV_COUNT_INSTRUCTIONS][e->cpl]++;
-	count_penalty(e, PV_CYCLES_VM_EXIT);
-	if (e->config.oracle)
-		oracle_retire(e);
 	reg_set(e, UC_X86_REG_RAX, run->rax);
 	rip_set(e, rip + 3);
 }

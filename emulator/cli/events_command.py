@@ -15,12 +15,12 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps({"schema_version": 1, "events": events}, indent=1))
         return 0
-    print(f"{'EVENT':<40}{'TYPE':>5}{'CONFIG':>8}  COUNTS")
+    print(f"{'EVENT':<48}{'TYPE':>4}{'CONFIG':>8}  COUNTS")
     for row in events:
         aliases = row["aliases"]
         assert isinstance(aliases, list)
         names = " OR ".join([str(row["name"]), *aliases])
         counts = row["counts"] if row["countable"] else "(known, not countable in this version)"
-        print(f"{names:<40}{row['type']:>5}{row['config']:>#8x}  {counts}")
+        print(f"{names:<48}{row['type']:>4}{row['config']:>#8x}  {counts}")
     print("\nModifiers: EVENT:u counts at CPL 3 alone, EVENT:k at CPL 0. Raw: rUUEE, or cpu/event=0xEE,umask=0xUU/.")
     return 0

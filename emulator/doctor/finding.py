@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The result of a check."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+from emulator.errors import PvperfError
+
+
+class Finding(NamedTuple):
+    """`state`: "ok"; "note", good to know and no obstacle; "bad", pvperf cannot work, or not truly, like this."""
+
+    check: str
+    state: Literal["ok", "note", "bad"]
+    text: str
+
+
+def guarded(check: Callable[[], Finding]) -> Finding:
+    """What `check` finds, or that it failed."""
+    name = check.__name__.removeprefix("check_").replace("_", " ")
+    try:
+        return check()
+    except (PvperfError, OSError) as error:
+        return Finding(name, "bad", str(error))

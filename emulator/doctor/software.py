@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""pvperf's own parts: modules, the two extensions, the guests, and whether locked operations are atomic in truth."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+
+from emulator.doctor.finding import Finding
+
+_PACKAGES = ("unicorn", "capstone", "cffi", "multiprocess", "posix_ipc", "pyelftools")
+_ITERATIONS = 100_000
+
+
+def check_modules() -> Finding:
+    """The versions that are installed."""
+    found, missing = [], []
+    for name in _PACKAGES:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        return Finding("modules", "bad", f"not installed: {', '.join(missing)}")
+    return Finding("modules", "ok", ", ".join(found))
+
+
+def check_core() -> Finding:
+    """The host core can be loaded."""
+    from emulator.native import load_core
+
+    core = load_core()
+    return Finding("host core", "ok", f"loaded; guest ABI version {core.lib.KVM_PV_PERF_ABI_VERSION}")
+
+
+def check_engine() -> Finding:
+    """The engine can be loaded, with the Unicorn that it knows."""
+    from emulator.native import UNICORN_VERSION, load_engine
+
+    load_engine()
+    return Finding("engine", "ok", f"loaded with Unicorn {'.'.join(map(str, UNICORN_VERSION))}")
+
+
+def check_guests() -> Finding:
+    """The bundled guests were built."""
+    from emulator.guests import BUNDLED
+
+    names = list(BUNDLED)
+    return Finding("guests", "ok" if names else "bad", ", ".join(names) or "none: reinstall with a C compiler at hand")
+
+
+def _lost(atomics: str, *, patience_s: float) -> tuple[int, str]:
+    """The exit status of `locks` on two vCPUs, and the first line in which it says that something was lost."""
+    from emulator.machine import VirtualMachine
+
+    with VirtualMachine(smp=2, atomics=atomics) as vm:
+        result = vm.run("locks", [f"iterations={_ITERATIONS}"], timeout=patience_s)
+    if result.ended != "exit":
+        return -1, f"a lock was lost, and the vCPUs still waited for it after {patience_s:g} s"
+    lines = result.console.decode(errors="replace").splitlines()
+    return result.status, next((line for line in lines if "LOST" in line), "")
+
+
+def check_atomics() -> Finding:
+    """Two vCPUs in two processes lose no locked operation."""
+    status, line = _lost("host", patience_s=60)
+    if status:
+        return Finding("atomics", "bad", f"two vCPUs lost locked operations: {line}")
+    return Finding("atomics", "ok", f"two vCPUs, {_ITERATIONS} of each locked operation: nothing lost")
+
+
+def check_control() -> Finding:
+    """The same without the host's atomics: the check before this one is worth something if this one loses."""
+    status, line = _lost("none", patience_s=3)
+    if status == 0:
+        text = "even without host atomics nothing was lost: the check above shows little here (a single core?)"
+        return Finding("atomics control", "note", text)
+    return Finding("atomics control", "ok", f"without host atomics: {line}")

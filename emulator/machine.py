@@ -327,6 +327,8 @@ def _result(ended: Ended, why: str, console: bytes, events: Sequence[Event]) -> 
         status, how = -1, why or "stopped"
     else:
         raise _end_error(ended)
+    if ended.statistics["oracle_differences"]:
+        raise HostError(f"the counts differ from the oracle's {ended.text}")
     counts = tuple(_count(count, events[count.event]) for count in ended.counts)
     return Result(status, how, console, counts, ended.elapsed_s, ended.statistics, ended.pss_kib)
 

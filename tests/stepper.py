@@ -17,7 +17,7 @@ from elftools.elf.elffile import ELFFile
 from unicorn import x86_const as x86
 
 CONSOLE, EXIT = 0x3F8, 0xF4
-BRANCHES = {"call", "ret", "retf", "loop", "loope", "loopne", "int", "int3", "iretq", "syscall", "sysret"}
+BRANCHES = {"call", "ret", "retf", "retfq", "loop", "loope", "loopne", "int", "int3", "iretq", "syscall", "sysret"}
 
 
 @dataclass

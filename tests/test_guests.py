@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Guest tests: C programs on the emulator that report line by line. A new case is a new row of CASES."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from emulator.guest_build import build_guests
+from emulator.machine import VirtualMachine
+
+GUESTS = Path(__file__).parent / "guests"
+SUMMARY = re.compile(r"SUMMARY: (\d+) tests, (\d+) failures(?:, (\d+) skipped)?")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One guest, with the machine and the command line that it is run with."""
+
+    guest: str
+    smp: int = 1
+    args: tuple[str, ...] = ()
+    machine: dict[str, object] = field(default_factory=dict)
+    slow: bool = False
+
+    def __str__(self) -> str:
+        words = (self.guest, f"smp{self.smp}", *self.args, *(f"{key}={value}" for key, value in self.machine.items()))
+        return "-".join(words)
+
+
+CASES = [
+    Case("discover", 1, ("vcpus=1", "ram=67108864", "feature=1", "max_events=1024", "counters=8")),
+    Case("discover", 4, ("vcpus=4", "max_events=7", "counters=3"), {"max_events": 7, "counters": 3}),
+    Case("discover", 2, ("feature=0",), {"pv_perf": False}),
+    Case("errno"),
+    Case("errno", 4),
+    Case("window"),
+    Case("window", 4),
+    Case("migrate"),
+    Case("migrate", 4),
+    Case("limit", 4, (), {"max_events": 100}),
+    Case("limit", 4, (), {"max_events": 1}),
+    Case("halt", 1),
+    Case("halt", 4),
+    Case("closed", 4),
+    Case("rotate", 1, (), {"rotate_us": 1000}),
+    Case("rotate", 2, (), {"counters": 1}),
+    Case("hostile", 4, ("count=2500",)),
+    Case("hostile", 4, ("count=25000", "seed=2"), slow=True),
+    Case("lockforms", 4),
+    Case("lockforms", 4, ("count=1000000",), slow=True),
+]
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Every guest test, compiled once."""
+    output = tmp_path_factory.mktemp("guests")
+    build_guests({output / f"{source.stem}.elf": [source] for source in GUESTS.glob("*.[cS]")}, extra=("-Werror",))
+    return output
+
+
+def check_report(console: str) -> None:
+    """Fails unless every line is a PASS or a SKIP, and a final summary agrees with them."""
+    lines = [line for line in console.splitlines() if re.match(r"(PASS|FAIL|SKIP|SUMMARY): ", line)]
+    assert lines, f"the guest reported nothing:\n{console}"
+    summary = SUMMARY.fullmatch(lines[-1])
+    assert summary, f"no summary at the end:\n{console}"
+    failed = [line for line in lines if line.startswith("FAIL")]
+    assert not failed, "\n".join(failed)
+    verdicts = len(lines) - 1
+    assert (int(summary[1]), int(summary[2])) == (verdicts, 0)
+    assert verdicts > int(summary[3] or 0), "every test was skipped"
+
+
+def marks(case: Case) -> list[pytest.MarkDecorator]:
+    return [pytest.mark.slow, pytest.mark.timeout(600)] if case.slow else []
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=str(case), marks=marks(case)) for case in CASES])
+def test_guest(case: Case, built: Path) -> None:
+    with VirtualMachine(smp=case.smp, **case.machine) as vm:
+        result = vm.run(built / f"{case.guest}.elf", case.args, timeout=500 if case.slow else 100)
+    check_report(result.console.decode())
+    assert (result.status, result.ended) == (0, "exit")
+
+
+def test_every_guest_test_has_a_case() -> None:
+    programs = {source.stem for source in GUESTS.glob("*.[cS]") if not source.stem.startswith("oracle_")}
+    assert programs == {case.guest for case in CASES}

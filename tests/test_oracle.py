@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Counts against oracles that step one instruction at a time: one inside the engine, one in Python."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from stepper import step
+
+from emulator.events import parse_events
+from emulator.guest_build import build_guests
+from emulator.guests import find_guest
+from emulator.machine import VirtualMachine
+
+GUESTS = Path(__file__).parent / "guests"
+EVENTS = "instructions:u,instructions:k,branches:u,branches:k,cycles"
+
+#: Bundled guests, made short: the oracle is some 50 times slower than counting.
+BUNDLED = {
+    "branchy": ["iterations=20000"],
+    "hello": ["lines=3"],
+    "locks": ["iterations=2000"],
+    "matmul": ["size=32", "rounds=2"],
+    "memwalk": ["bytes=65536", "steps=50000"],
+    "pingpong": ["rounds=20", "work=2000"],
+    "readloop": ["count=300"],
+    "spin": ["iterations=100000"],
+    "user": ["rounds=10", "user=2000", "kernel=500"],
+}
+#: Those that neither trap nor make a hypercall on one vCPU, so that Python can step them.
+STEPPED = ("branchy", "hello", "matmul", "memwalk", "spin")
+STEPPED_ARGS = {
+    **BUNDLED,
+    "branchy": ["iterations=500"],
+    "matmul": ["size=8", "rounds=1"],
+    "memwalk": ["bytes=4096", "steps=500"],
+    "spin": ["iterations=5000"],
+}
+PROGRAMS = sorted(source.stem for source in GUESTS.glob("oracle_*.[cS]"))
+#: Guest tests that reach what no other guest does: errors, hostile arguments, locked operations, migration.
+TESTS = {
+    "errno": [],
+    "hostile": ["count=500"],
+    "lockforms": ["count=20"],
+    "migrate": ["legs=6", "work=2000"],
+    "rotate": ["work=300000"],
+    "window": [],
+}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("oracle")
+    build_guests({output / f"{name}.elf": list(GUESTS.glob(f"{name}.[cS]")) for name in (*PROGRAMS, *TESTS)})
+    return output
+
+
+def compare(guest: str | Path, args: list[str], smp: int, events: str = EVENTS) -> None:
+    """Runs with the engine's oracle, which is asked at every VM exit; a difference raises HostError."""
+    with VirtualMachine(smp=smp, oracle=True) as vm:
+        result = vm.run(guest, args, events=parse_events(events) if events else (), timeout=100)
+    assert (result.ended, result.status) == ("exit", 0), result.console.decode()
+    assert result.statistics["oracle_checks"] >= 3 * smp
+    assert all(count.error is None for count in result.counts)
+
+
+def test_there_are_enough_programs() -> None:
+    assert len(PROGRAMS) >= 20
+    assert set(BUNDLED) == {path.stem for path in find_guest("spin").parent.glob("*.elf")}
+
+
+@pytest.mark.parametrize("smp", [1, 4])
+@pytest.mark.parametrize("guest", BUNDLED)
+def test_bundled_guest(guest: str, smp: int) -> None:
+    compare(guest, BUNDLED[guest], smp)
+
+
+@pytest.mark.parametrize("smp", [1, 4])
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_program(program: str, smp: int, built: Path) -> None:
+    compare(built / f"{program}.elf", [], smp)
+
+
+@pytest.mark.parametrize("smp", [1, 4])
+@pytest.mark.parametrize("test", TESTS)
+def test_guest_test(test: str, smp: int, built: Path) -> None:
+    compare(built / f"{test}.elf", TESTS[test], smp, events="")  # they count the events that are open
+
+
+@pytest.mark.parametrize("guest", STEPPED)
+def test_against_the_python_stepper(guest: str) -> None:
+    """The count of `stat` is what the guest retires from its entry to the write to the exit port."""
+    args = STEPPED_ARGS[guest]
+    with VirtualMachine(smp=1) as vm:
+        result = vm.run(guest, args, events=parse_events("instructions,branches"), timeout=100)
+    stepped = step(find_guest(guest), command_line=" ".join(args))
+    assert result.console == bytes(stepped.console)
+    assert [count.value for count in result.counts] == [stepped.instructions, stepped.branches]

@@ -19,6 +19,7 @@
 #include "kvm_pmu.h"
 #include "memory.h"
 #include "option.h"
+#include "paging.h"
 #include "report.h"
 #include "smp.h"
 #include "spinlock.h"

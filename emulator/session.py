@@ -57,9 +57,11 @@ class Session:
             except BaseException:
                 self._abort()
                 raise
+            return self._judge(), self._why
         finally:
             near.close()
-        return self._judge(), self._why
+            with contextlib.suppress(ValueError):  # interrupted twice: it is killed, and not yet reaped
+                self._process.close()
 
     def _start(self, far: socket.socket) -> None:
         """The host starts with signals held back, so that a Ctrl-C meant for the front end does not end it."""

@@ -22,8 +22,9 @@ def choose_name() -> str:
 
 def map_segment(name: str, size: int) -> mmap.mmap:
     """`size` bytes of zeroed shared memory that no name leads to any more. OSError if it cannot be had."""
-    segment = posix_ipc.SharedMemory(name, flags=posix_ipc.O_CREX, mode=0o600, size=size)
+    segment = posix_ipc.SharedMemory(name, flags=posix_ipc.O_CREX, mode=0o600)
     try:
+        os.ftruncate(segment.fd, size)
         return mmap.mmap(segment.fd, size)
     finally:
         segment.close_fd()

@@ -157,8 +157,7 @@ def test_damage_gives_a_sentence_or_a_sound_image(length: int, changes: list[tup
     del data[length:]
     try:
         image = read_bytes(bytes(data))
-    except UsageError as error:
-        assert "\n" not in str(error)
+    except UsageError:
         return
     assert any(s.gpa <= image.entry < s.end for s in image.segments)
     for segment in image.segments:

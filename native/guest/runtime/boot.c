@@ -11,11 +11,14 @@ enum {
 static struct cpu cpus[GUEST_MAX_VCPUS];
 static const struct pv_boot_info *boot;
 
+extern const char too_small[];
+const char too_small[] __attribute__((used)) = "guest: no memory for the stacks of all vCPUs: give the VM more with -m\n";
+
 _Noreturn void cpu_start(unsigned vcpu, const struct pv_boot_info *info, uint64_t stack);
 
 /*
- * The entry: RDI vCPU, RSI boot information, no stack. Takes the top of this vCPU's
- * area as stack. With too little RAM even for that there is nowhere to report from.
+ * The entry: RDI vCPU, RSI boot information, no stack. The top of this vCPU's area is
+ * its stack. If RAM is too small for all of them, vCPU 0 says so, and nobody goes on.
  */
 __attribute__((naked, used)) void _start(void)
 {
@@ -23,24 +26,37 @@ __attribute__((naked, used)) void _start(void)
 			 "mov %c[free](%%rsi), %%rax\n\t"
 			 "add $4095, %%rax\n\t"
 			 "and $-4096, %%rax\n\t"
+			 "mov %c[vcpus](%%rsi), %%ecx\n\t"
+			 "imul $%c[area], %%rcx, %%rcx\n\t"
+			 "add %%rax, %%rcx\n\t"
+			 "cmp %c[ram](%%rsi), %%rcx\n\t"
+			 "ja 1f\n\t"
 			 "lea 1(%%rdi), %%rcx\n\t"
 			 "imul $%c[area], %%rcx, %%rcx\n\t"
 			 "lea (%%rax, %%rcx), %%rsp\n\t"
-			 "cmp %c[ram](%%rsi), %%rsp\n\t"
-			 "ja 1f\n\t"
 			 "mov %%rsp, %%rdx\n\t"
 			 "xor %%ebp, %%ebp\n\t"
 			 "call cpu_start\n"
 			 "1:\n\t"
+			 "test %%rdi, %%rdi\n\t"
+			 "jnz 3f\n\t"
+			 "lea too_small(%%rip), %%rsi\n\t"
+			 "mov $%c[console], %%edx\n"
+			 "2:\n\t"
+			 "lodsb\n\t"
+			 "out %%al, %%dx\n\t"
+			 "cmpb $0, (%%rsi)\n\t"
+			 "jne 2b\n\t"
 			 "mov $%c[status], %%al\n\t"
-			 "out %%al, $%c[port]\n\t"
+			 "out %%al, $%c[port]\n"
+			 "3:\n\t"
 			 "hlt\n\t"
-			 "jmp 1b"
+			 "jmp 3b"
 			 :
 			 : [free] "i"(offsetof(struct pv_boot_info, first_free)),
-			   [ram] "i"(offsetof(struct pv_boot_info, ram_size)),
-			   [area] "i"(CPU_AREA), [status] "i"(STATUS_CRASHED),
-			   [port] "i"(PV_PORT_EXIT));
+			   [vcpus] "i"(offsetof(struct pv_boot_info, vcpus)),
+			   [ram] "i"(offsetof(struct pv_boot_info, ram_size)), [area] "i"(CPU_AREA),
+			   [status] "i"(STATUS_USAGE), [console] "i"(PV_PORT_CONSOLE), [port] "i"(PV_PORT_EXIT));
 }
 
 struct cpu *cpu_get(unsigned vcpu)

@@ -103,7 +103,7 @@ struct trap *trap_find(struct pv_engine *e, uint64_t address)
 
 /* Puts a code hook on the instruction at insn->address. 1: a new hook, so that
  * the block must be translated again before it takes effect; 0: there was one. */
-static int trap_set(struct pv_engine *e, const cs_insn *insn, const struct lockop *locked)
+static int trap_set(struct pv_engine *e, const cs_insn *insn, enum trap_kind kind)
 {
 	struct trap *trap = trap_find(e, insn->address);
 	struct trap **head = &e->traps[hash_address(insn->address, TRAP_BUCKETS)];
@@ -116,10 +116,10 @@ static int trap_set(struct pv_engine *e, const cs_insn *insn, const struct locko
 			return -ENOMEM;
 		trap->address = insn->address;
 	}
-	trap->kind = locked ? TRAP_LOCKED : TRAP_OUT;
+	trap->kind = kind;
 	trap->length = (uint8_t)insn->size;
-	if (locked)
-		trap->locked = *locked;
+	if (kind == TRAP_LOCKED)
+		trap->locked = e->locked;
 	if (!fresh)
 		return 0;
 	if (uc_hook_add(e->uc, &hook, UC_HOOK_CODE, (void *)on_trap, e, insn->address,
@@ -151,8 +151,10 @@ static bool is_branch(csh capstone, const cs_insn *insn)
 	switch (insn->id) {
 	case X86_INS_SYSCALL:
 	case X86_INS_SYSRET:
+	case X86_INS_SYSRETQ:
 	case X86_INS_SYSENTER:
 	case X86_INS_SYSEXIT:
+	case X86_INS_SYSEXITQ:
 	case X86_INS_LOOP:
 	case X86_INS_LOOPE:
 	case X86_INS_LOOPNE:
@@ -198,7 +200,7 @@ static bool writes_memory(const cs_insn *insn)
 {
 	const cs_x86 *x86 = &insn->detail->x86;
 
-	if (insn->id == X86_INS_PUSH || insn->id == X86_INS_PUSHFQ || insn->id == X86_INS_CALL ||
+	if (insn->id == X86_INS_PUSH || insn->id == X86_INS_PUSHF || insn->id == X86_INS_PUSHFQ || insn->id == X86_INS_CALL ||
 	    insn->id == X86_INS_ENTER || is_string(insn))
 		return true;
 	for (unsigned i = 0; i < x86->op_count; i++)
@@ -214,7 +216,7 @@ static uint32_t last_flags(const cs_insn *insn)
 
 	switch (insn->id) {
 	case X86_INS_IRET: case X86_INS_IRETD: case X86_INS_IRETQ:
-	case X86_INS_SYSRET: case X86_INS_SYSEXIT:
+	case X86_INS_SYSRET: case X86_INS_SYSRETQ: case X86_INS_SYSEXIT: case X86_INS_SYSEXITQ:
 	case X86_INS_RETF: case X86_INS_RETFQ: case X86_INS_LJMP: case X86_INS_LCALL:
 		return BLOCK_RING;
 	case X86_INS_PAUSE:
@@ -252,14 +254,25 @@ static bool next_instruction(struct pv_engine *e, const uint8_t **code, size_t *
 	return true;
 }
 
-/* Sets what traps this instruction needs. Positive: a new one, negative: errno. */
+/* Sets the trap that this instruction needs. Positive: a new one; negative: errno.
+ * *trapped: the trap leaves the block behind the instruction. */
 static int instruction_traps(struct pv_engine *e, const cs_insn *insn, bool *trapped)
 {
-	*trapped = e->is_locked || insn->id == X86_INS_OUT;
-	if (*trapped)
-		return trap_set(e, insn, e->is_locked ? &e->locked : NULL);
-	trap_retire(e, insn->address);
-	return 0;
+	*trapped = true;
+	if (e->is_locked)
+		return trap_set(e, insn, TRAP_LOCKED);
+	switch (insn->id) {
+	case X86_INS_IN: case X86_INS_OUT:
+		return trap_set(e, insn, TRAP_PORT);
+	case X86_INS_INSB: case X86_INS_INSW: case X86_INS_INSD:
+	case X86_INS_OUTSB: case X86_INS_OUTSW: case X86_INS_OUTSD:
+		*trapped = false; /* the block goes on behind it */
+		return trap_set(e, insn, TRAP_PORT_STRING);
+	default:
+		*trapped = false;
+		trap_retire(e, insn->address);
+		return 0;
+	}
 }
 
 /* Fills `block`, whose offset[] is long enough, from its bytes. */

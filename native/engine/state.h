@@ -72,7 +72,12 @@ struct slot {
 	struct block *block;
 };
 
-enum trap_kind { TRAP_LOCKED, TRAP_OUT, TRAP_STALE };
+enum trap_kind {
+	TRAP_LOCKED,
+	TRAP_PORT,        /* in, out */
+	TRAP_PORT_STRING, /* ins, outs: only asks for permission, Unicorn executes them */
+	TRAP_STALE,
+};
 
 /* An instruction that a code hook executes in Unicorn's place. */
 struct trap {

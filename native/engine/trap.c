@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Instructions that a code hook executes in Unicorn's place: those that must be
- * atomic between vCPU processes, and OUT, whose exit must be exact. The hook
- * leaves the block behind the instruction, so a block is charged up to it.
+ * atomic between vCPU processes, and port I/O, whose exit and privilege check must
+ * be exact. The hook leaves the block behind the instruction, so a block is charged
+ * up to it.
  */
 #include "state.h"
 
 #include <errno.h>
-#include <string.h>
+
+enum { VECTOR_GP = 13 };
 
 /* Unicorn's numbers of the registers of lockop.h, in hardware order. */
 static const int general[16] = {
@@ -111,33 +113,104 @@ static void trap_locked(struct pv_engine *e, const struct trap *trap)
 	rip_set_in_block(e, trap->address + trap->length);
 }
 
-/* OUT by CPL 0; a user's is left to Unicorn, which asks the I/O bitmap and raises #GP. */
-static void trap_out(struct pv_engine *e, const struct trap *trap)
-{
-	uint8_t code[16];
-	unsigned at = 0;
-	uint32_t size = 4, port, value;
+/* A port instruction taken apart. */
+struct port_access {
+	bool out;
+	uint32_t size, port;
+};
 
-	if (e->cpl != PV_CPL_KERNEL ||
-	    uc_vmem_read(e->uc, trap->address, UC_PROT_EXEC, code, trap->length) != UC_ERR_OK)
-		return;
-	while (at + 1 < trap->length && (code[at] == 0x66 || (code[at] & 0xf0) == 0x40)) {
-		if (code[at] == 0x66)
-			size = 2;
+/* in, out, ins or outs at the trap; false if the bytes are none of them any more. */
+static bool port_decode(struct pv_engine *e, const struct trap *trap, struct port_access *ret)
+{
+	uint8_t code[16], op;
+	unsigned at = 0;
+
+	if (uc_vmem_read(e->uc, trap->address, UC_PROT_EXEC, code, trap->length) != UC_ERR_OK)
+		return false;
+	ret->size = 4;
+	while (at + 1u < trap->length && code[at] != 0x6c && code[at] != 0x6d && code[at] < 0xe4) {
+		if (code[at++] == 0x66)
+			ret->size = 2;
+	}
+	while (at + 1u < trap->length && (code[at] == 0xf2 || code[at] == 0xf3))
 		at++;
-	}
-	if (code[at] != 0xe6 && code[at] != 0xe7 && code[at] != 0xee && code[at] != 0xef)
+	op = code[at];
+	if ((op & 0xfc) != 0xe4 && (op & 0xfc) != 0xec && (op & 0xfc) != 0x6c)
+		return false;
+	if (!(op & 1))
+		ret->size = 1;
+	ret->out = op & 2;
+	ret->port = (op & 0xfc) == 0xe4 ? code[at + 1] : reg_get(e, UC_X86_REG_RDX) & 0xffff;
+	return true;
+}
+
+/* Does the task's I/O permission bitmap let a CPL above IOPL use these ports? (SDM vol. 1, 19.5.2) */
+static bool bitmap_allows(struct pv_engine *e, const struct port_access *access)
+{
+	enum { IO_MAP_BASE = 102 };
+	uc_x86_mmr tr = { 0 };
+	uint16_t base, bits;
+	uint64_t at;
+
+	uc_reg_read(e->uc, UC_X86_REG_TR, &tr);
+	if (IO_MAP_BASE + 1 > tr.limit ||
+	    uc_vmem_read(e->uc, tr.base + IO_MAP_BASE, UC_PROT_READ, &base, sizeof(base)) != UC_ERR_OK)
+		return false;
+	at = base + access->port / 8;
+	if (at + 1 > tr.limit ||
+	    uc_vmem_read(e->uc, tr.base + at, UC_PROT_READ, &bits, sizeof(bits)) != UC_ERR_OK)
+		return false;
+	return !(bits >> access->port % 8 & ((1u << access->size) - 1));
+}
+
+/* Unicorn does not ask. False: #GP was raised. */
+static bool port_permitted(struct pv_engine *e, const struct trap *trap, const struct port_access *access)
+{
+	unsigned iopl = reg_get(e, UC_X86_REG_EFLAGS) >> 12 & 3;
+
+	if (e->cpl == PV_CPL_KERNEL || iopl == 3 || bitmap_allows(e, access))
+		return true;
+	if (e->config.oracle)
+		oracle_settle(e, trap->address);
+	count_leave_block(e, trap->address);
+	exception_raise(e, VECTOR_GP, 0, false, trap->address);
+	rip_set_in_block(e, reg_get(e, UC_X86_REG_RIP));
+	return false;
+}
+
+/* Nothing answers on the bus: ones are read. */
+static void port_in(struct pv_engine *e, const struct port_access *access)
+{
+	static const int registers[] = { 0, UC_X86_REG_AL, UC_X86_REG_AX, 0, UC_X86_REG_RAX };
+
+	count_penalty(e, PV_CYCLES_VM_EXIT);
+	reg_set(e, registers[access->size], access->size == 4 ? 0xffffffffu : 0xffff);
+}
+
+static void trap_port(struct pv_engine *e, const struct trap *trap)
+{
+	struct port_access access;
+
+	if (!port_decode(e, trap, &access) || !port_permitted(e, trap, &access))
 		return;
-	if (!(code[at] & 1))
-		size = 1;
-	port = code[at] & 8 ? (uint32_t)reg_get(e, UC_X86_REG_RDX) & 0xffff : code[at + 1];
-	value = (uint32_t)reg_get(e, UC_X86_REG_RAX);
-	if (size < 4)
-		value &= (1u << 8 * size) - 1;
-	if (vmexit_out(e, trap->address, port, size, value)) {
-		e->current = NULL;
-		rip_set_in_block(e, trap->address + trap->length);
+	if (access.out) {
+		uint64_t value = reg_get(e, UC_X86_REG_RAX) & ((1ull << 8 * access.size) - 1);
+
+		if (!vmexit_out(e, trap->address, access.port, access.size, (uint32_t)value))
+			return;
+	} else {
+		port_in(e, &access);
 	}
+	e->current = NULL;
+	rip_set_in_block(e, trap->address + trap->length);
+}
+
+static void trap_port_string(struct pv_engine *e, const struct trap *trap)
+{
+	struct port_access access;
+
+	if (port_decode(e, trap, &access))
+		port_permitted(e, trap, &access);
 }
 
 void on_trap(uc_engine *uc, uint64_t address, uint32_t size, void *data)
@@ -147,10 +220,19 @@ void on_trap(uc_engine *uc, uint64_t address, uint32_t size, void *data)
 
 	(void)uc;
 	(void)size;
-	if (!trap || trap->kind == TRAP_STALE)
+	if (!trap)
 		return;
-	if (trap->kind == TRAP_LOCKED)
+	switch (trap->kind) {
+	case TRAP_LOCKED:
 		trap_locked(e, trap);
-	else
-		trap_out(e, trap);
+		break;
+	case TRAP_PORT:
+		trap_port(e, trap);
+		break;
+	case TRAP_PORT_STRING:
+		trap_port_string(e, trap);
+		break;
+	case TRAP_STALE:
+		break;
+	}
 }

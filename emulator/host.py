@@ -8,6 +8,7 @@ vCPU dies with the host, the host with the front end. So leaving this process, i
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import mmap
 import os
@@ -20,8 +21,8 @@ from typing import Any
 from emulator import boot, shm, vcpu
 from emulator.errors import HostError, OutOfMemory, PvperfError
 from emulator.native import load_core, load_engine
-from emulator.process import die_with_parent, fork, name_process, pss_kib
-from emulator.protocol import Channel, Console, Ended, Failed, Finish, Kill, Launch, Mapped, SlotCount, Started
+from emulator.process import describe_exit, die_with_parent, fork, name_process, pss_kib
+from emulator.protocol import Channel, Console, Ended, Failed, Finish, Kill, Launch, SlotCount, Started
 
 # How long vCPU processes may take to leave a VM that is over, seconds; then they are killed.
 _LEAVE_SECONDS = 1.0
@@ -35,6 +36,7 @@ def main(launch: Launch) -> None:
     status = 1
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # or vCPUs would be reaped behind our back
         name_process("pvperf:host")
         _serve(launch, Channel(socket.socket(fileno=launch.channel)))
         status = 0
@@ -64,7 +66,6 @@ class Host:
         self._launch = launch
         self._channel = channel
         self._segment = self._map()
-        channel.send(Mapped())
         core = load_core()
         load_engine()  # once, here: the vCPU processes share its pages
         self._ffi, self._lib = core.ffi, core.lib
@@ -85,6 +86,7 @@ class Host:
             attrs=launch.attrs,
         )
         self._end = self._ffi.new("struct pv_vm_end *")
+        self._console = self._ffi.new("uint8_t[]", _CONSOLE_BYTES)
         self._vm = self._create()
         self._gate_reader, self._gate = os.pipe()
         self._processes: list[Any] = []
@@ -111,6 +113,7 @@ class Host:
         config.pin = bool(launch.cores)
         config.ram = self._memory.base
         config.ram_size = launch.ram_bytes
+        config.guest_ram_size = self._boot.ram_bytes
         config.page = self._page
         config.run_pages = ffi.cast("uint8_t *", self._runs[0])
         _fill(config.boot, self._boot.entry)
@@ -138,7 +141,8 @@ class Host:
         while not self._has_ended():
             for fd, _ in poller.poll():
                 self._handle(fd, poller)
-        self._pass_console()
+        while self._pass_console():
+            pass
         memory = self._measure_memory()
         self._reap()
         ended = self._report(memory)
@@ -189,12 +193,7 @@ class Host:
         if status == vcpu.ENGINE_FAILED and said:
             self._kill("PV_END_ENGINE_ERROR", index, said)
             return
-        text = f"left with exit status {status}"
-        if status is not None and status < 0:
-            text = f"was killed by {signal.Signals(-status).name}"
-            if -status == signal.SIGBUS:
-                text += " (is /dev/shm full?)"
-        self._kill("PV_END_VCPU_DIED", index, text)
+        self._kill("PV_END_VCPU_DIED", index, describe_exit(status))
 
     def _kill(self, reason: str, index: int = -1, text: str = "") -> None:
         self._lib.vm_kill(self._vm, getattr(self._lib, reason), index, 0, text.encode())
@@ -204,13 +203,11 @@ class Host:
         return bool(self._end.reason != self._lib.PV_END_NONE)
 
     def _pass_console(self) -> bool:
-        """Sends what the guest has written; False if it was nothing."""
-        buffer = self._ffi.new("uint8_t[]", _CONSOLE_BYTES)
-        passed = False
-        while length := self._lib.vm_console_read(self._vm, buffer, _CONSOLE_BYTES):
-            self._channel.send(Console(bytes(self._ffi.buffer(buffer, length))))
-            passed = True
-        return passed
+        """Sends some of what the guest has written; False if there is nothing."""
+        length = self._lib.vm_console_read(self._vm, self._console, _CONSOLE_BYTES)
+        if length:
+            self._channel.send(Console(bytes(self._ffi.buffer(self._console, length))))
+        return bool(length)
 
     def _measure_memory(self) -> dict[str, int]:
         """While the vCPU processes wait at the gate."""
@@ -218,7 +215,8 @@ class Host:
             return {}
         sizes = {"host": pss_kib(os.getpid())}
         for index in self._alive.values():
-            sizes[f"vcpu{index}"] = pss_kib(self._processes[index].pid)
+            with contextlib.suppress(OSError):  # killed in the meantime
+                sizes[f"vcpu{index}"] = pss_kib(self._processes[index].pid)
         return sizes
 
     def _reap(self) -> None:

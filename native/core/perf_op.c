@@ -48,9 +48,20 @@ static bool splits_by_level(const struct event_source *source)
 	       source->kernel != source->user;
 }
 
+/* The agent's memory is not there for the guest. */
+static struct guest_mem memory_of(const struct pv_vcpu *vcpu)
+{
+	struct guest_mem mem = vcpu->vm->mem;
+
+	if (pv_u32_load(&vcpu->stage) == STAGE_GUEST)
+		mem.size = vcpu->vm->config.guest_ram_size;
+	return mem;
+}
+
 static int64_t op_open(struct pv_vcpu *vcpu, uint64_t rcx, uint64_t rdx)
 {
 	struct pv_vm *vm = vcpu->vm;
+	struct guest_mem mem = memory_of(vcpu);
 	struct kvm_pv_perf_event_param param;
 	struct event_source source;
 	struct host_event *event;
@@ -58,7 +69,7 @@ static int64_t op_open(struct pv_vcpu *vcpu, uint64_t rcx, uint64_t rdx)
 
 	if (rcx > UINT32_MAX || rdx > UINT32_MAX)
 		return -PV_EINVAL;
-	ret = open_parse(&vm->mem, rcx | rdx << 32, &param, &source);
+	ret = open_parse(&mem, rcx | rdx << 32, &param, &source);
 	if (ret)
 		return ret;
 	if (splits_by_level(&source))

@@ -53,6 +53,8 @@ static const char *config_check(const struct pv_vm_config *config)
 		return "hash_buckets: at most 16777216";
 	if (!config->ram || !config->ram_size || config->ram_size % 4096)
 		return "ram_size: a multiple of 4096";
+	if (config->guest_ram_size > config->ram_size)
+		return "guest_ram_size: at most ram_size";
 	if (!config->page || !config->run_pages)
 		return "run_pages: there are none";
 	if (!config->boot.rip)
@@ -79,6 +81,8 @@ static void fill_in_config(struct pv_vm *vm, const struct pv_vm_config *config)
 	vm->config.sync = vm->sync->name;
 	if (!config->hash_buckets)
 		vm->config.hash_buckets = DEFAULT_HASH_BUCKETS;
+	if (!config->guest_ram_size)
+		vm->config.guest_ram_size = config->ram_size;
 	if (!config->console_bytes)
 		vm->config.console_bytes = DEFAULT_CONSOLE_BYTES;
 	if (!config->rotate_us)

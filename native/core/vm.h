@@ -28,6 +28,7 @@ struct pv_vm_config {
 	const char *sync;     /* "entry" */
 	uint8_t *ram;         /* guest RAM, mapped shared */
 	uint64_t ram_size;    /* bytes, a multiple of 4096 */
+	uint64_t guest_ram_size; /* of them, what the guest knows of; the agent lies behind; 0: all */
 	struct pv_vm_page *page;
 	uint8_t *run_pages;   /* vcpus pages of PV_RUN_PAGE_SIZE */
 	struct pv_jump boot;  /* entry of every vCPU; rdi is set to its index */

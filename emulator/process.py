@@ -111,6 +111,16 @@ def name_process(name: str) -> None:
         file.write(name)
 
 
+def describe_exit(status: int | None) -> str:
+    """How a process ended, by multiprocess' exit code; None: somebody else has reaped it."""
+    if status is None:
+        return "is gone"
+    if status >= 0:
+        return f"left with exit status {status}"
+    hint = " (is /dev/shm full?)" if status == -signal.SIGBUS else ""
+    return f"was killed by {signal.Signals(-status).name}{hint}"
+
+
 def pss_kib(pid: int) -> int:
     """Proportional set size of a process: its own memory, and its share of what it shares, KiB."""
     with open(f"/proc/{pid}/smaps_rollup", "rb") as file:

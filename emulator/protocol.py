@@ -50,10 +50,6 @@ class Launch(NamedTuple):
     measure_memory: bool
 
 
-class Mapped(NamedTuple):
-    """Host: the segment has no name any more, and the host dies with the front end."""
-
-
 class Started(NamedTuple):
     """Host: the vCPU processes exist and their host threads serve them."""
 
@@ -106,7 +102,7 @@ class Kill(NamedTuple):
     """Front end: end the VM at once."""
 
 
-Message = Mapped | Started | Console | Ended | Failed | Finish | Kill
+Message = Started | Console | Ended | Failed | Finish | Kill
 
 _LENGTH = struct.Struct("<Q")
 _READ_BYTES = 1 << 18

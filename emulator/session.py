@@ -13,8 +13,8 @@ from collections.abc import Callable
 
 from emulator import errors, shm
 from emulator.errors import HostDied, HostError, PvperfError
-from emulator.process import HostProcess
-from emulator.protocol import Channel, Console, Ended, Failed, Finish, Kill, Launch, Mapped, Message, Started
+from emulator.process import HostProcess, describe_exit
+from emulator.protocol import Channel, Console, Ended, Failed, Finish, Kill, Launch, Message, Started
 
 # How long the host may take to collect the counts and end, after that to end at all, and then to leave, seconds.
 _FINISH_SECONDS = 3.0
@@ -112,8 +112,6 @@ class Session:
                 self.processes |= {f"vcpu{index}": pid for index, pid in enumerate(message.pids)}
             elif isinstance(message, Ended | Failed):
                 self._outcome = message
-            else:
-                assert isinstance(message, Mapped), message
 
     def _patience_ms(self) -> float | None:
         if self._deadline is None:
@@ -171,7 +169,4 @@ class Session:
             assert issubclass(kind, PvperfError)
             raise kind(self._outcome.text)
         status = self._process.exitcode
-        how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"left with exit status {status}"
-        if status == -signal.SIGBUS:
-            how += " (is /dev/shm full?)"
-        raise HostDied(f"the host process {how}")
+        raise HostDied(f"the host process {describe_exit(status)}")

@@ -48,23 +48,22 @@ def _run(index: int, launch: Launch, segment: mmap.mmap) -> int:
     config.run = run
     config.page = ffi.cast("struct pv_vm_page *", base)
     config.vcpu = index
-    hooks = {"count": lib.PV_ENGINE_COUNT, "empty": lib.PV_ENGINE_EMPTY_HOOK, "none": lib.PV_ENGINE_NO_HOOK}
-    config.hook = hooks[launch.hook]
+    config.hook = lib.PV_ENGINE_COUNT
     config.host_atomics = launch.host_atomics
     config.oracle = launch.oracle
     config.core = launch.cores[index % len(launch.cores)] if launch.cores else -1
-    return _run_engine(ffi, lib, config, run)
+    failure = _run_engine(ffi, lib, config)
+    if failure and not ffi.string(run.text):
+        run.text = failure[: ffi.sizeof(run.text) - 1]
+    return ENGINE_FAILED if failure else 0
 
 
-def _run_engine(ffi: Any, lib: Any, config: Any, run: Any) -> int:
+def _run_engine(ffi: Any, lib: Any, config: Any) -> bytes:
+    """Why the engine failed, or nothing."""
     engine = ffi.new("struct pv_engine **")
     why = ffi.new("char[256]")
     error = lib.engine_create(config, engine, why, len(why))
     if error:
-        text = ffi.string(why) or os.strerror(-error).encode()
-        run.text = b"the engine cannot be created: " + text
-        return ENGINE_FAILED
+        return b"the engine cannot be created: " + (ffi.string(why) or os.strerror(-error).encode())
     error = lib.engine_run(engine[0])
-    if error and not ffi.string(run.text):
-        run.text = b"the engine failed: " + os.strerror(-error).encode()
-    return ENGINE_FAILED if error else 0
+    return b"the engine failed: " + os.strerror(-error).encode() if error else b""

@@ -15,9 +15,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import failing_host
 import pytest
 from processes import MARK, children, marked, segments, wait_gone
 from tiny_guest import SPIN, count_down, guest, leave, say
+
+from emulator.errors import HostDied, HostError, VcpuDied
+from emulator.machine import VirtualMachine
 
 VCPUS = 3
 QUICK_RUNS, ALL_RUNS = 20, 200
@@ -219,6 +223,39 @@ def test_the_segment_has_no_name_while_the_guest_runs(tmp_path: Path) -> None:
         assert f"/dev/shm/pvperf-{front.process.pid}-" in maps
         front.process.kill()
         front.wait()
+
+
+@pytest.mark.parametrize("way", ["killed-while-named", "leaves", "never-answers"])
+def test_a_host_that_fails_in_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    monkeypatch.setattr("emulator.session.HostProcess", failing_host.FAILURES[way])
+    monkeypatch.setattr("emulator.session._FINISH_SECONDS", 0.1)
+    monkeypatch.setattr("emulator.session._KILL_SECONDS", 0.1)
+    expected = {
+        "killed-while-named": (HostDied, "was killed by SIGKILL"),
+        "leaves": (HostDied, "left with exit status 3"),
+        "never-answers": (HostError, "does not answer"),
+    }
+    error, sentence = expected[way]
+    with VirtualMachine(memory=1 << 20) as vm, pytest.raises(error, match=sentence):
+        vm.run(guest(tmp_path, leave(0)), timeout=2 if way == "never-answers" else None)
+    assert segments(os.getpid()) == []
+    assert children(os.getpid()) == []
+
+
+def test_ignored_child_signals_change_nothing(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        with VirtualMachine(memory=1 << 20) as vm:
+            assert vm.run(guest(tmp_path, leave(5))).status == 5
+
+            def kill_vcpu(_: bytes) -> None:
+                kill(vm.processes["vcpu0"])
+
+            with pytest.raises(VcpuDied, match="was killed by SIGKILL"):
+                vm.run(guest(tmp_path, say(b".") + SPIN), console=kill_vcpu)
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    assert children(os.getpid()) == []
 
 
 def test_processes_bear_their_names(tmp_path: Path) -> None:

@@ -100,6 +100,16 @@ def test_console_is_kept_up_to_a_limit() -> None:
     assert sum(passed) == 3 * (CONSOLE_KEPT // 2 + 1)
 
 
+@pytest.mark.parametrize("vcpus", [1, 3])
+def test_a_flood_of_output_does_not_drown_the_end(tmp_path: Path, vcpus: int) -> None:
+    flood = b"\x66\xba\xf8\x03\xb0\x41\xee\xeb\xfd"  # mov dx, 0x3f8; mov al, 'A'; out; jmp to the out
+    with VirtualMachine(smp=vcpus, memory=MIB) as vm:
+        result = vm.run(guest(tmp_path, flood), timeout=0.3)
+    assert result.ended == "timeout"
+    assert len(result.console) == min(result.statistics["console_bytes"], CONSOLE_KEPT)
+    assert set(result.console) == {ord("A")}
+
+
 def test_boot_information(tmp_path: Path) -> None:
     with VirtualMachine(memory=3 * MIB) as vm:
         result = vm.run(guest(tmp_path, SAY_BOOT_INFORMATION + leave(0)))

@@ -137,9 +137,9 @@ def test_a_kill_at_a_random_moment(tmp_path: Path, seed: int) -> None:
     if target == "front":
         assert status in (-signal.SIGKILL, 0)
     else:
-        assert status == 0
+        assert status == 0, output
         error = "HostDied" if target == "host" else "VcpuDied"
-        assert outcome == error or (code != SPIN and outcome == "exit")
+        assert outcome == error or (code != SPIN and outcome == "exit"), output
 
 
 @pytest.mark.parametrize(("target", "error"), [("host", "HostDied"), ("vcpu1", "VcpuDied vCPU 1")])

@@ -35,7 +35,9 @@ def main(launch: Launch) -> None:
     """The process' target: leaves the process when the VM is over and its result is sent, or the front end is gone."""
     status = 1
     try:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # A terminal signals the whole group: what becomes of the VM is the front end's to decide.
+        for ignored in (signal.SIGINT, signal.SIGHUP):
+            signal.signal(ignored, signal.SIG_IGN)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # or vCPUs would be reaped behind our back
         name_process("pvperf:host")
         _serve(launch, Channel(socket.socket(fileno=launch.channel)))
@@ -158,7 +160,7 @@ class Host:
             self._processes.append(fork(vcpu.main, args))
         os.close(self._gate_reader)
         self._alive = {os.pidfd_open(process.pid): index for index, process in enumerate(self._processes)}
-        signal.signal(signal.SIGTERM, lambda *_: self._kill("PV_END_STOPPED"))
+        signal.signal(signal.SIGTERM, lambda *_: self._lib.vm_finish(self._vm))
         self._check(self._lib.vm_start(self._vm), "start the VM")
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM, signal.SIGINT))
         self._channel.send(Started(tuple(process.pid for process in self._processes)))

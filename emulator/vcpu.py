@@ -23,8 +23,8 @@ def main(index: int, launch: Launch, segment: mmap.mmap, host: int, not_mine: tu
     """
     status = ENGINE_FAILED
     try:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for ignored in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):  # sent to the whole group: the host ends us
+            signal.signal(ignored, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         die_with_parent(host)
         name_process(f"pvperf:vcpu{index}")

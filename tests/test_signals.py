@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The command line under signals: an orderly end with what was counted, and death by that signal."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from processes import MARK, marked, wait_gone
+from tiny_guest import SPIN, guest, say
+
+
+@pytest.mark.parametrize("group", [False, True], ids=["process", "group"])
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_stat_prints_what_it_has(tmp_path: Path, signum: signal.Signals, group: bool) -> None:
+    """A terminal, timeout(1) and service managers signal the whole process group, vCPUs and host too."""
+    command = [sys.executable, "-m", "emulator", "stat", "-j", "-e", "instructions", "--smp", "2"]
+    mark = f"{os.getpid()}-{tmp_path.name}"
+    with subprocess.Popen(
+        [*command, str(guest(tmp_path, say(b".") + SPIN))],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, MARK: mark},
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.read(2) == b".."  # both vCPUs are past the agent
+        (os.killpg if group else os.kill)(process.pid, signum)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == -signum
+    count = json.loads(errors.splitlines()[0])
+    assert count["counter-value"] >= 8
+    assert wait_gone(marked(mark), 5)

@@ -72,7 +72,8 @@ struct pv_run {
 	uint64_t pad1;
 
 	/* Written by the vCPU process, exact at every exit. The exiting instruction
-	 * itself has not retired: `retire` is what it will add, at `cpl`, on resumption. */
+	 * itself has not retired: `retire` is what it will add, at `cpl`, on entry, wherever
+	 * the host sends the vCPU. */
 	uint64_t count[PV_COUNTS][PV_CPLS];
 	uint64_t retire[PV_COUNTS];
 	uint64_t pad2[4];

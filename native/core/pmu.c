@@ -76,9 +76,10 @@ static struct pmu_value reading(const struct pv_vcpu *vcpu, const struct event_s
 	return now;
 }
 
+/* The larger of two readings. One may lie a little below 0: see pmu_unfreeze(). */
 static uint64_t later(uint64_t a, uint64_t b)
 {
-	return a > b ? a : b;
+	return (int64_t)(a - b) > 0 ? a : b;
 }
 
 static void run_start(struct pv_vcpu *vcpu, struct host_event *event)
@@ -226,16 +227,20 @@ void pmu_freeze(struct pv_vcpu *vcpu)
 	pmu->frozen = true;
 }
 
+/* The instruction that exits is the agent's last one: it retires on entry, and is hidden too.
+ * Until it has, readings are that little lower than they were when frozen. */
 void pmu_unfreeze(struct pv_vcpu *vcpu)
 {
 	struct pmu *pmu = &vcpu->pmu;
+	const struct pv_run *run = vcpu->run;
 
 	if (!pmu->frozen)
 		return;
-	for (int c = 0; c < PV_COUNTS; c++)
+	for (int c = 0; c < PV_COUNTS; c++) {
+		pmu->hidden_count[c][run->cpl ? PV_CPL_USER : PV_CPL_KERNEL] += run->retire[c];
 		for (int cpl = 0; cpl < PV_CPLS; cpl++)
-			pmu->hidden_count[c][cpl] +=
-				vcpu->run->count[c][cpl] - pmu->frozen_count[c][cpl];
+			pmu->hidden_count[c][cpl] += run->count[c][cpl] - pmu->frozen_count[c][cpl];
+	}
 	pmu->hidden_ns += clock_now(vcpu->vm) - pmu->frozen_ns;
 	pmu->frozen = false;
 }

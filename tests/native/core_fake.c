@@ -149,7 +149,7 @@ enum pv_entry_action direct_exit(struct fake_vm *fake, uint32_t vcpu, uint32_t r
 	set_retire(run, reason);
 	vcpu_leave_guest(&fake->vm->vcpus[vcpu]);
 	action = exit_serve(&fake->vm->vcpus[vcpu]);
-	if (action == PV_ENTER_RESUME)
+	if (action != PV_ENTER_STOP)
 		retire(run);
 	return action;
 }
@@ -198,6 +198,7 @@ enum pv_entry_action guest_exit(struct guest *guest, uint32_t reason)
 		guest->over = true;
 		return PV_ENTER_STOP;
 	}
+	retire(run);
 	if (run->action == PV_ENTER_JUMP) {
 		guest->jumped = true;
 		if (guest->agent)
@@ -205,7 +206,6 @@ enum pv_entry_action guest_exit(struct guest *guest, uint32_t reason)
 		return PV_ENTER_JUMP;
 	}
 	guest->ran += run->retire[PV_COUNT_INSTRUCTIONS];
-	retire(run);
 	return PV_ENTER_RESUME;
 }
 

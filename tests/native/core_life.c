@@ -240,10 +240,10 @@ static void play_agent(struct guest *guest)
 		guest_run(guest, 1000);
 		CHECK_EQ(guest_op(guest, ENABLE, guest->vcpu), 0);
 		guest_run(guest, 1000);
-		guest_hypercall(guest, PV_HC_AGENT_DONE, PV_AGENT_STARTED, 0, 0);
-	} else if (rip == fake.config.boot.rip) {
 		guest->ran = 0;
-	} else {
+		/* From here to the guest, or right to the finish if the VM has ended. */
+		guest_hypercall(guest, PV_HC_AGENT_DONE, PV_AGENT_STARTED, 0, 0);
+	} else if (rip == fake.config.agent_finish.rip) {
 		guest->agent = NULL;
 		tally[guest->vcpu] = guest->ran;
 		word_add(&progress, 1);

@@ -262,9 +262,12 @@ static void agent_is_not_counted(void)
 	CHECK_EQ(read_count(1, 1), 0);
 	run->arg[1] = PV_AGENT_STARTED;
 	run->arg[0] = PV_HC_AGENT_DONE;
-	CHECK_EQ(direct_exit(&fake, 1, PV_EXIT_HYPERCALL), PV_ENTER_JUMP);
+	CHECK_EQ(exit_serve(&fake.vm->vcpus[1]), PV_ENTER_JUMP);
 	CHECK_EQ(run->jump.rip, 0x1000);
 	CHECK_EQ(run->jump.rdi, 1);
+	CHECK_EQ(read_count(0, 1), 0); /* before the agent's last instruction has retired */
+	direct_run(&fake, 1, 0, 1);
+	CHECK_EQ(read_count(0, 1), 0); /* and after it */
 	direct_run(&fake, 1, 0, 1000);
 	fake.now_ns += 70;
 	CHECK_EQ(direct_op(&fake, 1, ENABLE, 0), 0);

@@ -51,16 +51,21 @@ static bool run(const struct core_test *test)
 
 int main(int argc, char **argv)
 {
+	bool list = argc == 2 && !strcmp(argv[1], "--list");
 	int tests = 0, failures = 0;
 
 	for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++) {
 		for (const struct core_test *test = suites[i]; test->name; test++) {
+			if (list)
+				printf("%s\n", test->name);
 			if (!wanted(test, argc, argv))
 				continue;
 			tests++;
 			failures += !run(test);
 		}
 	}
+	if (list)
+		return 0;
 	printf("SUMMARY: %d tests, %d failures\n", tests, failures);
 	return failures || !tests;
 }

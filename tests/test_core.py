@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The host core in C, by its own test program: plain, under ThreadSanitizer, under AddressSanitizer and UBSan."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+NATIVE, TESTS = ROOT / "native", ROOT / "tests/native"
+SOURCES = [*sorted((NATIVE / "core").glob("*.c")), NATIVE / "abi/handover.c", *sorted(TESTS.glob("core_*.c"))]
+FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-g", "-pthread"]
+FLAGS += [f"-I{folder}" for folder in (NATIVE / "abi", NATIVE / "core")]
+BUILDS = {
+    "plain": ["-O2"],
+    "thread": ["-O1", "-fsanitize=thread"],
+    "address": ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
+}
+# Every test of the program, by the file that holds it.
+SUITES = {
+    "attr": ["attr_rows", "attr_bits", "attr_levels"],
+    "op": [
+        *("hypercall_numbers", "feature_off", "open_errors", "open_aliases", "ids", "window"),
+        *("capacities_of_one", "many_in_one_bucket", "allocation_failures", "bad_configurations", "ports", "bad_exits"),
+    ],
+    "pmu": [
+        *("sources", "bus_cycles_are_floored_once", "clocks", "rotation", "enabling_instruction_is_outside"),
+        *("remote_before_retirement", "times_of_closed_events", "agent_is_not_counted"),
+    ],
+    "sync": ["exclusion", "misuse", "panic_frees_waiters", "event_count"],
+    "life": [
+        *("never_started", "destroy_is_refused_while_running", "kicks_are_never_lost", "all_halted"),
+        *("finish_wakes_the_parked", "full_console", "end_frees_blocked_writers", "shutdown"),
+        *("orderly_end_with_agent", "watchdog", "panic_ends_the_vm", "out_of_memory"),
+    ],
+    "race": [
+        *("limit", "migration", "cross_reads", "one_event_for_all", "stuck_vcpus_can_be_read"),
+        *("death_frees_who_waits", "timer_rotates"),
+    ],
+    "hostile": ["hostile_arguments", "ends_at_random_moments"],
+    "stress": ["stress_quick"],
+}
+ALL = [name for names in SUITES.values() for name in names]
+TIMEOUT_SECONDS = 100
+
+
+@pytest.fixture(scope="module", params=BUILDS)
+def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The test program in one build."""
+    path = tmp_path_factory.mktemp(f"core-{request.param}") / "core_test"
+    command = [shutil.which("cc") or "gcc", *FLAGS, *BUILDS[request.param], *map(str, SOURCES), "-o", str(path)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False)
+    assert result.returncode == 0, result.stderr
+    return path
+
+
+def run(program: Path, *names: str) -> list[str]:
+    """Run tests by name, or all the quick ones: the names of those that passed, and nothing else happened."""
+    environment = os.environ | {"TSAN_OPTIONS": "halt_on_error=1", "ASAN_OPTIONS": "detect_leaks=1"}
+    result = subprocess.run(
+        [program, *names], capture_output=True, text=True, timeout=TIMEOUT_SECONDS, env=environment, check=False
+    )
+    lines = result.stdout.splitlines()
+    assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-6000:]
+    assert lines, "the program said nothing"
+    assert lines[-1] == f"SUMMARY: {len(lines) - 1} tests, 0 failures"
+    assert result.stderr == ""
+    return [line.removeprefix("PASS: ") for line in lines[:-1]]
+
+
+def test_the_program_has_no_other_tests(program: Path) -> None:
+    """A test that is added to the program is added here, where it gets a name of its own."""
+    listed = subprocess.run([program, "--list"], capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=True)
+    assert listed.stdout.split() == [*ALL, "stress_million"]
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_core(program: Path, suite: str) -> None:
+    assert run(program, *SUITES[suite]) == SUITES[suite]
+
+
+@pytest.mark.slow
+def test_a_million_operations_on_the_table(program: Path) -> None:
+    """Open, enable, read, disable and close from four threads: nothing lost, leaked or raced."""
+    assert run(program, "stress_million") == ["stress_million"]

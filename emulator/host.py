@@ -157,9 +157,10 @@ class Host:
         host = os.getpid()
         for index in range(self._launch.vcpus):
             args = (index, self._launch, self._segment, host, (self._launch.channel, self._gate), self._gate_reader)
-            self._processes.append(fork(vcpu.main, args))
+            process, pidfd = fork(vcpu.main, args)
+            self._processes.append(process)
+            self._alive[pidfd] = index
         os.close(self._gate_reader)
-        self._alive = {os.pidfd_open(process.pid): index for index, process in enumerate(self._processes)}
         signal.signal(signal.SIGTERM, lambda *_: self._lib.vm_finish(self._vm))
         self._check(self._lib.vm_start(self._vm), "start the VM")
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM, signal.SIGINT))

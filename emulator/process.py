@@ -41,12 +41,15 @@ class HostPopen(popen_spawn_posix.Popen):  # type: ignore[misc]
             context.set_spawning_popen(None)
         self.sentinel, child_end = os.pipe()  # readable once the host and all that it forked are gone
         child_input, parent_end = os.pipe()
-        self.finalizer = util.Finalize(self, util.close_fds, (self.sentinel, parent_end))
+        descriptors = [self.sentinel, parent_end]
+        self.finalizer = util.Finalize(self, util.close_fds, descriptors)
         try:
             command = [spawn.get_executable(), *util._args_from_interpreter_flags()]
             command += ["-c", _HOST_COMMAND.format(child_input), "--multiprocessing-fork"]
-            descriptors = [*process_obj.descriptors, child_input, child_end]
-            self.pid = util.spawnv_passfds(spawn.get_executable(), command, descriptors)
+            inherited = [*process_obj.descriptors, child_input, child_end]
+            self.pid = util.spawnv_passfds(spawn.get_executable(), command, inherited)
+            self.pidfd = os.pidfd_open(self.pid)
+            descriptors.append(self.pidfd)
         finally:
             os.close(child_end)
             os.close(child_input)
@@ -84,16 +87,24 @@ class HostProcess(context.SpawnProcess):  # type: ignore[misc]
 
         host.main(self.launch)
 
+    @property
+    def pidfd(self) -> int:
+        """Readable once the process is gone; closed with it."""
+        return int(self._popen.pidfd)
+
     @staticmethod
     def _Popen(process_obj: HostProcess) -> HostPopen:
         return HostPopen(process_obj)
 
 
-def fork(target: Callable[..., None], args: tuple[Any, ...]) -> Any:
-    """A started multiprocess.Process that is a fork of this one, which must have a single thread."""
+def fork(target: Callable[..., None], args: tuple[Any, ...]) -> tuple[Any, int]:
+    """A multiprocess.Process that is a fork of this one, which must have a single thread; and its pidfd.
+
+    The pidfd is opened here because starting the next process reaps those that have died.
+    """
     child = context.ForkProcess(target=target, args=args)
     child.start()
-    return child
+    return child, os.pidfd_open(child.pid)
 
 
 def die_with_parent(parent: int) -> None:

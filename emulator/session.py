@@ -79,24 +79,21 @@ class Session:
 
     def _listen(self) -> None:
         """Until the host has told the outcome or is gone."""
-        gone = os.pidfd_open(self._process.pid)
-        try:
-            poller = select.poll()
-            for fd in (gone, self._channel.fileno(), self._wake.fileno()):
-                poller.register(fd, select.POLLIN)
-            while self._outcome is None:
-                ready = [fd for fd, _ in poller.poll(self._patience_ms())]
-                if gone in ready:
-                    self._hear(self._channel.drain())
-                    return
-                if self._wake.fileno() in ready:
-                    self._wake.recv(1 << 12)
-                    self._ask_to_finish("stopped")
-                if self._channel.fileno() in ready:
-                    self._receive(poller)
-                self._check_deadline()
-        finally:
-            os.close(gone)
+        gone = self._process.pidfd
+        poller = select.poll()
+        for fd in (gone, self._channel.fileno(), self._wake.fileno()):
+            poller.register(fd, select.POLLIN)
+        while self._outcome is None:
+            ready = [fd for fd, _ in poller.poll(self._patience_ms())]
+            if gone in ready:
+                self._hear(self._channel.drain())
+                return
+            if self._wake.fileno() in ready:
+                self._wake.recv(1 << 12)
+                self._ask_to_finish("stopped")
+            if self._channel.fileno() in ready:
+                self._receive(poller)
+            self._check_deadline()
 
     def _receive(self, poller: select.poll) -> None:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import random
+import select
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from tiny_guest import SPIN, count_down, guest, leave, say
 
 from emulator.errors import HostDied, HostError, VcpuDied
 from emulator.machine import VirtualMachine
+from emulator.process import fork
 
 VCPUS = 3
 QUICK_RUNS, ALL_RUNS = 20, 200
@@ -240,6 +242,20 @@ def test_a_host_that_fails_in_the_start(tmp_path: Path, monkeypatch: pytest.Monk
         vm.run(guest(tmp_path, leave(0)), timeout=2 if way == "never-answers" else None)
     assert segments(os.getpid()) == []
     assert children(os.getpid()) == []
+
+
+def test_a_child_that_died_before_the_next_is_started_can_be_watched() -> None:
+    first, first_gone = fork(os._exit, (3,))
+    poller = select.poll()
+    poller.register(first_gone, select.POLLIN)
+    assert poller.poll(HANG_SECONDS * 1000)
+    second, second_gone = fork(os._exit, (4,))  # this reaps the first
+    assert poller.poll(0)
+    second.join()
+    assert (first.exitcode, second.exitcode) == (3, 4)
+    for process, descriptor in ((first, first_gone), (second, second_gone)):
+        process.close()
+        os.close(descriptor)
 
 
 def test_ignored_child_signals_change_nothing(tmp_path: Path) -> None:

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The README's examples print what the README says, up to figures; its files exist."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text()
+CONSOLES = re.findall(r"```console\n(.*?)```", README, flags=re.DOTALL)
+#: Minutes rather than seconds, and all figures: only that it runs is tested elsewhere.
+UNTESTED = "pvperf bench "
+
+
+def sessions() -> list[str]:
+    return [text for text in CONSOLES if not text.startswith(f"$ {UNTESTED}")]
+
+
+def shape(text: str) -> list[str]:
+    """Lines without what may differ from run to run: figures and the blanks around them."""
+    return [re.sub(r"\s+", " ", re.sub(r"[\d,.]*\d", "#", line)).strip() for line in text.splitlines() if line.strip()]
+
+
+@pytest.mark.parametrize("session", sessions(), ids=lambda text: text.splitlines()[0][2:40])
+def test_console(session: str, tmp_path: Path) -> None:
+    for directory in ("examples", "tests"):
+        (tmp_path / directory).symlink_to(ROOT / directory)
+    binary = tmp_path / "bin"
+    binary.mkdir()
+    script = binary / "pvperf"
+    script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m emulator "$@"\n')
+    script.chmod(0o755)
+    environment = {**os.environ, "PATH": f"{binary}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    for step in re.split(r"(?m)^\$ ", session)[1:]:
+        command, _, expected = step.partition("\n")
+        done = subprocess.run(
+            command, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert shape(done.stdout + done.stderr) == shape(expected)
+
+
+def test_python_example(tmp_path: Path) -> None:
+    """It needs no guard against being imported by the processes that it starts."""
+    example = tmp_path / "example.py"
+    example.write_text(re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)[0])
+    done = subprocess.run(
+        [sys.executable, str(example)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=True,
+    )
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert [row[:2] for row in rows] == [
+        [vcpu, name] for vcpu in "01" for name in ("instructions", "branches:u")
+    ]
+    assert all(int(row[2]) > 10**6 for row in rows if row[1] == "instructions")
+
+
+def test_c_example_is_the_file() -> None:
+    example = re.findall(r"```c\n/\* (\S+) \*/\n(.*?)```", README, flags=re.DOTALL)
+    assert example
+    for name, code in example:
+        assert (ROOT / name).read_text().endswith(code)
+
+
+def test_every_place_in_the_code_map_exists() -> None:
+    rows = re.findall(r"^\| (`.*?) \|", README, flags=re.MULTILINE)
+    assert len(rows) > 10
+    for row in rows:
+        base = ROOT
+        for name in re.findall(r"`([^`]+)`", row):
+            path = ROOT / name if (ROOT / name.split("*")[0]).exists() or "/" in name.rstrip("/") else base / name
+            assert list(path.parent.glob(path.name)), name
+            base = path.parent if not name.endswith("/") else path.parent
+
+
+def test_commands_exist() -> None:
+    assert all(shutil.which(str(ROOT / script)) for script in ("scripts/demo", "scripts/test", "scripts/check"))

@@ -51,7 +51,8 @@ CASES = [
     Case("hostile", 4, ("count=2500",)),
     Case("hostile", 4, ("count=25000", "seed=2"), slow=True),
     Case("lockforms", 4),
-    Case("lockforms", 4, ("count=1000000",), slow=True),
+    Case("lockforms", 4, ("count=1000000", "place=aligned"), slow=True),
+    Case("lockforms", 4, ("count=20000",), slow=True),
 ]
 
 

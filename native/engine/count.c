@@ -45,9 +45,9 @@ static void charged_from(const struct block *block, uint64_t rip, uint64_t *inst
 	*instructions = *branches = 0;
 	if (at >= block->size)
 		return;
-	while (k < block->charged && block->offset[k] < at)
+	while (k < block->instructions && block->offset[k] < at)
 		k++;
-	*instructions = block->charged - k;
+	*instructions = block->instructions - k;
 	*branches = *instructions && block->last_is_branch;
 }
 

@@ -275,40 +275,35 @@ static int instruction_traps(struct pv_engine *e, const cs_insn *insn, bool *tra
 	}
 }
 
-/* Fills `block`, whose offset[] is long enough, from its bytes. */
+/*
+ * Fills `block`, whose offset[] is long enough, from its bytes. A trap leaves the
+ * block, in one way or another, so that nothing behind the first one matters.
+ */
 static int decode_bytes(struct pv_engine *e, const uint8_t *bytes, struct block *block, bool *retranslate)
 {
 	const uint8_t *code = bytes;
 	size_t left = block->size;
 	uint64_t address = block->address;
-	bool trapped = false, branch = false;
+	bool trapped = false;
 
-	while (left && next_instruction(e, &code, &left, &address)) {
+	while (left && !trapped && next_instruction(e, &code, &left, &address)) {
 		const cs_insn *insn = e->insn;
-		bool trap;
-		int set = instruction_traps(e, insn, &trap);
+		int set = instruction_traps(e, insn, &trapped);
 
 		if (set < 0)
 			return set;
 		*retranslate |= set > 0;
 		block->last_offset = (uint16_t)(insn->address - block->address);
 		block->offset[block->instructions++] = block->last_offset;
-		if (!trapped) {
-			block->charged = block->instructions;
-			branch = is_branch(e->capstone, insn);
-		}
-		trapped |= trap;
-		block->flags = last_flags(insn);
-		if (block->instructions == 1 && !left && writes_memory(insn) &&
-		    (!branch || insn->id == X86_INS_CALL) && !has_rep(insn))
+		block->last_is_branch = is_branch(e->capstone, insn);
+		block->flags = trapped ? 0 : last_flags(insn);
+		if (block->instructions == 1 && !left && !trapped && writes_memory(insn) && !has_rep(insn) &&
+		    (!block->last_is_branch || insn->id == X86_INS_CALL))
 			block->flags |= BLOCK_LONE_STORE;
 	}
-	if (left)
+	if (left && !trapped)
 		block->flags |= BLOCK_UNKNOWN;
-	if (trapped && block->charged < block->instructions)
-		block->flags = 0;
-	block->last_is_branch = branch;
-	block->cost = ((int64_t)block->charged << BRANCH_BITS) - branch;
+	block->cost = ((int64_t)block->instructions << BRANCH_BITS) - block->last_is_branch;
 	return 0;
 }
 

@@ -57,8 +57,7 @@ struct block {
 	uint32_t size;  /* bytes */
 	uint32_t flags;
 	int64_t cost;   /* what one execution subtracts from the budget */
-	uint16_t instructions; /* in the block */
-	uint16_t charged;      /* of them, counted at entry: up to the first trap */
+	uint16_t instructions; /* that it can retire: up to the first trap */
 	uint16_t last_is_branch;
 	uint16_t last_offset;
 	struct block *next;

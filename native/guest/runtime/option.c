@@ -71,8 +71,8 @@ static bool parse_number(const char *s, uint64_t *ret)
 		if (__builtin_mul_overflow(value, base, &value) ||
 		    __builtin_add_overflow(value, digit_of(*s, base), &value))
 			return false;
-	if (*s == 'k' || *s == 'M' || *s == 'G')
-		shift = *s == 'k' ? 10 : *s == 'M' ? 20 : 30;
+	if (*s == 'k' || *s == 'K' || *s == 'M' || *s == 'G')
+		shift = *s == 'M' ? 20 : *s == 'G' ? 30 : 10;
 	if (shift)
 		s++;
 	*ret = value << shift;

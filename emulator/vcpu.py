@@ -48,7 +48,8 @@ def _run(index: int, launch: Launch, segment: mmap.mmap) -> int:
     config.run = run
     config.page = ffi.cast("struct pv_vm_page *", base)
     config.vcpu = index
-    config.hook = lib.PV_ENGINE_COUNT
+    hooks = {"count": lib.PV_ENGINE_COUNT, "empty": lib.PV_ENGINE_EMPTY_HOOK, "none": lib.PV_ENGINE_NO_HOOK}
+    config.hook = hooks[launch.hook]
     config.host_atomics = launch.host_atomics
     config.oracle = launch.oracle
     config.core = launch.cores[index % len(launch.cores)] if launch.cores else -1

@@ -20,8 +20,7 @@ def test_only_the_counting_hook_counts(hook: str, counts: bool) -> None:
         result = vm.run("spin", ["iterations=100000"], events=parse_events("branches"), timeout=60)
     assert result.status == 0
     (count,) = result.counts
-    assert count.value is not None
-    assert (count.value > 100_000) == counts
+    assert ((count.value or 0) > 100_000) == counts
 
 
 def test_rounds_are_interleaved_and_the_warm_up_is_dropped() -> None:

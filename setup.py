@@ -27,7 +27,7 @@ def check_platform() -> None:
     """One clear sentence, before anything is built."""
     if sys.platform != "linux" or platform.machine() not in ("x86_64", "AMD64"):
         fail(f"needs Linux on x86-64; this is {platform.system()} on {platform.machine()}")
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - somebody may run this file by an older one
         fail(f"needs Python 3.11 or newer; this is {platform.python_version()}")
     command = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
     if not shutil.which(command[0]):
@@ -40,7 +40,8 @@ def check_platform() -> None:
 def guest_builder() -> object:
     """emulator/guest_build.py, loaded by path: the package is not installed yet."""
     spec = importlib.util.spec_from_file_location("guest_build", ROOT / "emulator" / "guest_build.py")
-    assert spec and spec.loader
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules["guest_build"] = module
     spec.loader.exec_module(module)

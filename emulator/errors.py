@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+TYPE_CHECKING = False  # importing typing takes longer than the rest of a fast command
+if TYPE_CHECKING:
+    from typing import ClassVar
 
 
 class PvperfError(Exception):

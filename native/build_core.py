@@ -8,10 +8,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from build_native import FLAGS, INCLUDES, NATIVE, declarations, relative  # noqa: E402
-from cffi import FFI  # noqa: E402
+from build_native import FLAGS, INCLUDES, NATIVE, declarations, relative
+from cffi import FFI
 
-HEADERS = ["agent.h", "handover.h", "pingpong.h", "vm.h"]
+HEADERS = ["agent.h", "attr.h", "handover.h", "pingpong.h", "vm.h"]
 
 ffi = FFI()
 ffi.cdef(declarations(HEADERS))

@@ -8,8 +8,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from build_native import FLAGS, INCLUDES, NATIVE, declarations, package_directory, relative  # noqa: E402
-from cffi import FFI  # noqa: E402
+from build_native import FLAGS, INCLUDES, NATIVE, declarations, package_directory, relative
+from cffi import FFI
 
 HEADERS = ["agent.h", "engine.h"]
 UNICORN, CAPSTONE = package_directory("unicorn"), package_directory("capstone")

@@ -16,8 +16,6 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from cffi import FFI
-
 NATIVE = Path(__file__).resolve().parent
 INCLUDES = [NATIVE / "abi", NATIVE / "core", NATIVE / "engine"]
 FLAGS = ["-std=c11", "-O2", "-g", "-fvisibility=hidden", "-D_GNU_SOURCE", "-Wall", "-Wextra"]

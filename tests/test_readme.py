@@ -60,9 +60,7 @@ def test_python_example(tmp_path: Path) -> None:
         check=True,
     )
     rows = [line.split() for line in done.stdout.splitlines()]
-    assert [row[:2] for row in rows] == [
-        [vcpu, name] for vcpu in "01" for name in ("instructions", "branches:u")
-    ]
+    assert [row[:2] for row in rows] == [[vcpu, name] for vcpu in "01" for name in ("instructions", "branches:u")]
     assert all(int(row[2]) > 10**6 for row in rows if row[1] == "instructions")
 
 
@@ -81,7 +79,7 @@ def test_every_place_in_the_code_map_exists() -> None:
         for name in re.findall(r"`([^`]+)`", row):
             path = ROOT / name if (ROOT / name.split("*")[0]).exists() or "/" in name.rstrip("/") else base / name
             assert list(path.parent.glob(path.name)), name
-            base = path.parent if not name.endswith("/") else path.parent
+            base = path.parent
 
 
 def test_commands_exist() -> None:

@@ -27,5 +27,6 @@ def main(args: argparse.Namespace) -> int:
         json.dump(document, sys.stdout)
         print()
     else:
-        print_rows(f"bench {args.suite}, {args.rounds} rounds: {suite.__doc__.splitlines()[0]}", rows)
+        about = (suite.__doc__ or "").splitlines()[0]
+        print_rows(f"bench {args.suite}, {args.rounds} rounds: {about}", rows)
     return 0

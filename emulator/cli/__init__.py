@@ -10,9 +10,12 @@ import contextlib
 import os
 import signal
 import sys
-from typing import NoReturn
 
 from emulator.errors import PvperfError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 
 class Killed(BaseException):

@@ -7,11 +7,15 @@ What an option means, and which values make sense, is known where it is used; he
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable
-from typing import Any, NoReturn
+import os
 
 from emulator.cli.quantity import duration, positive, size, whole
 from emulator.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any, NoReturn
 
 BENCHES = ("engine", "hypercall", "boot")
 
@@ -39,6 +43,20 @@ def _suggestion(word: str, choices: Iterable[str]) -> str:
     names = list(choices)
     close = get_close_matches(word, names, n=2)
     return f"; did you mean {' or '.join(close)}?" if close else f"; there are {', '.join(names)}"
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """As wide as the terminal. argparse would ask shutil, whose import takes longer than the help itself."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
+
+
+def _columns() -> int:
+    try:
+        return int(os.environ.get("COLUMNS") or os.get_terminal_size().columns) or 80
+    except (OSError, ValueError):
+        return 80
 
 
 class _Version(argparse.Action):
@@ -78,6 +96,7 @@ def _build(argv: list[str]) -> Parser:
         prog="pvperf",
         description="Boots VMs whose guests count themselves through the paravirtual perf interface.",
         allow_abbrev=False,
+        formatter_class=_Formatter,
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
@@ -88,7 +107,7 @@ def _build(argv: list[str]) -> Parser:
             help=summary,
             description=f"{summary[0].upper()}{summary[1:]}.",
             allow_abbrev=False,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=_Formatter,
         )
         if name == wanted:  # options of the others are nobody's concern now
             fill(command)

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A leak check around every test: no process, thread or shared-memory segment is left over."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import threading
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from processes import wait_gone
+
+# Everything that a test starts inherits this, also what outlives its parent.
+_VARIABLE = "PVPERF_TEST_RUN"
+_SEGMENT = re.compile(r"pvperf-(\d+)-.*")
+_LEAVE_SECONDS = 2.0
+
+
+@pytest.fixture(scope="session", autouse=True)
+def run_mark() -> Iterator[str]:
+    mark = uuid.uuid4().hex
+    os.environ[_VARIABLE] = mark
+    yield mark
+    del os.environ[_VARIABLE]
+    assert started(mark) == {}, "processes were left over after the last test"
+
+
+@pytest.fixture(autouse=True)
+def leak_check(run_mark: str) -> Iterator[None]:
+    before, threads, named = set(started(run_mark)), set(threading.enumerate()), segments()
+    yield
+    left = {pid: command for pid, command in started(run_mark).items() if pid not in before}
+    if not wait_gone(list(left), _LEAVE_SECONDS):
+        pytest.fail(f"processes were left over: {left}")
+    assert set(threading.enumerate()) <= threads, "threads were left over"
+    assert orphaned(segments() - named) == set(), "shared-memory segments were left over"
+
+
+def started(mark: str) -> dict[int, str]:
+    """Live processes that carry the mark, and their command lines. This one got it too late to carry it."""
+    found = {}
+    for entry in os.listdir("/proc"):
+        with contextlib.suppress(OSError):
+            if entry.isdigit() and f"{_VARIABLE}={mark}".encode() in Path("/proc", entry, "environ").read_bytes():
+                found[int(entry)] = Path("/proc", entry, "cmdline").read_bytes().replace(b"\0", b" ").decode()
+    return found
+
+
+def segments() -> set[str]:
+    return {name for name in os.listdir("/dev/shm") if _SEGMENT.fullmatch(name)}
+
+
+def orphaned(names: set[str]) -> set[str]:
+    """Those whose front end is gone, or is this process; those of others are theirs to remove."""
+    found = set()
+    for name in names:
+        match = _SEGMENT.fullmatch(name)
+        assert match
+        if int(match[1]) == os.getpid() or not os.path.exists(f"/proc/{match[1]}"):
+            found.add(name)
+    return found

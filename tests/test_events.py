@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""perf's `-e` syntax, and that the list of events says what the host core does."""
+
+from __future__ import annotations
+
+import pytest
+
+from emulator.errors import UsageError
+from emulator.events import KNOWN, Event, countable_names, parse_events, rows, split_list
+from emulator.native import load_core
+
+lib = load_core().lib
+DISABLED = 1 << lib.KVM_PV_PERF_DISABLED
+NO_USER = DISABLED | 1 << lib.KVM_PV_PERF_EXCLUDE_USER
+NO_KERNEL = DISABLED | 1 << lib.KVM_PV_PERF_EXCLUDE_KERNEL
+
+
+def one(text: str) -> Event:
+    (event,) = parse_events(text)
+    return event
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical", "type_", "config", "flags"),
+    [
+        ("instructions", "instructions", 0, 1, DISABLED),
+        ("cycles", "cycles", 0, 0, DISABLED),
+        ("cpu-cycles", "cycles", 0, 0, DISABLED),
+        ("branch-instructions:u", "branches", 0, 4, NO_KERNEL),
+        ("branches:k", "branches", 0, 4, NO_USER),
+        ("branches:uk", "branches", 0, 4, DISABLED),
+        ("branches:ku", "branches", 0, 4, DISABLED),
+        ("ref-cycles", "ref-cycles", 0, 9, DISABLED),
+        ("bus-cycles", "bus-cycles", 0, 6, DISABLED),
+        ("task-clock", "task-clock", 1, 1, DISABLED),
+        ("cpu-clock:u", "cpu-clock", 1, 0, NO_KERNEL),
+        ("dummy", "dummy", 1, 9, DISABLED),
+        ("r00c0", "instructions", 4, 0xC0, DISABLED),
+        ("rC4:u", "branches", 4, 0xC4, NO_KERNEL),
+        ("r003c", "cycles", 4, 0x3C, DISABLED),
+        ("cpu/event=0xc0/", "instructions", 4, 0xC0, DISABLED),
+        ("cpu/event=0x3c,umask=0x1/u", "ref-cycles", 4, 0x13C, NO_KERNEL),
+        ("cpu/event=0xc4,umask=0x00/:k", "branches", 4, 0xC4, NO_USER),
+    ],
+)
+def test_an_event(text: str, canonical: str, type_: int, config: int, flags: int) -> None:
+    event = one(text)
+    assert (event.name, event.canonical, event.type, event.config, event.flags) == (
+        text,
+        canonical,
+        type_,
+        config,
+        flags,
+    )
+
+
+def test_only_clocks_have_a_unit() -> None:
+    assert {event.name: event.unit for event in parse_events(countable_names()) if event.unit} == {
+        "cpu-clock": "msec",
+        "task-clock": "msec",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("cycles", ["cycles"]),
+        ("cycles,instructions:u", ["cycles", "instructions:u"]),
+        (" cycles , branches ", ["cycles", "branches"]),
+        ("cpu/event=0xc0,umask=0/,cycles", ["cpu/event=0xc0,umask=0/", "cycles"]),
+        ("cycles,cpu/event=0xc0,umask=0/u,r00c4:k", ["cycles", "cpu/event=0xc0,umask=0/u", "r00c4:k"]),
+        ("cycles,cycles", ["cycles", "cycles"]),
+    ],
+)
+def test_a_list(text: str, names: list[str]) -> None:
+    assert split_list(text) == names
+    assert [event.name for event in parse_events(text)] == names
+
+
+def test_several_options_keep_their_order() -> None:
+    events = parse_events(["branches,cycles", "instructions"])
+    assert [event.canonical for event in events] == ["branches", "cycles", "instructions"]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "empty"),
+        (",", "empty"),
+        ("cycles,", "empty"),
+        (",cycles", "empty"),
+        ("cycles,,branches", "empty"),
+        ("instuctions", "unknown event: instuctions; did you mean instructions"),
+        ("brances:u", "did you mean branches"),
+        ("gibberish", "unknown event: gibberish; see pvperf events"),
+        ("cycles:x", "'x' in 'cycles:x' is not a modifier"),
+        ("cycles:p", "modifier 'p' in 'cycles:p' is not supported"),
+        ("cycles:uh", "modifier 'h' in 'cycles:uh' is not supported"),
+        ("cache-misses", "cache-misses has no counter in this version"),
+        ("branch-misses:u", "branch-misses has no counter"),
+        ("L1-dcache-loads", "L1-dcache-loads has no counter"),
+        ("page-faults", "page-faults has no counter"),
+        ("mem:0x1000:rw", "mem:0x1000:rw has no counter"),
+        ("sched:sched_switch", "sched:sched_switch has no counter"),
+        ("r412e", "0x412e in 'r412e' has no counter"),
+        ("rffff", "0xffff in 'rffff' has no counter"),
+        ("cpu/event=0x100/", "from 0 to 0xff"),
+        ("cpu/event=-1/", "from 0 to 0xff"),
+        ("cpu/edge=1/", "'edge=1' in 'cpu/edge=1/'"),
+        ("cpu//", "is not event=0x"),
+        ("{cycles,instructions}", "unknown event"),
+    ],
+)
+def test_what_is_refused_says_why(text: str, sentence: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_events(text)
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_list_is_what_the_host_core_counts() -> None:
+    """The list in Python and the table in the core cannot drift apart."""
+    core = load_core()
+    source = core.ffi.new("struct event_source *")
+    for row in KNOWN:
+        attr = core.ffi.new("struct kvm_pv_perf_attr *")
+        attr.type, attr.config = getattr(lib, row.type), getattr(lib, row.config)
+        result = core.lib.attr_validate(attr, source)
+        assert result == (0 if row.countable else -lib.PV_ENOENT), row.name
+
+
+def test_every_countable_event_is_in_the_list() -> None:
+    """The other way round: nothing that the core counts is missing."""
+    core = load_core()
+    source = core.ffi.new("struct event_source *")
+    listed = {(row["type"], row["config"]) for row in rows() if row["countable"]}
+    for type_, last in ((lib.PV_TYPE_HARDWARE, lib.PV_HW_MAX), (lib.PV_TYPE_SOFTWARE, lib.PV_SW_MAX)):
+        for config in range(last):
+            attr = core.ffi.new("struct kvm_pv_perf_attr *", {"type": type_, "config": config})
+            assert (core.lib.attr_validate(attr, source) == 0) == ((type_, config) in listed), (type_, config)
+
+
+def test_what_bus_cycles_says_of_itself_is_so() -> None:
+    text = next(row.counts for row in KNOWN if row.name == "bus-cycles")
+    assert text == f"one for every {lib.PV_CYCLES_PER_BUS_CYCLE} cycles"
+
+
+def test_names_are_unique() -> None:
+    names = [name for row in KNOWN for name in (row.name, *row.aliases)]
+    assert len(names) == len(set(names))

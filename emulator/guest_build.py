@@ -36,7 +36,7 @@ _COMMON_FLAGS = (
 _OWN = ("-Werror",)  # for sources of the project; a user's program may have warnings
 _RUNTIME = ("-mgeneral-regs-only", *_OWN)
 _GUEST_FLAGS = ("-fno-pic", "-fno-pie")
-_LINK_FLAGS = ("-nostdlib", "-static", "-no-pie", "-Wl,--build-id", "-Wl,-z,noexecstack", "-Wl,-z,max-page-size=4096")
+_LINK_FLAGS = ("-nostdlib", "-static", "-Wl,--build-id", "-Wl,-z,noexecstack", "-Wl,-z,max-page-size=4096")
 
 
 class GuestBuildError(Exception):

@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from emulator.doctor.finding import Finding
 
-_PACKAGES = ("unicorn", "capstone", "cffi", "multiprocess", "posix_ipc", "pyelftools")
+_PACKAGES = ("unicorn", "capstone", "cffi", "multiprocess", "posix_ipc")
 _ITERATIONS = 100_000
 
 

@@ -48,7 +48,7 @@ class Reading:
 
 
 def mean(values: Sequence[float]) -> float:
-    """The arithmetic mean; the value itself if all are equal."""
+    """The arithmetic mean; the value itself, and as exact as it is, if all are equal."""
     return values[0] if len(set(values)) == 1 else math.fsum(values) / len(values)
 
 
@@ -81,18 +81,18 @@ def _read(event: Event, vcpu: int | None, runs: Sequence[Sequence[Count]]) -> Re
     enabled = [sum(count.enabled_ns for count in run) for run in runs]
     running = [sum(count.running_ns for count in run) for run in runs]
     error = next((count.error or "not counted" for run in runs for count in run if count.value is None), None)
-    values = []
+    values: list[float] = []
     for run, on, held in zip(runs, enabled, running, strict=True):
         total = sum(count.value or 0 for count in run)
         if on and not held and not error:
             error = "never held a counter"
-        values.append(float(total) if on == held or not held else total * on / held)
+        values.append(total if on == held or not held else total * on / held)
     return Reading(
         event=event,
         vcpu=vcpu,
         value=None if error else mean(values),
         error=error,
-        enabled_ns=mean([float(value) for value in enabled]),
-        running_ns=mean([float(value) for value in running]),
+        enabled_ns=mean(enabled),
+        running_ns=mean(running),
         spread=spread(values) if len(values) > 1 and not error else None,
     )

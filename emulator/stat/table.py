@@ -61,7 +61,7 @@ def _row(reading: Reading, metric: Metric | None) -> str:
 def _people_value(reading: Reading) -> str:
     if reading.value is None:
         return reading.excuse
-    return f"{reading.value / 1e6:,.2f}" if reading.event.unit == "msec" else f"{reading.value:,.0f}"
+    return f"{reading.value / 1e6:,.2f}" if reading.event.unit == "msec" else f"{round(reading.value):,}"
 
 
 def _elapsed(seconds: Sequence[float]) -> str:
@@ -111,7 +111,7 @@ def fields(report: Report, separator: str) -> str:
 def _plain_value(reading: Reading) -> str:
     if reading.value is None:
         return reading.excuse
-    return f"{reading.value / 1e6:.2f}" if reading.event.unit == "msec" else f"{reading.value:.0f}"
+    return f"{reading.value / 1e6:.2f}" if reading.event.unit == "msec" else f"{round(reading.value)}"
 
 
 def _quote(name: str, separator: str) -> str:
@@ -148,4 +148,4 @@ def _number(reading: Reading) -> int | float | None:
         return None
     if reading.event.unit == "msec":
         return round(reading.value / 1e6, 6)
-    return int(reading.value) if reading.value.is_integer() else round(reading.value, 3)
+    return int(reading.value) if reading.value == int(reading.value) else round(reading.value, 3)

@@ -1,0 +1,387 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The command line as a user meets it: processes, streams, exit statuses and signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from processes import children
+from tiny_guest import HALT, SPIN, UNDEFINED, count_down, guest, leave, say
+
+from emulator import __version__
+from emulator.cli.output import Output
+from emulator.cli.parser import COMMANDS, parse
+from emulator.cli.quantity import duration, size
+from emulator.errors import UsageError
+
+PVPERF = [sys.executable, "-m", "emulator"]
+Finished = subprocess.CompletedProcess[str]
+
+
+def pvperf(*arguments: str | Path, **options: object) -> Finished:
+    """Runs the command to its end."""
+    return subprocess.run(  # type: ignore[call-overload,no-any-return]
+        [*PVPERF, *map(str, arguments)], capture_output=True, text=True, timeout=60, check=False, **options
+    )
+
+
+def sentence(done: Finished, status: int) -> str:
+    """What stderr says: exactly one line, with nothing on stdout."""
+    assert (done.returncode, done.stdout) == (status, ""), done.stderr
+    assert re.fullmatch(r"pvperf: [^\n]+\n", done.stderr), done.stderr
+    return done.stderr.removeprefix("pvperf: ").rstrip("\n")
+
+
+def test_version() -> None:
+    assert pvperf("--version").stdout == f"pvperf {__version__}\n"
+
+
+@pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS), ("guests", "build"), ("bench", "boot")])
+def test_help_says_what_there_is(command: tuple[str, ...]) -> None:
+    done = pvperf(*command, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"usage: {' '.join(['pvperf', *command])} ")
+
+
+def test_help_loads_little() -> None:
+    """What `--help` costs is what it imports."""
+    program = "import sys; from emulator.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
+    program += "print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    heavy = {"cffi", "ctypes", "dataclasses", "inspect", "json", "multiprocess", "posix_ipc", "socket", "subprocess"}
+    ours = {"emulator.events", "emulator.machine", "emulator.native", "emulator._core", "emulator._engine"}
+    assert set(done.stderr.split()) & (heavy | ours) == set()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "the following arguments are required: COMMAND"),
+        (["sta"], "there is no 'sta'; did you mean stat?"),
+        (["run"], "no guest was named"),
+        (["run", "nosuch"], "no such guest: nosuch (bundled guests: branchy,"),
+        (["run", "matmull"], "no such guest: matmull (did you mean matmul?)"),
+        (["run", "hello", "lines=2"], "unrecognized arguments: lines=2; what belongs to the guest goes behind --"),
+        (["run", "--no-such-option", "hello"], "unrecognized arguments: --no-such-option"),
+        (["run", "--smp", "0", "hello"], "number of vCPUs (smp) must be 1 to 64, and 0 is not"),
+        (["run", "--smp", "1000", "hello"], "number of vCPUs (smp) must be 1 to 64, and 1000 is not"),
+        (["run", "--smp", "two", "hello"], "'two' is not a whole number"),
+        (["run", "-m", "1K", "hello"], "memory must be 1048576 to"),
+        (["run", "-m", "lots", "hello"], "'lots' is not a size such as 64M"),
+        (["run", "--max-events", "0", "hello"], "limit of events (max_events) must be 1 to"),
+        (["run", "--counters", "0", "hello"], "number of counters must be 1 to"),
+        (["run", "--timeout", "0", "hello"], "a time must be more than 0"),
+        (["run", "--timeout", "soon", "hello"], "'soon' is not a time such as 10s"),
+        (["run", "--design", "per-wm", "hello"], "design 'per-wm' is not known"),
+        (["run", "--cycles", "moon", "hello"], "cycles 'moon' is not known: it is one of model, tsc"),
+        (["stat", "-e", "instuctions", "hello"], "unknown event: instuctions; did you mean instructions"),
+        (["stat", "-e", "cache-misses", "hello"], "event cache-misses has no counter in this version"),
+        (["stat", "-e", "cycles:x", "hello"], "'x' in 'cycles:x' is not a modifier"),
+        (["stat", "-e", "cycles,", "hello"], "an event name is empty in 'cycles,'"),
+        (["stat", "-e", ",".join(["dummy"] * 65), "hello"], "at most 64 events can be counted at once"),
+        (["stat", "-r", "0", "hello"], "'0' is not a whole number above 0"),
+        (["stat", "-j", "-x,", "hello"], "not allowed with argument"),
+        (["stat", "-x", "", "hello"], "the separator of -x cannot be empty"),
+        (["stat", "--append", "hello"], "--append needs a file"),
+        (["stat", "-o", "/nonexistent/file", "hello"], "cannot write /nonexistent/file: No such file or directory"),
+        (["stat", "-o", "/tmp", "hello"], "cannot write /tmp: it is a directory"),
+        (["events", "--", "x"], "pvperf events starts no guest"),
+        (["guests", "buld"], "there is no 'buld'; did you mean build?"),
+        (["guests", "build", "x.c"], "the following arguments are required: -o/--output"),
+        (["guests", "build", "no-such-file.c", "-o", "x.elf"], "no such source file: no-such-file.c"),
+        (["bench", "everything"], "there is no 'everything'; there are engine, hypercall, boot"),
+    ],
+)
+def test_bad_usage_is_one_sentence(arguments: list[str], said: str) -> None:
+    assert said in sentence(pvperf(*arguments), 2)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda path: path.write_text("not a program"), "is not an ELF file"),
+        (lambda path: path.write_bytes(b""), "is not an ELF file"),
+        (lambda path: path.mkdir(), "is not a regular file"),
+    ],
+)
+def test_what_cannot_be_booted(tmp_path: Path, make: Callable[[Path], object], said: str) -> None:
+    path = tmp_path / "guest"
+    make(path)
+    assert said in sentence(pvperf("run", path), 2)
+
+
+@pytest.mark.parametrize("option", ["--accel=kvm", "--design=posted", "--nmi=lockless", "--sync=every-exit"])
+def test_what_this_version_cannot_do(option: str) -> None:
+    assert "is not in this version" in sentence(pvperf("run", option, "hello"), 126)
+
+
+@pytest.mark.parametrize("status", [0, 1, 42, 255])
+@pytest.mark.parametrize("command", ["run", "stat"])
+def test_the_exit_status_is_the_guests(tmp_path: Path, command: str, status: int) -> None:
+    done = pvperf(command, guest(tmp_path, say(b"x\xffy") + leave(status)), errors="surrogateescape")
+    assert (done.returncode, done.stdout) == (status, "x\udcffy")
+    assert ("instructions" in done.stderr) == (command == "stat")
+
+
+def test_a_guest_gets_what_follows_the_dashes() -> None:
+    for arguments in (["hello", "--", "lines=2"], ["--", "hello", "lines=2"]):
+        assert pvperf("run", *arguments).stdout.count("hello from vCPU 0 of 1") == 2
+
+
+def test_quiet_and_verbose() -> None:
+    assert pvperf("run", "-q", "hello").stdout == ""
+    done = pvperf("run", "-v", "hello")
+    assert done.stdout == "hello from vCPU 0 of 1, line 1\n"
+    assert re.search(r"^pvperf: console_bytes +31$", done.stderr, re.MULTILINE)
+
+
+def test_counts_are_exact(tmp_path: Path) -> None:
+    """2,001 instructions of count_down and the one that puts the status into AL; the OUT that ends it never retires."""
+    program = guest(tmp_path, count_down(1000) + leave(0))
+    done = pvperf("stat", "-x;", "-A", "--smp", "2", "-e", "instructions:k,instructions:u,branches", program)
+    assert done.returncode == 0
+    counts = [tuple(line.split(";")[:2]) for line in done.stderr.splitlines()]
+    assert [vcpu for vcpu, _ in counts] == ["CPU0", "CPU1"] * 3
+    # The vCPU that does not end the VM may be stopped by the other one before it has run.
+    assert ("CPU0", "2002") in counts or ("CPU1", "2002") in counts
+    assert [count for _, count in counts][2:4] == ["0", "0"]
+    assert "1000" in [count for _, count in counts][4:]
+
+
+def test_default_events_of_stat() -> None:
+    done = pvperf("stat", "-j", "hello")
+    assert [json.loads(line)["event"] for line in done.stderr.splitlines()] == [
+        "instructions",
+        "branches",
+        "cycles",
+        "task-clock",
+    ]
+
+
+def test_the_same_guest_counts_the_same_every_time(tmp_path: Path) -> None:
+    done = pvperf("stat", "-r", "5", "-j", "-e", "instructions,cycles", guest(tmp_path, count_down(99) + leave(0)))
+    for line in done.stderr.splitlines():
+        assert json.loads(line)["variance"] == 0.0
+
+
+def test_what_the_interface_refuses_is_said() -> None:
+    done = pvperf("stat", "--no-pv-perf", "hello")
+    assert done.returncode == 0
+    assert done.stderr.count("<not supported>") == 4
+    done = pvperf("stat", "--max-events", "1", "-e", "instructions,branches", "hello")
+    assert done.stderr.count("<not counted>") == 1
+    assert "branches: the VM's limit of open events is reached (--max-events)" in done.stderr
+
+
+def test_time_out_prints_what_it_has(tmp_path: Path) -> None:
+    done = pvperf("stat", "--timeout", "300ms", "-e", "instructions", guest(tmp_path, SPIN))
+    assert done.returncode == 124
+    assert re.search(r"\d,\d{3} +instructions", done.stderr)
+    assert done.stderr.endswith("pvperf: the guest did not end within 0.3 s\n")
+
+
+def test_ends_that_are_the_hosts(tmp_path: Path) -> None:
+    assert "halted" in sentence(pvperf("run", guest(tmp_path, HALT)), 125)
+    assert "triple fault" in sentence(pvperf("run", guest(tmp_path, UNDEFINED)), 125)
+
+
+def started(arguments: list[str | Path]) -> subprocess.Popen[str]:
+    """A command whose guest has written its first byte."""
+    process = subprocess.Popen(
+        [*PVPERF, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout
+    assert process.stdout.read(1) == "."
+    return process
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_in_good_order(tmp_path: Path, signum: signal.Signals) -> None:
+    """What was counted is printed, and the process ends by the signal, as a shell expects."""
+    process = started(["stat", "--smp", "2", "-e", "instructions", guest(tmp_path, say(b".") + SPIN)])
+    process.send_signal(signum)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == -signum
+    assert re.search(r"\d,\d{3} +instructions", errors)
+    assert "Traceback" not in errors
+
+
+def test_a_second_signal_kills(tmp_path: Path) -> None:
+    process = started(["run", guest(tmp_path, say(b".") + SPIN)])
+    for pid in children(process.pid):
+        os.kill(pid, signal.SIGSTOP)  # a host that does not answer
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=2)
+    assert process.returncode in (-signal.SIGTERM, -signal.SIGINT)
+    assert errors == ""
+
+
+def test_the_runs_before_a_signal_are_not_lost(tmp_path: Path) -> None:
+    program = guest(tmp_path, say(b".") + count_down(20_000_000) + leave(0))
+    process = started(["stat", "-r", "1000", "-e", "instructions", program])
+    assert process.stdout
+    assert process.stdout.read(2) == ".."
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == -signal.SIGINT
+    assert re.search(r"\(1 vCPU, \d+ runs\)", errors)
+
+
+def test_a_dead_host_is_a_host_error(tmp_path: Path) -> None:
+    process = started(["run", guest(tmp_path, say(b".") + SPIN)])
+    os.kill(children(process.pid)[0], signal.SIGKILL)
+    _, errors = process.communicate(timeout=10)
+    assert (process.returncode, errors) == (125, "pvperf: the host process was killed by SIGKILL\n")
+
+
+@pytest.mark.parametrize("command", [["run", "hello", "--", "lines=100000"], ["events"], ["--version"]])
+def test_a_reader_that_goes_away(command: list[str]) -> None:
+    """As with `pvperf ... | head`: no complaint."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with subprocess.Popen([*PVPERF, *command], stdout=writer, stderr=subprocess.PIPE, text=True) as process:
+        os.close(writer)
+        _, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (-signal.SIGPIPE, "")
+
+
+def test_output_file_is_whole_or_not_there(tmp_path: Path) -> None:
+    path, program = tmp_path / "counts", guest(tmp_path, leave(3))
+    done = pvperf("stat", "-o", path, "-x,", "-e", "instructions", program)
+    assert (done.returncode, done.stderr) == (3, "")
+    first = path.read_text()
+    assert first.startswith("1,,instructions,")
+    assert "triple fault" in pvperf("stat", "-o", path, guest(tmp_path, UNDEFINED, "bad.elf")).stderr
+    assert path.read_text() == first
+    pvperf("stat", "-o", path, "--append", "-x,", "-e", "branches", program)
+    assert path.read_text().splitlines()[1].startswith("0,,branches,")
+    assert sorted(os.listdir(tmp_path)) == ["bad.elf", "counts", "guest.elf"]
+
+
+def test_output_to_stdout() -> None:
+    done = pvperf("stat", "-q", "-o", "-", "-x,", "-e", "dummy", "hello")
+    assert (done.stdout.split(",")[:3], done.stderr) == (["0", "", "dummy"], "")
+
+
+def test_output_keeps_links_and_modes(tmp_path: Path) -> None:
+    real, link = tmp_path / "real", tmp_path / "link"
+    real.write_text("old")
+    real.chmod(0o640)
+    link.symlink_to(real)
+    with Output(str(link)) as output:
+        output.write("new")
+        assert real.read_text() == "old"
+    assert (real.read_text(), real.stat().st_mode & 0o777, link.is_symlink()) == ("new", 0o640, True)
+
+
+def test_output_writes_to_what_is_no_file(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    with Output(str(pipe)) as output:
+        output.write("text")
+    assert os.read(reader, 10) == b"text"
+    os.close(reader)
+
+
+@pytest.mark.parametrize(
+    ("text", "bytes_"),
+    [("64", 64 << 20), ("64M", 64 << 20), ("512k", 512 << 10), ("1G", 1 << 30), ("2GiB", 2 << 30), ("3MB", 3 << 20)],
+)
+def test_sizes(text: str, bytes_: int) -> None:
+    assert size(text) == bytes_
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("10", 10.0), ("10s", 10.0), ("500ms", 0.5), ("1.5s", 1.5), ("2m", 120.0), ("1h", 3600.0)]
+)
+def test_durations(text: str, seconds: float) -> None:
+    assert duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "M", "-1", "1X", "1.5M", "0x10", "\u0661", "1 M", "B"])
+def test_sizes_that_are_none(text: str) -> None:
+    with pytest.raises(UsageError):
+        parse(["run", f"--memory={text}", "hello"])
+
+
+@pytest.mark.parametrize("text", ["", "s", "-1s", "1 s", "1d", "1e3", "nan", "inf", ".", "1..5", "2000000s"])
+def test_durations_that_are_none(text: str) -> None:
+    with pytest.raises(UsageError):
+        parse(["run", f"--timeout={text}", "hello"])
+
+
+def test_list_of_events() -> None:
+    done = pvperf("events")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.search(r"^cycles OR cpu-cycles +0 +0x0 ", done.stdout, re.MULTILINE)
+    made = json.loads(pvperf("events", "--json").stdout)
+    assert made["schema_version"] == 1
+    assert {"name", "type", "config", "counts", "countable"} <= set(made["events"][0])
+
+
+def test_list_of_guests() -> None:
+    plain = pvperf("guests").stdout
+    assert pvperf("guests", "list").stdout == plain
+    made = json.loads(pvperf("guests", "--json").stdout)["guests"]
+    assert [line.split()[0] for line in plain.splitlines()] == [one["name"] for one in made]
+    assert {"hello", "matmul", "pingpong", "spin", "user"} <= {one["name"] for one in made}
+    assert all(one["description"] and Path(one["path"]).is_file() for one in made)
+
+
+def test_a_guest_of_ones_own(tmp_path: Path) -> None:
+    source, program = tmp_path / "mine.c", tmp_path / "mine.elf"
+    source.write_text('#include "guest.h"\nint guest_main(void) { console_printf("mine\\n"); return 7; }\n')
+    assert pvperf("guests", "build", source, "-o", program).returncode == 0
+    done = pvperf("run", "./mine.elf", cwd=tmp_path, env={**os.environ, "PYTHONPATH": os.getcwd()})
+    assert (done.returncode, done.stdout) == (7, "mine\n")
+
+
+def test_a_guest_that_does_not_compile(tmp_path: Path) -> None:
+    source, program = tmp_path / "mine.c", tmp_path / "mine.elf"
+    source.write_text("int guest_main(void) { return nonsense; }\n")
+    done = pvperf("guests", "build", source, "-o", program)
+    assert done.returncode == 2
+    assert "mine.c:1:" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not program.exists()
+    missing = pvperf("guests", "build", source, "-o", program, "--cc", "no-such-compiler")
+    assert "the C compiler 'no-such-compiler' was not found" in sentence(missing, 2)
+
+
+def test_doctor() -> None:
+    done = pvperf("doctor", "--json")
+    made = json.loads(done.stdout)
+    states = {check["check"]: check["state"] for check in made["checks"]}
+    assert (done.returncode, made["ok"]) == (0, True), made
+    assert set(states.values()) <= {"ok", "note"}
+    assert states["atomics"] == states["posix shm"] == states["engine"] == "ok"
+
+
+def test_doctor_sweeps_what_killed_vms_left() -> None:
+    """A name whose process is gone; one of a process that lives is left alone."""
+    with subprocess.Popen([sys.executable, "-c", "pass"]) as gone:
+        gone.wait()
+    stale = Path("/dev/shm", f"pvperf-{gone.pid}-0123456789abcdef")
+    alive = Path("/dev/shm", f"pvperf-{os.getpid()}-0123456789abcdef")
+    from emulator.doctor.shared_memory import check_leftovers
+
+    try:
+        for path in (stale, alive):
+            path.touch()
+        finding = check_leftovers()
+        assert "stale segment" in finding.text
+        assert not stale.exists()
+        assert alive.exists()
+    finally:
+        for path in (stale, alive):
+            path.unlink(missing_ok=True)

@@ -52,7 +52,8 @@ install_package() {
 print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")')"
 	mapfile -t requires <<<"$requires"
 	"${pip[@]}" install "${requires[@]}" || fail "pip could not install what the build needs"
-	"${pip[@]}" install --no-build-isolation --editable ".${1:+[$1]}" || fail "the installation failed; pip says above why"
+	"${pip[@]}" install --no-build-isolation \
+		--config-settings editable_mode=compat --editable ".${1:+[$1]}" || fail "the installation failed; pip says above why"
 }
 
 prepare_environment() {

@@ -23,7 +23,8 @@ SUITES = {
     "attr": ["attr_rows", "attr_bits", "attr_levels"],
     "op": [
         *("hypercall_numbers", "feature_off", "open_errors", "open_aliases", "ids", "window"),
-        *("capacities_of_one", "many_in_one_bucket", "allocation_failures", "bad_configurations", "ports", "bad_exits"),
+        *("capacities_of_one", "many_in_one_bucket", "allocation_failures", "bad_configurations"),
+        *("event_fd", "ports", "bad_exits"),
     ],
     "pmu": [
         *("sources", "bus_cycles_are_floored_once", "clocks", "rotation", "enabling_instruction_is_outside"),

@@ -2,6 +2,7 @@
 /* Hypercalls, one at a time: results, their order, what is written and what is not. */
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -308,6 +309,41 @@ static void bad_configurations(void)
 	}
 }
 
+static bool readable(void)
+{
+	struct pollfd fd = { .fd = vm_event_fd(fake.vm), .events = POLLIN };
+
+	return poll(&fd, 1, 0) == 1;
+}
+
+/* Readable as long as there is a byte left, and for good once the VM has ended. */
+static void event_fd(void)
+{
+	struct pv_run *run;
+	uint8_t bytes[8];
+
+	create(1, 1);
+	run = fake.vm->vcpus[0].run;
+	CHECK(!readable());
+	run->arg[0] = PV_PORT_CONSOLE;
+	run->arg[1] = 4;
+	for (int i = 0; i < 2; i++) {
+		CHECK_EQ(direct_exit(&fake, 0, PV_EXIT_IO_OUT), PV_ENTER_RESUME);
+		CHECK(readable());
+		CHECK_EQ(vm_console_read(fake.vm, bytes, 3), 3);
+		CHECK(readable());
+		CHECK_EQ(vm_console_read(fake.vm, bytes, 3), 1);
+		CHECK(!readable());
+		CHECK_EQ(vm_console_read(fake.vm, bytes, 3), 0);
+	}
+	vm_finish(fake.vm);
+	for (int i = 0; i < 2; i++) {
+		CHECK(readable());
+		CHECK_EQ(vm_console_read(fake.vm, bytes, 3), 0);
+	}
+	fake_vm_destroy(&fake);
+}
+
 static void ports(void)
 {
 	struct pv_run *run;
@@ -366,6 +402,7 @@ const struct core_test op_tests[] = {
 	{ "many_in_one_bucket", many_in_one_bucket, false },
 	{ "allocation_failures", allocation_failures, false },
 	{ "bad_configurations", bad_configurations, false },
+	{ "event_fd", event_fd, false },
 	{ "ports", ports, false },
 	{ "bad_exits", bad_exits, false },
 	{ NULL, NULL, false },

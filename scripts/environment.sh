@@ -67,7 +67,7 @@ prepare_environment() {
 		echo "pvperf: building in .venv ..." >&2
 		rm -f .venv/pvperf-stamp-*
 		install_package "$extra"
-		echo "$wanted" >"$stamp"
+		echo "$wanted" | tee .venv/pvperf-stamp-run >"$stamp" # an extra comes on top of what running needs
 	fi
 	exec 9>&-
 	PATH="$PWD/.venv/bin:$PATH"

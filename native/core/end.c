@@ -78,7 +78,7 @@ static bool advance(struct pv_vm *vm, const struct pv_vm_end *end, enum vm_phase
 		ending->what = *end;
 	moved = pv_u32_load(&ending->phase) < phase;
 	if (moved) {
-		pv_u64_set_once(&ending->deadline, clock_host_ns() + PV_END_PATIENCE_NS);
+		pv_u64_set_once(&ending->deadline, clock_host_ns() + vm->hooks.patience_ns);
 		pv_u32_store(&ending->phase, phase);
 	}
 	*never_started = moved && !ending->started;

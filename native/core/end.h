@@ -19,7 +19,7 @@ enum vm_phase {
 	PHASE_OVER,      /* nobody waits for anybody any more */
 };
 
-#define PV_END_PATIENCE_NS 2000000000ull
+#define PV_END_PATIENCE_NS 2000000000ull /* unless a test has less, or more */
 
 struct vm_ending {
 	pv_u32 phase;

@@ -25,6 +25,7 @@ struct pv_host_hooks {
 	void (*release)(void *context, void *memory); /* NULL is fine */
 	uint64_t (*now_ns)(void *context);
 	uint64_t ns_per_tick; /* of the time-stamp counter, times 2^32; 0: it is measured */
+	uint64_t patience_ns; /* how long the VM's end waits for the vCPUs */
 	void *context;
 };
 

@@ -38,6 +38,7 @@ static const struct pv_host_hooks default_hooks = {
 	.alloc = default_alloc,
 	.release = default_release,
 	.now_ns = default_now_ns,
+	.patience_ns = PV_END_PATIENCE_NS,
 };
 
 /* The first field that is wrong, as a sentence; NULL: all are right. */
@@ -318,7 +319,7 @@ static void add_vcpu(const struct vcpu_figures *from, struct pv_vm_statistics *t
 static uint64_t guest_ns(const struct pv_vm *vm)
 {
 	uint64_t from = pv_u64_load(&vm->entered_at), deadline = pv_u64_load(&vm->end.deadline);
-	uint64_t to = deadline ? deadline - PV_END_PATIENCE_NS : clock_host_ns();
+	uint64_t to = deadline ? deadline - vm->hooks.patience_ns : clock_host_ns();
 
 	return from && to > from ? to - from : 0;
 }

@@ -43,7 +43,8 @@ void fake_vm_init(struct fake_vm *fake, uint32_t vcpus)
 			    .design = "per-vm", .nmi = "trylock", .sync = "entry",
 			    .boot = { .rip = 0x1000 }, .ram_size = FAKE_RAM },
 		.hooks = { .alloc = fake_alloc, .release = fake_release, .now_ns = fake_now,
-			   .ns_per_tick = 1ull << 31 }, /* a tick is half a ns */
+			   .ns_per_tick = 1ull << 31, /* a tick is half a ns */
+			   .patience_ns = 20000000000ull },
 	};
 	fake->hooks.context = fake;
 	fake->config.ram = aligned_alloc(4096, FAKE_RAM);

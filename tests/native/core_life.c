@@ -271,10 +271,11 @@ static void work(struct guest *guest)
 	}
 }
 
-static void create_with_agent(void)
+static void create_with_agent(uint64_t patience_ns)
 {
 	progress = 0;
 	fake_vm_init(&fake, FAKE_VCPUS);
+	fake.hooks.patience_ns = patience_ns;
 	fake.config.agent_start = (struct pv_jump){ .rip = 0x100, .rsp = 0x8000 };
 	fake.config.agent_finish = (struct pv_jump){ .rip = 0x200, .rsp = 0x8000 };
 	fake.config.agent_stack = 0x1000;
@@ -289,7 +290,7 @@ static void orderly_end_with_agent(void)
 	struct pv_event_times times;
 	struct pv_vm_statistics figures;
 
-	create_with_agent();
+	create_with_agent(20000000000);
 	guests_start(&fake, work);
 	CHECK_EQ(end_of().agent_complete, 1);
 	CHECK_EQ(end_of().status, 3);
@@ -312,7 +313,7 @@ static void watchdog(void)
 {
 	struct pv_vm_end end;
 
-	create_with_agent();
+	create_with_agent(50000000);
 	fake.guests[1].rng.state = 1 - 1000003;
 	guests_start(&fake, work);
 	fake_end(&fake, &end);

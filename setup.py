@@ -84,5 +84,6 @@ class BuildExt(build_ext):
 check_platform()
 setup(
     cffi_modules=["native/build_core.py:ffi", "native/build_engine.py:ffi"],
+    options={"bdist_wheel": {"py_limited_api": "cp311"}},  # what cffi compiles keeps to the stable ABI
     cmdclass={"build_py": BuildPy, "build_ext": BuildExt},
 )

@@ -155,7 +155,7 @@ static void continue_rep(struct pv_engine *e, struct block *block)
 {
 	e->current = block;
 	if (++e->rep_iterations % REP_DOORBELL == 0 && handover_doorbell(e->config.run))
-		vmexit_kick(e, block->address);
+		vmexit_kick(e, block->address, true);
 }
 
 static bool continues_rep(const struct pv_engine *e, const struct block *block)
@@ -189,7 +189,7 @@ static void spent(struct pv_engine *e, uint64_t address)
 {
 	count_fold(e);
 	if (handover_doorbell(e->config.run))
-		vmexit_kick(e, address);
+		vmexit_kick(e, address, true);
 }
 
 static __attribute__((noinline, cold)) void block_slow(struct pv_engine *e, uint64_t address, uint32_t size)

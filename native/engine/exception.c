@@ -215,4 +215,7 @@ void on_interrupt(uc_engine *uc, uint32_t vector, void *data)
 	count_leave_block(e, rip);
 	e->attend &= ~(uint32_t)ATTEND_UNKNOWN;
 	exception_raise(e, vector, error, software, rip);
+	/* A handler that faults at its first fetch never gets to a block, where the doorbell is looked at. */
+	if (!e->stop && handover_doorbell(e->config.run))
+		vmexit_kick(e, reg_get(e, UC_X86_REG_RIP), false);
 }

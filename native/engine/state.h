@@ -198,7 +198,7 @@ uint32_t on_in(uc_engine *uc, uint32_t port, int size, void *data);
 void on_out(uc_engine *uc, uint32_t port, int size, uint32_t value, void *data);
 void vmexit_ready(struct pv_engine *e);
 /* True: the vCPU goes on where it was; false: it was sent elsewhere, or stopped. */
-bool vmexit_kick(struct pv_engine *e, uint64_t rip);
+bool vmexit_kick(struct pv_engine *e, uint64_t rip, bool in_block);
 bool vmexit_out(struct pv_engine *e, uint64_t rip, uint32_t port, uint32_t size, uint32_t value);
 void vmexit_hlt(struct pv_engine *e);
 /* Acts on an answer of the host's that could not be acted on when it came. */

@@ -85,14 +85,14 @@ void vmexit_ready(struct pv_engine *e)
 }
 
 /* In front of the block at `rip`, which may be charged already. */
-bool vmexit_kick(struct pv_engine *e, uint64_t rip)
+bool vmexit_kick(struct pv_engine *e, uint64_t rip, bool in_block)
 {
 	if (!handover_take_doorbell(e->config.run))
 		return true;
 	if (e->config.oracle)
 		oracle_settle(e, rip);
 	set_retire(e, 0, 0);
-	return enter(e, hand_over(e, PV_EXIT_KICK, rip), true);
+	return enter(e, hand_over(e, PV_EXIT_KICK, rip), in_block);
 }
 
 bool vmexit_out(struct pv_engine *e, uint64_t rip, uint32_t port, uint32_t size, uint32_t value)

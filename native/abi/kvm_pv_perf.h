@@ -144,7 +144,11 @@ struct kvm_pv_perf_event_param {
 	uint32_t pad;
 };
 
-/* Boot information: RDI vCPU index, RSI its gpa, RDX its size at the entry of the guest. */
+/*
+ * All vCPUs start together at the ELF's entry: 64-bit mode, CPL 0, interrupts off, virtual
+ * addresses identical to gpas, flat segments (PV_SELECTOR_*), no IDT, and no stack: RSP is 0.
+ * RDI is the vCPU's index, RSI the gpa of the boot information, RDX its size.
+ */
 struct pv_boot_info {
 	uint8_t magic[8]; /* "PVPERF01" */
 	uint32_t version; /* 1 */

@@ -51,15 +51,18 @@ static void charged_from(const struct block *block, uint64_t rip, uint64_t *inst
 	*branches = *instructions && block->last_is_branch;
 }
 
+/* From the totals, not from the budget: the charge may have been folded since. */
 void count_leave_block(struct pv_engine *e, uint64_t rip)
 {
-	if (e->current) {
-		uint64_t instructions, branches;
+	uint64_t instructions, branches;
 
-		charged_from(e->current, rip, &instructions, &branches);
-		e->budget += ((int64_t)instructions << BRANCH_BITS) - (int64_t)branches;
-		e->current = NULL;
-	}
+	if (!e->current)
+		return;
+	charged_from(e->current, rip, &instructions, &branches);
+	count_fold(e);
+	e->total[PV_COUNT_INSTRUCTIONS][e->cpl] -= instructions;
+	e->total[PV_COUNT_BRANCHES][e->cpl] -= branches;
+	e->current = NULL;
 }
 
 /* An int n that was taken as retired has faulted: the fault will point at it. */

@@ -210,10 +210,20 @@ static bool writes_memory(const cs_insn *insn)
 	return x86->op_count && x86->operands[0].type == X86_OP_MEM && x86->operands[0].access == 0;
 }
 
+/* A far call or jump through memory, which Capstone tells from a near one only with REX.W. */
+static bool is_far_indirect(const cs_x86 *x86)
+{
+	unsigned extension = x86->modrm >> 3 & 7;
+
+	return x86->opcode[0] == 0xff && (extension == 3 || extension == 5);
+}
+
 static uint32_t last_flags(const cs_insn *insn)
 {
 	const cs_x86 *x86 = &insn->detail->x86;
 
+	if (is_far_indirect(x86))
+		return BLOCK_RING;
 	switch (insn->id) {
 	case X86_INS_IRET: case X86_INS_IRETD: case X86_INS_IRETQ:
 	case X86_INS_SYSRET: case X86_INS_SYSRETQ: case X86_INS_SYSEXIT: case X86_INS_SYSEXITQ:

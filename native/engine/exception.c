@@ -211,7 +211,7 @@ void on_interrupt(uc_engine *uc, uint32_t vector, void *data)
 	(void)uc;
 	hidden_take_exception(e, &error, &software);
 	if (e->config.oracle)
-		oracle_settle(e, rip);
+		oracle_settle(e, rip, true);
 	count_leave_block(e, rip);
 	e->attend &= ~(uint32_t)ATTEND_UNKNOWN;
 	exception_raise(e, vector, error, software, rip);

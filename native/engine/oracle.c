@@ -78,10 +78,13 @@ void on_oracle(uc_engine *uc, uint64_t address, uint32_t size, void *data)
 	o->pending = true;
 }
 
-/* Something came between instructions: the last one retired unless RIP is still on it. */
-void oracle_settle(struct pv_engine *e, uint64_t rip)
+/* Something came between instructions: the last one retired unless RIP is still on it.
+ * Without a fault, that may also be a branch that went to itself. */
+void oracle_settle(struct pv_engine *e, uint64_t rip, bool fault)
 {
-	if (e->oracle.pending && e->oracle.address == rip && !opcode_is_branch(opcode_of(&e->oracle)))
+	bool stays = fault || !opcode_is_branch(opcode_of(&e->oracle));
+
+	if (e->oracle.pending && e->oracle.address == rip && stays)
 		e->oracle.pending = false;
 	else
 		count_pending(&e->oracle);

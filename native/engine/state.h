@@ -209,7 +209,7 @@ void vmexit_fail(struct pv_engine *e, int error, const char *why, ...) __attribu
 
 /* oracle.c */
 void on_oracle(uc_engine *uc, uint64_t address, uint32_t size, void *data);
-void oracle_settle(struct pv_engine *e, uint64_t rip);
+void oracle_settle(struct pv_engine *e, uint64_t rip, bool fault);
 void oracle_retire(struct pv_engine *e);
 void oracle_compare(struct pv_engine *e);
 

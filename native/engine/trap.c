@@ -171,7 +171,7 @@ static bool port_permitted(struct pv_engine *e, const struct trap *trap, const s
 	if (e->cpl == PV_CPL_KERNEL || iopl == 3 || bitmap_allows(e, access))
 		return true;
 	if (e->config.oracle)
-		oracle_settle(e, trap->address);
+		oracle_settle(e, trap->address, true);
 	count_leave_block(e, trap->address);
 	exception_raise(e, VECTOR_GP, 0, false, trap->address);
 	rip_set_in_block(e, reg_get(e, UC_X86_REG_RIP));

@@ -90,7 +90,7 @@ bool vmexit_kick(struct pv_engine *e, uint64_t rip, bool in_block)
 	if (!handover_take_doorbell(e->config.run))
 		return true;
 	if (e->config.oracle)
-		oracle_settle(e, rip);
+		oracle_settle(e, rip, false);
 	set_retire(e, 0, 0);
 	return enter(e, hand_over(e, PV_EXIT_KICK, rip), in_block);
 }
@@ -100,7 +100,7 @@ bool vmexit_out(struct pv_engine *e, uint64_t rip, uint32_t port, uint32_t size,
 	struct pv_run *run = e->config.run;
 
 	if (e->config.oracle)
-		oracle_settle(e, rip);
+		oracle_settle(e, rip, false);
 	run->arg[0] = port;
 	run->arg[1] = size;
 	run->arg[2] = value;
@@ -113,7 +113,7 @@ void vmexit_hlt(struct pv_engine *e)
 	uint64_t rip = reg_get(e, UC_X86_REG_RIP);
 
 	if (e->config.oracle)
-		oracle_settle(e, rip);
+		oracle_settle(e, rip, false);
 	count_penalty(e, PV_CYCLES_VM_EXIT); /* RIP is behind it: it has retired */
 	set_retire(e, 0, 0);
 	enter(e, hand_over(e, PV_EXIT_HLT, rip), false);
@@ -184,7 +184,7 @@ bool on_invalid(uc_engine *uc, void *data)
 
 	(void)uc;
 	if (e->config.oracle)
-		oracle_settle(e, rip);
+		oracle_settle(e, rip, true);
 	count_leave_block(e, rip);
 	e->attend &= ~(uint32_t)ATTEND_UNKNOWN;
 	uc_vmem_read(e->uc, rip, UC_PROT_EXEC, code, sizeof(code));
@@ -257,14 +257,14 @@ void on_syscall(uc_engine *uc, void *data)
 		rip = e->current->address + e->current->last_offset;
 	if (!(msr_get(e, MSR_EFER) & EFER_SCE)) {
 		if (e->config.oracle)
-			oracle_settle(e, rip);
+			oracle_settle(e, rip, true);
 		count_leave_block(e, rip);
 		exception_raise(e, VECTOR_UD, 0, false, rip);
 		rip_set_in_block(e, reg_get(e, UC_X86_REG_RIP) - LENGTH);
 		return;
 	}
 	if (e->config.oracle)
-		oracle_settle(e, rip + LENGTH);
+		oracle_settle(e, rip + LENGTH, false);
 	star = msr_get(e, MSR_STAR);
 	e->current = NULL;
 	count_fold(e);

@@ -2,6 +2,7 @@
 /* Exact counting at block cost: see state.h for the idea. */
 #include "state.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <x86intrin.h>
 
@@ -56,6 +57,7 @@ void count_leave_block(struct pv_engine *e, uint64_t rip)
 {
 	uint64_t instructions, branches;
 
+	e->attend &= ~(uint32_t)ATTEND_UNKNOWN; /* those bytes were not reached */
 	if (!e->current)
 		return;
 	charged_from(e->current, rip, &instructions, &branches);
@@ -102,9 +104,25 @@ void count_publish(struct pv_engine *e, uint64_t rip)
 	run->rip = rip;
 }
 
-static void look_at_ring(struct pv_engine *e)
+/* False: the guest has left 64-bit mode, in which alone its code can be decoded. */
+static bool look_at_ring(struct pv_engine *e)
 {
-	e->cpl = (reg_get(e, UC_X86_REG_CS) & 3) ? PV_CPL_USER : PV_CPL_KERNEL;
+	uint32_t cs = (uint32_t)reg_get(e, UC_X86_REG_CS);
+
+	e->cpl = cs & 3 ? PV_CPL_USER : PV_CPL_KERNEL;
+	if (cs == e->known_cs[e->cpl])
+		return true;
+	if (!hidden_is_64bit(e)) {
+		vmexit_fail(e, -EOPNOTSUPP, "the guest runs 32-bit code (CS 0x%x), which is not supported", cs);
+		return false;
+	}
+	e->known_cs[e->cpl] = cs;
+	return true;
+}
+
+static bool is_inside(const struct block *block, uint64_t address)
+{
+	return block && address - block->address < block->size;
 }
 
 /*
@@ -117,11 +135,11 @@ static bool attend(struct pv_engine *e, uint64_t address)
 
 	e->attend = 0;
 	count_fold(e);
-	if (what & ATTEND_RING)
-		look_at_ring(e);
+	if ((what & ATTEND_RING) && !look_at_ring(e))
+		return false;
 	if (what & ATTEND_SPACE)
 		decode_forget_all(e);
-	if (what & ATTEND_UNKNOWN) {
+	if ((what & ATTEND_UNKNOWN) && !is_inside(e->current, address)) {
 		vmexit_fail(e, -1, "executed bytes before 0x%llx that could not be decoded",
 			    (unsigned long long)address);
 		return false;
@@ -146,9 +164,7 @@ static bool attend(struct pv_engine *e, uint64_t address)
  */
 static void leave_rewritten_block(struct pv_engine *e, const struct block *block)
 {
-	uint64_t at = block->address - (e->current ? e->current->address : 0);
-
-	if (e->current && at < e->current->size && e->current->instructions > 1)
+	if (is_inside(e->current, block->address) && e->current->instructions > 1)
 		count_leave_block(e, block->address);
 }
 

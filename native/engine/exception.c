@@ -213,7 +213,6 @@ void on_interrupt(uc_engine *uc, uint32_t vector, void *data)
 	if (e->config.oracle)
 		oracle_settle(e, rip, true);
 	count_leave_block(e, rip);
-	e->attend &= ~(uint32_t)ATTEND_UNKNOWN;
 	exception_raise(e, vector, error, software, rip);
 	/* A handler that faults at its first fetch never gets to a block, where the doorbell is looked at. */
 	if (!e->stop && handover_doorbell(e->config.run))

@@ -137,3 +137,9 @@ void hidden_enter_kernel(struct pv_engine *e)
 	uc_context_restore(e->uc, e->context);
 	e->cpl = PV_CPL_KERNEL;
 }
+
+bool hidden_is_64bit(struct pv_engine *e)
+{
+	uc_context_save(e->uc, e->context);
+	return ((uint32_t)*int_field(e, e->hidden.hflags) & HFLAGS_64BIT) == HFLAGS_64BIT;
+}

@@ -119,6 +119,7 @@ struct pv_engine {
 	int64_t chunk; /* instructions that `budget` started from */
 	uint32_t attend;
 	uint32_t cpl;       /* PV_CPL_KERNEL or PV_CPL_USER */
+	uint32_t known_cs[PV_CPLS]; /* selectors seen to be of 64-bit code */
 	uint64_t total[PV_COUNTS][PV_CPLS];
 	uint64_t penalty_cycles[PV_CPLS];
 	uint64_t tsc_start; /* of the guest-mode interval that is not yet in total */
@@ -185,6 +186,7 @@ int hidden_calibrate(struct pv_engine *e);
 void hidden_take_exception(struct pv_engine *e, uint32_t *error, bool *software);
 /* CPL 0 with a null SS, as an interrupt leaves it, whatever it was. */
 void hidden_enter_kernel(struct pv_engine *e);
+bool hidden_is_64bit(struct pv_engine *e);
 
 /* exception.c */
 void on_interrupt(uc_engine *uc, uint32_t vector, void *data);

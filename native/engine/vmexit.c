@@ -186,7 +186,6 @@ bool on_invalid(uc_engine *uc, void *data)
 	if (e->config.oracle)
 		oracle_settle(e, rip, true);
 	count_leave_block(e, rip);
-	e->attend &= ~(uint32_t)ATTEND_UNKNOWN;
 	uc_vmem_read(e->uc, rip, UC_PROT_EXEC, code, sizeof(code));
 	if (code[0] == 0x0f && code[1] == 0x01 && (code[2] == 0xc1 || code[2] == 0xd9))
 		hypercall(e, rip);

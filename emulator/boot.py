@@ -167,7 +167,7 @@ def _place_boot_information(memory: Memory, command_line: bytes, vcpus: int) -> 
     memory.write(text, command_line + b"\0")
     info = memory.at(gpa, "struct pv_boot_info")
     memory.ffi.memmove(info.magic, b"PVPERF01", 8)
-    info.version = 1
+    info.version = memory.lib.PV_BOOT_VERSION
     info.vcpus = vcpus
     info.ram_size = memory.limit
     info.command_line = text

@@ -163,12 +163,12 @@ def test_agent_configuration() -> None:
         events, vcpus, slots = struct.unpack_from("<IIQ", ram, config)
         assert (events, vcpus, slots) == (3, 2, result.agent.slots)
         for index, attr in enumerate(ATTRS):
-            at = config + 16 + 72 * index
+            at = config + 56 + 72 * index
             kind, config_, flags = (struct.unpack_from("<Q", ram, at + offset)[0] for offset in (0, 8, 40))
             breakpoint_ = struct.unpack_from("<IxxxxQQ", ram, at + 48)
             assert Attr(kind, config_, flags, *breakpoint_) == attr
         for index in range(6):  # nothing opened yet: no result looks like a success
-            results = struct.unpack_from("<4i", ram, slots + 64 * index + 40)
+            results = struct.unpack_from("<4i", ram, slots + 128 * index + 40)
             assert results == (boot.NOT_YET,) * 4
 
 

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The agent: guest code that `stat` places at the top of RAM, hidden from the
+ * The agent: guest code that `stat` and `record` place at the top of RAM, hidden from the
  * guest. On each vCPU it opens and enables the wanted events through KVM_PERF_OP
  * before the guest's entry, and disables and closes them when the VM ends. The
  * counters of a vCPU stay frozen while it is in the agent.
  *
+ * The NMIs of the agent's own events are its own, too: the engine saves the guest, writes
+ * where it was into the vCPU's pv_agent_frame, and enters the agent's NMI handler, which takes
+ * the overflows and leaves samples in the vCPU's ring (sample.h). It ends with the
+ * hypercall PV_HC_AGENT_IRET, which the engine answers by itself: the guest goes on as if
+ * nothing had been. So any guest can be sampled, whatever its IDT and its page tables.
+ *
  * Region, from a page-aligned base: blob (starts with pv_agent_header), then what
- * the loader lays out: config, slots, a GDT, page tables, a stack per vCPU.
+ * the loader lays out: config, slots, frames, rings, a GDT, page tables, a stack per vCPU.
  */
 #ifndef PV_AGENT_H
 #define PV_AGENT_H
@@ -19,6 +25,7 @@ enum {
 	PV_HC_AGENT_DONE = 0x50560001,
 	PV_AGENT_STARTED = 0,
 	PV_AGENT_FINISHED = 1,
+	PV_HC_AGENT_IRET = 0x50560002, /* in the agent's NMI handler alone */
 
 	PV_AGENT_MAX_EVENTS = 64,
 	PV_AGENT_FIRST_ID = 0x7f000000, /* id = first + vCPU * PV_AGENT_MAX_EVENTS + event */
@@ -27,15 +34,22 @@ enum {
 
 /* First bytes of the blob; offsets from its base. */
 struct pv_agent_header {
-	uint8_t magic[8]; /* "PVAGENT1" */
-	uint64_t start;   /* both: RDI vCPU index, RSI gpa of pv_agent_config, RSP a stack */
+	uint8_t magic[8]; /* "PVAGENT2" */
+	uint64_t start;   /* all: RDI vCPU index, RSI gpa of pv_agent_config, RSP a stack */
 	uint64_t finish;
+	uint64_t nmi;
 };
 
 struct pv_agent_config {
 	uint32_t events; /* per vCPU */
 	uint32_t vcpus;
 	gpa_t slots; /* of pv_agent_slot[vcpus][events] */
+	gpa_t frames; /* of pv_agent_frame[vcpus] */
+	gpa_t rings; /* of a pv_sample_ring per vCPU, ring_stride bytes apart; 0: nothing is recorded */
+	uint64_t ring_stride;
+	uint32_t ring_bytes; /* of a ring's data, a power of 2 */
+	uint32_t max_chain;  /* return addresses to record with a sample, 0 to PV_SAMPLE_MAX_CHAIN */
+	uint64_t ram_size;   /* all of it */
 	struct kvm_pv_perf_attr attr[PV_AGENT_MAX_EVENTS];
 };
 
@@ -47,8 +61,20 @@ struct pv_agent_slot {
 	int32_t enabled;
 	int32_t disabled; /* 0: event.count is the final count */
 	int32_t closed;
+	uint64_t counted; /* of the count, what samples were made of */
+	uint64_t taken;   /* overflows taken, by the NMI handler and in the end */
+	uint64_t left;    /* of them, those for which there was no NMI any more: taken in the end */
+	uint64_t samples; /* records made for them, those that found no room included */
+	uint64_t pad[5];
+};
+_Static_assert(sizeof(struct pv_agent_slot) == 128, "pv_agent_slot");
+
+/* Where the guest was when the agent's NMI came; written by the engine. */
+struct pv_agent_frame {
+	uint64_t rip, cs, rflags, rsp, rbp, cr3;
+	uint64_t time_ns; /* CLOCK_MONOTONIC of the host */
 	uint64_t pad;
 };
-_Static_assert(sizeof(struct pv_agent_slot) == 64, "pv_agent_slot");
+_Static_assert(sizeof(struct pv_agent_frame) == 64, "pv_agent_frame");
 
 #endif

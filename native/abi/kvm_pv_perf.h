@@ -21,6 +21,7 @@ typedef uint64_t gpa_t;
 
 enum {
 	KVM_PV_PERF_ABI_VERSION = 1,
+	PV_BOOT_VERSION = 1, /* of pv_boot_info */
 
 	/* Hypercall numbers (RAX). `vmcall` or `vmmcall`; RAX is the result. */
 	KVM_PERF_OP = 3,
@@ -75,6 +76,7 @@ enum {
 	KVM_PV_PERF_EXCLUDE_KERNEL = 5,
 	KVM_PV_PERF_EXCLUDE_HV = 6,
 	KVM_PV_PERF_EXCLUDE_IDLE = 7,
+	KVM_PV_PERF_FREQ = 10, /* sample_period is overflows a second: the host adapts the period */
 	KVM_PV_PERF_ENABLE_ON_EXEC = 12,
 	KVM_PV_PERF_FLAGS_KNOWN = 38, /* bits from here on are unknown: -EINVAL */
 };
@@ -113,6 +115,19 @@ enum {
 	PV_RAW_CACHE_MISSES = 0x412e,
 	PV_RAW_BRANCH_INSTRUCTIONS = 0x00c4,
 	PV_RAW_BRANCH_MISSES = 0x00c5,
+
+	/* HW_CACHE: cache | operation << 8 | result << 16. */
+	PV_CACHE_L1D_LOADS = 0x00000,
+	PV_CACHE_L1D_LOAD_MISSES = 0x10000,
+	PV_CACHE_L1D_STORES = 0x00100,
+
+	/* kvm_pv_perf_attr.bp_type: bits, as Linux has them. */
+	PV_BP_R = 1,
+	PV_BP_W = 2,
+	PV_BP_X = 4,
+
+	/* The largest sample_period; larger ones are malformed. */
+	PV_PERIOD_BITS = 63,
 };
 
 struct kvm_pv_perf_attr {
@@ -151,7 +166,7 @@ struct kvm_pv_perf_event_param {
  */
 struct pv_boot_info {
 	uint8_t magic[8]; /* "PVPERF01" */
-	uint32_t version; /* 1 */
+	uint32_t version; /* PV_BOOT_VERSION */
 	uint32_t vcpus;
 	uint64_t ram_size; /* bytes */
 	gpa_t command_line; /* NUL-terminated */

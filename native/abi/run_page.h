@@ -24,6 +24,7 @@ enum pv_exit_reason {
 	PV_EXIT_IO_OUT,    /* arg: port, size in bytes, value */
 	PV_EXIT_HLT,       /* RIP is behind the hlt */
 	PV_EXIT_KICK,      /* the doorbell was seen between two blocks */
+	PV_EXIT_OVERFLOW,  /* a counter has reached its alarm; between two blocks */
 	PV_EXIT_SHUTDOWN,  /* triple fault or other end of the guest: arg: vector, error code, CR2; text */
 	PV_EXIT_ERROR,     /* the engine itself failed: text */
 	PV_EXIT_REASONS,
@@ -42,9 +43,44 @@ enum pv_hw_counter {
 	PV_COUNT_BRANCHES,
 	PV_COUNT_CYCLES,
 	PV_COUNT_GUEST_TSC, /* host time-stamp counter ticks spent in guest mode */
-	PV_COUNTS,
+	PV_COUNTS_AT_EXIT,  /* an exiting instruction adds to these alone */
+
+	/* These cost a hook at every access or branch, and stand still unless `wanted`. */
+	PV_COUNT_L1D_LOADS = PV_COUNTS_AT_EXIT,
+	PV_COUNT_L1D_LOAD_MISSES,
+	PV_COUNT_L1D_STORES,
+	PV_COUNT_CACHE_REFERENCES,
+	PV_COUNT_CACHE_MISSES,
+	PV_COUNT_BRANCH_MISSES,
+	PV_COUNT_BREAKPOINT,        /* and those of the other breakpoint slots */
+	PV_COUNTS = PV_COUNT_BREAKPOINT + 4,
+	PV_BREAKPOINTS = PV_COUNTS - PV_COUNT_BREAKPOINT,
 };
 enum { PV_CPL_KERNEL = 0, PV_CPL_USER = 1, PV_CPLS = 2 };
+
+/*
+ * An alarm is a value of the sum of one counter over some privilege levels: once it is
+ * reached, the vCPU leaves guest mode before the next block. Its number is that of the
+ * counter times PV_ALARM_LEVELS, plus the levels: a bit each (1 << PV_CPL_*), less one.
+ */
+enum {
+	PV_ALARM_LEVELS = 3,
+	PV_ALARMS = PV_COUNTS * PV_ALARM_LEVELS,
+};
+_Static_assert(PV_ALARMS <= 64, "a bit each");
+
+/* A guest address that is watched. It counts with PV_COUNT_BREAKPOINT + its slot. */
+struct pv_breakpoint {
+	uint64_t address;
+	uint32_t length; /* bytes */
+	uint32_t type;   /* PV_BP_* */
+};
+
+/* What an entry brings beside resuming: bits of pv_run.inject. */
+enum {
+	PV_INJECT_NMI = 1 << 0,       /* through the guest's IDT; waits for IRET if one is in service */
+	PV_INJECT_AGENT_NMI = 1 << 1, /* the agent's: see agent.h */
+};
 
 /* The documented cycle model: a cycle an instruction, and these beside. */
 enum {
@@ -75,15 +111,20 @@ struct pv_run {
 	 * itself has not retired: `retire` is what it will add, at `cpl`, on entry, wherever
 	 * the host sends the vCPU. */
 	uint64_t count[PV_COUNTS][PV_CPLS];
-	uint64_t retire[PV_COUNTS];
-	uint64_t pad2[4];
+	uint64_t retire[PV_COUNTS_AT_EXIT];
 
 	/* Written by the host thread, while it owns the CPU. */
 	uint32_t entry_count; /* futex word: equals exit_count once the vCPU may run */
 	uint32_t action;
 	uint64_t rax;
-	uint64_t pad3[6];
+	uint32_t inject; /* PV_INJECT_*: for this entry alone */
+	uint32_t wanted; /* a bit per counter: those that need hooks and are being counted */
+	uint64_t armed;  /* a bit per alarm */
+	uint64_t pad3[4];
 	struct pv_jump jump;
+	uint64_t alarm[PV_ALARMS]; /* of those armed */
+	struct pv_breakpoint breakpoint[PV_BREAKPOINTS]; /* of those wanted */
+	uint64_t pad8[6];
 
 	/* Written by whoever wants the vCPU out of guest mode; taken by the vCPU process. */
 	uint32_t doorbell;
@@ -97,7 +138,9 @@ struct pv_run {
 
 	/* Written by the vCPU process: figures of the engine, and why it failed. */
 	uint64_t blocks_decoded, locked_ops, exceptions, oracle_checks, oracle_differences;
-	uint64_t pad7[3];
+	uint64_t nmis;           /* delivered through the guest's IDT */
+	uint64_t nmis_coalesced; /* came while one was latched already */
+	uint64_t agent_nmis;
 	char text[512];
 };
 _Static_assert(sizeof(struct pv_run) <= PV_RUN_PAGE_SIZE, "a run page is a page");

@@ -139,7 +139,7 @@ static struct pmu_value floor_behind_exit(const struct pv_vcpu *vcpu,
 {
 	struct pmu_value floor = reading(vcpu, source);
 
-	if (source->kind == SOURCE_COUNTER && !vcpu->pmu.frozen)
+	if (source->kind == SOURCE_COUNTER && source->counter < PV_COUNTS_AT_EXIT && !vcpu->pmu.frozen)
 		floor.part[vcpu->run->cpl ? PV_CPL_USER : PV_CPL_KERNEL] +=
 			vcpu->run->retire[source->counter];
 	return floor;
@@ -236,8 +236,9 @@ void pmu_unfreeze(struct pv_vcpu *vcpu)
 
 	if (!pmu->frozen)
 		return;
-	for (int c = 0; c < PV_COUNTS; c++) {
+	for (int c = 0; c < PV_COUNTS_AT_EXIT; c++)
 		pmu->hidden_count[c][run->cpl ? PV_CPL_USER : PV_CPL_KERNEL] += run->retire[c];
+	for (int c = 0; c < PV_COUNTS; c++) {
 		for (int cpl = 0; cpl < PV_CPLS; cpl++)
 			pmu->hidden_count[c][cpl] += run->count[c][cpl] - pmu->frozen_count[c][cpl];
 	}

@@ -11,6 +11,13 @@
 
 struct pv_vm;
 
+/* What can be made to go wrong, by seed. */
+enum pv_fault {
+	PV_FAULT_TRYLOCK = 0, /* the NMI path loses the trylock */
+	PV_FAULT_GUEST_WRITE, /* guest memory cannot be written at a sync */
+	PV_FAULTS,
+};
+
 /* Every capacity of the host side. Tests set them to 1. */
 struct pv_vm_config {
 	uint32_t vcpus;       /* 1..PV_MAX_VCPUS */
@@ -23,6 +30,11 @@ struct pv_vm_config {
 	uint32_t pin;         /* 1: vCPU k and its host thread share core k modulo cores */
 	uint32_t pv_perf;     /* 0: the feature is switched off, KVM_PERF_OP gives -KVM_ENOSYS */
 	uint32_t cycles_tsc;
+	uint32_t hold_us;     /* how long a sync holds the vCPU's event_mutex beyond what it needs */
+	uint32_t max_sample_rate; /* NMIs a second for one event, above which it is throttled; 0: no limit */
+	uint32_t fault_permille[PV_FAULTS]; /* faults to inject, by kind: how many of 1000 */
+	uint32_t pad;
+	uint64_t seed;        /* of the faults */
 	const char *design;   /* "per-vm" */
 	const char *nmi;      /* "trylock" */
 	const char *sync;     /* "entry" */
@@ -71,6 +83,16 @@ struct pv_vm_statistics {
 	uint64_t console_bytes;
 	uint64_t guest_ns; /* from the first entry of the guest itself to the moment the end was asked for */
 	uint64_t dropped_port_writes; /* to ports that nothing answers on */
+	/* The ledger: raised = delivered + in_shadow, at every quiet point. What is still in the
+	 * shadow when an event is closed is `dropped`, and in_shadow no more. */
+	uint64_t overflows_raised, overflows_delivered, overflows_in_shadow, overflows_dropped;
+	uint64_t nmi_raised;     /* times that the NMI path was entered for an event */
+	uint64_t nmi_misses;     /* of them, those that lost the trylock */
+	uint64_t nmi_injected;   /* marked for a vCPU at its entry */
+	uint64_t syncs;          /* entries at which something was queued */
+	uint64_t failed_syncs;   /* events whose guest memory could not be written */
+	uint64_t throttled, unthrottled;
+	uint64_t host_breakpoints; /* set on host addresses that a guest chose: `posted` alone does */
 };
 
 /* Time that an event was enabled, and held a counter, in ns. */

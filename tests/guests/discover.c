@@ -16,7 +16,7 @@ static void test_boot(void)
 	const struct pv_boot_info *info = boot_info();
 
 	report(memcmp(info->magic, "PVPERF01", 8) == 0, "magic");
-	report(info->version == KVM_PV_PERF_ABI_VERSION, "version %u", info->version);
+	report(info->version == PV_BOOT_VERSION, "version %u", info->version);
 	report(info->vcpus == option_number("vcpus", info->vcpus), "%u vCPUs", info->vcpus);
 	report(info->ram_size % 4096 == 0 && info->ram_size == option_number("ram", info->ram_size),
 	       "RAM of %lu bytes", info->ram_size);

@@ -132,7 +132,7 @@ static void set_retire(struct pv_run *run, uint32_t reason)
 
 static void retire(struct pv_run *run)
 {
-	for (int i = 0; i < PV_COUNTS; i++)
+	for (int i = 0; i < PV_COUNTS_AT_EXIT; i++)
 		run->count[i][run->cpl ? PV_CPL_USER : PV_CPL_KERNEL] += run->retire[i];
 }
 

@@ -141,7 +141,7 @@ static void cpu_prepare(struct cpu *cpu, unsigned vcpu, uint64_t stack)
 static bool boot_info_is_ours(const struct pv_boot_info *info)
 {
 	return memcmp(info->magic, "PVPERF01", sizeof(info->magic)) == 0 &&
-	       info->version == KVM_PV_PERF_ABI_VERSION && info->vcpus <= GUEST_MAX_VCPUS;
+	       info->version == PV_BOOT_VERSION && info->vcpus <= GUEST_MAX_VCPUS;
 }
 
 /* Every vCPU stores the same pointer, so none has to wait for another. */

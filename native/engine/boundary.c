@@ -41,6 +41,11 @@ bool boundary_attend(struct pv_engine *e, uint64_t rip, bool in_block)
 {
 	if (e->attend & ATTEND_IRET)
 		nmi_end(e);
+	if (e->attend & ATTEND_ENTRY) {
+		if (in_block)
+			vmexit_late_entry(e, rip);
+		return false;
+	}
 	if ((e->attend & ATTEND_FLUSH) && in_block) {
 		leave_to_flush(e, rip);
 		return false;

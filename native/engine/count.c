@@ -204,10 +204,6 @@ static bool attend(struct pv_engine *e, uint64_t address)
 			    (unsigned long long)address);
 		return false;
 	}
-	if (what & ATTEND_ENTRY) {
-		vmexit_late_entry(e);
-		return false;
-	}
 	return true;
 }
 

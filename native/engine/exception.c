@@ -227,6 +227,6 @@ void on_interrupt(uc_engine *uc, uint32_t vector, void *data)
 		nmi_end(e);
 	exception_raise(e, vector, error, software, rip);
 	/* A handler that faults at its first fetch never gets to a block. */
-	if (!e->stop && !(e->attend & ATTEND_ENTRY))
+	if (!e->stop)
 		boundary_attend(e, reg_get(e, UC_X86_REG_RIP), false);
 }

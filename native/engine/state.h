@@ -116,7 +116,7 @@ enum {
 	ATTEND_INJECT = 1 << 7,  /* an NMI is pending */
 
 	/* boundary.c's: they wait until it is known what the last block retired. */
-	ATTEND_BOUNDARY = ATTEND_FLUSH | ATTEND_IRET | ATTEND_ALARM | ATTEND_INJECT,
+	ATTEND_BOUNDARY = ATTEND_FLUSH | ATTEND_ENTRY | ATTEND_IRET | ATTEND_ALARM | ATTEND_INJECT,
 };
 
 /* Instructions and branches that were charged ahead of the point that is looked at. */
@@ -333,7 +333,7 @@ bool vmexit_overflow(struct pv_engine *e, uint64_t rip, bool in_block);
 bool vmexit_out(struct pv_engine *e, uint64_t rip, uint32_t port, uint32_t size, uint32_t value);
 void vmexit_hlt(struct pv_engine *e);
 /* Acts on an answer of the host's that could not be acted on when it came. */
-void vmexit_late_entry(struct pv_engine *e);
+void vmexit_late_entry(struct pv_engine *e, uint64_t rip);
 void vmexit_shutdown(struct pv_engine *e, unsigned vector, uint32_t error, const char *why);
 /* The engine itself failed; `why` may have printf arguments. */
 void vmexit_fail(struct pv_engine *e, int error, const char *why, ...) __attribute__((format(printf, 3, 4)));

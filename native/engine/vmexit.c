@@ -158,7 +158,7 @@ void on_out(uc_engine *uc, uint32_t port, int size, uint32_t value, void *data)
 	run->arg[0] = port;
 	run->arg[1] = (uint32_t)size;
 	run->arg[2] = value;
-	set_retire(e, 1, PV_CYCLES_VM_EXIT);
+	set_retire(e, 0, PV_CYCLES_VM_EXIT); /* it retires with its last iteration */
 	if (!hand_over(e, PV_EXIT_IO_OUT, rip))
 		run->action = PV_ENTER_STOP;
 	if (run->action == PV_ENTER_RESUME) {
@@ -171,9 +171,11 @@ void on_out(uc_engine *uc, uint32_t port, int size, uint32_t value, void *data)
 		stop(e);
 }
 
-void vmexit_late_entry(struct pv_engine *e)
+void vmexit_late_entry(struct pv_engine *e, uint64_t rip)
 {
-	e->current = NULL;
+	if (e->config.oracle)
+		oracle_settle(e, rip, false);
+	count_leave_block(e, rip);
 	enter(e, true, true);
 }
 

@@ -226,7 +226,6 @@ LABEL guest_spin
 1:	incq DATA
 	jmp 1b
 
-/* The word at DATA + 0x800 is 1 while the shadow is open. */
 LABEL guest_shadow
 	BEGIN
 	movl $0x10, %ebx
@@ -237,6 +236,24 @@ LABEL guest_shadow_inside
 	nop
 LABEL guest_shadow_end
 	nop
+	END
+
+/* The agent's hypercall, made by a guest. */
+LABEL guest_agent_iret
+	BEGIN
+	HYPERCALL 0x50560002
+	END
+
+/* What page 0x600000 holds is summed up again and again. */
+LABEL guest_mapped
+	BEGIN
+	movl $2000, %ecx
+	xorl %ebx, %ebx
+1:	addq 0x600000, %rbx
+	nop
+	decl %ecx
+	jnz 1b
+	HYPERCALL CALL_POINT
 	END
 
 LABEL guest_hlt
@@ -254,7 +271,6 @@ LABEL guest_outs
 	nop
 LABEL guest_outs_rep
 	rep outsb
-LABEL guest_outs_behind
 	nop
 	END
 
@@ -301,23 +317,21 @@ LABEL handle_nmi
 	popq %rax
 	iretq
 
-/* Makes a hypercall and an iret to itself, nested, before the one that ends it. */
 LABEL handle_nmi_calling
 	pushq %rax
 	incq DATA + 0x800
 	HYPERCALL CALL_POINT
-LABEL handle_nmi_called
 	lock incq DATA + 0x818
 	popq %rax
 	iretq
 
-/* Its iret faults: the frame's CS is no selector of code. */
+/* Its iret faults at first: the frame's CS is no selector of code. handle_gp repairs it. */
 LABEL handle_nmi_faulting
 	incq DATA + 0x800
 	movq $0xfff8, 8(%rsp)
-LABEL handle_nmi_bad_iret
 	iretq
 
+/* An iret to itself comes before the one that goes back. */
 LABEL handle_nmi_nested
 	incq DATA + 0x800
 	pushq %rax
@@ -330,7 +344,6 @@ LABEL handle_nmi_nested
 	pushq %rax
 	iretq
 1:	nop
-LABEL handle_nmi_counted
 	popq %rax
 	nop
 	iretq
@@ -345,16 +358,13 @@ LABEL handle_pf
 	leaq -8(%rsp), %rsp
 	iretq
 
-/* Repairs the frame of handle_nmi_faulting's iret. */
 LABEL handle_gp
 	addq $8, %rsp
-	movq $8, 32 + 16(%rsp)
 	pushq %rax
-	leaq 1f(%rip), %rax
-	movq %rax, 8(%rsp)
+	movq 8 + 24(%rsp), %rax
+	movq $8, 8(%rax)
 	popq %rax
 	iretq
-1:	iretq
 
 LABEL handle_int80
 	nop
@@ -384,6 +394,8 @@ LABEL agent_spoiling
 	movl $-1, %eax
 	movl $0x7f, %edx
 	wrmsr
+	movq 0x600000, %rax
+	movq %rax, AGENT_DATA + 16
 	pushq $0x1f80
 	ldmxcsr (%rsp)
 	movl $0x10, %eax

@@ -166,15 +166,28 @@ uint64_t vcpu_run_to(struct vcpu *vcpu, uint64_t call)
 	return others;
 }
 
-void vcpu_begin(struct vcpu *vcpu, uint64_t label)
+uint32_t vcpu_jump(struct vcpu *vcpu, uint64_t label, uint32_t inject)
 {
-	make_world(vcpu, 0); /* the TSS is no longer busy */
 	alarm_disarm(vcpu);
 	vcpu->run->jump = jump_to(label, 0, GUEST_STACK);
 	vcpu->run->action = PV_ENTER_JUMP;
-	vcpu->run->inject = 0;
+	vcpu->run->inject = inject;
 	handover_enter(vcpu->run);
-	vcpu_wait(vcpu);
+	return vcpu_wait(vcpu);
+}
+
+void vcpu_begin(struct vcpu *vcpu, uint64_t label)
+{
+	make_world(vcpu, 0); /* the TSS is no longer busy */
+	vcpu_jump(vcpu, label, 0);
+	CHECK(vcpu_is_at(vcpu, CALL_START));
+}
+
+void vcpu_begin_mapped(struct vcpu *vcpu, uint64_t label, uint64_t virtual, uint64_t physical)
+{
+	make_world(vcpu, 0);
+	vcpu_word(vcpu, OFFSET_PD)[virtual >> 21] = physical | 0x87;
+	vcpu_jump(vcpu, label, 0);
 	CHECK(vcpu_is_at(vcpu, CALL_START));
 }
 

@@ -221,6 +221,19 @@ LABEL guest_long
 	jnz 1b
 	END
 
+/* Goes round a hundred pages. */
+LABEL guest_walk
+	BEGIN
+	movl $20000, %ecx
+1:	movl $0x200000, %esi
+2:	movq (%rsi), %rax
+	addq $0x1000, %rsi
+	cmpq $0x264000, %rsi
+	jb 2b
+	decl %ecx
+	jnz 1b
+	END
+
 LABEL guest_spin
 	BEGIN
 1:	incq DATA
@@ -280,6 +293,7 @@ LABEL guest_state
 	movl $0x12345678, %eax
 	movq %rax, %xmm3
 	pshufd $0, %xmm3, %xmm7
+	fninit
 	fldpi
 	movl $0xc0000101, %ecx
 	movl $0x1111, %eax

@@ -297,7 +297,7 @@ static void nmi_before_a_hypercall(void)
 static void nmi_after_a_kick(void)
 {
 	struct vcpu vcpu;
-	uint64_t rip;
+	uint64_t rip = 0;
 
 	vcpu_start(&vcpu, true, false, 0);
 	vcpu_begin(&vcpu, GUEST_LABEL(guest_spin));

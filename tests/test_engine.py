@@ -22,22 +22,19 @@ BUILDS = {
 # The libraries, by the names that programs look for them under.
 LIBRARIES = {"unicorn": ("libunicorn.so.2", "libunicorn.so.2"), "capstone": ("libcapstone.so", "libcapstone.so.5")}
 # Every quick test of the program.
-ALARM = ["points_are_blocks", "distances", "distances_with_oracle", "in_cold_code", "left_alone", "periods", "of_time"]
+ALARM = [
+    *("points_are_blocks", "distances", "distances_with_oracle", "in_cold_code", "left_alone", "periods"),
+    *("of_time", "of_events"),
+]
 NMI = [
-    *(
-        "everywhere",
-        "everywhere_with_oracle",
-        "on_a_stack_of_its_own",
-        "freezes_exits",
-        "latch",
-        "ends_at_the_first_iret",
-    ),
-    *("wakes_hlt", "waits_behind_mov_ss", "in_rep_outs", "before_a_hypercall", "after_a_kick", "a_long_way"),
+    *("everywhere", "everywhere_with_oracle", "on_a_stack_of_its_own", "freezes_exits", "latch"),
+    *("ends_at_the_first_iret", "wakes_hlt", "waits_behind_mov_ss", "in_rep_outs", "before_a_hypercall"),
+    *("after_a_kick", "in_any_loop", "freezes_cycles_of_time", "a_long_way"),
 ]
 AGENT = [
     *("is_transparent", "is_transparent_to_the_oracle", "restores_everything", "has_its_own_memory"),
-    *("has_its_own_code", "first", "in_a_guest_nmi", "latch", "that_never_ends", "with_a_jump", "wakes_hlt"),
-    *("iret_of_a_guest", "stays_decoded"),
+    *("has_its_own_code", "first", "in_a_guest_nmi", "latch", "that_never_ends", "that_faults"),
+    *("that_is_not_there", "with_a_jump", "wakes_hlt", "iret_of_a_guest", "stays_decoded"),
 ]
 SUITES = {"alarm": ALARM, "nmi": NMI, "agent": AGENT}
 ALL = [f"{suite}_{name}" for suite, names in SUITES.items() for name in names]

@@ -2,6 +2,7 @@
 /* NMIs of the agent: that the guest cannot tell, and what they wait for. */
 #include "engine_test.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -345,6 +346,38 @@ static void agent_that_never_ends(void)
 	vcpu_stop(&vcpu);
 }
 
+/* Not the guest's end, but a fault of the engine's side. */
+static void agent_that_faults(void)
+{
+	struct vcpu vcpu;
+
+	vcpu_start(&vcpu, true, false, AGENT_LABEL(agent_faulting));
+	begin_loop(&vcpu);
+	vcpu.failure = -EFAULT;
+	CHECK_EQ(vcpu_resume(&vcpu, PV_INJECT_AGENT_NMI), PV_EXIT_ERROR);
+	CHECK(strstr(vcpu.run->text, "the agent's NMI handler: triple fault at rip 0x4"));
+	vcpu_stop(&vcpu);
+}
+
+/* So is an NMI for an agent that there is not, and a frame outside of RAM. */
+static void agent_that_is_not_there(void)
+{
+	struct vcpu vcpu;
+	struct pv_engine *engine;
+	char why[100] = "";
+
+	vcpu_start(&vcpu, true, false, 0);
+	begin_loop(&vcpu);
+	vcpu.config.agent_nmi.rip = 1;
+	vcpu.config.agent_frame = RAM_BYTES - 32;
+	CHECK_EQ(engine_create(&vcpu.config, &engine, why, sizeof(why)), -EFAULT);
+	CHECK(strstr(why, "the agent's frame"));
+	vcpu.failure = -EINVAL;
+	CHECK_EQ(vcpu_resume(&vcpu, PV_INJECT_AGENT_NMI), PV_EXIT_ERROR);
+	CHECK(strstr(vcpu.run->text, "there is none"));
+	vcpu_stop(&vcpu);
+}
+
 /* With the jump to a guest: before its first instruction. */
 static void agent_with_a_jump(void)
 {
@@ -422,6 +455,8 @@ const struct engine_test agent_tests[] = {
 	{ "agent_in_a_guest_nmi", agent_in_a_guest_nmi, false },
 	{ "agent_latch", agent_latch, false },
 	{ "agent_that_never_ends", agent_that_never_ends, false },
+	{ "agent_that_faults", agent_that_faults, false },
+	{ "agent_that_is_not_there", agent_that_is_not_there, false },
 	{ "agent_with_a_jump", agent_with_a_jump, false },
 	{ "agent_wakes_hlt", agent_wakes_hlt, false },
 	{ "agent_iret_of_a_guest", agent_iret_of_a_guest, false },

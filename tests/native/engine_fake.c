@@ -66,7 +66,7 @@ static void *run_engine(void *arg)
 {
 	struct vcpu *vcpu = arg;
 
-	CHECK_EQ(engine_run(vcpu->engine), 0);
+	CHECK_EQ(engine_run(vcpu->engine), vcpu->failure);
 	return NULL;
 }
 
@@ -119,7 +119,7 @@ void vcpu_stop(struct vcpu *vcpu)
 	handover_enter(vcpu->run);
 	pthread_join(vcpu->thread, NULL);
 	CHECK_EQ(vcpu->run->oracle_differences, 0);
-	if (vcpu->run->text[0])
+	if (vcpu->run->text[0] && !vcpu->failure)
 		fprintf(stderr, "engine: %s\n", vcpu->run->text);
 	engine_destroy(vcpu->engine);
 	free(vcpu->ram);
@@ -131,7 +131,8 @@ uint32_t vcpu_wait(struct vcpu *vcpu)
 {
 	if (handover_wait_exit(vcpu->run, vcpu->page, vcpu->run->entry_count) != PV_HANDED)
 		abort();
-	if (vcpu->run->exit_reason == PV_EXIT_SHUTDOWN || vcpu->run->exit_reason == PV_EXIT_ERROR) {
+	if (!vcpu->failure &&
+	    (vcpu->run->exit_reason == PV_EXIT_SHUTDOWN || vcpu->run->exit_reason == PV_EXIT_ERROR)) {
 		fprintf(stderr, "the guest ended: %s\n", vcpu->run->text);
 		abort();
 	}

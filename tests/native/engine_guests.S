@@ -221,6 +221,44 @@ LABEL guest_long
 	jnz 1b
 	END
 
+/* Loops that the engine looks at again and again for reasons of their own. */
+LABEL guest_iret_loop
+	BEGIN
+1:	movq %rsp, %rax
+	pushq $0x10
+	pushq %rax
+	pushq $2
+	pushq $8
+	leaq 1b(%rip), %rax
+	pushq %rax
+	iretq
+
+LABEL guest_syscall_loop
+	BEGIN
+	movl $0xc0000081, %ecx
+	xorl %eax, %eax
+	movl $0x00100008, %edx
+	wrmsr
+	movl $0xc0000082, %ecx
+	leaq 1f(%rip), %rax
+	xorl %edx, %edx
+	wrmsr
+	movl $0xc0000080, %ecx
+	rdmsr
+	orl $1, %eax
+	wrmsr
+1:	syscall
+
+LABEL guest_int_loop
+	BEGIN
+1:	int $0x80
+	jmp 1b
+
+LABEL guest_locked_loop
+	BEGIN
+1:	lock incq DATA
+	jmp 1b
+
 /* Goes round a hundred pages. */
 LABEL guest_walk
 	BEGIN
@@ -422,6 +460,9 @@ LABEL agent_spoiling
 	movl $0x50560002, %eax
 	vmcall
 	hlt
+
+LABEL agent_faulting
+	ud2
 
 LABEL agent_looping
 1:	incq AGENT_DATA

@@ -74,6 +74,7 @@ struct vcpu {
 	struct pv_engine_config config;
 	struct pv_engine *engine;
 	pthread_t thread;
+	int failure; /* what engine_run() is to return; after it the run page has a text */
 };
 
 /* The engine is up and has made its first exit. `agent_nmi`: label in the agent, or 0. */

@@ -223,8 +223,6 @@ void on_interrupt(uc_engine *uc, uint32_t vector, void *data)
 	if (e->config.oracle)
 		oracle_settle(e, rip, true);
 	count_leave_block(e, rip);
-	if (e->attend & ATTEND_IRET)
-		nmi_end(e);
 	exception_raise(e, vector, error, software, rip);
 	/* A handler that faults at its first fetch never gets to a block. */
 	if (!e->stop)

@@ -205,9 +205,9 @@ static void agent_has_its_own_memory(void)
 static void agent_has_its_own_code(void)
 {
 	struct vcpu vcpu;
-	uint64_t shift = AGENT_LABEL(agent_spoiling) - GUEST_LABEL(guest_locked), nmis = 0, start;
+	uint64_t shift = AGENT_LABEL(agent_sled) - GUEST_LABEL(guest_locked), nmis = 0, start;
 
-	vcpu_start(&vcpu, true, false, AGENT_LABEL(agent_spoiling));
+	vcpu_start(&vcpu, true, false, AGENT_LABEL(agent_sled));
 	vcpu_begin(&vcpu, GUEST_LABEL(guest_locked));
 	vcpu_run_to(&vcpu, CALL_END);
 	/* Its 2 MiB there are others: the guest once more, where the agent's handler is in the agent's. */
@@ -232,6 +232,7 @@ static void agent_has_its_own_code(void)
 		}
 		CHECK(vcpu_is_at(&vcpu, CALL_END));
 		CHECK_EQ(*vcpu_word(&vcpu, GUEST_DATA), 8);
+		CHECK_EQ(*vcpu_word(&vcpu, 0), 0); /* where the agent's RDI points to */
 		CHECK_EQ(vcpu_sum(&vcpu, PV_COUNT_INSTRUCTIONS, ALL_LEVELS) - start, 1 + 2 + 8 * 7 + 1);
 		CHECK(nmis > 20);
 	}

@@ -163,6 +163,11 @@ LABEL guest_syscalls
 	jmp 1b
 2:	int $0x81
 3:	nop
+	jmp 4f
+4:	nop
+	nop
+	jmp 5f
+5:	nop
 	sysretq
 
 LABEL guest_locked
@@ -383,6 +388,14 @@ LABEL handle_nmi_faulting
 	movq $0xfff8, 8(%rsp)
 	iretq
 
+/* Faults in the block that ends in its iret: the iret of handle_pf is the first. */
+LABEL handle_nmi_touching
+	pushq %rax
+	incq DATA + 0x800
+	movq 0x40000000, %rax
+	popq %rax
+	iretq
+
 /* An iret to itself comes before the one that goes back. */
 LABEL handle_nmi_nested
 	incq DATA + 0x800
@@ -428,6 +441,16 @@ LABEL handle_int81
 /* The agent's, in page tables of its own. */
 AGENT_DATA = 0x4b0000
 LABEL agent_trivial
+	movl $0x50560002, %eax
+	vmcall
+	hlt
+
+/* An instruction at every address, and no locked one. */
+LABEL agent_sled
+	.rept 160
+	nop
+	.endr
+	HYPERCALL CALL_POINT
 	movl $0x50560002, %eax
 	vmcall
 	hlt

@@ -210,6 +210,7 @@ static void nmi_ends_at_the_first_iret(void)
 	counted_of(GUEST_LABEL(handle_nmi), 0, 0);
 	counted_of(GUEST_LABEL(handle_nmi_nested), 4, 1);
 	counted_of(GUEST_LABEL(handle_nmi_faulting), 6 + 1, 2);
+	counted_of(GUEST_LABEL(handle_nmi_touching), 2, 1);
 }
 
 static void nmi_wakes_hlt(void)
@@ -331,7 +332,7 @@ static void nmi_in_any_loop(void)
 		*vcpu_word(&vcpu, NMIS) = 0;
 		alarm_arm(&vcpu, PV_COUNT_CYCLES, ALL_LEVELS, UINT64_MAX); /* each penalty asks for a look */
 		for (unsigned i = 0; i < 20; i++) {
-			vcpu_enter(&vcpu, i ? PV_INJECT_NMI : 0);
+			vcpu_enter(&vcpu, i < 10 ? 0 : PV_INJECT_NMI);
 			handover_ring(vcpu.run);
 			CHECK_EQ(vcpu_wait(&vcpu), PV_EXIT_KICK);
 		}

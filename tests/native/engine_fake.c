@@ -91,7 +91,7 @@ void vcpu_start(struct vcpu *vcpu, bool oracle, bool cycles_tsc, uint64_t agent_
 
 	*vcpu = (struct vcpu){ .ram = page_new(RAM_BYTES), .run = page_new(PV_RUN_PAGE_SIZE),
 			       .page = page_new(PV_RUN_PAGE_SIZE) };
-	vcpu->page->vcpus = 1;
+	vcpu->page->vcpus = 2; /* so that CPUID makes the engine translate anew */
 	vcpu->page->spin_ns = SPIN_NS;
 	vcpu->page->cycles_tsc = cycles_tsc;
 	make_world(vcpu, 0);
@@ -224,6 +224,7 @@ const struct guest *guests(void)
 		{ "rewrite", GUEST_LABEL(guest_rewrite) },   { "user", GUEST_LABEL(guest_user) },
 		{ "locked", GUEST_LABEL(guest_locked) },     { "io", GUEST_LABEL(guest_io) },
 		{ "syscalls", GUEST_LABEL(guest_syscalls) }, { "calls", GUEST_LABEL(guest_calls) },
+		{ "anew", GUEST_LABEL(guest_anew) },
 	};
 
 	memcpy(all, list, sizeof(list));

@@ -201,6 +201,26 @@ LABEL guest_io
 	jnz 1b
 	END
 
+/* CPUID, which serialises, in the blocks of a rep and of a store into the block itself. */
+LABEL guest_anew
+	BEGIN
+	cld
+	movl $4, %esi
+1:	movl $DATA, %edi
+	xorl %eax, %eax
+	cpuid
+	movl $5, %ecx
+	rep stosb
+	xorl %eax, %eax
+	cpuid
+	nop
+	movl %esi, 2f + 1(%rip)
+	nop
+2:	movl $0, %eax
+	decl %esi
+	jnz 1b
+	END
+
 LABEL guest_calls
 	BEGIN
 	movl $5, %ecx

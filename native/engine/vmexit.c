@@ -89,7 +89,7 @@ static bool enter(struct pv_engine *e, bool entered, bool in_block)
 		count_leave_block(e, run->rip + run->retire[PV_COUNT_INSTRUCTIONS]);
 		agent_nmi_abandon(e);
 		nmi_abandon(e);
-		e->attend = 0;
+		e->attend &= ATTEND_FLUSH;
 		jump_load(e, &run->jump, in_block);
 		e->oracle.pending = false;
 	}

@@ -13,6 +13,7 @@ from emulator.guest_build import build_guests
 from emulator.machine import VirtualMachine
 
 GUESTS = Path(__file__).parent / "guests"
+NMI_POLICIES = ("trylock", "deferred", "lockless")
 SUMMARY = re.compile(r"SUMMARY: (\d+) tests, (\d+) failures(?:, (\d+) skipped)?")
 
 
@@ -55,6 +56,27 @@ CASES = [
     Case("lockforms", 4, ("count=20000",), slow=True),
 ]
 
+# Overflows and NMIs.
+SAMPLING_CASES = [
+    Case("nmi_errno"),
+    Case("nmi_exact"),
+    Case("nmi_exact", 4),
+    Case("nmi_sample"),
+    Case("nmi_sample", 4),
+    Case("nmi_after"),
+    Case("nmi_after", 2),
+    Case("nmi_after", 2, ("rounds=2000",), slow=True),
+    Case("nmi_landing"),
+    Case("nmi_migrate"),
+    Case("nmi_migrate", 4),
+    Case("nmi_migrate", 4, ("rounds=20000",), slow=True),
+    Case("nmi_conserve"),
+    Case("nmi_conserve", 4, ("overflows=100000",)),
+    *(Case("nmi_conserve", 4, ("overflows=1000000",), {"nmi": nmi}, slow=True) for nmi in NMI_POLICIES),
+    Case("breakpoint"),
+    Case("breakpoint", 2),
+]
+
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -81,7 +103,10 @@ def marks(case: Case) -> list[pytest.MarkDecorator]:
     return [pytest.mark.slow, pytest.mark.timeout(600)] if case.slow else []
 
 
-@pytest.mark.parametrize("case", [pytest.param(case, id=str(case), marks=marks(case)) for case in CASES])
+ALL_CASES = [*CASES, *SAMPLING_CASES]
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=str(case), marks=marks(case)) for case in ALL_CASES])
 def test_guest(case: Case, built: Path) -> None:
     with VirtualMachine(smp=case.smp, **case.machine) as vm:
         result = vm.run(built / f"{case.guest}.elf", case.args, timeout=500 if case.slow else 100)
@@ -91,4 +116,4 @@ def test_guest(case: Case, built: Path) -> None:
 
 def test_every_guest_test_has_a_case() -> None:
     programs = {source.stem for source in GUESTS.glob("*.[cS]") if not source.stem.startswith("oracle_")}
-    assert programs == {case.guest for case in CASES}
+    assert programs == {case.guest for case in ALL_CASES}

@@ -58,6 +58,8 @@ void count_leave_block(struct pv_engine *e, uint64_t rip)
 	uint64_t instructions, branches;
 
 	e->attend &= ~(uint32_t)ATTEND_UNKNOWN; /* those bytes were not reached */
+	if (e->hooks.wanted)
+		held_leave(e, rip);
 	if (!e->current)
 		return;
 	charged_from(e->current, rip, &instructions, &branches);
@@ -84,6 +86,8 @@ void count_publish(struct pv_engine *e, uint64_t rip)
 	uint64_t ahead[2] = { 0, 0 };
 
 	count_fold(e);
+	if (e->hooks.wanted)
+		held_settle(e, rip);
 	if (e->current)
 		charged_from(e->current, rip, &ahead[0], &ahead[1]);
 	for (unsigned cpl = 0; cpl < PV_CPLS; cpl++) {
@@ -99,6 +103,8 @@ void count_publish(struct pv_engine *e, uint64_t rip)
 		run->count[PV_COUNT_GUEST_TSC][cpl] = e->total[PV_COUNT_GUEST_TSC][cpl];
 		run->count[PV_COUNT_CYCLES][cpl] = e->config.page->cycles_tsc ?
 			e->total[PV_COUNT_GUEST_TSC][cpl] : instructions + e->penalty_cycles[cpl];
+		for (unsigned c = PV_COUNTS_AT_EXIT; c < PV_COUNTS; c++)
+			run->count[c][cpl] = e->total[c][cpl];
 	}
 	run->cpl = e->cpl;
 	run->rip = rip;
@@ -217,6 +223,8 @@ static __attribute__((noinline, cold)) void block_slow(struct pv_engine *e, uint
 	struct block *block;
 	bool retranslate;
 
+	if (e->hooks.wanted)
+		held_arrive(e, address);
 	if (e->attend && !attend(e, address))
 		return;
 	block = decode_block(e, address, size, &retranslate);
@@ -234,11 +242,13 @@ static __attribute__((noinline, cold)) void block_slow(struct pv_engine *e, uint
 	}
 	if (block->flags & BLOCK_LONE_STORE)
 		leave_rewritten_block(e, block);
+	if (e->hooks.wanted)
+		held_begin(e, block);
 	charge(e, block->cost);
 	e->current = block;
 	if (block->flags)
 		announce(e, block);
-	else
+	else if (!e->hooks.wanted) /* held_begin() must see every block */
 		*slot = (struct slot){ .address = address, .size = size, .cost = block->cost, .block = block };
 	if (e->budget < 0)
 		spent(e, address);

@@ -24,6 +24,7 @@
 
 #include "engine.h"
 #include "handover.h"
+#include "hooks.h"
 #include "lockop.h"
 
 #define likely(x) __builtin_expect(!!(x), 1)
@@ -60,6 +61,7 @@ struct block {
 	uint16_t instructions; /* that it can retire: up to the first trap */
 	uint16_t last_is_branch;
 	uint16_t last_offset;
+	enum branch_kind branch; /* of the last */
 	struct block *next;
 	uint16_t offset[]; /* of each instruction, from `address` */
 };
@@ -143,6 +145,7 @@ struct pv_engine {
 	bool flush;   /* drop translated code before going on */
 	int failure;  /* negative errno once PV_EXIT_ERROR was raised */
 	struct oracle oracle;
+	struct hooks hooks;
 };
 
 /* registers.c: by Unicorn's number. */
@@ -176,6 +179,14 @@ void count_publish(struct pv_engine *e, uint64_t rip);
 void count_take_back_branch(struct pv_engine *e, unsigned cpl);
 void count_attend(struct pv_engine *e, uint32_t what);
 void count_penalty(struct pv_engine *e, uint64_t cycles);
+/* An event that a hook has seen, at the current CPL. */
+static inline void count_event(struct pv_engine *e, unsigned counter, uint64_t n)
+{
+	e->total[counter][e->cpl] += n;
+}
+
+/* branch.c: of a branch instruction. */
+enum branch_kind branch_kind(const cs_insn *insn);
 
 /* trap.c */
 void on_trap(uc_engine *uc, uint64_t address, uint32_t size, void *data);

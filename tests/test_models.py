@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,8 @@ from fake_host import (
     assemble,
     exit_call,
 )
+
+from model_oracle import step
 
 from emulator.native import load_engine
 
@@ -378,3 +381,63 @@ def test_what_cannot_be_modelled_is_refused(config: dict[str, object], sentence:
     error, why = FakeHost(b"", **config).create()
     assert error == -lib.PV_EINVAL
     assert sentence in why
+
+
+def random_program(seed: int) -> str:
+    """Straight pieces of all kinds of accesses and branches, in two nested loops, with functions that call functions."""
+    rng = random.Random(seed)
+    pieces = [
+        lambda: f"mov {rng.randrange(0, 1 << 17)}(%rdi), %rax",
+        lambda: f"mov %eax, {rng.randrange(0, 1 << 12)}(%rsi, %rbp, 8)",
+        lambda: f"addl $3, {rng.randrange(0, 1 << 16)}(%rdi)",
+        lambda: f"movups {rng.randrange(0, 1 << 14)}(%rdi), %xmm1; movups %xmm1, {rng.randrange(0, 1 << 14)}(%rdi)",
+        lambda: f"lock xadd %eax, {rng.randrange(0, 1 << 14)}(%rdi)",
+        lambda: f"push {rng.randrange(0, 1 << 10) * 8}(%rdi); pop %rdx",
+        lambda: f"lea {rng.randrange(0, 1 << 14)}(%rdi), %r12; fxsave (%r12)".replace("(%r12)", f"{1 << 18}(%rdi)"),
+        lambda: f"push %rdi; mov ${rng.randrange(0, 40)}, %ecx; rep stosb; pop %rdi",
+        lambda: f"push %rdi; push %rsi; mov ${rng.randrange(0, 9)}, %ecx; rep movsq; pop %rsi; pop %rdi",
+        lambda: f"bt ${rng.randrange(6)}, %ebp; jc 1f; inc %r9; 1: nop",
+        lambda: f"test ${1 << rng.randrange(4)}, %r8d; jz 1f; mov {rng.randrange(1 << 15)}(%rdi), %ecx; 1: nop",
+        lambda: f"mov ${rng.randrange(1, 6)}, %ecx; 1: loop 1b",
+        lambda: f"call f{rng.randrange(4)}",
+        lambda: f"mov %ebp, %ecx; and $3, %ecx; lea table(%rip), %rax; call *(%rax, %rcx, 8)",
+        lambda: "lea 1f(%rip), %rax; lea 2f(%rip), %rcx; test $2, %ebp; cmovz %rcx, %rax; jmp *%rax; 1: nop; 2: nop",
+        lambda: f"movdqa {rng.randrange(1 << 10) * 16}(%rdi), %xmm2; paddd {rng.randrange(1 << 10) * 16}(%rdi), %xmm2",
+    ]
+    body = "".join(f"{rng.choice(pieces)()}\n" for _ in range(60))
+    functions = ["f0: ret", "f1: mov 8(%rsp), %rax; ret", "f2: call f1; jmp f0", "f3: call f2; call f0; ret $0"]
+    return (
+        f"mov ${BUFFER:#x}, %edi; lea 0x20000(%rdi), %rsi; mov $7, %r8d\n"
+        f"6: mov $5, %ebp\n5: {body} dec %ebp; jnz 5b\n dec %r8d; jnz 6b\n jmp 9f\n"
+        + "\n".join(functions)
+        + "\n.balign 8\ntable: .quad f0, f1, f2, f3\n9:"
+    )
+
+
+GEOMETRIES = [
+    ((32 << 10, 8, 64), (1 << 20, 16, 64), 12),
+    ((4 << 10, 2, 64), (16 << 10, 4, 64), 6),
+    ((2 << 10, 1, 32), (8 << 10, 8, 128), 3),
+    ((8 << 10, 8, 64), (8 << 10, 1, 64), 16),
+]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_programs_against_the_oracle(seed: int, tmp_path: Path) -> None:
+    l1d, llc, bits = GEOMETRIES[seed % len(GEOMETRIES)]
+    code = assemble(program(random_program(seed)), tmp_path)
+    host = FakeHost(code, l1d=l1d, llc=llc, predictor_bits=bits)
+    names = [*CACHES, "BRANCH_MISSES"]
+    counted = host.count(names)
+    assert {name: counted.counts[name][0] for name in names} == step(code, l1d, llc, bits)
+    assert min(counted.counts[name][0] for name in names) > 10
+
+
+def test_a_model_that_is_wanted_later_starts_empty(tmp_path: Path) -> None:
+    """Deterministic: what ran before does not show."""
+    body = walk(4096, 64, 1)
+    code = assemble(
+        SETUP + body + "\n" + exit_call(BEGIN) + body + "\n" + exit_call(END) + exit_call(LEAVE) + FAULTS, tmp_path
+    )
+    counts = FakeHost(code).count(CACHES).counts
+    assert tuple(counts[name][0] for name in CACHES) == (64, 64, 0, 64, 64)

@@ -156,6 +156,7 @@ static bool attend(struct pv_engine *e, uint64_t address)
 	}
 	if (what & ATTEND_FLUSH) {
 		e->flush = true;
+		hooks_remove(e);
 		e->current = NULL;
 		uc_emu_stop(e->uc);
 		return false;

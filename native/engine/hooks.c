@@ -95,6 +95,16 @@ static int hooks_add(struct pv_engine *e)
 	return hooks->memory ? hook_add(e, UC_HOOK_MEM_READ | UC_HOOK_MEM_WRITE, (void *)on_memory, 1, 0) : 0;
 }
 
+void hooks_remove(struct pv_engine *e)
+{
+	struct hooks *hooks = &e->hooks;
+
+	if (!is_outdated(e))
+		return;
+	while (hooks->sets)
+		uc_hook_del(e->uc, hooks->set[--hooks->sets]);
+}
+
 void hooks_change(struct pv_engine *e)
 {
 	struct hooks *hooks = &e->hooks;
@@ -111,8 +121,6 @@ void hooks_change(struct pv_engine *e)
 		predictor_forget(&hooks->predictor);
 	if (!hooks->wanted)
 		hooks->held = (struct held){ 0 };
-	while (hooks->sets)
-		uc_hook_del(e->uc, hooks->set[--hooks->sets]);
 	if (hooks_add(e))
 		vmexit_fail(e, -ENOMEM, "no memory for the hooks of what is counted");
 }

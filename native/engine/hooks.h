@@ -53,7 +53,10 @@ int hooks_create(struct pv_engine *e, const char **why);
 void hooks_destroy(struct pv_engine *e);
 /* After an entry: asks for a change, if the host wants other counters now. */
 void hooks_entered(struct pv_engine *e);
-/* Makes the change, with Unicorn stopped and about to drop all translated code. */
+/* The change, first part, inside Unicorn and before it stops: what is removed with Unicorn stopped makes
+ * code that is translated in the next run as slow as if it were there. */
+void hooks_remove(struct pv_engine *e);
+/* Second part, with Unicorn stopped and about to drop all translated code. */
 void hooks_change(struct pv_engine *e);
 
 #endif

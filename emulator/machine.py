@@ -25,6 +25,7 @@ from emulator.errors import (
     UsageError,
     VcpuDied,
 )
+from emulator.models import parse_caches, parse_predictor
 from emulator.protocol import Attr, Ended, Launch, SlotCount
 from emulator.session import Session
 
@@ -76,6 +77,9 @@ class MachineConfig:
         oracle: step every instruction beside counting, and compare; slow.
         hook: "count"; "empty" or "none" leave the engine without counting and atomics, to measure what those cost.
         rotate_us: time between two rotations of the counters, microseconds.
+        l1d: L1 data cache of the model, "SIZE/WAYS/LINE"; None: 32K/8/64.
+        llc: last-level cache of the model; None: 1M/16/64.
+        predictor: branch predictor of the model, "gshare:BITS" of history; None: gshare:12.
     """
 
     smp: int = 1
@@ -93,6 +97,9 @@ class MachineConfig:
     oracle: bool = False
     hook: str = "count"
     rotate_us: int = 4000
+    l1d: str | None = None
+    llc: str | None = None
+    predictor: str | None = None
 
     def __post_init__(self) -> None:
         _check_range("number of vCPUs (smp)", self.smp, 1, MAX_VCPUS)
@@ -102,6 +109,8 @@ class MachineConfig:
         _check_range("limit of events (max_events)", self.max_events, 1, 1 << 24)
         _check_range("number of counters", self.counters, 1, 1 << 16)
         _check_range("rotation interval (rotate_us)", self.rotate_us, 1, _MAX_U32, unit=" microseconds")
+        parse_caches(self.l1d, self.llc)
+        parse_predictor(self.predictor)
         for name, choices in _CHOICES.items():
             _check_choice(name, getattr(self, name), choices)
 
@@ -259,6 +268,7 @@ class VirtualMachine:
         cores = sorted(os.sched_getaffinity(0))
         pinned = config.pin == "on" or (config.pin == "auto" and config.smp >= len(cores))
         short = pinned or 2 * config.smp > len(cores)
+        l1d, llc = parse_caches(config.l1d, config.llc)
         return Launch(
             front_pid=0,
             segment="",
@@ -276,6 +286,9 @@ class VirtualMachine:
             host_atomics=config.atomics == "host",
             oracle=config.oracle,
             hook=config.hook,
+            l1d=l1d,
+            llc=llc,
+            predictor_bits=parse_predictor(config.predictor),
             design=config.design,
             nmi=config.nmi,
             sync=config.sync,
@@ -317,7 +330,7 @@ def _command_line(args: Sequence[str]) -> bytes:
 def _attrs(events: Sequence[Event]) -> tuple[Attr, ...]:
     if len(events) > MAX_AGENT_EVENTS:
         raise UsageError(f"at most {MAX_AGENT_EVENTS} events can be counted at once, and {len(events)} were asked for")
-    return tuple(Attr(event.type, event.config, event.flags) for event in events)
+    return tuple(Attr(event.type, event.config, event.flags, *event.breakpoint) for event in events)
 
 
 def _result(ended: Ended, why: str, console: bytes, events: Sequence[Event]) -> Result:

@@ -52,6 +52,8 @@ def _run(index: int, launch: Launch, segment: mmap.mmap) -> int:
     config.hook = hooks[launch.hook]
     config.host_atomics = launch.host_atomics
     config.oracle = launch.oracle
+    config.l1d, config.llc = tuple(launch.l1d), tuple(launch.llc)
+    config.predictor_bits = launch.predictor_bits
     config.core = launch.cores[index % len(launch.cores)] if launch.cores else -1
     failure = _run_engine(ffi, lib, config)
     if failure and not ffi.string(run.text):

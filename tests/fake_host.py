@@ -141,8 +141,12 @@ class FakeHost:
             thread.join(PATIENCE_S)
         assert not thread.is_alive()
         assert self._error == 0
-        self.lib.engine_destroy(self._engine[0])
+        self.destroy()
         return result
+
+    def destroy(self) -> None:
+        """Frees the engine."""
+        self.lib.engine_destroy(self._engine[0])
 
     def _run(self) -> None:
         self._error = self.lib.engine_run(self._engine[0])

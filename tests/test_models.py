@@ -23,7 +23,6 @@ from fake_host import (
     assemble,
     exit_call,
 )
-
 from model_oracle import step
 
 from emulator.native import load_engine
@@ -384,7 +383,7 @@ def test_what_cannot_be_modelled_is_refused(config: dict[str, object], sentence:
 
 
 def random_program(seed: int) -> str:
-    """Straight pieces of all kinds of accesses and branches, in two nested loops, with functions that call functions."""
+    """Accesses and branches of all kinds, in two nested loops, with functions that call functions."""
     rng = random.Random(seed)
     pieces = [
         lambda: f"mov {rng.randrange(0, 1 << 17)}(%rdi), %rax",
@@ -393,14 +392,14 @@ def random_program(seed: int) -> str:
         lambda: f"movups {rng.randrange(0, 1 << 14)}(%rdi), %xmm1; movups %xmm1, {rng.randrange(0, 1 << 14)}(%rdi)",
         lambda: f"lock xadd %eax, {rng.randrange(0, 1 << 14)}(%rdi)",
         lambda: f"push {rng.randrange(0, 1 << 10) * 8}(%rdi); pop %rdx",
-        lambda: f"lea {rng.randrange(0, 1 << 14)}(%rdi), %r12; fxsave (%r12)".replace("(%r12)", f"{1 << 18}(%rdi)"),
+        lambda: f"fxsave {(1 << 18) + rng.randrange(1 << 10) * 16}(%rdi)",
         lambda: f"push %rdi; mov ${rng.randrange(0, 40)}, %ecx; rep stosb; pop %rdi",
         lambda: f"push %rdi; push %rsi; mov ${rng.randrange(0, 9)}, %ecx; rep movsq; pop %rsi; pop %rdi",
         lambda: f"bt ${rng.randrange(6)}, %ebp; jc 1f; inc %r9; 1: nop",
         lambda: f"test ${1 << rng.randrange(4)}, %r8d; jz 1f; mov {rng.randrange(1 << 15)}(%rdi), %ecx; 1: nop",
         lambda: f"mov ${rng.randrange(1, 6)}, %ecx; 1: loop 1b",
         lambda: f"call f{rng.randrange(4)}",
-        lambda: f"mov %ebp, %ecx; and $3, %ecx; lea table(%rip), %rax; call *(%rax, %rcx, 8)",
+        lambda: "mov %ebp, %ecx; and $3, %ecx; lea table(%rip), %rax; call *(%rax, %rcx, 8)",
         lambda: "lea 1f(%rip), %rax; lea 2f(%rip), %rcx; test $2, %ebp; cmovz %rcx, %rax; jmp *%rax; 1: nop; 2: nop",
         lambda: f"movdqa {rng.randrange(1 << 10) * 16}(%rdi), %xmm2; paddd {rng.randrange(1 << 10) * 16}(%rdi), %xmm2",
     ]

@@ -36,6 +36,9 @@ _FIELDS = (
         "pin",
         "pv_perf",
         "oracle",
+        "l1d",
+        "llc",
+        "predictor",
     ),
 )
 

@@ -36,6 +36,13 @@ _FIELDS = (
         "pin",
         "pv_perf",
         "oracle",
+        "hold_us",
+        "max_sample_rate",
+        "fault",
+        "seed",
+        "l1d",
+        "llc",
+        "predictor",
     ),
 )
 

@@ -51,6 +51,9 @@ SUITES = {
         *("death_frees_who_waits", "timer_rotates"),
     ],
     "hostile": ["hostile_arguments", "ends_at_random_moments"],
+    "trace": [
+        *("trace_off", "trace_wraps", "trace_of_an_overflow", "trace_of_two_vcpus", "trace_race", "trace_of_threads"),
+    ],
     "stress": ["stress_quick"],
 }
 ALL = [name for names in SUITES.values() for name in names]

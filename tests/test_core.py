@@ -52,7 +52,8 @@ SUITES = {
     ],
     "hostile": ["hostile_arguments", "ends_at_random_moments"],
     "trace": [
-        *("trace_off", "trace_wraps", "trace_of_an_overflow", "trace_of_two_vcpus", "trace_race", "trace_of_threads"),
+        *("trace_off", "trace_wraps", "trace_of_some_kinds", "trace_of_an_overflow", "trace_of_two_vcpus"),
+        *("trace_race", "trace_of_threads"),
     ],
     "stress": ["stress_quick"],
 }

@@ -146,7 +146,7 @@ static inline bool vcpu_in_agent(const struct pv_vcpu *vcpu)
 static inline void trace(const struct pv_vm *vm, enum pv_trace_kind kind, uint32_t vcpu, int32_t id, uint64_t a,
 			 uint64_t b)
 {
-	if (__builtin_expect(vm->trace.capacity != 0, 0))
+	if (__builtin_expect(vm->trace.kinds >> kind & 1, 0))
 		trace_put(vm, kind, vcpu, id, a, b);
 }
 

@@ -22,6 +22,7 @@ int trace_create(struct pv_vm *vm)
 	for (uint32_t i = 0; i < trace->rings; i++)
 		trace->ring[i].records = trace->records + i * capacity;
 	trace->capacity = (uint32_t)capacity;
+	trace->kinds = vm->config.trace_kinds;
 	return 0;
 }
 

@@ -25,11 +25,14 @@ struct trace_ring {
 
 struct pv_trace {
 	/* Fixed once created: */
-	uint32_t capacity; /* of a ring, in records, a power of 2; 0: nothing is traced */
+	uint32_t kinds;    /* a bit for each that is traced */
+	uint32_t capacity; /* of a ring, in records, a power of 2 */
 	uint32_t rings;
 	struct trace_ring *ring;
 	struct pv_trace_record *records; /* of all rings */
 };
+
+_Static_assert(PV_TRACE_KINDS <= 32, "a bit each");
 
 enum { TRACE_LEAST_RECORDS = 2 }; /* a gap, and what comes behind it */
 

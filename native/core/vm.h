@@ -34,7 +34,9 @@ struct pv_vm_config {
 	uint32_t hold_us;     /* how long a sync holds the vCPU's event_mutex beyond what it needs */
 	uint32_t max_sample_rate; /* NMIs a second for one event, above which it is throttled; 0: no limit */
 	uint32_t fault_permille[PV_FAULTS]; /* faults to inject, by kind: how many of 1000 */
-	uint32_t trace_records; /* room for them in each ring, a power of 2; 0: nothing is traced */
+	uint32_t trace_records; /* room for them in each ring of the trace, a power of 2; 0: nothing is traced */
+	uint32_t trace_kinds; /* a bit for each enum pv_trace_kind that is */
+	uint32_t pad;
 	uint64_t seed;        /* of the faults */
 	const char *design;   /* "per-vm" */
 	const char *nmi;      /* "trylock" */

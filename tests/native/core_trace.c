@@ -21,6 +21,7 @@ static void prepare(uint32_t trace_records)
 	fake_vm_init(&fake, 2);
 	fake.now_ns = 1000;
 	fake.config.trace_records = trace_records;
+	fake.config.trace_kinds = UINT32_MAX;
 }
 
 /* The test's own thread writes this vCPU's ring from here on. */
@@ -142,6 +143,19 @@ static void create_with_event(void)
 	direct_boot(&fake);
 	put_sampling(&fake, PARAM, 5, PV_HW_INSTRUCTIONS, 0, 100, at(5));
 	trace_as(0);
+}
+
+/* Kinds that are not wanted leave no trace. */
+static void of_some_kinds(void)
+{
+	prepare(64);
+	fake.config.trace_kinds = 1u << PV_TRACE_OPEN | 1u << PV_TRACE_CLOSE;
+	create_with_event();
+	CHECK_EQ(direct_open(&fake, 0, PARAM), 0);
+	CHECK_EQ(direct_op(&fake, 0, ENABLE, 5), 0);
+	CHECK_EQ(direct_op(&fake, 0, CLOSE, 5), 0);
+	EXPECT_ROWS(0, { PV_TRACE_OPEN, 0, 0, 0 }, { PV_TRACE_CLOSE, 0, 0, 0 });
+	destroy();
 }
 
 /* Open, enable, an overflow that misses, one that is synced, one too many, close. */
@@ -316,6 +330,7 @@ static void of_threads(void)
 const struct core_test trace_tests[] = {
 	{ "trace_off", off, false },
 	{ "trace_wraps", wraps, false },
+	{ "trace_of_some_kinds", of_some_kinds, false },
 	{ "trace_of_an_overflow", of_an_overflow, false },
 	{ "trace_of_two_vcpus", of_two_vcpus, false },
 	{ "trace_race", race, false },

@@ -94,6 +94,8 @@ class Launcher:
             console=None if arguments.quiet else self._write,
             trace=self._trace.boot(lambda: self._vm.processes) if self._trace else None,
         )
+        if self._trace:
+            self._trace.lost += result.statistics["trace_lost"]
         if arguments.verbose:
             _print_statistics(result)
         return result

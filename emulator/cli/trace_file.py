@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable, Mapping
 
@@ -31,8 +32,8 @@ class TraceFile:
         self._vcpus = vcpus
         self._writer = TraceWriter(self._file)
         self._tracks: Tracks | None = None
-        self._lost = 0  # by the rings of the host
         self._left_out = 0
+        self.lost = 0  # records that the host had no room for: the statistic trace_lost
 
     def boot(self, processes: Callable[[], Mapping[str, int]]) -> Callable[[list[Record]], None]:
         """What a VM that boots now gives its records to; `processes` gives its pids, once it runs."""
@@ -46,7 +47,6 @@ class TraceFile:
                 return
             if self._tracks is None:
                 self._tracks = Tracks(self._writer, vcpus=self._vcpus, processes=processes())
-            self._lost += sum(record.a for record in kept if record.kind == "lost")
             self._tracks.feed(kept)
             self._flush()
 
@@ -57,11 +57,12 @@ class TraceFile:
         try:
             self._finish()
         finally:
-            self._file.close()
+            with contextlib.suppress(OSError):  # what could not be written was complained of
+                self._file.close()
         if self._left_out:
             _say(f"{self._name} has the first records, and {self._left_out:,} more were left out (see --trace-records)")
-        if self._lost:
-            _say(f"{self._lost:,} records of the trace were lost: they came faster than they could be written")
+        if self.lost:
+            _say(f"{self.lost:,} records of the trace were lost: they came faster than they could be written")
 
     def _finish(self) -> None:
         tracks, self._tracks = self._tracks, None

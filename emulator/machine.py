@@ -288,7 +288,7 @@ class VirtualMachine:
         finally:
             os.close(fd)
             tracing.finish()
-        return _result(ended, why, bytes(output.kept), events)
+        return _result(ended, why, bytes(output.kept), events, self.config.design)
 
     def _launch(
         self, guest: int, image: elf.Image, command_line: bytes, attrs: tuple[Attr, ...], measure_memory: bool
@@ -389,7 +389,7 @@ def _attrs(events: Sequence[Event]) -> tuple[Attr, ...]:
     return tuple(Attr(event.type, event.config, event.flags) for event in events)
 
 
-def _result(ended: Ended, why: str, console: bytes, events: Sequence[Event]) -> Result:
+def _result(ended: Ended, why: str, console: bytes, events: Sequence[Event], design: str) -> Result:
     if ended.reason == "exit_port":
         status, how = ended.status, "exit"
     elif ended.reason == "stopped":
@@ -398,6 +398,8 @@ def _result(ended: Ended, why: str, console: bytes, events: Sequence[Event]) -> 
         raise _end_error(ended)
     if ended.statistics["oracle_differences"]:
         raise HostError(f"the counts differ from the oracle's {ended.text}")
+    if ended.statistics["overflows_lost"] and design != "posted":
+        raise HostPanic(f"host panic: {ended.statistics['overflows_lost']} overflows were lost or doubled")
     counts = tuple(_count(count, events[count.event]) for count in ended.counts)
     return Result(status, how, console, counts, ended.elapsed_s, ended.statistics, ended.pss_kib)
 

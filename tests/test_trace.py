@@ -76,7 +76,7 @@ def draw(records: list[Record], vcpus: int = 1) -> dict[str, Track]:
     file = io.BytesIO()
     writer = TraceWriter(file)
     tracks = Tracks(writer, vcpus=vcpus, processes={"host": 500} | {f"vcpu{k}": 501 + k for k in range(vcpus)})
-    tracks.feed(records)
+    tracks.feed(sorted(records, key=lambda record: record.time_ns))  # a thread that was stopped while it wrote is late
     tracks.finish()
     writer.flush()
     return by_name(decode(file.getvalue()))
@@ -149,9 +149,11 @@ def test_slices_around_lost_records() -> None:
     assert [event.arguments for event in tracks["vCPU 0"].events if event.name == "records lost"] == [{"records": 9}]
 
 
-def traced(name: str | Path, *args: str, vcpus: int = 1, only: list[str] | None = None) -> tuple[Result, list[Record]]:
+def traced(
+    name: str | Path, *args: str, vcpus: int = 1, only: list[str] | None = None, **config: str | int
+) -> tuple[Result, list[Record]]:
     records: list[Record] = []
-    with VirtualMachine(smp=vcpus) as vm:
+    with VirtualMachine(smp=vcpus, **config) as vm:
         return vm.run(name, args, trace=records.extend, trace_kinds=only, timeout=60), records
 
 
@@ -182,6 +184,51 @@ def test_the_trace_of_a_guest_is_what_its_statistics_say(name: str, args: tuple[
     holds = [name for vcpu in range(vcpus) for name, *_ in tracks[f"{vcpu} event_mutex"].slices()]
     assert len(holds) == told["hold"] + told["sync"]
     assert {name.split(": ")[1] for name in holds} <= {"ENABLE", "DISABLE", "READ", "CLOSE", "sync"}
+
+
+@pytest.mark.parametrize("nmi", ["trylock", "deferred", "lockless"])
+@pytest.mark.parametrize("config", [{"fault": "trylock=50%,guest-write=10%"}, {"max_sample_rate": 1000}])
+def test_overflows_from_counter_to_guest(nmi: str, config: dict[str, str | int]) -> None:
+    result, records = traced("sampler", vcpus=2, nmi=nmi, **config)
+    statistics = result.statistics
+    assert statistics["trace_lost"] == 0
+    tracks = draw(records, 2)
+
+    def drawn(name: str) -> int:
+        return sum(tracks[f"vCPU {vcpu}"].count(name) for vcpu in range(2))
+
+    def summed(kind: str) -> int:
+        return sum(record.a for record in records if record.kind == kind)
+
+    assert drawn("NMI") == statistics["nmi_raised"] > 0
+    assert drawn("NMI miss") == statistics["nmi_misses"]
+    assert drawn("inject NMI") + drawn("inject agent NMI") == statistics["nmi_injected"]
+    assert drawn("sync") == statistics["syncs"]
+    assert drawn("failed") == statistics["failed_syncs"]
+    assert (drawn("throttle"), drawn("unthrottle")) == (statistics["throttled"], statistics["unthrottled"])
+    assert ("max_sample_rate" in config) == (drawn("throttle") > 0)
+    assert (drawn("defer") > 0) == (nmi == "lockless" or (nmi == "deferred" and statistics["nmi_misses"] > 0))
+    assert summed("raise") == statistics["overflows_raised"]
+    assert summed("deliver") + summed("finish") == statistics["overflows_delivered"]
+    assert summed("synced") == summed("deliver")
+    for vcpu in range(2):
+        backlog = [event.value for event in tracks[f"{vcpu} overflow backlog"].events]
+        assert (min(backlog), backlog[-1]) == (0, 0)
+        assert sum(event.name == "NMI miss" for event in tracks[f"vCPU {vcpu}"].events) == len(
+            tracks[f"{vcpu} NMI misses"].events
+        )
+
+
+def test_the_timer_raises_clocks() -> None:
+    """Their NMIs are its thread's doing, and are drawn where the vCPU is."""
+    result, records = traced("sampler", "event=cpu-clock", "period=100000", vcpus=1)
+    raised = [record.ring for record in records if record.kind == "nmi"]
+    assert len(raised) == result.statistics["nmi_raised"] > 0
+    assert set(raised) == {1}
+    tracks = draw(records)
+    assert tracks["vCPU 0"].count("NMI") == len(raised)
+    backlog = [event.value for event in tracks["0 overflow backlog"].events]
+    assert (min(backlog), backlog[-1]) == (0, 0)
 
 
 def test_a_vcpu_is_where_its_trace_says(tmp_path: Path) -> None:

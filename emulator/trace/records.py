@@ -61,7 +61,8 @@ class Merger:
     """Puts the records of several rings into one order, by time.
 
     A round takes the rings one after another, so that what is missing from it may be older than what is in it; it is
-    in the next. So records are given out a round late.
+    in the next. So records are given out a round late. What a thread wrote down much later than it took the time of,
+    since it was held up in between, still comes out of order.
     """
 
     def __init__(self) -> None:

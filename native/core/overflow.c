@@ -71,11 +71,11 @@ uint64_t overflow_raise_nmi(struct host_event *event, uint64_t count)
 		return 0;
 	if (overflow->frequency)
 		adapt(overflow, n, clock_now(event->vm));
+	trace(event->vm, PV_TRACE_RAISE, event->vcpu->index, event->id, n, count);
 	pv_u64_store(&event->shadow.count, count);
 	pv_point("nmi: shadow count stored");
 	pv_u64_add(&event->shadow.overflows, n);
 	pv_u64_add(&event->vm->ledger.raised, n);
-	trace(event->vm, PV_TRACE_RAISE, event->vcpu->index, event->id, n, count);
 	return n;
 }
 

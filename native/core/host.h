@@ -142,13 +142,13 @@ static inline bool vcpu_in_agent(const struct pv_vcpu *vcpu)
 	return stage == STAGE_AGENT_START || stage == STAGE_AGENT_FINISH;
 }
 
-/* Adds a record about a vCPU to the calling thread's ring of the trace, if there is a trace. */
-static inline void trace(const struct pv_vm *vm, enum pv_trace_kind kind, uint32_t vcpu, int32_t id, uint64_t a,
-			 uint64_t b)
-{
-	if (__builtin_expect(vm->trace.kinds >> kind & 1, 0))
-		trace_put(vm, kind, vcpu, id, a, b);
-}
+/* trace(vm, kind, vcpu, id, a, b): adds a record to the calling thread's ring, if records of this
+ * kind are wanted; only then are a and b looked at. */
+#define trace(vm, kind, ...) \
+	do { \
+		if (__builtin_expect((vm)->trace.kinds >> (kind) & 1, 0)) \
+			trace_put(vm, kind, __VA_ARGS__); \
+	} while (0)
 
 /* vcpu.c: guest mode, and how others bring a vCPU out of it. */
 

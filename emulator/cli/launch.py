@@ -41,6 +41,9 @@ _FIELDS = (
         "max_sample_rate",
         "fault",
         "seed",
+        "l1d",
+        "llc",
+        "predictor",
     ),
 )
 

@@ -8,7 +8,7 @@ import errno
 import os
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -26,11 +26,12 @@ from emulator.errors import (
     VcpuDied,
 )
 from emulator.models import parse_caches, parse_predictor
-from emulator.protocol import Attr, Ended, Launch, SlotCount
+from emulator.protocol import Attr, Ended, Launch, SlotCount, Trace
 from emulator.session import Session
 
 if TYPE_CHECKING:
     from emulator.events import Event
+    from emulator.trace.records import Merger, Record
 
 MAX_VCPUS = 64  # PV_MAX_VCPUS
 MIN_MEMORY = 1 << 20
@@ -254,17 +255,21 @@ class VirtualMachine:
         timeout: float | None = None,
         console: Callable[[bytes], None] | None = None,
         measure_memory: bool = False,
+        trace: Callable[[list[Record]], None] | None = None,
+        trace_kinds: Iterable[str] | None = None,
     ) -> Result:
         """Boots `guest`, a bundled name or an ELF file, and runs it to its end.
 
         `args` become its command line. `events` are counted on every vCPU from the guest's entry on. After
         `timeout` seconds the VM is ended in good order. `console` gets the guest's output as it comes, in this
-        thread; what it raises ends the VM and comes out here. Raises PvperfError; no process is left in any case.
+        thread; what it raises ends the VM and comes out here. `trace` gets what the host's threads do, in order of time
+        (see emulator.trace.records), likewise; only what is in `trace_kinds`, unless it is None. Raises PvperfError;
+        no process is left in any case.
         """
         if not self._busy.acquire(blocking=False):
             raise UsageError("this VM is running already")
         try:
-            return self._run(guest, args, events, timeout, console, measure_memory)
+            return self._run(guest, args, events, timeout, console, measure_memory, _Tracing(trace, trace_kinds))
         finally:
             self._session = None
             self._busy.release()
@@ -277,19 +282,21 @@ class VirtualMachine:
         timeout: float | None,
         console: Callable[[bytes], None] | None,
         measure_memory: bool,
+        tracing: _Tracing,
     ) -> Result:
         with contextlib.suppress(BlockingIOError):  # a stop() from before this run
             self._wake.recv(1 << 12)
         output = _Output(console)
-        self._session = session = Session(wake=self._wake, console=output.write)
+        self._session = session = Session(wake=self._wake, console=output.write, trace=tracing.add)
         path = _find(guest)
         fd = elf.open_guest(path)
         try:
             image = elf.read_image(fd, name=str(guest), ram_bytes=self.config.memory)
             launch = self._launch(fd, image, _command_line(args), _attrs(events), measure_memory)
-            ended, why = session.run(launch, timeout=timeout)
+            ended, why = session.run(tracing.configure(launch), timeout=timeout)
         finally:
             os.close(fd)
+            tracing.finish()
         return _result(ended, why, bytes(output.kept), events, self.config.design)
 
     def _launch(
@@ -332,6 +339,33 @@ class VirtualMachine:
             attrs=attrs,
             measure_memory=measure_memory,
         )
+
+
+class _Tracing:
+    """Asks for a trace, if somebody wants one, and passes its records on in order."""
+
+    def __init__(self, callback: Callable[[list[Record]], None] | None, kinds: Iterable[str] | None) -> None:
+        self._callback = callback
+        self._kinds = kinds
+        self._merger: Merger | None = None
+
+    def configure(self, launch: Launch) -> Launch:
+        if self._callback is None:
+            return launch
+        from emulator.trace import drain, records
+
+        self._merger = records.Merger()
+        kinds = records.kind_bits(self._kinds)
+        return launch._replace(trace_records=drain.ring_records(launch.vcpus), trace_kinds=kinds)
+
+    def add(self, trace: Trace) -> None:
+        if self._callback and self._merger and (ready := self._merger.add(*trace)):
+            self._callback(ready)
+
+    def finish(self) -> None:
+        """No more come, however the run ended."""
+        if self._callback and self._merger and (ready := self._merger.rest()):
+            self._callback(ready)
 
 
 class _Output:

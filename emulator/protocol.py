@@ -67,6 +67,8 @@ class Launch(NamedTuple):
     attrs: tuple[Attr, ...]
     measure_memory: bool
     recording: Recording | None = None
+    trace_records: int = 0  # room in each ring of the trace; 0: nothing is traced
+    trace_kinds: int = 0  # a bit for each of enum pv_trace_kind
 
 
 class Started(NamedTuple):
@@ -79,6 +81,13 @@ class Console(NamedTuple):
     """Host: bytes that the guest wrote."""
 
     data: bytes
+
+
+class Trace(NamedTuple):
+    """Host: a round over the rings of the trace: when it began, and what some rings gave, as struct pv_trace_record."""
+
+    began_ns: int
+    parts: tuple[tuple[int, bytes], ...]
 
 
 class SlotCount(NamedTuple):
@@ -121,7 +130,7 @@ class Kill(NamedTuple):
     """Front end: end the VM at once."""
 
 
-Message = Started | Console | Ended | Failed | Finish | Kill
+Message = Started | Console | Trace | Ended | Failed | Finish | Kill
 
 _LENGTH = struct.Struct("<Q")
 _READ_BYTES = 1 << 18

@@ -52,6 +52,10 @@ SUITES = {
         *("death_frees_who_waits", "timer_rotates"),
     ],
     "hostile": ["hostile_arguments", "ends_at_random_moments"],
+    "trace": [
+        *("trace_off", "trace_wraps", "trace_of_some_kinds", "trace_of_an_overflow", "trace_of_two_vcpus"),
+        *("trace_race", "trace_of_threads"),
+    ],
     "stress": ["stress_quick"],
 }
 SLOW = {"conserve": "conserve_million", "stress": "stress_million"}

@@ -144,6 +144,8 @@ def _add_machine(parser: argparse.ArgumentParser) -> None:
     add("--oracle", action="store_true", default=None, help="compare with a single-stepping oracle; slow")
     run = parser.add_argument_group("the run")
     run.add_argument("--timeout", type=duration, metavar="TIME", help="end the VM after 10s, 500ms, 2m")
+    run.add_argument("--trace", metavar="FILE", help="write what the VM does, for ui.perfetto.dev, to FILE")
+    run.add_argument("--trace-records", type=positive, metavar="N", help="of them, N at most (default 1000000)")
     run.add_argument("-v", "--verbose", action="store_true", help="also print what the VM did, to stderr")
     run.add_argument("-q", "--quiet", action="store_true", help="do not print what the guest writes")
 

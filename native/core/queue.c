@@ -97,6 +97,7 @@ void queue_defer_nmi(struct pv_vcpu *vcpu, struct host_event *event)
 			head = pv_ptr_load(&vcpu->queue.deferred);
 			event->deferred_next = head;
 		} while (!pv_ptr_replace(&vcpu->queue.deferred, head, event));
+		trace(vcpu->vm, PV_TRACE_DEFER, vcpu->index, event->id, 0, 0);
 	}
 	note_due(vcpu, event);
 }

@@ -37,8 +37,8 @@ SUITES = {
     ],
     "design": [
         *("defect_1_failed_write", "defect_2_duplicate_leaks", "defect_3_limit_race", "defect_4_second_allocation"),
-        *("defect_5_list_of_counters", "defect_6_errors", "defect_7_bound_to_opener", "defect_9_written_back_whole"),
-        *("scenario_2", "per_vcpu"),
+        *("defect_5_list_of_counters", "defect_6_errors", "defect_7_bound_to_opener", "defect_8_host_breakpoint"),
+        *("defect_9_written_back_whole", "scenario_2", "per_vcpu"),
     ],
     "conserve": ["conserve_quick"],
     "sync": ["exclusion", "misuse", "panic_frees_waiters", "event_count"],

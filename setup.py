@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Builds the two C extensions and the bundled guests. Everything else is in pyproject.toml."""
+"""Builds the C extensions and the bundled guests. Everything else is in pyproject.toml."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class BuildExt(build_ext):
 
 check_platform()
 setup(
-    cffi_modules=["native/build_core.py:ffi", "native/build_engine.py:ffi"],
+    cffi_modules=[f"native/build_{name}.py:ffi" for name in ("core", "engine", "explore")],
     options={"bdist_wheel": {"py_limited_api": "cp311"}},  # what cffi compiles keeps to the stable ABI
     cmdclass={"build_py": BuildPy, "build_ext": BuildExt},
 )

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "arena.h"
+
+#include <string.h>
+
+#include "schedule.h"
+
+enum { ARENA_BYTES = 256 * 1024, POISON = 0x6b };
+
+struct block {
+	uint32_t size; /* without this header */
+	uint32_t freed;
+	uint64_t pad;
+};
+
+static uint8_t arena[ARENA_BYTES] __attribute__((aligned(64)));
+static uint8_t kept[ARENA_BYTES];
+static uint32_t used, kept_bytes;
+static bool any_freed;
+
+void arena_reset(void)
+{
+	used = kept_bytes = 0;
+	any_freed = false;
+}
+
+void *arena_alloc(void *context, uint64_t size)
+{
+	uint64_t whole = sizeof(struct block) + (size + 15) / 16 * 16;
+	struct block *block = (void *)(arena + used);
+
+	(void)context;
+	if (whole > ARENA_BYTES - used)
+		return NULL;
+	*block = (struct block){ .size = (uint32_t)(whole - sizeof(*block)) };
+	used += (uint32_t)whole;
+	return memset(block + 1, 0, block->size);
+}
+
+void arena_release(void *context, void *memory)
+{
+	struct block *block = (struct block *)memory - 1;
+
+	(void)context;
+	if (!memory)
+		return;
+	if (block->freed && schedule.current)
+		schedule_violation(EXPLORE_MEMORY, "%s frees memory twice", schedule.current->thread.name);
+	block->freed = 1;
+	any_freed = true;
+	memset(memory, POISON, block->size);
+}
+
+void arena_keep(void)
+{
+	memcpy(kept, arena, used);
+	kept_bytes = used;
+}
+
+void arena_restore(void)
+{
+	memcpy(arena, kept, kept_bytes);
+	used = kept_bytes;
+	any_freed = false;
+}
+
+static bool is_poison(const uint8_t *memory, uint32_t size)
+{
+	for (uint32_t i = 0; i < size; i += 8) {
+		uint64_t word;
+
+		memcpy(&word, memory + i, 8);
+		if (word != 0x6b6b6b6b6b6b6b6b)
+			return false;
+	}
+	return true;
+}
+
+void arena_check(void)
+{
+	for (uint32_t at = kept_bytes; any_freed && at < used;) {
+		const struct block *block = (const void *)(arena + at);
+
+		if (block->freed && !is_poison((const uint8_t *)(block + 1), block->size))
+			schedule_violation(EXPLORE_MEMORY, "memory was written to after it was freed");
+		at += (uint32_t)sizeof(*block) + block->size;
+	}
+}
+
+uint32_t arena_offset(const void *memory)
+{
+	uintptr_t offset = (uintptr_t)memory - (uintptr_t)arena;
+
+	return offset < ARENA_BYTES ? (uint32_t)offset : 0;
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What has to hold when every vCPU is idle in guest mode. The names O1 to O10 are explore.h's. */
+#include <string.h>
+
+#include "arena.h"
+#include "schedule.h"
+#include "world.h"
+
+/* Everybody leaves guest mode and enters it once more, so that nothing is left to be synced. */
+static void pass_all(void)
+{
+	for (unsigned i = 0; i < world.machine.vcpus; i++)
+		if (!world.guest[i].over)
+			guest_pass(i);
+}
+
+/* The event that the table has under this id for this vCPU, without a reference. */
+static struct host_event *in_table(uint32_t vcpu, int32_t id)
+{
+	const struct pv_design *design = world.vm->design;
+	struct host_event *event = design->get(world.vm, &world.vm->vcpus[vcpu], id);
+
+	if (event)
+		design->put(event);
+	return event;
+}
+
+static bool is_open(const struct host_event *event)
+{
+	for (uint32_t i = 0; i < world.machine.vcpus; i++)
+		if (in_table(i, event->id) == event)
+			return true;
+	return false;
+}
+
+static void check_references(const struct host_event *event)
+{
+	bool open = is_open(event);
+	uint32_t expected = open + (event->vcpu != NULL);
+
+	if (event->closed && event->vcpu)
+		schedule_violation(EXPLORE_STRANDED, "event %d is closed, and still counts on vCPU %u",
+				   event->id, event->vcpu->index);
+	if (!open && !event->vcpu)
+		schedule_violation(EXPLORE_REFERENCES, "event %d is not open, and still in memory with %u references",
+				   event->id, event->references.v);
+	if (event->references.v != expected)
+		schedule_violation(EXPLORE_REFERENCES, "event %d has %u references, and %u holders", event->id,
+				   event->references.v, expected);
+}
+
+static void check_events(void)
+{
+	struct table_figures figures;
+	uint64_t open = 0;
+
+	for (const struct host_event *event = world.vm->events.newest; event; event = event->older) {
+		check_references(event);
+		open += is_open(event);
+		for (const struct host_event *other = event->older; other; other = other->older)
+			if (other->id == event->id && is_open(other) && is_open(event))
+				schedule_violation(EXPLORE_UNIQUE, "id %d is open twice", event->id);
+	}
+	world.vm->design->figures(world.vm, &figures);
+	if (figures.open_peak > world.machine.max_events)
+		schedule_violation(EXPLORE_LIMIT, "%llu events were open at a time, of %u",
+				   (unsigned long long)figures.open_peak, world.machine.max_events);
+	if (figures.open != open)
+		schedule_violation(EXPLORE_LIMIT, "%llu events count against the limit, and %llu are open",
+				   (unsigned long long)figures.open, (unsigned long long)open);
+}
+
+static uint64_t retired_by_all(void)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < world.machine.vcpus; i++)
+		sum += world.vm->vcpus[i].run->count[PV_COUNT_INSTRUCTIONS][PV_CPL_KERNEL];
+	return sum;
+}
+
+static const struct explore_op *op_of(const struct explore_result *result)
+{
+	return &world.program.op[result->fiber][result->op];
+}
+
+/* Counts of one event never go backwards, and never exceed what was retired. */
+static void check_counts(void)
+{
+	uint64_t most = retired_by_all();
+
+	for (uint32_t i = 0; i < world.result_count; i++) {
+		const struct explore_result *later = &world.results[i];
+
+		if (later->count > most)
+			schedule_violation(EXPLORE_CONSERVATION, "event %u counted %llu, and %llu were retired",
+					   op_of(later)->id, (unsigned long long)later->count,
+					   (unsigned long long)most);
+		for (uint32_t j = 0; later->count && j < i; j++) {
+			const struct explore_result *earlier = &world.results[j];
+
+			if (earlier->count > later->count && earlier->returned < later->invoked &&
+			    op_of(earlier)->id == op_of(later)->id && op_of(later)->kind >= EXPLORE_DISABLE)
+				schedule_violation(EXPLORE_CONSERVATION,
+						   "the count of event %u went from %llu back to %llu",
+						   op_of(later)->id, (unsigned long long)earlier->count,
+						   (unsigned long long)later->count);
+		}
+	}
+}
+
+/* Where one vCPU alone enables and disables an event, it knows the count. */
+static void check_windows(void)
+{
+	for (uint32_t i = 0; i < world.result_count; i++) {
+		const struct explore_result *result = &world.results[i];
+
+		if (result->expected != UINT64_MAX && result->count != result->expected)
+			schedule_violation(EXPLORE_CONSERVATION, "event %u counted %llu, and its vCPU retired %llu",
+					   op_of(result)->id, (unsigned long long)result->count,
+					   (unsigned long long)result->expected);
+	}
+}
+
+void oracle_check(void)
+{
+	arena_check();
+	pass_all();
+	check_events();
+	check_counts();
+	check_windows();
+	linearize_check();
+	arena_check();
+}

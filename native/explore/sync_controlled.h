@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The inline part of pv_sync.h on fibers: every access is a point, and knows its place. */
+#ifndef PV_SYNC_CONTROLLED_H
+#define PV_SYNC_CONTROLLED_H
+
+#include <stdint.h>
+
+#include "canary.h"
+#include "schedule.h"
+
+typedef struct {
+	uint32_t v;
+} pv_u32;
+
+typedef struct {
+	uint64_t v;
+} pv_u64;
+
+#define pv_point(tag) schedule_point(POINT_TAG, NULL, PV_HERE " " tag)
+
+/* One fiber runs at a time, so that plain accesses are atomic. */
+#define PV_CONTROLLED(word_, value_)                                                              \
+	static inline value_ word_##_load_at(const word_ *word, const char *where)                \
+	{                                                                                         \
+		schedule_point(POINT_LOAD, word, where);                                          \
+		return word->v;                                                                   \
+	}                                                                                         \
+	static inline void word_##_store_at(word_ *word, value_ value, const char *where)         \
+	{                                                                                         \
+		schedule_point(POINT_STORE, word, where);                                         \
+		word->v = value;                                                                  \
+	}                                                                                         \
+	static inline value_ word_##_exchange_at(word_ *word, value_ value, const char *where)    \
+	{                                                                                         \
+		value_ old;                                                                       \
+                                                                                                  \
+		schedule_point(POINT_UPDATE, word, where);                                        \
+		old = word->v;                                                                    \
+		word->v = value;                                                                  \
+		return old;                                                                       \
+	}                                                                                         \
+	static inline value_ word_##_add_at(word_ *word, value_ n, const char *where)             \
+	{                                                                                         \
+		schedule_point(POINT_UPDATE, word, where);                                        \
+		return word->v += n;                                                              \
+	}
+PV_CONTROLLED(pv_u32, uint32_t)
+PV_CONTROLLED(pv_u64, uint64_t)
+#undef PV_CONTROLLED
+
+#define pv_u32_load(word) pv_u32_load_at(word, PV_HERE)
+#define pv_u32_store(word, value) pv_u32_store_at(word, value, PV_HERE)
+#define pv_u32_exchange(word, value) pv_u32_exchange_at(word, value, PV_HERE)
+#define pv_u32_add(word, n) pv_u32_add_at(word, n, PV_HERE)
+#define pv_u32_sub(word, n) pv_u32_add_at(word, 0u - (n), PV_HERE)
+#define pv_u64_load(word) pv_u64_load_at(word, PV_HERE)
+#define pv_u64_store(word, value) pv_u64_store_at(word, value, PV_HERE)
+#define pv_u64_add(word, n) pv_u64_add_at(word, n, PV_HERE)
+
+static inline void pv_u64_set_once(pv_u64 *word, uint64_t value)
+{
+	if (!word->v)
+		word->v = value;
+}
+
+/* One fiber writes it, and nobody decides by it: no point. */
+static inline void pv_u64_count(pv_u64 *word, uint64_t n)
+{
+	word->v += n;
+}
+
+#endif

@@ -56,8 +56,10 @@ static int insert_locked(struct pv_table *table, struct host_event *event)
 
 	if (*link)
 		return -PV_EEXIST;
-	if (table->figures.open >= table->limit)
+	if (table->figures.open >= table->limit + PV_CANARY(limit_off_by_one))
 		return -PV_ENOSPC;
+	if (PV_CANARY(lock_let_go_before_insertion))
+		pv_spin_let_go(&table->lock);
 	*link = event;
 	table->figures.opened++;
 	if (++table->figures.open > table->figures.open_peak)
@@ -83,7 +85,9 @@ static struct host_event *per_vm_get(struct pv_vm *vm, struct pv_vcpu *vcpu, int
 	(void)vcpu;
 	pv_spin_lock(&vm->table->lock);
 	event = *find_link(vm->table, id);
-	if (event)
+	if (PV_CANARY(lock_let_go_before_reference))
+		pv_spin_let_go(&vm->table->lock);
+	if (event && !PV_CANARY(found_without_reference))
 		event_get(event);
 	pv_spin_unlock(&vm->table->lock);
 	return event;
@@ -99,7 +103,7 @@ static struct host_event *per_vm_remove(struct pv_vm *vm, struct pv_vcpu *vcpu, 
 	event = *link;
 	if (event) {
 		*link = event->bucket_next;
-		vm->table->figures.open--;
+		vm->table->figures.open -= !PV_CANARY(slot_not_returned);
 	}
 	pv_spin_unlock(&vm->table->lock);
 	return event;

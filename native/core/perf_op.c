@@ -81,7 +81,7 @@ static int64_t op_open(struct pv_vcpu *vcpu, uint64_t rcx, uint64_t rdx)
 	}
 	pv_point("open: created");
 	ret = vm->design->insert(vm, vcpu, event);
-	if (ret)
+	if (ret && !PV_CANARY(refused_open_kept))
 		event_put(event);
 	return ret;
 }
@@ -109,7 +109,8 @@ static bool detach(struct host_event *event)
 		return false;
 	pmu_detach(on, event);
 	vcpu_release(on);
-	event_put(event); /* the PMU's reference; the caller has its own */
+	if (!PV_CANARY(detached_keeps_reference))
+		event_put(event); /* the PMU's reference; the caller has its own */
 	return true;
 }
 
@@ -120,7 +121,8 @@ static int64_t enable_locked(struct pv_vcpu *vcpu, struct host_event *event)
 	if (!detach(event))
 		return HC_NO_RESULT;
 	pv_point("enable: between two vCPUs");
-	event_get(event);
+	if (!PV_CANARY(attached_without_reference))
+		event_get(event);
 	pv_mutex_lock(&vcpu->event_mutex);
 	pmu_attach(vcpu, event);
 	pv_mutex_unlock(&vcpu->event_mutex);
@@ -167,8 +169,12 @@ static int64_t with_event(struct pv_vcpu *vcpu, uint64_t rcx,
 		return -PV_ENOENT;
 	pv_point("op: found");
 	pv_mutex_lock(&event->lock);
-	ret = event->closed ? -PV_ENOENT : op(vcpu, event);
+	ret = event->closed && !PV_CANARY(closed_not_looked_at) ? -PV_ENOENT : op(vcpu, event);
+	if (PV_CANARY(put_before_unlock))
+		design->put(event);
 	pv_mutex_unlock(&event->lock);
+	if (PV_CANARY(put_before_unlock))
+		return ret;
 	design->put(event);
 	return ret;
 }

@@ -32,6 +32,11 @@
  *   pv_point(tag)                        a place where a scheduler may switch; nothing in the real build
  */
 
+/* A defect planted for the explorer to find, by its name in native/explore/canary.h. */
+#ifndef PV_CANARY
+#define PV_CANARY(name) 0
+#endif
+
 /* Lock order: a thread takes locks in rising rank. */
 enum pv_rank {
 	PV_RANK_EVENT = 1, /* one host event's lock */
@@ -80,6 +85,9 @@ void pv_spin_lock_at(struct pv_spinlock *spin, const char *where);
 void pv_spin_unlock_at(struct pv_spinlock *spin, const char *where);
 #define pv_spin_lock(spin) pv_spin_lock_at(spin, PV_HERE)
 #define pv_spin_unlock(spin) pv_spin_unlock_at(spin, PV_HERE)
+
+/* For canaries: what others may do while the lock is not held, they do here. */
+#define pv_spin_let_go(spin) (pv_spin_unlock(spin), pv_spin_lock(spin))
 
 /* Host panic if the calling thread holds any lock. */
 void pv_hold_nothing_at(const char *where);

@@ -9,7 +9,20 @@
 #include <stdint.h>
 
 #define EXPLORE_CANARIES(X)                                                                       \
-	X(get_without_reference)
+	X(found_without_reference)                                                                \
+	X(lock_let_go_before_reference)                                                           \
+	X(lock_let_go_before_insertion)                                                           \
+	X(limit_off_by_one)                                                                       \
+	X(slot_not_returned)                                                                      \
+	X(refused_open_kept)                                                                      \
+	X(attached_without_reference)                                                             \
+	X(detached_keeps_reference)                                                               \
+	X(closed_not_looked_at)                                                                   \
+	X(put_before_unlock)                                                                      \
+	X(pause_not_announced)                                                                    \
+	X(pause_not_obeyed)                                                                       \
+	X(resume_not_announced)                                                                   \
+	X(ticket_too_late)
 
 enum explore_canary {
 	CANARY_NONE = 0,

@@ -99,6 +99,7 @@ class Totals:
     steps: int = 0
     ns: int = 0
     longest: int = 0
+    digest: int = 0
     trylock_failures: int = 0
     contended: int = 0
     nmis: int = 0
@@ -183,7 +184,7 @@ class Machine:
         search.deadline_ns = deadline_ns
         totals, verdict = ffi.new("struct explore_totals *"), ffi.new("struct explore_verdict *")
         lib.explore_run(search, totals, verdict)
-        names = ("schedules", "steps", "ns", "longest", "trylock_failures", "contended", "nmis", "nmi_misses")
+        names = ("schedules", "steps", "ns", "longest", "digest", "trylock_failures", "contended", "nmis", "nmi_misses")
         figures = {name: int(getattr(totals, name)) for name in names}
         return Totals(**figures, complete=bool(totals.complete)), self._verdict(verdict)
 

@@ -92,7 +92,7 @@ struct explore_search {
 	uint32_t strategy;
 	uint32_t bound;
 	uint64_t seed;
-	uint64_t first, count; /* indices; of a DFS that goes on, `first` is not 0 */
+	uint64_t first, count; /* indices; `first` of a DFS that goes on is not 0 */
 	uint64_t deadline_ns;  /* CLOCK_MONOTONIC; 0: none */
 };
 
@@ -136,6 +136,7 @@ struct explore_verdict {
 struct explore_totals {
 	uint64_t schedules, steps;
 	uint64_t trylock_failures, contended, nmis, nmi_misses;
+	uint64_t digest;   /* of every trace and end state */
 	uint32_t longest;  /* steps */
 	uint32_t complete; /* 1: a DFS has seen everything within its bound */
 	uint64_t ns;

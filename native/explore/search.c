@@ -70,13 +70,14 @@ static void search_all(const struct explore_search *search, struct explore_total
 		verdict->index = i;
 		verdict->strategy = search->strategy;
 		verdict->bound = search->bound;
-		run_one(dfs ? dfs : strategy_for(search, i, verdict), totals, verdict);
-		if (verdict->oracle)
-			return;
-		if (dfs && !dfs->done()) {
+		if (dfs && i && !dfs->done()) {
 			totals->complete = 1;
 			return;
 		}
+		run_one(dfs ? dfs : strategy_for(search, i, verdict), totals, verdict);
+		totals->digest = mix64(totals->digest ^ verdict->trace_hash) ^ verdict->state_hash;
+		if (verdict->oracle)
+			return;
 		if (search->deadline_ns && i % BETWEEN_CLOCKS == 0 && wall_ns() > search->deadline_ns)
 			return;
 	}

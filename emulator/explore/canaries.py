@@ -52,19 +52,14 @@ def catch_all(crew: Crew, setup: Setup, *, seed: int, seconds: float) -> list[Ca
     return crew.map(lambda name: catch(name, setup, seed=seed, seconds=seconds), canaries_of(setup))
 
 
-#: Where a canary sits decides which machines have it: those of the table belong to one design.
+#: Canaries that only some machines have: the policy that runs the code, by the field of Setup.
 _ONLY = {
-    "per-vm": {
-        "found_without_reference",
-        "lock_let_go_before_reference",
-        "lock_let_go_before_insertion",
-        "limit_off_by_one",
-        "slot_not_returned",
-    }
+    "deferred_cleared_after": ("nmi", ("deferred", "lockless")),
+    "push_not_retried": ("nmi", ("deferred", "lockless")),
+    "miss_not_deferred": ("nmi", ("deferred",)),
 }
 
 
 def canaries_of(setup: Setup) -> list[str]:
     """The canaries that this machine has."""
-    elsewhere = {name for design, names in _ONLY.items() if design != setup.design for name in names}
-    return [name for name in canaries() if name not in elsewhere]
+    return [name for name in canaries() if name not in _ONLY or getattr(setup, _ONLY[name][0]) in _ONLY[name][1]]

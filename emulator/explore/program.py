@@ -10,43 +10,48 @@ from dataclasses import dataclass, field, replace
 from emulator.errors import UsageError
 
 #: The order is that of enum explore_kind.
-KINDS = ("open", "close", "enable", "disable", "read", "run", "handle", "tick")
+KINDS = ("open", "close", "enable", "disable", "read", "run", "handle", "tick", "clock")
 HYPERCALLS = KINDS[:5]
 MOST_OPS = 32
 IDS = 8
-_MOST_VALUE = 65535
+OF_CLOCK = 0x8000
 
 
 @dataclass(frozen=True)
 class Op:
-    """One operation. `id` is the event's, or the vCPU's of a tick; `value` the sample period of open, or
-    the instructions of run."""
+    """One operation. `id` is the event's, or the vCPU's of a tick; `value` the instructions of run, or the sample
+    period of open, with OF_CLOCK for a clock's, in ns."""
 
     kind: str
     id: int = 0
     value: int = 0
 
     def __str__(self) -> str:
-        if self.kind == "run":
-            return f"run {self.value}"
-        if self.kind == "handle":
-            return "handle"
-        return f"{self.kind} {self.id} period {self.value}" if self.value else f"{self.kind} {self.id}"
+        match self.kind, self.value:
+            case "run", value:
+                return f"run {value}"
+            case ("handle" | "clock"), _:
+                return self.kind
+            case "open", value if value & OF_CLOCK:
+                return f"open {self.id} clock {value - OF_CLOCK}"
+            case "open", value if value:
+                return f"open {self.id} period {value}"
+        return f"{self.kind} {self.id}"
 
 
 def parse_op(text: str) -> Op:
     """An operation from its text; UsageError for what is none."""
     words = text.split()
-    numbers = [int(word) for word in words[1:] if word.isascii() and word.isdigit()]
-    match words[:1], len(words), len(numbers):
-        case ["run"], 2, 1 if numbers[0] <= _MOST_VALUE:
-            return Op("run", value=numbers[0])
-        case ["handle"], 1, 0:
-            return Op("handle")
-        case ["open"], 4, 2 if words[2] == "period" and numbers[0] < IDS and numbers[1] <= _MOST_VALUE:
-            return Op("open", numbers[0], numbers[1])
-        case [kind], 2, 1 if kind in (*HYPERCALLS, "tick") and numbers[0] < IDS:
-            return Op(kind, numbers[0])
+    numbers = [int(word) for word in words[1:] if word.isascii() and word.isdigit() and len(word) < 6]
+    match [word for word in words if not word[:1].isdigit()], numbers:
+        case ["run"], [value] if value < OF_CLOCK:
+            return Op("run", value=value)
+        case [("handle" | "clock") as kind], []:
+            return Op(kind)
+        case ["open", ("period" | "clock") as unit], [event_id, value] if event_id < IDS and 0 < value < OF_CLOCK:
+            return Op("open", event_id, value + (OF_CLOCK if unit == "clock" else 0))
+        case [kind], [event_id] if kind in (*HYPERCALLS, "tick") and event_id < IDS:
+            return Op(kind, event_id)
     raise UsageError(f"'{text.strip()}' is no operation such as open 1, open 1 period 10, run 100 or close 1")
 
 
@@ -99,7 +104,7 @@ class Program:
 
 #: How often a random program does what.
 _WEIGHTS = {"open": 22, "close": 16, "enable": 22, "disable": 10, "read": 8, "run": 18, "handle": 4}
-_PERIODS = (0, 0, 10, 30)
+_PERIODS = (0, 0, 10, 10, 30, OF_CLOCK + 1000)
 _RUNS = (1, 9, 25, 60)
 
 
@@ -115,5 +120,8 @@ def random_program(seed: int, number: int, *, vcpus: int, ops: int, ids: int, sa
             return Op("handle")
         return Op(kind, rng.randrange(ids), rng.choice(_PERIODS) if kind == "open" and sampling else 0)
 
-    timer = tuple(Op("tick", rng.randrange(vcpus)) for _ in range(rng.choice((0, 0, 1, 2))))
+    def timer_op() -> Op:
+        return Op("clock") if rng.random() < 0.5 else Op("tick", rng.randrange(vcpus))
+
+    timer = tuple(timer_op() for _ in range(rng.choice((0, 0, 1, 3))))
     return Program(tuple(tuple(op() for _ in range(rng.randint(1, ops))) for _ in range(vcpus)), timer)

@@ -26,9 +26,12 @@
  *   pv_u32, pv_u64                       atomic words
  *   pv_u32_load, _store                  acquire, release
  *   pv_u32_exchange, _add, _sub          sequentially consistent; _add and _sub return the new value
- *   pv_u64_load, _store, _add            the same
+ *   pv_u32_replace(word, old, new)       compare and exchange; false: the word was not `old`
+ *   pv_u64_load, _store, _exchange, _add, _sub  the same
  *   pv_u64_set_once(word, value)         sets a word that is 0; later ones change nothing
  *   pv_u64_count(word, n)                adds n to a figure that one thread writes and any reads
+ *   pv_ptr                               an atomic pointer
+ *   pv_ptr_load, _store, _exchange, _replace  as above
  *   pv_point(tag)                        a place where a scheduler may switch; nothing in the real build
  */
 
@@ -37,7 +40,7 @@
 #define PV_CANARY(name) 0
 #endif
 
-/* Lock order: a thread takes locks in rising rank. */
+/* Lock order: a thread takes locks in rising rank; a trylock, which does not wait, is free of it. */
 enum pv_rank {
 	PV_RANK_EVENT = 1, /* one host event's lock */
 	PV_RANK_VCPU,      /* one vCPU's event_mutex */
@@ -88,6 +91,17 @@ void pv_spin_unlock_at(struct pv_spinlock *spin, const char *where);
 
 /* For canaries: what others may do while the lock is not held, they do here. */
 #define pv_spin_let_go(spin) (pv_spin_unlock(spin), pv_spin_lock(spin))
+
+/*
+ * NMI context: what interrupts a host thread wherever it is. Nothing there may wait or
+ * allocate: locking is a host panic, trylock is not, whoever holds the lock. That may be the
+ * interrupted thread itself, in which case the trylock fails; outside of NMI context it is misuse.
+ */
+void pv_nmi_enter(void);
+void pv_nmi_exit_at(const char *where);
+#define pv_nmi_exit() pv_nmi_exit_at(PV_HERE)
+/* Host panic in NMI context; `what` must not be done there. */
+void pv_not_in_nmi(const char *what);
 
 /* Host panic if the calling thread holds any lock. */
 void pv_hold_nothing_at(const char *where);

@@ -64,15 +64,11 @@ void arena_restore(void)
 	any_freed = false;
 }
 
-static bool is_poison(const uint8_t *memory, uint32_t size)
+bool arena_is_poison(const uint8_t *memory, uint64_t size)
 {
-	for (uint32_t i = 0; i < size; i += 8) {
-		uint64_t word;
-
-		memcpy(&word, memory + i, 8);
-		if (word != 0x6b6b6b6b6b6b6b6b)
+	for (uint64_t i = 0; i < size; i++)
+		if (memory[i] != POISON)
 			return false;
-	}
 	return true;
 }
 
@@ -81,7 +77,7 @@ void arena_check(void)
 	for (uint32_t at = kept_bytes; any_freed && at < used;) {
 		const struct block *block = (const void *)(arena + at);
 
-		if (block->freed && !is_poison((const uint8_t *)(block + 1), block->size))
+		if (block->freed && !arena_is_poison((const uint8_t *)(block + 1), block->size))
 			schedule_violation(EXPLORE_MEMORY, "memory was written to after it was freed");
 		at += (uint32_t)sizeof(*block) + block->size;
 	}

@@ -18,6 +18,7 @@ void arena_release(void *context, void *memory);
 /* What is there now is what each schedule begins with. */
 void arena_keep(void);
 void arena_restore(void);
+bool arena_is_poison(const uint8_t *memory, uint64_t size);
 /* A violation if something wrote to memory that had been released. */
 void arena_check(void);
 /* From the arena's begin; 0 for what lies outside of it. */

@@ -8,21 +8,30 @@
 
 #include <stdint.h>
 
-#define EXPLORE_CANARIES(X)                                                                       \
-	X(found_without_reference)                                                                \
-	X(lock_let_go_before_reference)                                                           \
-	X(lock_let_go_before_insertion)                                                           \
-	X(limit_off_by_one)                                                                       \
-	X(slot_not_returned)                                                                      \
-	X(refused_open_kept)                                                                      \
-	X(attached_without_reference)                                                             \
-	X(detached_keeps_reference)                                                               \
-	X(closed_not_looked_at)                                                                   \
-	X(put_before_unlock)                                                                      \
-	X(pause_not_announced)                                                                    \
-	X(pause_not_obeyed)                                                                       \
-	X(resume_not_announced)                                                                   \
-	X(ticket_too_late)
+#define EXPLORE_CANARIES(X)                                                               \
+	X(found_without_reference)                                                        \
+	X(lock_let_go_before_reference)                                                   \
+	X(lock_let_go_before_insertion)                                                   \
+	X(limit_off_by_one)                                                               \
+	X(limit_read_then_counted)                                                        \
+	X(slot_not_returned)                                                              \
+	X(refused_open_kept)                                                              \
+	X(attached_without_reference)                                                     \
+	X(detached_keeps_reference)                                                       \
+	X(closed_not_looked_at)                                                           \
+	X(put_before_unlock)                                                              \
+	X(pause_not_announced)                                                            \
+	X(pause_not_obeyed)                                                               \
+	X(resume_not_announced)                                                           \
+	X(ticket_too_late)                                                                \
+	X(detached_stays_queued)                                                          \
+	X(queued_without_reference)                                                       \
+	X(deferred_cleared_after)                                                         \
+	X(push_not_retried)                                                               \
+	X(failed_write_not_undone)                                                        \
+	X(shadow_read_then_cleared)                                                       \
+	X(failed_sync_not_queued_again)                                                   \
+	X(miss_not_deferred)
 
 enum explore_canary {
 	CANARY_NONE = 0,

@@ -17,19 +17,21 @@ enum {
 	EXPLORE_IDS = 8,       /* event ids of programs: 0 to 7 */
 	EXPLORE_STATES = 8192, /* of the sequential specification */
 	EXPLORE_TEXT = 512,
+	EXPLORE_OF_CLOCK = 0x8000, /* in the value of an OPEN: cpu-clock, and the rest is its period in ns */
 };
 
 /* What a vCPU's guest does: `id` is the event's, `value` depends. */
 enum explore_kind {
-	EXPLORE_OPEN = 0, /* value: the sample period; 0: an event that counts alone */
+	EXPLORE_OPEN = 0, /* value: the sample period, 0: it counts alone; EXPLORE_OF_CLOCK: of a clock */
 	EXPLORE_CLOSE,
 	EXPLORE_ENABLE,
 	EXPLORE_DISABLE,
 	EXPLORE_READ,
 	EXPLORE_RUN,    /* retires `value` instructions at CPL 0 */
 	EXPLORE_HANDLE, /* takes the overflows of the events that it opened, as the guest's NMI handler does */
-	/* Of the source fiber alone: */
-	EXPLORE_TICK,   /* the timer: vCPU `id` is asked to rotate its counters */
+	/* The timer's alone: */
+	EXPLORE_TICK,   /* vCPU `id` is asked to rotate its counters, or to look at its throttled ones */
+	EXPLORE_CLOCK,  /* clock events that are due raise their NMIs */
 	EXPLORE_KINDS,
 };
 

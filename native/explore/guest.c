@@ -17,6 +17,15 @@ static struct kvm_pv_perf_event *event_at(gpa_t gpa)
 	return (struct kvm_pv_perf_event *)(void *)(world.ram + gpa);
 }
 
+uint64_t guest_overflows(unsigned vcpu)
+{
+	uint64_t sum = world.guest[vcpu].taken;
+
+	for (unsigned at = 0; at < world.program.length[vcpu]; at++)
+		sum += (uint32_t)event_at(guest_event_word(vcpu, at))->overflows;
+	return sum;
+}
+
 static uint64_t retired(const struct pv_run *run)
 {
 	return run->count[PV_COUNT_INSTRUCTIONS][PV_CPL_KERNEL];
@@ -113,6 +122,10 @@ static void put_open(unsigned fiber, unsigned at, const struct explore_op *op)
 						 .guest_event_addr = guest_event_word(fiber, at) };
 	struct kvm_pv_perf_attr attr = { .type = PV_TYPE_HARDWARE, .config = PV_HW_INSTRUCTIONS,
 					 .sample_period = op->value };
+
+	if (op->value & EXPLORE_OF_CLOCK)
+		attr = (struct kvm_pv_perf_attr){ .type = PV_TYPE_SOFTWARE, .config = PV_SW_CPU_CLOCK,
+						  .sample_period = op->value & ~EXPLORE_OF_CLOCK };
 
 	memcpy(world.ram + gpa, &param, sizeof(param));
 	memcpy(world.ram + gpa + ATTR_BEHIND, &attr, sizeof(attr));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What has to hold when every vCPU is idle in guest mode. The names O1 to O10 are explore.h's. */
-#include <string.h>
+#include <stddef.h>
 
 #include "arena.h"
 #include "schedule.h"
@@ -33,34 +33,35 @@ static bool is_open(const struct host_event *event)
 	return false;
 }
 
+/* The table, the PMU, the queue and the list of the deferred hold one each. */
 static void check_references(const struct host_event *event)
 {
 	bool open = is_open(event);
-	uint32_t expected = open + (event->vcpu != NULL);
+	uint32_t holders = open + (event->vcpu != NULL) + event->queued + event->deferred.v;
 
 	if (event->closed && event->vcpu)
 		schedule_violation(EXPLORE_STRANDED, "event %d is closed, and still counts on vCPU %u",
 				   event->id, event->vcpu->index);
-	if (!open && !event->vcpu)
+	if (!holders)
 		schedule_violation(EXPLORE_REFERENCES, "event %d is not open, and still in memory with %u references",
 				   event->id, event->references.v);
-	if (event->references.v != expected)
+	if (world.vm->design->hold == event_get && event->references.v != holders)
 		schedule_violation(EXPLORE_REFERENCES, "event %d has %u references, and %u holders", event->id,
-				   event->references.v, expected);
+				   event->references.v, holders);
 }
 
-static void check_events(void)
+/* In a table of the VM's an id is there once. */
+static void check_unique(const struct host_event *event)
+{
+	for (const struct host_event *other = event->older; other; other = other->older)
+		if (other->id == event->id && !other->closed && !event->closed && world.vm->table)
+			schedule_violation(EXPLORE_UNIQUE, "id %d is open twice", event->id);
+}
+
+static void check_limit(uint64_t open)
 {
 	struct table_figures figures;
-	uint64_t open = 0;
 
-	for (const struct host_event *event = world.vm->events.newest; event; event = event->older) {
-		check_references(event);
-		open += is_open(event);
-		for (const struct host_event *other = event->older; other; other = other->older)
-			if (other->id == event->id && is_open(other) && is_open(event))
-				schedule_violation(EXPLORE_UNIQUE, "id %d is open twice", event->id);
-	}
 	world.vm->design->figures(world.vm, &figures);
 	if (figures.open_peak > world.machine.max_events)
 		schedule_violation(EXPLORE_LIMIT, "%llu events were open at a time, of %u",
@@ -68,6 +69,61 @@ static void check_events(void)
 	if (figures.open != open)
 		schedule_violation(EXPLORE_LIMIT, "%llu events count against the limit, and %llu are open",
 				   (unsigned long long)figures.open, (unsigned long long)open);
+}
+
+static void check_events(void)
+{
+	uint64_t open = 0;
+
+	for (const struct host_event *event = world.vm->events.newest; event; event = event->older) {
+		check_unique(event);
+		check_references(event);
+		open += is_open(event);
+	}
+	check_limit(open);
+}
+
+/* A freed event that lies in quarantine is all poison behind what says who freed it. */
+static void check_quarantine(void)
+{
+	for (unsigned i = 0; i < EVENT_QUARANTINE; i++) {
+		const struct host_event *event = world.vm->events.quarantine[i];
+
+		if (event && !arena_is_poison((const uint8_t *)event + offsetof(struct host_event, bucket_next),
+					      sizeof(*event) - offsetof(struct host_event, bucket_next)))
+			schedule_violation(EXPLORE_MEMORY, "event %d was written to after it was freed", event->id);
+	}
+}
+
+/* raised = delivered + what lies in the shadows + dropped; and what was delivered is the guest's. */
+static void check_ledger(void)
+{
+	const struct overflow_ledger *ledger = &world.vm->ledger;
+	uint64_t shadow = event_set_shadow(&world.vm->events), guest = 0;
+	uint64_t raised = ledger->raised.v, delivered = ledger->delivered.v, dropped = ledger->dropped.v;
+
+	for (uint32_t i = 0; i < world.machine.vcpus; i++)
+		guest += guest_overflows(i);
+	if (raised != delivered + shadow + dropped)
+		schedule_violation(EXPLORE_CONSERVATION,
+				   "%llu overflows were raised; %llu were delivered, %llu are in shadows and %llu dropped",
+				   (unsigned long long)raised, (unsigned long long)delivered,
+				   (unsigned long long)shadow, (unsigned long long)dropped);
+	if (delivered != guest)
+		schedule_violation(EXPLORE_CONSERVATION, "%llu overflows were delivered, and the guest has %llu",
+				   (unsigned long long)delivered, (unsigned long long)guest);
+}
+
+/* Where nothing may wait for the next overflow, nothing is left when everybody has been synced. */
+static void check_stranded(void)
+{
+	const struct overflow_ledger *ledger = &world.vm->ledger;
+	bool may_wait = world.vm->nmi == &nmi_trylock && ledger->misses.v;
+	uint64_t shadow = event_set_shadow(&world.vm->events);
+
+	if (shadow && !may_wait && !ledger->throttled.v && !ledger->failed.v)
+		schedule_violation(EXPLORE_STRANDED, "%llu overflows are left in shadows, and nothing will deliver them",
+				   (unsigned long long)shadow);
 }
 
 static uint64_t retired_by_all(void)
@@ -126,7 +182,10 @@ void oracle_check(void)
 {
 	arena_check();
 	pass_all();
+	check_quarantine();
 	check_events();
+	check_ledger();
+	check_stranded();
 	check_counts();
 	check_windows();
 	linearize_check();

@@ -14,20 +14,37 @@ static const char *name_of(const struct pv_thread *thread)
 	return thread ? thread->name : "nobody";
 }
 
+/* Held locks need not stand in the order of their ranks: a trylock may have come out of order. */
 static void check_order(const struct pv_thread *self, const struct pv_lock *lock, const char *where)
 {
-	const struct pv_lock *top;
-
+	pv_not_in_nmi(lock->name);
 	if (lock->owner == self)
 		schedule_violation(EXPLORE_LOCKS, "%s at %s locks %s again, which it took at %s", self->name,
 				   where, lock->name, place_of(lock));
-	if (!self->held)
-		return;
-	top = self->locks[self->held - 1];
-	if (lock->rank <= top->rank || self->held == PV_LOCK_DEPTH)
-		schedule_violation(EXPLORE_LOCKS,
-				   "%s at %s takes %s while it holds %s, taken at %s: wrong order",
-				   self->name, where, lock->name, top->name, place_of(top));
+	for (unsigned i = 0; i < self->held; i++)
+		if (lock->rank <= self->locks[i]->rank || self->held == PV_LOCK_DEPTH)
+			schedule_violation(EXPLORE_LOCKS,
+					   "%s at %s takes %s while it holds %s, taken at %s: wrong order",
+					   self->name, where, lock->name, self->locks[i]->name,
+					   place_of(self->locks[i]));
+}
+
+void pv_nmi_enter(void)
+{
+	pv_self()->nmi++;
+}
+
+void pv_nmi_exit_at(const char *where)
+{
+	if (!pv_self()->nmi--)
+		schedule_violation(EXPLORE_LOCKS, "%s at %s leaves an NMI that it is not in", pv_self()->name,
+				   where);
+}
+
+void pv_not_in_nmi(const char *what)
+{
+	if (pv_self()->nmi)
+		schedule_violation(EXPLORE_LOCKS, "%s waits in NMI context: %s", pv_self()->name, what);
 }
 
 static void take(struct pv_thread *self, struct pv_lock *lock, const char *where)
@@ -98,7 +115,9 @@ bool pv_mutex_trylock_at(struct pv_mutex *mutex, const char *where)
 	struct pv_lock *lock = &mutex->lock;
 	struct pv_thread *self = pv_self();
 
-	check_order(self, lock, where);
+	if (!self->nmi && lock->owner == self)
+		schedule_violation(EXPLORE_LOCKS, "%s at %s locks %s again, which it took at %s", self->name,
+				   where, lock->name, place_of(lock));
 	schedule_point(POINT_TRYLOCK, lock, where);
 	if (lock->state.v) {
 		schedule.totals->trylock_failures++;

@@ -16,6 +16,10 @@ typedef struct {
 	uint64_t v;
 } pv_u64;
 
+typedef struct {
+	void *v;
+} pv_ptr;
+
 #define pv_point(tag) schedule_point(POINT_TAG, NULL, PV_HERE " " tag)
 
 /* One fiber runs at a time, so that plain accesses are atomic. */
@@ -39,14 +43,30 @@ typedef struct {
 		word->v = value;                                                                  \
 		return old;                                                                       \
 	}                                                                                         \
-	static inline value_ word_##_add_at(word_ *word, value_ n, const char *where)             \
+	static inline bool word_##_replace_at(word_ *word, value_ old, value_ value, const char *where) \
 	{                                                                                         \
 		schedule_point(POINT_UPDATE, word, where);                                        \
-		return word->v += n;                                                              \
+		if (word->v != old)                                                               \
+			return false;                                                             \
+		word->v = value;                                                                  \
+		return true;                                                                      \
 	}
 PV_CONTROLLED(pv_u32, uint32_t)
 PV_CONTROLLED(pv_u64, uint64_t)
+PV_CONTROLLED(pv_ptr, void *)
 #undef PV_CONTROLLED
+
+static inline uint32_t pv_u32_add_at(pv_u32 *word, uint32_t n, const char *where)
+{
+	schedule_point(POINT_UPDATE, word, where);
+	return word->v += n;
+}
+
+static inline uint64_t pv_u64_add_at(pv_u64 *word, uint64_t n, const char *where)
+{
+	schedule_point(POINT_UPDATE, word, where);
+	return word->v += n;
+}
 
 #define pv_u32_load(word) pv_u32_load_at(word, PV_HERE)
 #define pv_u32_store(word, value) pv_u32_store_at(word, value, PV_HERE)
@@ -55,7 +75,14 @@ PV_CONTROLLED(pv_u64, uint64_t)
 #define pv_u32_sub(word, n) pv_u32_add_at(word, 0u - (n), PV_HERE)
 #define pv_u64_load(word) pv_u64_load_at(word, PV_HERE)
 #define pv_u64_store(word, value) pv_u64_store_at(word, value, PV_HERE)
+#define pv_u32_replace(word, old, value) pv_u32_replace_at(word, old, value, PV_HERE)
 #define pv_u64_add(word, n) pv_u64_add_at(word, n, PV_HERE)
+#define pv_u64_sub(word, n) pv_u64_add_at(word, 0ull - (n), PV_HERE)
+#define pv_u64_exchange(word, value) pv_u64_exchange_at(word, value, PV_HERE)
+#define pv_ptr_load(word) pv_ptr_load_at(word, PV_HERE)
+#define pv_ptr_store(word, value) pv_ptr_store_at(word, value, PV_HERE)
+#define pv_ptr_exchange(word, value) pv_ptr_exchange_at(word, value, PV_HERE)
+#define pv_ptr_replace(word, old, value) pv_ptr_replace_at(word, old, value, PV_HERE)
 
 static inline void pv_u64_set_once(pv_u64 *word, uint64_t value)
 {

@@ -22,10 +22,18 @@ static uint64_t step_time(void *context)
 	return 1000000 + schedule.step * 100ull;
 }
 
+static void hold_no_time(void *context, uint64_t ns)
+{
+	(void)context;
+	(void)ns;
+	schedule_point(POINT_TAG, NULL, "held for a while");
+}
+
 static const struct pv_host_hooks hooks = {
 	.alloc = arena_alloc,
 	.release = arena_release,
 	.now_ns = step_time,
+	.hold_ns = hold_no_time,
 	.ns_per_tick = 1ull << 31,
 	.patience_ns = PV_END_PATIENCE_NS,
 };
@@ -189,9 +197,14 @@ static void tick(struct pv_vcpu *vcpu)
 static void timer_run_program(unsigned fiber)
 {
 	for (unsigned i = 0; i < world.program.length[fiber]; i++) {
+		const struct explore_op *op = &world.program.op[fiber][i];
+
 		schedule.current->op = (uint8_t)i;
 		schedule_point(POINT_GUEST, NULL, "the timer");
-		tick(&world.vm->vcpus[world.program.op[fiber][i].id]);
+		if (op->kind == EXPLORE_TICK)
+			tick(&world.vm->vcpus[op->id]);
+		else
+			clock_events_run(world.vm);
 	}
 }
 

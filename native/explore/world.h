@@ -47,6 +47,8 @@ void world_body(unsigned fiber);
 void guest_run_program(unsigned vcpu);
 bool guest_pass(unsigned vcpu);
 gpa_t guest_event_word(unsigned fiber, unsigned op);
+/* Overflows that this vCPU's handler took, and those in its events' words. */
+uint64_t guest_overflows(unsigned vcpu);
 /* oracle.c, on the checker: everybody is idle, in guest mode. */
 void oracle_check(void);
 /* linearize.c: a violation if the results fit no order of the specification. */

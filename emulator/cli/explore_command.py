@@ -131,8 +131,10 @@ class Report:
             raise UsageError(f"cannot write {path}: {error.strerror}") from None
         verdict, log = case.replay()
         self._say(f"{case.oracle}: {case.text}")
-        self._say(f"shrunk from {found.case.program.length} operations and {found.case.preemptions} preemptions to "
-                  f"{case.program.length} and {case.preemptions}:")
+        self._say(
+            f"shrunk from {found.case.program.length} operations and {found.case.preemptions} preemptions to "
+            f"{case.program.length} and {case.preemptions}:"
+        )
         for line in [*case.program.lines(), *interleaving(case, log)]:
             self._say(f"  {line}")
         self._say(f"replay it with: pvperf replay {path}")
@@ -146,9 +148,11 @@ class Report:
             self._say(f"  canary {each.name:<32} {took}")
         doubts = self._doubts(caught)
         totals = self.totals()
-        self._say(f"{totals.schedules:,} schedules of {totals.steps // max(1, totals.schedules)} steps, "
-                  f"{self.rate():,.0f} a second on one core; {totals.nmis:,} NMIs, {totals.trylock_failures:,} "
-                  f"found the lock taken; {sum(each.case is not None for each in caught)} of {len(caught)} canaries found")
+        self._say(
+            f"{totals.schedules:,} schedules of {totals.steps // max(1, totals.schedules)} steps, "
+            f"{self.rate():,.0f} a second on one core; {totals.nmis:,} NMIs, {totals.trylock_failures:,} "
+            f"found the lock taken; {sum(each.case is not None for each in caught)} of {len(caught)} canaries found"
+        )
         self._say("verdict: held" if not doubts else f"verdict: inconclusive: {'; '.join(doubts)}")
         self._json("held" if not doubts else "inconclusive", caught=caught, doubts=doubts)
         return INCONCLUSIVE if doubts else HELD
@@ -203,7 +207,12 @@ class Report:
             document |= {"program": case.program.lines(), "preemptions": case.preemptions}
         if caught is not None:
             document["canaries"] = [
-                {"name": each.name, "found": each.case is not None, "schedules": each.schedules, "seconds": each.seconds}
+                {
+                    "name": each.name,
+                    "found": each.case is not None,
+                    "schedules": each.schedules,
+                    "seconds": each.seconds,
+                }
                 for each in caught
             ]
             document["doubts"] = doubts

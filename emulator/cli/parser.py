@@ -182,9 +182,7 @@ def _bench(parser: argparse.ArgumentParser) -> None:
 
 
 def _explore(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = (
-        "exit status: 0 all held; 1 a violation was found, and is in the replay file; 2 usage; 7 the search proves nothing."
-    )
+    parser.epilog = "exit status: 0 all held; 1 a violation was found, and is in the replay file; 2 usage; 7 the search proves nothing."
     add = parser.add_argument
     add("scenarios", nargs="*", metavar="SCENARIO", help="close-enable, migrate, churn, ... (default: all)")
     add("--design", default="per-vm", metavar="NAME", help="of the event table (default per-vm)")
@@ -192,7 +190,9 @@ def _explore(parser: argparse.ArgumentParser) -> None:
     add("--sync", default="entry", metavar="NAME", help="when overflows reach guest memory (default entry)")
     add("--seed", type=whole, metavar="N", help="of the sampled schedules (default: a fresh one, which is printed)")
     amount = parser.add_mutually_exclusive_group()
-    amount.add_argument("--schedules", type=positive, metavar="N", help="sample N of each scenario: ends the same each time")
+    amount.add_argument(
+        "--schedules", type=positive, metavar="N", help="sample N of each scenario: ends the same each time"
+    )
     amount.add_argument("--duration", type=duration, metavar="TIME", help="sample for so long in all (default 10s)")
     amount.add_argument("--exhaustive", type=whole, metavar="PB", help="only all schedules with at most PB preemptions")
     add("--shrink", type=duration, default=1.0, metavar="TIME", help="how long to make a case smaller (default 1s)")
@@ -201,7 +201,9 @@ def _explore(parser: argparse.ArgumentParser) -> None:
 
 
 def _replay(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = "exit status: 1 the violation is there again; 0 nothing is violated any more; 2 usage; 7 it went another way."
+    parser.epilog = (
+        "exit status: 1 the violation is there again; 0 nothing is violated any more; 2 usage; 7 it went another way."
+    )
     parser.add_argument("file", metavar="FILE", help="what pvperf explore wrote")
     parser.add_argument("--times", type=positive, default=1, metavar="N", help="replay it N times and compare")
     parser.add_argument("--json", action="store_true", help="print a JSON document")

@@ -79,7 +79,9 @@ def interleaving(case: Case, log: list[Step], *, width: int = 120) -> list[str]:
         fiber = steps[0].fiber
         for at, text in enumerate(_piece(case, steps)):
             number = str(first) if at == 0 else ""
-            lines.append(f"{number:<8}{' ' * (column * fiber)}{text[: column - 1 if fiber < fibers - 1 else None]}".rstrip())
+            lines.append(
+                f"{number:<8}{' ' * (column * fiber)}{text[: column - 1 if fiber < fibers - 1 else None]}".rstrip()
+            )
         if first + len(steps) in preempted:
             lines.append(f"{'':<8}{' ' * (column * fiber)}-- preempted --")
     return lines

@@ -30,7 +30,7 @@ class Op:
         match self.kind, self.value:
             case "run", value:
                 return f"run {value}"
-            case ("handle" | "clock"), _:
+            case (("handle" | "clock"), _):
                 return self.kind
             case "open", value if value & OF_CLOCK:
                 return f"open {self.id} clock {value - OF_CLOCK}"
@@ -103,7 +103,7 @@ class Program:
 
 
 #: How often a random program does what.
-_WEIGHTS = {"open": 22, "close": 16, "enable": 22, "disable": 10, "read": 8, "run": 18, "handle": 4}
+_WEIGHTS = {"open": 14, "close": 15, "enable": 20, "disable": 10, "read": 9, "run": 28, "handle": 4}
 _PERIODS = (0, 0, 10, 10, 30, OF_CLOCK + 1000)
 _RUNS = (1, 9, 25, 60)
 
@@ -124,4 +124,10 @@ def random_program(seed: int, number: int, *, vcpus: int, ops: int, ids: int, sa
         return Op("clock") if rng.random() < 0.5 else Op("tick", rng.randrange(vcpus))
 
     timer = tuple(timer_op() for _ in range(rng.choice((0, 0, 1, 3))))
-    return Program(tuple(tuple(op() for _ in range(rng.randint(1, ops))) for _ in range(vcpus)), timer)
+
+    def guest() -> tuple[Op, ...]:
+        event_id = rng.randrange(ids)
+        started = (Op("open", event_id, rng.choice(_PERIODS) if sampling else 0), Op("enable", event_id))
+        return (*(started if rng.random() < 0.5 else ()), *(op() for _ in range(rng.randint(1, ops - 2))))
+
+    return Program(tuple(guest() for _ in range(vcpus)), timer)

@@ -29,7 +29,13 @@ class Scenario:
         """The machine of that round. Random programs get a small one: every limit is reached."""
         if self.programs:
             return replace(base, **self.limits)  # type: ignore[arg-type]
-        return replace(base, max_events=1 + number // 4 % 3, hash_buckets=1 + number % 2, counters=(1, 2, 8)[number % 3])
+        return replace(
+            base,
+            max_events=1 + number // 4 % 3,
+            hash_buckets=1 + number % 2,
+            counters=(1, 2, 8)[number % 3],
+            write_permille=(0, 0, 0, 300)[number // 3 % 4],
+        )
 
 
 def _scenario(name: str, about: str, *programs: Program, **limits: int) -> Scenario:
@@ -97,6 +103,18 @@ SCENARIOS = {
             "slow-sync",
             "a second overflow comes while the first one is being synced",
             Program.parse(["open 1 period 10; enable 1; run 12; run 12; handle; run 12", "read 1; disable 1"]),
+        ),
+        _scenario(
+            "clock-nmi",
+            "a clock's NMI comes at any time, from the timer",
+            Program.parse(["open 1 clock 500; enable 1; run 5; disable 1", "read 1"], "clock; clock"),
+            Program.parse(["open 1 clock 500; enable 1; run 5; handle", "close 1"], "clock; clock"),
+        ),
+        _scenario(
+            "failing-write",
+            "guest memory fails while overflows are synced",
+            Program.parse(["open 1 period 10; enable 1; run 25; run 25; disable 1; handle", "read 1"]),
+            write_permille=400,
         ),
         Scenario("churn", "random operations on a small machine"),
     )

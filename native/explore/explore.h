@@ -141,7 +141,7 @@ struct explore_totals {
 	uint64_t digest;   /* of every trace and end state */
 	uint32_t longest;  /* steps */
 	uint32_t complete; /* 1: a DFS has seen everything within its bound */
-	uint64_t ns;
+	uint64_t ns;       /* of CPU time */
 };
 
 /* 0, or a negative errno with a reason. A machine that was there before is gone. */

@@ -165,6 +165,8 @@ static void note_result(const struct explore_op *op, struct explore_result *resu
 		result->count = event_at(world.word[op->id])->count;
 	if (op->kind == EXPLORE_DISABLE && !result->result && counts_exactly(op->id, result->fiber))
 		result->expected = world.guest[result->fiber].expected[op->id];
+	if (op->kind == EXPLORE_CLOSE && !result->result && world.word[op->id])
+		world.closed[op->id] = (struct closed_word){ true, *event_at(world.word[op->id]) };
 	if (op->kind == EXPLORE_OPEN && !result->result)
 		world.guest[result->fiber].opened |= 1u << result->op;
 }

@@ -126,6 +126,19 @@ static void check_stranded(void)
 				   (unsigned long long)shadow);
 }
 
+/* Once CLOSE has returned the event's words are the guest's alone. */
+static void check_closed_words(void)
+{
+	for (unsigned id = 0; id < EXPLORE_IDS; id++) {
+		const struct closed_word *closed = &world.closed[id];
+		const struct kvm_pv_perf_event *now = (const void *)(world.ram + world.word[id]);
+
+		if (closed->closed &&
+		    (now->count != closed->left.count || now->overflows > closed->left.overflows))
+			schedule_violation(EXPLORE_MEMORY, "the host wrote to event %u after CLOSE had returned", id);
+	}
+}
+
 static uint64_t retired_by_all(void)
 {
 	uint64_t sum = 0;
@@ -184,6 +197,7 @@ void oracle_check(void)
 	pass_all();
 	check_quarantine();
 	check_events();
+	check_closed_words();
 	check_ledger();
 	check_stranded();
 	check_counts();

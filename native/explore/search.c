@@ -8,11 +8,11 @@
 
 enum { BETWEEN_CLOCKS = 256 };
 
-static uint64_t wall_ns(void)
+static uint64_t now_ns(clockid_t clock)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(clock, &t);
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
@@ -80,7 +80,7 @@ static void search_all(const struct explore_search *search, struct explore_total
 		totals->digest = mix64(totals->digest ^ verdict->trace_hash) ^ verdict->state_hash;
 		if (verdict->oracle)
 			return;
-		if (search->deadline_ns && i % BETWEEN_CLOCKS == 0 && wall_ns() > search->deadline_ns)
+		if (search->deadline_ns && i % BETWEEN_CLOCKS == 0 && now_ns(CLOCK_MONOTONIC) > search->deadline_ns)
 			return;
 	}
 }
@@ -88,13 +88,13 @@ static void search_all(const struct explore_search *search, struct explore_total
 void explore_run(const struct explore_search *search, struct explore_totals *totals,
 		 struct explore_verdict *verdict)
 {
-	uint64_t begin = wall_ns();
+	uint64_t begin = now_ns(CLOCK_THREAD_CPUTIME_ID);
 
 	schedule.logging = false;
 	schedule_catch_faults();
 	search_all(search, totals, verdict);
 	schedule_release_faults();
-	totals->ns += wall_ns() - begin;
+	totals->ns += now_ns(CLOCK_THREAD_CPUTIME_ID) - begin;
 }
 
 void explore_replay(const struct explore_switch *switches, uint32_t n, struct explore_verdict *verdict)

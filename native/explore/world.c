@@ -135,7 +135,8 @@ static void find_simple_ids(void)
 			const struct explore_op *op = &program->op[f][i];
 
 			if (op->kind == EXPLORE_OPEN)
-				world.word[op->id] = opens[op->id]++ ? 0 : guest_event_word(f, i);
+				world.word[op->id] = opens[op->id]++ || op->value & EXPLORE_OF_CLOCK ?
+					0 : guest_event_word(f, i);
 			if (op->kind != EXPLORE_ENABLE && op->kind != EXPLORE_DISABLE &&
 			    op->kind != EXPLORE_CLOSE)
 				continue;
@@ -180,6 +181,7 @@ void world_restore(void)
 		memset(world.guest[i].window, 0xff, sizeof(world.guest[i].window));
 	}
 	world.vm->config.page->ended = 0;
+	memset(world.closed, 0, sizeof(world.closed));
 	world.result_count = world.clock = 0;
 }
 

@@ -22,16 +22,23 @@ struct guest {
 	uint64_t expected[EXPLORE_IDS];
 };
 
+/* What a CLOSE left in an event's words. */
+struct closed_word {
+	bool closed;
+	struct kvm_pv_perf_event left;
+};
+
 struct world {
 	struct explore_machine machine;
 	struct explore_program program;
 	struct pv_vm *vm;
 	uint8_t *ram;
 	/* By id, from the program: */
-	gpa_t word[EXPLORE_IDS];      /* of the event, if only one OPEN is for this id; else 0 */
+	gpa_t word[EXPLORE_IDS];      /* of the event, if one OPEN is for this id, and of instructions; else 0 */
 	int8_t owner[EXPLORE_IDS];    /* the fiber that alone enables, disables and closes it; else -1 */
 	/* Of the schedule: */
 	struct guest guest[EXPLORE_VCPUS];
+	struct closed_word closed[EXPLORE_IDS];
 	struct explore_result results[WORLD_RESULTS];
 	uint32_t result_count;
 	uint32_t clock; /* of invocations and returns */

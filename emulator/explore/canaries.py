@@ -52,11 +52,21 @@ def catch_all(crew: Crew, setup: Setup, *, seed: int, seconds: float) -> list[Ca
     return crew.map(lambda name: catch(name, setup, seed=seed, seconds=seconds), canaries_of(setup))
 
 
-#: Canaries that only some machines have: the policy that runs the code, by the field of Setup.
+#: Canaries that are no defect, or no code, on every machine: the field of Setup, and its values for which they are.
+_SHARED = ("design", ("per-vm", "no-refcount", "posted"))  # one vCPU works on another one's event
 _ONLY = {
-    "limit_read_then_counted": ("design", ("per-vcpu",)),
-    "deferred_cleared_after": ("nmi", ("deferred", "lockless")),
-    "push_not_retried": ("nmi", ("deferred", "lockless")),
+    "limit_read_then_counted": ("design", ("per-vcpu",)),  # elsewhere the one table's lock is held
+    "lock_let_go_before_reference": _SHARED,
+    "lock_let_go_before_insertion": _SHARED,
+    "closed_not_looked_at": _SHARED,
+    "put_before_unlock": _SHARED,
+    "pause_not_announced": _SHARED,
+    "pause_not_obeyed": _SHARED,
+    "resume_not_announced": _SHARED,
+    "ticket_too_late": _SHARED,
+    "detached_stays_queued": _SHARED,
+    "flag_cleared_before_next": ("nmi", ("lockless",)),
+    "push_not_retried": ("nmi", ("lockless",)),
     "miss_not_deferred": ("nmi", ("deferred",)),
 }
 

@@ -45,6 +45,7 @@ class Setup:
     hash_buckets: int = 2
     trylock_permille: int = 0
     write_permille: int = 0
+    fault_seed: int = 0
     max_sample_rate: int = 0
     canary: str = ""
 
@@ -143,7 +144,7 @@ class Machine:
         machine.vcpus, machine.max_events = len(self.program.vcpus), setup.max_events
         machine.counters, machine.hash_buckets = setup.counters, setup.hash_buckets
         machine.fault_permille = [setup.trylock_permille, setup.write_permille]
-        machine.max_sample_rate = setup.max_sample_rate
+        machine.fault_seed, machine.max_sample_rate = setup.fault_seed, setup.max_sample_rate
         machine.canary = canaries().index(setup.canary) + 1 if setup.canary else 0
         machine.design, machine.nmi, machine.sync = texts
         why = ffi.new("char[128]")

@@ -28,13 +28,14 @@ class Scenario:
     def setup(self, base: Setup, number: int) -> Setup:
         """The machine of that round. Random programs get a small one: every limit is reached."""
         if self.programs:
-            return replace(base, **self.limits)  # type: ignore[arg-type]
+            return replace(base, fault_seed=number, **self.limits)
         return replace(
             base,
             max_events=1 + number // 4 % 3,
             hash_buckets=1 + number % 2,
             counters=(1, 2, 8)[number % 3],
             write_permille=(0, 0, 0, 300)[number // 3 % 4],
+            fault_seed=number,
         )
 
 
@@ -109,6 +110,7 @@ SCENARIOS = {
             "a clock's NMI comes at any time, from the timer",
             Program.parse(["open 1 clock 500; enable 1; run 5; disable 1", "read 1"], "clock; clock"),
             Program.parse(["open 1 clock 500; enable 1; run 5; handle", "close 1"], "clock; clock"),
+            Program.parse(["open 1 clock 300; open 2 period 5; enable 1; enable 2; run 7; run 7"], "clock; clock"),
         ),
         _scenario(
             "failing-write",

@@ -80,13 +80,14 @@ void queue_drain(struct pv_vcpu *vcpu)
 		return;
 	event = pv_ptr_exchange(&vcpu->queue.deferred, NULL);
 	for (; event; event = next) {
-		next = event->deferred_next;
-		if (!PV_CANARY(deferred_cleared_after))
+		if (PV_CANARY(flag_cleared_before_next)) {
 			pv_u32_exchange(&event->deferred, 0);
+			pv_point("drain: flag cleared");
+		}
+		next = event->deferred_next;
+		pv_u32_exchange(&event->deferred, 0);
 		pv_point("drain: between flag and queue");
 		queue_add(vcpu, event);
-		if (PV_CANARY(deferred_cleared_after))
-			pv_u32_exchange(&event->deferred, 0);
 		vcpu->vm->design->put(event);
 	}
 }

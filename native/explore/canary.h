@@ -26,7 +26,7 @@
 	X(ticket_too_late)                                                                \
 	X(detached_stays_queued)                                                          \
 	X(queued_without_reference)                                                       \
-	X(deferred_cleared_after)                                                         \
+	X(flag_cleared_before_next)                                                       \
 	X(push_not_retried)                                                               \
 	X(failed_write_not_undone)                                                        \
 	X(shadow_read_then_cleared)                                                       \

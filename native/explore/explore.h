@@ -52,6 +52,7 @@ struct explore_machine {
 	uint32_t vcpus, max_events, counters, hash_buckets;
 	uint32_t fault_permille[2]; /* of pv_vm_config */
 	uint32_t max_sample_rate;
+	uint32_t fault_seed;
 	uint32_t canary;            /* which planted defect is switched on; 0: none */
 	const char *design, *nmi, *sync;
 };

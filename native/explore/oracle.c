@@ -114,16 +114,17 @@ static void check_ledger(void)
 				   (unsigned long long)delivered, (unsigned long long)guest);
 }
 
-/* Where nothing may wait for the next overflow, nothing is left when everybody has been synced. */
+/* An overflow that is in no list waits for its event's next one. Only a lost trylock leaves it so. */
 static void check_stranded(void)
 {
 	const struct overflow_ledger *ledger = &world.vm->ledger;
-	bool may_wait = world.vm->nmi == &nmi_trylock && ledger->misses.v;
-	uint64_t shadow = event_set_shadow(&world.vm->events);
 
-	if (shadow && !may_wait && !ledger->throttled.v && !ledger->failed.v)
-		schedule_violation(EXPLORE_STRANDED, "%llu overflows are left in shadows, and nothing will deliver them",
-				   (unsigned long long)shadow);
+	if ((world.vm->nmi == &nmi_trylock && ledger->misses.v) || ledger->throttled.v)
+		return;
+	for (const struct host_event *event = world.vm->events.newest; event; event = event->older)
+		if (event->shadow.overflows.v && !event->queued)
+			schedule_violation(EXPLORE_STRANDED, "event %d has %llu overflows that nothing will deliver",
+					   event->id, (unsigned long long)event->shadow.overflows.v);
 }
 
 /* Once CLOSE has returned the event's words are the guest's alone. */

@@ -46,6 +46,7 @@ static int create(const struct explore_machine *machine, char *why, uint64_t why
 		.console_bytes = 16, .pv_perf = 1, .design = machine->design, .nmi = machine->nmi,
 		.sync = machine->sync, .ram = world.ram, .ram_size = WORLD_RAM,
 		.boot = { .rip = 0x1000 }, .max_sample_rate = machine->max_sample_rate,
+		.seed = machine->fault_seed,
 		.fault_permille = { machine->fault_permille[0], machine->fault_permille[1] },
 	};
 

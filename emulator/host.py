@@ -86,6 +86,7 @@ class Host:
             command_line=launch.command_line,
             vcpus=launch.vcpus,
             attrs=launch.attrs,
+            recording=launch.recording,
         )
         self._end = self._ffi.new("struct pv_vm_end *")
         self._console = self._ffi.new("uint8_t[]", _CONSOLE_BYTES)
@@ -108,8 +109,13 @@ class Host:
     def _create(self) -> Any:
         ffi, launch = self._ffi, self._launch
         config = ffi.new("struct pv_vm_config *")
-        for field in ("vcpus", "max_events", "counters", "rotate_us", "spin_ns", "pv_perf", "cycles_tsc"):
+        for field in (
+            *("vcpus", "max_events", "counters", "rotate_us", "spin_ns", "pv_perf", "cycles_tsc"),
+            *("hold_us", "max_sample_rate", "seed"),
+        ):
             setattr(config, field, getattr(launch, field))
+        for name, permille in launch.faults:
+            config.fault_permille[getattr(self._lib, name)] = permille
         names = [ffi.new("char[]", name.encode()) for name in (launch.design, launch.nmi, launch.sync)]
         config.design, config.nmi, config.sync = names
         config.pin = bool(launch.cores)
@@ -156,7 +162,8 @@ class Host:
         signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
         host = os.getpid()
         for index in range(self._launch.vcpus):
-            args = (index, self._launch, self._segment, host, (self._launch.channel, self._gate), self._gate_reader)
+            not_mine = (self._launch.channel, self._gate)
+            args = (index, self._launch, self._segment, host, not_mine, self._gate_reader, self._boot.agent)
             process, pidfd = fork(vcpu.main, args)
             self._processes.append(process)
             self._alive[pidfd] = index

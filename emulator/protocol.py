@@ -20,6 +20,16 @@ class Attr(NamedTuple):
     bp_type: int = 0
     bp_addr: int = 0
     bp_len: int = 0
+    sample_period: int = 0
+    sample_type: int = 0
+    read_format: int = 0
+
+
+class Recording(NamedTuple):
+    """That samples are to be recorded: room for them on each vCPU, and how much call chain each has."""
+
+    ring_bytes: int = 256 << 10  # a power of 2
+    max_chain: int = 0  # return addresses, 0 to PV_SAMPLE_MAX_CHAIN
 
 
 class Launch(NamedTuple):
@@ -44,10 +54,15 @@ class Launch(NamedTuple):
     design: str
     nmi: str
     sync: str
+    hold_us: int
+    max_sample_rate: int
+    faults: tuple[tuple[str, int], ...]  # constants of enum pv_fault, and how many of 1000
+    seed: int
     image: Image
     command_line: bytes
     attrs: tuple[Attr, ...]
     measure_memory: bool
+    recording: Recording | None = None
 
 
 class Started(NamedTuple):

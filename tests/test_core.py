@@ -40,6 +40,7 @@ SUITES = {
         *("defect_5_list_of_counters", "defect_6_errors", "defect_7_bound_to_opener", "defect_9_written_back_whole"),
         *("scenario_2", "per_vcpu"),
     ],
+    "conserve": ["conserve_quick"],
     "sync": ["exclusion", "misuse", "panic_frees_waiters", "event_count"],
     "life": [
         *("never_started", "destroy_is_refused_while_running", "kicks_are_never_lost", "all_halted"),
@@ -53,7 +54,8 @@ SUITES = {
     "hostile": ["hostile_arguments", "ends_at_random_moments"],
     "stress": ["stress_quick"],
 }
-ALL = [name for names in SUITES.values() for name in names]
+SLOW = {"conserve": "conserve_million", "stress": "stress_million"}
+LISTED = [name for suite, names in SUITES.items() for name in [*names, *([SLOW[suite]] if suite in SLOW else [])]]
 TIMEOUT_SECONDS = 100
 
 
@@ -84,7 +86,7 @@ def run(program: Path, *names: str) -> list[str]:
 def test_the_program_has_no_other_tests(program: Path) -> None:
     """A test that is added to the program is added here, where it gets a name of its own."""
     listed = subprocess.run([program, "--list"], capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=True)
-    assert listed.stdout.split() == [*ALL, "stress_million"]
+    assert listed.stdout.split() == LISTED
 
 
 @pytest.mark.parametrize("suite", SUITES)
@@ -93,6 +95,8 @@ def test_core(program: Path, suite: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_million_operations_on_the_table(program: Path) -> None:
-    """Open, enable, read, disable and close from four threads: nothing lost, leaked or raced."""
-    assert run(program, "stress_million") == ["stress_million"]
+@pytest.mark.parametrize("name", SLOW.values())
+def test_a_million(program: Path, name: str) -> None:
+    """A million operations on the table from four threads; a million overflows for each NMI policy, sync policy and
+    share of lost trylocks: nothing lost, doubled, leaked or raced."""
+    assert run(program, name) == [name]

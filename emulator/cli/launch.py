@@ -36,6 +36,10 @@ _FIELDS = (
         "pin",
         "pv_perf",
         "oracle",
+        "hold_us",
+        "max_sample_rate",
+        "fault",
+        "seed",
     ),
 )
 

@@ -352,6 +352,8 @@ static void add_ledger(struct pv_vm *vm, struct pv_vm_statistics *to)
 	to->overflows_delivered = pv_u64_load(&ledger->delivered);
 	to->overflows_dropped = pv_u64_load(&ledger->dropped);
 	to->overflows_in_shadow = event_set_shadow(&vm->events);
+	to->overflows_lost = (int64_t)(to->overflows_raised - to->overflows_delivered - to->overflows_in_shadow -
+				       to->overflows_dropped);
 	to->nmi_raised = pv_u64_load(&ledger->nmis);
 	to->nmi_misses = pv_u64_load(&ledger->misses);
 	to->syncs = pv_u64_load(&ledger->syncs);

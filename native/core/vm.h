@@ -84,8 +84,10 @@ struct pv_vm_statistics {
 	uint64_t guest_ns; /* from the first entry of the guest itself to the moment the end was asked for */
 	uint64_t dropped_port_writes; /* to ports that nothing answers on */
 	/* The ledger: raised = delivered + in_shadow, at every quiet point. What is still in the
-	 * shadow when an event is closed is `dropped`, and in_shadow no more. */
+	 * shadow when an event is closed is `dropped`, and in_shadow no more. What the law does
+	 * not account for is lost; only `posted` may lose any. */
 	uint64_t overflows_raised, overflows_delivered, overflows_in_shadow, overflows_dropped;
+	int64_t overflows_lost;
 	uint64_t nmi_raised;     /* times that the NMI path was entered for an event */
 	uint64_t nmi_misses;     /* of them, those that lost the trylock */
 	uint64_t nmi_injected;   /* marked for a vCPU at its entry */

@@ -102,7 +102,8 @@ static int open_unicorn(struct pv_engine *e)
 	/* No address ends the emulation: hooks do. */
 	if (uc_ctl_exits_enable(e->uc) || uc_ctl_set_exits(e->uc, NULL, 0))
 		return -EOPNOTSUPP;
-	return set_hooks(e);
+	ret = agent_nmi_create(e);
+	return ret ? ret : set_hooks(e);
 }
 
 static void pin(const struct pv_engine *e)
@@ -128,13 +129,15 @@ int engine_create(const struct pv_engine_config *config, struct pv_engine **ret,
 	e->config = *config;
 	e->chunk = CHUNK_INSTRUCTIONS;
 	e->budget = e->chunk << BRANCH_BITS;
+	e->overflowed_at = UINT64_MAX;
 	pin(e);
 	err = decode_create(e);
 	if (!err)
 		err = open_unicorn(e);
 	if (err) {
 		snprintf(why, why_size, "%s", err == -EOPNOTSUPP ?
-			 "this build of Unicorn is not one that the engine knows; 2.1.4 is" :
+			 "this build of Unicorn is not one that the engine knows; 2.1.4 is" : err == -EFAULT ?
+			 "the agent's frame does not lie in RAM, aligned" :
 			 "cannot set Unicorn up: out of memory");
 		engine_destroy(e);
 		return err;
@@ -146,6 +149,7 @@ int engine_create(const struct pv_engine_config *config, struct pv_engine **ret,
 void engine_destroy(struct pv_engine *e)
 {
 	decode_destroy(e);
+	agent_nmi_destroy(e);
 	if (e->context)
 		uc_context_free(e->context);
 	if (e->uc)

@@ -233,6 +233,6 @@ void on_trap(uc_engine *uc, uint64_t address, uint32_t size, void *data)
 		trap_port_string(e, trap);
 		break;
 	case TRAP_STALE:
-		break;
+		break; /* never found */
 	}
 }

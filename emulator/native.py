@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The one door to the C code: loads the extension modules, each when it is first needed.
 
-`load_core()` gives the host core, `load_engine()` guest mode, `load_explore()` the core on fibers. All return a module with `ffi` and `lib`.
+`load_core()` gives the host core, `load_engine()` guest mode, `load_explore()` the core on fibers. Each returns a
+module with `ffi` and `lib`.
 """
 
 from __future__ import annotations

@@ -190,7 +190,7 @@ def _bench(parser: argparse.ArgumentParser) -> None:
 
 
 def _explore(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = "exit status: 0 all held; 1 a violation was found, and is in the replay file; 2 usage; 7 the search proves nothing."
+    parser.epilog = "exit status: 0 all held; 1 a violation, which is in the replay file; 2 usage; 7 it proves nothing"
     add = parser.add_argument
     add("scenarios", nargs="*", metavar="SCENARIO", help="close-enable, migrate, churn, ... (default: all)")
     add("--design", default="per-vm", metavar="NAME", help="of the event table (default per-vm)")
@@ -204,6 +204,7 @@ def _explore(parser: argparse.ArgumentParser) -> None:
     amount.add_argument("--duration", type=duration, metavar="TIME", help="sample for so long in all (default 10s)")
     amount.add_argument("--exhaustive", type=whole, metavar="PB", help="only all schedules with at most PB preemptions")
     add("--shrink", type=duration, default=1.0, metavar="TIME", help="how long to make a case smaller (default 1s)")
+    add("-v", "--verbose", action="store_true", help="a line for each canary")
     add("-o", "--output", metavar="FILE", help="the replay file of a violation (default SCENARIO-DESIGN.replay)")
     add("--json", action="store_true", help="print a JSON document")
 

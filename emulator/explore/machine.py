@@ -46,6 +46,9 @@ class Setup:
     trylock_permille: int = 0
     write_permille: int = 0
     fault_seed: int = 0
+    fail_alloc: int = 0
+    no_handler: int = 0
+    strict_errno: int = 0
     max_sample_rate: int = 0
     canary: str = ""
 
@@ -116,7 +119,7 @@ class Totals:
 def canaries() -> list[str]:
     """The planted defects that this build has."""
     module = load_explore()
-    names = []
+    names: list[str] = []
     while (name := module.lib.explore_canary_name(len(names) + 1)) != module.ffi.NULL:
         names.append(module.ffi.string(name).decode())
     return names
@@ -144,6 +147,7 @@ class Machine:
         machine.vcpus, machine.max_events = len(self.program.vcpus), setup.max_events
         machine.counters, machine.hash_buckets = setup.counters, setup.hash_buckets
         machine.fault_permille = [setup.trylock_permille, setup.write_permille]
+        machine.fail_alloc, machine.no_handler = setup.fail_alloc, setup.no_handler
         machine.fault_seed, machine.max_sample_rate = setup.fault_seed, setup.max_sample_rate
         machine.canary = canaries().index(setup.canary) + 1 if setup.canary else 0
         machine.design, machine.nmi, machine.sync = texts
@@ -167,8 +171,13 @@ class Machine:
                 data.op[fiber][at] = (KINDS.index(op.kind), op.id, op.value)
         if lib.explore_program_set(data):
             raise UsageError("the program does not fit the machine")
+        setup = self.setup
         states, cells = specification.table(
-            self.setup.design, self.setup.max_events, len(program.vcpus), tuple(program.ids())
+            setup.design,
+            setup.max_events,
+            len(program.vcpus),
+            tuple(program.ids()),
+            strict=bool(setup.strict_errno),
         )
         buffer = ffi.from_buffer("struct explore_transition[]", cells)
         if lib.explore_specification_set(buffer, states):

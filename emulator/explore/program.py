@@ -14,7 +14,7 @@ KINDS = ("open", "close", "enable", "disable", "read", "run", "handle", "tick", 
 HYPERCALLS = KINDS[:5]
 MOST_OPS = 32
 IDS = 8
-OF_CLOCK = 0x8000
+OF_CLOCK, OF_BREAKPOINT = 0x8000, 0xFFFF
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ class Op:
                 return f"run {value}"
             case (("handle" | "clock"), _):
                 return self.kind
+            case "open", value if value == OF_BREAKPOINT:
+                return f"open {self.id} breakpoint"
             case "open", value if value & OF_CLOCK:
                 return f"open {self.id} clock {value - OF_CLOCK}"
             case "open", value if value:
@@ -48,8 +50,10 @@ def parse_op(text: str) -> Op:
             return Op("run", value=value)
         case [("handle" | "clock") as kind], []:
             return Op(kind)
-        case ["open", ("period" | "clock") as unit], [event_id, value] if event_id < IDS and 0 < value < OF_CLOCK:
+        case ["open", ("period" | "clock") as unit], [event_id, value] if event_id < IDS and 0 < value < OF_CLOCK - 1:
             return Op("open", event_id, value + (OF_CLOCK if unit == "clock" else 0))
+        case ["open", "breakpoint"], [event_id] if event_id < IDS:
+            return Op("open", event_id, OF_BREAKPOINT)
         case [kind], [event_id] if kind in (*HYPERCALLS, "tick") and event_id < IDS:
             return Op(kind, event_id)
     raise UsageError(f"'{text.strip()}' is no operation such as open 1, open 1 period 10, run 100 or close 1")

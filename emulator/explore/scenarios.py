@@ -28,7 +28,7 @@ class Scenario:
     def setup(self, base: Setup, number: int) -> Setup:
         """The machine of that round. Random programs get a small one: every limit is reached."""
         if self.programs:
-            return replace(base, fault_seed=number, **self.limits)
+            return replace(base, fault_seed=number, **self.limits)  # type: ignore[arg-type]
         return replace(
             base,
             max_events=1 + number // 4 % 3,
@@ -68,6 +68,11 @@ SCENARIOS = {
             "scenario 1 of the mail: a task takes its event from one vCPU to another",
             Program.parse(["open 1; enable 1; run 20; disable 1", "enable 1; run 10; disable 1"]),
             Program.parse(["open 1 period 10; enable 1; run 25", "enable 1; run 15; disable 1"]),
+        ),
+        _scenario(
+            "follow-task",
+            "an event counts where it is enabled, whoever opened it",
+            Program.parse(["open 1", "enable 1; run 10; disable 1"]),
         ),
         _scenario(
             "open-limit",
@@ -111,6 +116,31 @@ SCENARIOS = {
             Program.parse(["open 1 clock 500; enable 1; run 5; disable 1", "read 1"], "clock; clock"),
             Program.parse(["open 1 clock 500; enable 1; run 5; handle", "close 1"], "clock; clock"),
             Program.parse(["open 1 clock 300; open 2 period 5; enable 1; enable 2; run 7; run 7"], "clock; clock"),
+        ),
+        _scenario(
+            "full-queue",
+            "more events overflow at a time than there are counters",
+            Program.parse(["open 1 clock 300; open 2 clock 300; enable 1; enable 2; run 5"], "clock; clock"),
+            counters=1,
+        ),
+        _scenario(
+            "handler-sync",
+            "a handler takes overflows while the host adds to them",
+            Program.parse(["open 1 period 10; enable 1; run 15; run 15", "handle"]),
+            no_handler=1,
+        ),
+        _scenario(
+            "no-memory",
+            "an allocation of OPEN fails",
+            Program.parse(["open 1; enable 1", "open 2"]),
+            fail_alloc=2,
+        ),
+        _scenario(
+            "errno",
+            "what is refused is refused with the error that is documented",
+            Program.parse(["open 1; open 2; open 1; close 2; close 1", "read 1; enable 1"]),
+            max_events=1,
+            strict_errno=1,
         ),
         _scenario(
             "failing-write",

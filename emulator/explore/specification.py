@@ -19,20 +19,25 @@ ENOENT, EEXIST, ENOSPC = 2, 17, 28
 State = frozenset[tuple[int, int]]
 
 
-def apply(state: State, design: str, limit: int, vcpu: int, kind: str, event_id: int) -> tuple[State, int]:
-    """The state after an operation, and what it returns."""
+def apply(
+    state: State, design: str, limit: int, vcpu: int, kind: str, event_id: int, *, strict: bool = False
+) -> tuple[State, int]:
+    """The state after an operation, and what it returns. Unless it is strict, `posted` has the mail's errno for a
+    limit that is reached, so that its other defects come to light.
+    """
     event = (vcpu if design == "per-vcpu" else -1, event_id)
+    full = -ENOENT if design == "posted" and not strict else -ENOSPC
     if kind == "open":
         if event in state:
             return state, -EEXIST
-        return (state | {event}, 0) if len(state) < limit else (state, -ENOSPC)
+        return (state | {event}, 0) if len(state) < limit else (state, full)
     if event not in state:
         return state, -ENOENT
     return (state - {event}, 0) if kind == "close" else (state, 0)
 
 
 @cache
-def table(design: str, limit: int, vcpus: int, ids: tuple[int, ...]) -> tuple[int, bytes]:
+def table(design: str, limit: int, vcpus: int, ids: tuple[int, ...], *, strict: bool = False) -> tuple[int, bytes]:
     """How many states can be reached, and for [state][vcpu][kind][id] the next state and the result, 16 bits each."""
     numbers: dict[State, int] = {frozenset(): 0}
     order = [frozenset[tuple[int, int]]()]
@@ -43,7 +48,7 @@ def table(design: str, limit: int, vcpus: int, ids: tuple[int, ...]) -> tuple[in
                 for event_id in range(IDS):
                     after, result = state, 0
                     if event_id in ids:
-                        after, result = apply(state, design, limit, vcpu, kind, event_id)
+                        after, result = apply(state, design, limit, vcpu, kind, event_id, strict=strict)
                     if after not in numbers:
                         numbers[after] = len(order)
                         order.append(after)

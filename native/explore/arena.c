@@ -16,6 +16,7 @@ struct block {
 static uint8_t arena[ARENA_BYTES] __attribute__((aligned(64)));
 static uint8_t kept[ARENA_BYTES];
 static uint32_t used, kept_bytes;
+static uint32_t fails_in;
 static bool any_freed;
 
 void arena_reset(void)
@@ -30,7 +31,7 @@ void *arena_alloc(void *context, uint64_t size)
 	struct block *block = (void *)(arena + used);
 
 	(void)context;
-	if (whole > ARENA_BYTES - used)
+	if ((fails_in && !--fails_in) || whole > ARENA_BYTES - used)
 		return NULL;
 	*block = (struct block){ .size = (uint32_t)(whole - sizeof(*block)) };
 	used += (uint32_t)whole;
@@ -57,8 +58,9 @@ void arena_keep(void)
 	kept_bytes = used;
 }
 
-void arena_restore(void)
+void arena_restore(uint32_t fail)
 {
+	fails_in = fail;
 	memcpy(arena, kept, kept_bytes);
 	used = kept_bytes;
 	any_freed = false;

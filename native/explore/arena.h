@@ -17,7 +17,8 @@ void *arena_alloc(void *context, uint64_t size);
 void arena_release(void *context, void *memory);
 /* What is there now is what each schedule begins with. */
 void arena_keep(void);
-void arena_restore(void);
+/* The `fail`-th allocation from now on gets nothing; 0: none. */
+void arena_restore(uint32_t fail);
 bool arena_is_poison(const uint8_t *memory, uint64_t size);
 /* A violation if something wrote to memory that had been released. */
 void arena_check(void);

@@ -17,6 +17,7 @@ enum {
 	EXPLORE_IDS = 8,       /* event ids of programs: 0 to 7 */
 	EXPLORE_STATES = 8192, /* of the sequential specification */
 	EXPLORE_TEXT = 512,
+	EXPLORE_OF_BREAKPOINT = 0xffff, /* the value of an OPEN of a breakpoint */
 	EXPLORE_OF_CLOCK = 0x8000, /* in the value of an OPEN: cpu-clock, and the rest is its period in ns */
 };
 
@@ -28,7 +29,7 @@ enum explore_kind {
 	EXPLORE_DISABLE,
 	EXPLORE_READ,
 	EXPLORE_RUN,    /* retires `value` instructions at CPL 0 */
-	EXPLORE_HANDLE, /* takes the overflows of the events that it opened, as the guest's NMI handler does */
+	EXPLORE_HANDLE, /* takes the overflows of all events; on an NMI each vCPU takes those that it opened */
 	/* The timer's alone: */
 	EXPLORE_TICK,   /* vCPU `id` is asked to rotate its counters, or to look at its throttled ones */
 	EXPLORE_CLOCK,  /* clock events that are due raise their NMIs */
@@ -53,6 +54,8 @@ struct explore_machine {
 	uint32_t fault_permille[2]; /* of pv_vm_config */
 	uint32_t max_sample_rate;
 	uint32_t fault_seed;
+	uint32_t fail_alloc; /* the number of the allocation, from the guest's start on, that fails; 0: none */
+	uint32_t no_handler;        /* 1: an NMI is ignored; overflows are taken by EXPLORE_HANDLE alone */
 	uint32_t canary;            /* which planted defect is switched on; 0: none */
 	const char *design, *nmi, *sync;
 };

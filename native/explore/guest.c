@@ -31,14 +31,14 @@ static uint64_t retired(const struct pv_run *run)
 	return run->count[PV_COUNT_INSTRUCTIONS][PV_CPL_KERNEL];
 }
 
-/* The guest's NMI handler: it takes the overflows of the events that it opened. */
-static void handle_nmi(unsigned vcpu)
+/* Takes the overflows of the events that this vCPU opened. */
+static void take_overflows(unsigned vcpu)
 {
 	for (uint32_t left = world.guest[vcpu].opened; left; left &= left - 1) {
 		struct kvm_pv_perf_event *event =
 			event_at(guest_event_word(vcpu, (unsigned)__builtin_ctz(left)));
 
-		schedule_point(POINT_UPDATE, event, "the guest's handler takes overflows");
+		schedule_point(POINT_UPDATE, event, "the guest takes overflows");
 		world.guest[vcpu].taken += (uint32_t)event->overflows;
 		event->overflows = 0;
 	}
@@ -73,8 +73,8 @@ static bool leave_and_enter(struct pv_vcpu *vcpu, uint32_t reason)
 	run->inject = 0;
 	if (!serve(vcpu))
 		return false;
-	if (run->inject & PV_INJECT_NMI)
-		handle_nmi(vcpu->index);
+	if (run->inject & PV_INJECT_NMI && !world.machine.no_handler)
+		take_overflows(vcpu->index);
 	return true;
 }
 
@@ -123,7 +123,10 @@ static void put_open(unsigned fiber, unsigned at, const struct explore_op *op)
 	struct kvm_pv_perf_attr attr = { .type = PV_TYPE_HARDWARE, .config = PV_HW_INSTRUCTIONS,
 					 .sample_period = op->value };
 
-	if (op->value & EXPLORE_OF_CLOCK)
+	if (op->value == EXPLORE_OF_BREAKPOINT)
+		attr = (struct kvm_pv_perf_attr){ .type = PV_TYPE_BREAKPOINT, .bp_type = PV_BP_W,
+						  .bp_addr = WORLD_EVENTS, .bp_len = 8 };
+	else if (op->value & EXPLORE_OF_CLOCK)
 		attr = (struct kvm_pv_perf_attr){ .type = PV_TYPE_SOFTWARE, .config = PV_SW_CPU_CLOCK,
 						  .sample_period = op->value & ~EXPLORE_OF_CLOCK };
 
@@ -203,7 +206,8 @@ static bool do_op(struct pv_vcpu *vcpu, unsigned at)
 	case EXPLORE_RUN:
 		return execute(vcpu, op->value);
 	case EXPLORE_HANDLE:
-		handle_nmi(vcpu->index);
+		for (unsigned i = 0; i < world.machine.vcpus; i++)
+			take_overflows(i);
 		return true;
 	default:
 		return hypercall(vcpu, at, op);

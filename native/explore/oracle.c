@@ -127,6 +127,12 @@ static void check_stranded(void)
 					   event->id, (unsigned long long)event->shadow.overflows.v);
 }
 
+static void check_host_breakpoints(void)
+{
+	if (world.vm->ledger.host_breakpoints.v)
+		schedule_violation(EXPLORE_MEMORY, "the guest has set a breakpoint on an address of the host's");
+}
+
 /* Once CLOSE has returned the event's words are the guest's alone. */
 static void check_closed_words(void)
 {
@@ -199,6 +205,7 @@ void oracle_check(void)
 	check_quarantine();
 	check_events();
 	check_closed_words();
+	check_host_breakpoints();
 	check_ledger();
 	check_stranded();
 	check_counts();

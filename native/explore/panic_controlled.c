@@ -32,7 +32,12 @@ void pv_check_unwind(void)
 /* The core panics over freed memory and over references; what concerns locks does not come here. */
 static enum explore_oracle oracle_of(const char *text)
 {
-	return strstr(text, "freed") ? EXPLORE_MEMORY : EXPLORE_REFERENCES;
+	static const char *const of_memory[] = { "freed", "no host event", "null pointer", "overflow_events[" };
+
+	for (unsigned i = 0; i < sizeof(of_memory) / sizeof(of_memory[0]); i++)
+		if (strstr(text, of_memory[i]))
+			return EXPLORE_MEMORY;
+	return EXPLORE_REFERENCES;
 }
 
 _Noreturn void pv_panic(const char *format, ...)

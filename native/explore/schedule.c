@@ -92,6 +92,9 @@ static _Noreturn void nobody_can(void)
 	for (uint32_t left = schedule.alive; left; left &= left - 1) {
 		const struct fiber *fiber = &schedule.fiber[__builtin_ctz(left)];
 
+		if (fiber->kind == POINT_LOCK && ((const struct pv_lock *)fiber->object)->rank > PV_RANK_LEAF)
+			schedule_violation(EXPLORE_MEMORY, "%s waits at %s for a lock in memory that was freed",
+					   fiber->thread.name, fiber->where);
 		if (fiber->kind != POINT_IDLE)
 			schedule_violation(EXPLORE_PROGRESS,
 					   "deadlock: %s waits for ever at %s (%s)", fiber->thread.name,
@@ -264,7 +267,8 @@ static void fiber_prepare(unsigned i)
 	struct fiber *fiber = &schedule.fiber[i];
 
 	fiber->context = fiber_context(fiber->stack, fiber_entry);
-	fiber->thread.held = 0;
+	fiber->thread.held = fiber->thread.nmi = 0;
+	fiber->thread.doing = NULL;
 	fiber->steps = 0;
 	fiber->kind = POINT_GUEST;
 	fiber->op = 0;
@@ -326,7 +330,7 @@ void schedule_run(uint32_t n, void (*body)(unsigned fiber), void (*check)(void))
 		schedule.totals->longest = schedule.step;
 }
 
-int schedule_create(void)
+int schedule_create(uint32_t vcpus)
 {
 	for (unsigned i = 0; i <= SCHEDULE_CHECKER; i++) {
 		struct fiber *fiber = &schedule.fiber[i];
@@ -336,7 +340,7 @@ int schedule_create(void)
 		if (!fiber->stack)
 			return -1;
 		snprintf(fiber->thread.name, sizeof(fiber->thread.name),
-			 i == SCHEDULE_CHECKER ? "the check" : "vCPU %u", i);
+			 i == SCHEDULE_CHECKER ? "the check" : i == vcpus ? "the timer" : "vCPU %u", i);
 	}
 	return 0;
 }

@@ -71,7 +71,8 @@ struct schedule {
 };
 extern struct schedule schedule;
 
-int schedule_create(void);
+/* The fibers' names: vCPUs, then the timer. */
+int schedule_create(uint32_t vcpus);
 void schedule_destroy(void);
 /* Runs fibers 0 to n - 1, each from its body(), to the end; then check(), uncontrolled. */
 void schedule_run(uint32_t n, void (*body)(unsigned fiber), void (*check)(void));

@@ -84,7 +84,7 @@ int explore_create(const struct explore_machine *machine, char *why, uint64_t wh
 		snprintf(why, why_size, "the machine is larger than the explorer's");
 		return -EINVAL;
 	}
-	if (schedule_create())
+	if (schedule_create(machine->vcpus))
 		return -ENOMEM;
 	arena_reset();
 	world.machine = *machine;
@@ -109,7 +109,7 @@ void explore_destroy(void)
 	void *page = NULL;
 
 	if (world.vm) {
-		arena_restore();
+		arena_restore(0);
 		page = world.vm->config.page;
 		if (world.vm->console.event_fd >= 0)
 			console_destroy(world.vm);
@@ -136,7 +136,7 @@ static void find_simple_ids(void)
 			const struct explore_op *op = &program->op[f][i];
 
 			if (op->kind == EXPLORE_OPEN)
-				world.word[op->id] = opens[op->id]++ || op->value & EXPLORE_OF_CLOCK ?
+				world.word[op->id] = opens[op->id]++ || op->value & EXPLORE_OF_CLOCK ? /* and breakpoints */
 					0 : guest_event_word(f, i);
 			if (op->kind != EXPLORE_ENABLE && op->kind != EXPLORE_DISABLE &&
 			    op->kind != EXPLORE_CLOSE)
@@ -174,7 +174,7 @@ void world_restore(void)
 {
 	uint32_t n = world.machine.vcpus;
 
-	arena_restore();
+	arena_restore(world.machine.fail_alloc);
 	for (uint32_t i = 0; i < n; i++) {
 		memset(run_pages + i * PV_RUN_PAGE_SIZE, 0, __builtin_offsetof(struct pv_run, text));
 		memset(world.ram + guest_event_word(i, 0), 0, world.program.length[i] * 16);

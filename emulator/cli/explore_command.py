@@ -148,130 +148,15 @@ class Report:
             if self.arguments.verbose or not each.case:
                 took = f"found after {each.schedules:,} schedules, {each.seconds:.2f} s" if each.case else "NOT FOUND"
                 self._say(f"  canary {each.name:<32} {took}")
-        found = [each for each in caught if each.case]
         doubts, totals = self._doubts(caught), self.totals()
+        tries = [each.schedules for each in caught]
         self._say(
-            f"canaries: {len(found)} of {len(caught)} found, in {statistics.median(each.schedules for each in caught):,.0f} "
-            f"schedules at the median, {max(each.schedules for each in caught):,} at most"
+            f"canaries: {sum(each.case is not None for each in caught)} of {len(caught)} found, in "
+            f"{statistics.median(tries):,.0f} schedules at the median, {max(tries):,} at most"
         )
         self._say(
             f"{totals.schedules:,} schedules of {totals.steps // max(1, totals.schedules)} steps, {self.rate():,.0f} "
             f"a second and core; {totals.nmis:,} NMIs, {totals.trylock_failures:,} found the lock taken"
-        )
-        self._say("verdict: held" if not doubts else f"verdict: inconclusive: {'; '.join(doubts)}")
-        self._json("held" if not doubts else "inconclusive", caught=caught, doubts=doubts)
-        return INCONCLUSIVE if doubts else HELD
-
-    def totals(self) -> Totals:
-        totals = Totals()
-        for part in (self.exhausted, self.sampled):
-            if part:
-                totals.add(part)
-        return totals
-
-
-def main(arguments: argparse.Namespace) -> int:
-    """Returns 0 when all held, 1 for a violation, 7 when the search proves nothing."""
-    scenarios = [find(name) for name in arguments.scenarios] or list(SCENARIOS.values())
-    setup = Setup(design=arguments.design, nmi=arguments.nmi, sync=arguments.sync)
-    with Machine(setup, Program.parse(["open 1"])):
-        pass  # an unknown name is refused here, before anything is started
-    seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1 << 32)
-    with Crew() as crew:
-        report = Report(setup, seed, arguments)
-        for scenario in scenarios:
-            report.add(_search(crew, scenario, setup, seed, arguments, len(scenarios)))
-            if report.violation:
-                return report.end_violated()
-        caught = canaries.catch_all(crew, setup, seed=seed, seconds=_CANARY_SECONDS)
-    return report.end(caught)
-
-
-def _search(
-    crew: Crew, scenario: Scenario, setup: Setup, seed: int, arguments: argparse.Namespace, of: int
-) -> Searched:
-    """Everything within the bound for what is small, then samples."""
-    done = Searched(scenario)
-    if arguments.exhaustive is not None and not scenario.programs:
-        return done
-    if scenario.programs and arguments.schedules is None:
-        bound = _DEFAULT_PREEMPTIONS if arguments.exhaustive is None else arguments.exhaustive
-        done.exhausted = done.add(search(crew, exhaustive_blocks(scenario, setup, bound)))
-    if done.case or arguments.exhaustive is not None:
-        return done
-    seconds = None if arguments.schedules else (arguments.duration or _DEFAULT_SECONDS) / of
-    blocks = blocks_of(scenario, setup, seed, schedules=arguments.schedules, seconds=seconds)
-    done.sampled = done.add(search(crew, blocks))
-    return done
-
-
-class Report:
-    """Says it line by line as it comes, or as one JSON document at the end."""
-
-    def __init__(self, setup: Setup, seed: int, arguments: argparse.Namespace) -> None:
-        self.setup, self.seed, self.arguments = setup, seed, arguments
-        self.searched: list[Searched] = []
-        self._say(f"explore: design {setup.design}, nmi {setup.nmi}, sync {setup.sync}, seed {seed}")
-
-    def _say(self, line: str) -> None:
-        if not self.arguments.json:
-            print(line, flush=True)
-
-    @property
-    def violation(self) -> Searched | None:
-        return next((each for each in self.searched if each.case), None)
-
-    def add(self, searched: Searched) -> None:
-        self.searched.append(searched)
-        self._say(f"  {searched.scenario.name:<15} {self._how_far(searched)}")
-
-    def _bound(self) -> int:
-        return _DEFAULT_PREEMPTIONS if self.arguments.exhaustive is None else int(self.arguments.exhaustive)
-
-    def _how_far(self, searched: Searched) -> str:
-        if searched.case:
-            return f"VIOLATED after {searched.totals().schedules:,} schedules: {searched.case.oracle}"
-        parts = []
-        if searched.exhausted:
-            parts.append(f"complete: {searched.exhausted.schedules:,} with at most {self._bound()} preemptions")
-        if searched.sampled:
-            parts.append(f"sampled: {searched.sampled.schedules:,}")
-        return "held  " + ("; ".join(parts) or "random programs cannot be searched completely: nothing done")
-
-    def end_violated(self) -> int:
-        """Shrinks the case, writes it, shows it."""
-        found = self.violation
-        assert found is not None
-        assert found.case is not None
-        case = shrink(found.case, seconds=self.arguments.shrink)
-        path = Path(self.arguments.output or f"{found.scenario.name}-{self.setup.design}.replay")
-        try:
-            case.write(path)
-        except OSError as error:
-            raise UsageError(f"cannot write {path}: {error.strerror}") from None
-        _, log = case.replay()
-        self._say(f"{case.oracle}: {case.text}")
-        self._say(
-            f"shrunk from {found.case.program.length} operations and {found.case.preemptions} preemptions to "
-            f"{case.program.length} and {case.preemptions}:"
-        )
-        for line in [*case.program.lines(), *interleaving(case, log)]:
-            self._say(f"  {line}")
-        self._say(f"replay it with: pvperf replay {path}")
-        self._json("violated", case=case, path=path)
-        return VIOLATED
-
-    def end(self, caught: list[canaries.Caught]) -> int:
-        """The canaries, the figures and the verdict."""
-        for each in caught:
-            took = f"found after {each.schedules:,} schedules, {each.seconds:.2f} s" if each.case else "NOT FOUND"
-            self._say(f"  canary {each.name:<32} {took}")
-        doubts = self._doubts(caught)
-        totals = self.totals()
-        self._say(
-            f"{totals.schedules:,} schedules of {totals.steps // max(1, totals.schedules)} steps, "
-            f"{self.rate():,.0f} a second on one core; {totals.nmis:,} NMIs, {totals.trylock_failures:,} "
-            f"found the lock taken; {sum(each.case is not None for each in caught)} of {len(caught)} canaries found"
         )
         self._say("verdict: held" if not doubts else f"verdict: inconclusive: {'; '.join(doubts)}")
         self._json("held" if not doubts else "inconclusive", caught=caught, doubts=doubts)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Makes a case small: fewer vCPUs, fewer operations, and then the fewest preemptions that it takes.
 
-A candidate counts if a short search finds the same oracle violated. The preemptions come last, by exhaustive
+A candidate counts if a short search finds the same oracle violated, or one that the same defect violates: what is
+freed too early is used, or destroyed while it is locked, or waited for. The preemptions come last, by exhaustive
 search with a rising bound: where that completes, no schedule of the program fails with fewer.
 """
 
@@ -20,13 +21,21 @@ _MOST_PREEMPTIONS = 6
 _MOST_SCHEDULES = 2_000_000
 
 
+_LIFETIME = {"O1 memory", "O2 references", "O7 lock order", "O10 progress"}
+
+
+def _alike(one: str, other: str) -> bool:
+    """May both oracles be violated by the same defect?"""
+    return one == other or {one, other} <= _LIFETIME
+
+
 def _research(case: Case, program: Program, seed: int) -> Case | None:
     """The same violation in another program, if a short search finds it."""
     with Machine(case.setup, program) as machine:
         done = 0
         while done < _TRIES:
             totals, verdict = machine.run("mix", seed=seed, first=done, count=_TRIES - done)
-            if verdict.oracle == case.oracle:
+            if _alike(verdict.oracle, case.oracle):
                 return Case.of(case.setup, program, verdict)
             if verdict.held:
                 return None
@@ -72,11 +81,11 @@ def _fewest_preemptions(case: Case, deadline: float) -> Case:
     with Machine(case.setup, case.program) as machine:
         for bound in range(min(case.preemptions, _MOST_PREEMPTIONS)):
             done = 0
-            while done < _MOST_SCHEDULES and time.monotonic() < deadline:
+            while done < _MOST_SCHEDULES and time.process_time() < deadline:
                 totals, verdict = machine.run(
                     "dfs", bound=bound, first=done, count=_MOST_SCHEDULES - done, deadline_ns=int(deadline * 1e9)
                 )
-                if verdict.oracle == case.oracle:
+                if _alike(verdict.oracle, case.oracle):
                     return Case.of(case.setup, case.program, verdict)
                 if totals.complete or not totals.schedules:
                     break
@@ -85,15 +94,15 @@ def _fewest_preemptions(case: Case, deadline: float) -> Case:
 
 
 def shrink(case: Case, *, seconds: float = 1.0, seed: int = 1) -> Case:
-    """The smallest case found in about that time; it violates the same oracle, and replays."""
-    deadline = time.monotonic() + seconds
-    removing_ends = time.monotonic() + seconds * 0.6
+    """the smallest case found in about that much CPU time; it violates an oracle like the first, and replays."""
+    deadline = time.process_time() + seconds
+    removing_ends = time.process_time() + seconds * 0.6
     for candidates in (_fewer_vcpus, _fewer_ops, _simpler_ops, _fewer_ops, _fewer_vcpus):
         progress = True
-        while progress and time.monotonic() < removing_ends:
+        while progress and time.process_time() < removing_ends:
             progress = False
             for program in candidates(case.program):
-                if time.monotonic() > removing_ends:
+                if time.process_time() > removing_ends:
                     break
                 smaller = _research(case, program, seed)
                 if smaller:

@@ -99,7 +99,7 @@ struct explore_search {
 	uint32_t bound;
 	uint64_t seed;
 	uint64_t first, count; /* indices; `first` of a DFS that goes on is not 0 */
-	uint64_t deadline_ns;  /* CLOCK_MONOTONIC; 0: none */
+	uint64_t deadline_ns;  /* of CPU time that the process has used; 0: none */
 };
 
 /* A change of the running fiber: before step `step`, at which fiber `from` stood at `where`. */

@@ -80,7 +80,7 @@ static void search_all(const struct explore_search *search, struct explore_total
 		totals->digest = mix64(totals->digest ^ verdict->trace_hash) ^ verdict->state_hash;
 		if (verdict->oracle)
 			return;
-		if (search->deadline_ns && i % BETWEEN_CLOCKS == 0 && now_ns(CLOCK_MONOTONIC) > search->deadline_ns)
+		if (search->deadline_ns && i % BETWEEN_CLOCKS == 0 && now_ns(CLOCK_PROCESS_CPUTIME_ID) > search->deadline_ns)
 			return;
 	}
 }

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 from emulator.errors import UsageError
 
 #: The order is that of enum explore_kind.
-KINDS = ("open", "close", "enable", "disable", "read", "run", "handle", "tick", "clock")
+KINDS = ("open", "close", "enable", "disable", "read", "run", "handle", "halt", "kick", "tick", "clock")
 HYPERCALLS = KINDS[:5]
+_OF_VCPU = ("kick", "tick")  # their id is a vCPU's
 MOST_OPS = 32
 IDS = 8
 OF_CLOCK, OF_BREAKPOINT = 0x8000, 0xFFFF
@@ -48,13 +49,13 @@ def parse_op(text: str) -> Op:
     match [word for word in words if not word[:1].isdigit()], numbers:
         case ["run"], [value] if value < OF_CLOCK:
             return Op("run", value=value)
-        case [("handle" | "clock") as kind], []:
+        case [("handle" | "halt" | "clock") as kind], []:
             return Op(kind)
         case ["open", ("period" | "clock") as unit], [event_id, value] if event_id < IDS and 0 < value < OF_CLOCK - 1:
             return Op("open", event_id, value + (OF_CLOCK if unit == "clock" else 0))
         case ["open", "breakpoint"], [event_id] if event_id < IDS:
             return Op("open", event_id, OF_BREAKPOINT)
-        case [kind], [event_id] if kind in (*HYPERCALLS, "tick") and event_id < IDS:
+        case [kind], [event_id] if kind in (*HYPERCALLS, "kick", "tick") and event_id < IDS:
             return Op(kind, event_id)
     raise UsageError(f"'{text.strip()}' is no operation such as open 1, open 1 period 10, run 100 or close 1")
 
@@ -96,9 +97,9 @@ class Program:
         return replace(self, vcpus=(*self.vcpus[:fiber], ops, *self.vcpus[fiber + 1 :]))
 
     def without_vcpu(self, vcpu: int) -> Program:
-        """The same on a machine without this vCPU."""
-        timer = tuple(replace(op, id=op.id - (op.id > vcpu)) for op in self.timer if op.id != vcpu)
-        return Program((*self.vcpus[:vcpu], *self.vcpus[vcpu + 1 :]), timer)
+        """The same on a machine without this vCPU: nobody kicks it, and the others move up."""
+        ops = (ops for at, ops in enumerate(self.vcpus) if at != vcpu)
+        return Program(tuple(_without(vcpu, each) for each in ops), _without(vcpu, self.timer))
 
     def lines(self) -> list[str]:
         """`vcpu 0: ...` for each, and `timer: ...`."""
@@ -106,8 +107,23 @@ class Program:
         return [*lines, f"timer: {'; '.join(map(str, self.timer))}"] if self.timer else lines
 
 
+def _without(vcpu: int, ops: tuple[Op, ...]) -> tuple[Op, ...]:
+    kept = (op for op in ops if op.kind not in _OF_VCPU or op.id != vcpu)
+    return tuple(replace(op, id=op.id - 1) if op.kind in _OF_VCPU and op.id > vcpu else op for op in kept)
+
+
 #: How often a random program does what.
-_WEIGHTS = {"open": 14, "close": 15, "enable": 20, "disable": 10, "read": 9, "run": 28, "handle": 4}
+_WEIGHTS = {
+    "open": 14,
+    "close": 15,
+    "enable": 20,
+    "disable": 10,
+    "read": 9,
+    "run": 28,
+    "handle": 4,
+    "halt": 2,
+    "kick": 4,
+}
 _PERIODS = (0, 0, 10, 10, 30, OF_CLOCK + 1000)
 _RUNS = (1, 9, 25, 60)
 
@@ -120,8 +136,10 @@ def random_program(seed: int, number: int, *, vcpus: int, ops: int, ids: int, sa
         kind = rng.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0]
         if kind == "run":
             return Op("run", value=rng.choice(_RUNS))
-        if kind == "handle":
-            return Op("handle")
+        if kind in ("handle", "halt"):
+            return Op(kind)
+        if kind == "kick":
+            return Op("kick", rng.randrange(vcpus))
         return Op(kind, rng.randrange(ids), rng.choice(_PERIODS) if kind == "open" and sampling else 0)
 
     def timer_op() -> Op:

@@ -143,6 +143,24 @@ SCENARIOS = {
             strict_errno=1,
         ),
         _scenario(
+            "halt-kick",
+            "a kick comes while its vCPU is about to halt",
+            Program.parse(["halt; open 1", "kick 0; halt"]),
+            Program.parse(["halt", "kick 0"]),
+            Program.parse(["kick 1; halt; kick 1", "kick 0; halt; kick 0"]),
+        ),
+        _scenario(
+            "halt-nmi",
+            "an NMI comes while its vCPU is about to halt",
+            Program.parse(["open 1 clock 300; enable 1; halt; handle", "read 1"], "clock; clock"),
+        ),
+        _scenario(
+            "throttle",
+            "overflows that are too many are kept, and come when the event is disabled",
+            Program.parse(["open 1 period 5; enable 1; run 7; run 7; run 7; disable 1", "read 1"], "tick 0"),
+            max_sample_rate=1,
+        ),
+        _scenario(
             "failing-write",
             "guest memory fails while overflows are synced",
             Program.parse(["open 1 period 10; enable 1; run 25; run 25; disable 1; handle", "read 1"]),

@@ -31,7 +31,9 @@
 	X(failed_write_not_undone)                                                        \
 	X(shadow_read_then_cleared)                                                       \
 	X(failed_sync_not_queued_again)                                                   \
-	X(miss_not_deferred)
+	X(miss_not_deferred)                                                              \
+	X(halts_with_an_nmi_due)                                                          \
+	X(early_kick_forgotten)
 
 enum explore_canary {
 	CANARY_NONE = 0,

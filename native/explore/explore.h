@@ -30,6 +30,8 @@ enum explore_kind {
 	EXPLORE_READ,
 	EXPLORE_RUN,    /* retires `value` instructions at CPL 0 */
 	EXPLORE_HANDLE, /* takes the overflows of all events; on an NMI each vCPU takes those that it opened */
+	EXPLORE_HALT,   /* HLT: until a kick or an NMI */
+	EXPLORE_KICK,   /* KVM_HC_KICK_CPU of vCPU `id` */
 	/* The timer's alone: */
 	EXPLORE_TICK,   /* vCPU `id` is asked to rotate its counters, or to look at its throttled ones */
 	EXPLORE_CLOCK,  /* clock events that are due raise their NMIs */

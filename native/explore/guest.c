@@ -198,6 +198,36 @@ static bool hypercall(struct pv_vcpu *vcpu, unsigned at, const struct explore_op
 	return true;
 }
 
+/* It stands in HLT, and was neither kicked since it last woke nor has it an NMI to take. */
+bool guest_may_stay(unsigned fiber)
+{
+	const struct pv_vcpu *vcpu = &world.vm->vcpus[fiber];
+
+	return fiber < world.machine.vcpus && schedule.fiber[fiber].object == &vcpu->kick && vcpu->parked &&
+	       world.guest[fiber].kicked_at <= world.guest[fiber].woken_at && !vcpu->queue.due.v;
+}
+
+static bool halt(struct pv_vcpu *vcpu)
+{
+	bool goes_on = leave_and_enter(vcpu, PV_EXIT_HLT);
+
+	world.guest[vcpu->index].woken_at = schedule.step + 1;
+	return goes_on;
+}
+
+static bool kick(struct pv_vcpu *vcpu, unsigned other)
+{
+	uint32_t begun = schedule.step + 1;
+
+	vcpu->run->arg[0] = KVM_HC_KICK_CPU;
+	vcpu->run->arg[2] = other;
+	if (!leave_and_enter(vcpu, PV_EXIT_HYPERCALL))
+		return false;
+	if (begun > world.guest[other].kicked_at)
+		world.guest[other].kicked_at = begun;
+	return true;
+}
+
 static bool do_op(struct pv_vcpu *vcpu, unsigned at)
 {
 	const struct explore_op *op = &world.program.op[vcpu->index][at];
@@ -205,6 +235,10 @@ static bool do_op(struct pv_vcpu *vcpu, unsigned at)
 	switch (op->kind) {
 	case EXPLORE_RUN:
 		return execute(vcpu, op->value);
+	case EXPLORE_HALT:
+		return halt(vcpu);
+	case EXPLORE_KICK:
+		return kick(vcpu, op->id);
 	case EXPLORE_HANDLE:
 		for (unsigned i = 0; i < world.machine.vcpus; i++)
 			take_overflows(i);

@@ -6,11 +6,11 @@
 #include "schedule.h"
 #include "world.h"
 
-/* Everybody leaves guest mode and enters it once more, so that nothing is left to be synced. */
+/* Everybody who is in guest mode leaves it and enters it once more, so that nothing is left to be synced. */
 static void pass_all(void)
 {
 	for (unsigned i = 0; i < world.machine.vcpus; i++)
-		if (!world.guest[i].over)
+		if (!world.guest[i].over && world.vm->vcpus[i].mode == VCPU_GUEST)
 			guest_pass(i);
 }
 

@@ -88,6 +88,8 @@ void schedule_point(enum point_kind kind, const void *object, const char *where)
 void schedule_wait(const void *object, uint32_t ticket, const char *where);
 /* The current fiber is in guest mode, where only its own vCPU's doorbell concerns it. */
 void schedule_guest(const uint32_t *doorbell, uint8_t op, bool idle);
+/* guest.c: may this vCPU stay where it waits, though nobody will wake it? */
+bool guest_may_stay(unsigned fiber);
 /* Do the two operations conflict: the same object, and one changes it? */
 bool schedule_conflict(const struct fiber *a, const struct fiber *b);
 

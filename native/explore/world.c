@@ -161,7 +161,7 @@ int explore_program_set(const struct explore_program *program)
 
 			if (op->id >= EXPLORE_IDS || op->kind >= EXPLORE_KINDS ||
 			    vcpu != (op->kind < EXPLORE_TICK) ||
-			    (!vcpu && op->id >= world.machine.vcpus))
+			    (op->kind >= EXPLORE_KICK && op->id >= world.machine.vcpus))
 				return -EINVAL;
 		}
 	}

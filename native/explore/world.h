@@ -18,6 +18,8 @@ struct guest {
 	uint32_t opened;               /* its OPENs that succeeded: a bit an operation */
 	uint64_t taken;                /* overflows that its handlers took */
 	bool over;
+	uint32_t kicked_at;            /* the step at which the last kick that returned was begun, plus 1 */
+	uint32_t woken_at;             /* the step at which its last HLT was over, plus 1 */
 	uint64_t window[EXPLORE_IDS];  /* instructions at which it enabled the event; ~0: it has not */
 	uint64_t expected[EXPLORE_IDS];
 };

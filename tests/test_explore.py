@@ -199,7 +199,7 @@ def test_a_case_is_a_file(tmp_path: Path) -> None:
         ("pvperf-replay 1", "pvperf-replay 2", "first line"),
         ("switch", "swatch", "is not understood"),
         ("max-events", "max-events x", "is not understood"),
-        ("violates", "text", "which program violates what"),
+        ("violates", "text", "what is violated"),
         ("vcpu 0: open", "vcpu 0: shut", "is no operation"),
     ],
 )
@@ -249,6 +249,16 @@ def test_explore_leaves_a_case_that_replays(tmp_path: Path, capsys: pytest.Captu
     assert main(arguments) == 1
     assert f"pvperf replay {path}" in capsys.readouterr().out
     assert main(["replay", str(path)]) == 1
+
+
+def test_a_program_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "mine.txt"
+    path.write_text("# scenario 2\nmax-events 1\nvcpu 0: open 1; close 1\nvcpu 1: enable 1\n")
+    assert main(["explore", str(path), "--exhaustive", "1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["scenarios"][0]["exhausted"] > 10
+    arguments = ["explore", str(path), "--design", "no-refcount", "-o", str(tmp_path / "case")]
+    assert main(arguments) == 1
+    assert read_case(tmp_path / "case").setup.max_events == 1
 
 
 @pytest.mark.parametrize(

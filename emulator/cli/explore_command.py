@@ -125,7 +125,7 @@ class Report:
         assert found is not None
         assert found.case is not None
         case = shrink(found.case, seconds=self.arguments.shrink)
-        path = Path(self.arguments.output or f"{found.scenario.name}-{self.setup.design}.replay")
+        path = Path(self.arguments.output or f"{Path(found.scenario.name).stem}-{self.setup.design}.replay")
         try:
             case.write(path)
         except OSError as error:

@@ -192,7 +192,7 @@ def _bench(parser: argparse.ArgumentParser) -> None:
 def _explore(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "exit status: 0 all held; 1 a violation, which is in the replay file; 2 usage; 7 it proves nothing"
     add = parser.add_argument
-    add("scenarios", nargs="*", metavar="SCENARIO", help="close-enable, migrate, churn, ... (default: all)")
+    add("scenarios", nargs="*", metavar="SCENARIO", help="close-enable, migrate, churn, ..., or a file (default: all)")
     add("--design", default="per-vm", metavar="NAME", help="of the event table (default per-vm)")
     add("--nmi", default="trylock", metavar="NAME", help="what an NMI does that finds the lock taken (default trylock)")
     add("--sync", default="entry", metavar="NAME", help="when overflows reach guest memory (default entry)")

@@ -17,6 +17,7 @@ from emulator.explore.machine import ORACLES, Machine, Setup, Step, Switch, Verd
 from emulator.explore.program import Program, parse_ops
 
 _FORMAT = "pvperf-replay 1"
+MOST_VCPUS = 8
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,9 @@ class _Reader:
         self.switches: list[Switch] = []
         self.values: dict[str, str] = {}
 
+    def program(self) -> Program:
+        return Program(tuple(parse_ops(text) for text in self.vcpus), parse_ops(self.timer))
+
     def take(self, word: str, value: str) -> None:
         name = word.replace("-", "_")
         known = {field.name: field.type for field in fields(Setup)}
@@ -98,28 +102,42 @@ class _Reader:
             raise ValueError(word)
 
 
-def read_case(path: Path) -> Case:
-    """The case in a file; UsageError, with the line, for what is none."""
+def _read(path: Path, *, first: str) -> _Reader:
+    """What the lines of a file say, the first of which must be `first` if that is not empty."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read {path}: {error}") from None
-    if not lines or lines[0] != _FORMAT:
-        raise UsageError(f"{path} is no replay file: its first line is not '{_FORMAT}'")
+    if first and lines[:1] != [first]:
+        raise UsageError(f"{path} is no replay file: its first line is not '{first}'")
     reader = _Reader()
-    for number, line in enumerate(lines[1:], 2):
+    for number, line in enumerate(lines, 1):
         word, _, value = line.partition(" ")
         try:
-            reader.take(word, value)
+            if line != _FORMAT and line.strip() and not line.startswith("#"):
+                reader.take(word, value)
         except ValueError:
             raise UsageError(f"{path}, line {number}: '{line[:60]}' is not understood") from None
+    if not 1 <= len(reader.vcpus) <= MOST_VCPUS:
+        raise UsageError(f"{path} has {len(reader.vcpus)} vCPUs, and 1 to {MOST_VCPUS} can be explored")
+    return reader
+
+
+def read_program(path: Path) -> tuple[Setup, Program]:
+    """A program that somebody wrote, `vcpu 0: open 1; close 1` and so on, and the capacities that it asks for."""
+    reader = _read(path, first="")
+    return reader.setup, reader.program()
+
+
+def read_case(path: Path) -> Case:
+    """The case in a file; UsageError, with the line, for what is none."""
+    reader = _read(path, first=_FORMAT)
     values = reader.values
-    if not reader.vcpus or len(reader.vcpus) > 8 or values.get("violates") not in ORACLES:
-        raise UsageError(f"{path} does not say which program violates what")
-    program = Program(tuple(parse_ops(text) for text in reader.vcpus), parse_ops(reader.timer))
+    if values.get("violates") not in ORACLES:
+        raise UsageError(f"{path} does not say what is violated")
     return Case(
         setup=reader.setup,
-        program=program,
+        program=reader.program(),
         switches=tuple(reader.switches),
         oracle=values["violates"],
         text=values.get("text", ""),

@@ -31,7 +31,7 @@ class Op:
         match self.kind, self.value:
             case "run", value:
                 return f"run {value}"
-            case (("handle" | "clock"), _):
+            case (("handle" | "halt" | "clock"), _):
                 return self.kind
             case "open", value if value == OF_BREAKPOINT:
                 return f"open {self.id} breakpoint"

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 
 from emulator.errors import UsageError
+from emulator.explore.case import read_program
 from emulator.explore.machine import Setup
 from emulator.explore.program import Program, random_program
 
@@ -172,11 +174,25 @@ SCENARIOS = {
 
 
 def find(name: str) -> Scenario:
-    """The scenario of that name; UsageError with what may have been meant."""
-    if name not in SCENARIOS:
-        from difflib import get_close_matches
+    """The scenario of that name, or in that file; UsageError with what may have been meant."""
+    if name in SCENARIOS:
+        return SCENARIOS[name]
+    if Path(name).is_file():
+        return _from_file(name)
+    from difflib import get_close_matches
 
-        close = get_close_matches(name, SCENARIOS, n=2)
-        meant = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(SCENARIOS)}"
-        raise UsageError(f"there is no scenario '{name}'; {meant}")
-    return SCENARIOS[name]
+    close = get_close_matches(name, SCENARIOS, n=2)
+    meant = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(SCENARIOS)}"
+    raise UsageError(f"there is no scenario or file '{name}'; {meant}")
+
+
+def _from_file(name: str) -> Scenario:
+    """A file's program; what it says of design and policies is the command line's to say."""
+    setup, program = read_program(Path(name))
+    plain = Setup()
+    limits = {
+        field.name: value
+        for field in fields(Setup)
+        if isinstance(value := getattr(setup, field.name), int) and value != getattr(plain, field.name)
+    }
+    return Scenario(name, f"the program in {name}", (program,), limits)

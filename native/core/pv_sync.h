@@ -117,10 +117,13 @@ struct pv_event_count {
 	pv_u32 waiters;
 };
 
-uint32_t pv_ticket(struct pv_event_count *count);
-void pv_wait(struct pv_event_count *count, uint32_t ticket);
+uint32_t pv_ticket_at(struct pv_event_count *count, const char *where);
+void pv_wait_at(struct pv_event_count *count, uint32_t ticket, const char *where);
 /* The same, but not past `deadline`, in ns of CLOCK_MONOTONIC. */
 void pv_wait_until(struct pv_event_count *count, uint32_t ticket, uint64_t deadline);
-void pv_wake(struct pv_event_count *count);
+void pv_wake_at(struct pv_event_count *count, const char *where);
+#define pv_ticket(count) pv_ticket_at(count, PV_HERE)
+#define pv_wait(count, ticket) pv_wait_at(count, ticket, PV_HERE)
+#define pv_wake(count) pv_wake_at(count, PV_HERE)
 
 #endif

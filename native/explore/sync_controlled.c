@@ -156,16 +156,16 @@ void pv_hold_nothing_at(const char *where)
 				   self->locks[0]->name, place_of(self->locks[0]));
 }
 
-uint32_t pv_ticket(struct pv_event_count *count)
+uint32_t pv_ticket_at(struct pv_event_count *count, const char *where)
 {
-	schedule_point(POINT_LOAD, count, "pv_ticket");
+	schedule_point(POINT_LOAD, count, where);
 	return count->sequence.v;
 }
 
 /* In a real build a wait may return early. Here it never does, so that a wake-up that is lost shows. */
-void pv_wait(struct pv_event_count *count, uint32_t ticket)
+void pv_wait_at(struct pv_event_count *count, uint32_t ticket, const char *where)
 {
-	schedule_wait(count, ticket, "pv_wait");
+	schedule_wait(count, ticket, where);
 }
 
 /* Time is not simulated: the deadline may always have come. */
@@ -176,8 +176,8 @@ void pv_wait_until(struct pv_event_count *count, uint32_t ticket, uint64_t deadl
 	schedule_point(POINT_LOAD, count, "pv_wait_until");
 }
 
-void pv_wake(struct pv_event_count *count)
+void pv_wake_at(struct pv_event_count *count, const char *where)
 {
-	schedule_point(POINT_WAKE, count, "pv_wake");
+	schedule_point(POINT_WAKE, count, where);
 	count->sequence.v++;
 }

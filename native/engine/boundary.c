@@ -46,10 +46,6 @@ bool boundary_attend(struct pv_engine *e, uint64_t rip, bool in_block)
 			vmexit_late_entry(e, rip);
 		return false;
 	}
-	if ((e->attend & ATTEND_FLUSH) && in_block) {
-		leave_to_flush(e, rip);
-		return false;
-	}
 	e->unlooked = 0;
 	if (handover_doorbell(e->config.run) && !vmexit_kick(e, rip, in_block))
 		return false;
@@ -57,6 +53,10 @@ bool boundary_attend(struct pv_engine *e, uint64_t rip, bool in_block)
 		return false;
 	if ((e->attend & ATTEND_INJECT) && !attend_inject(e, rip, in_block))
 		return false;
+	if ((e->attend & ATTEND_FLUSH) && in_block) {
+		leave_to_flush(e, rip);
+		return false;
+	}
 	count_fold(e); /* what was attended to needs no look any more */
 	return true;
 }

@@ -8,7 +8,8 @@
 #include <string.h>
 
 enum {
-	VECTOR_DE = 0, VECTOR_NMI = 2, VECTOR_BP = 3, VECTOR_DF = 8, VECTOR_TS = 10, VECTOR_GP = 13, VECTOR_PF = 14, VECTOR_AC = 17,
+	VECTOR_DE = 0, VECTOR_NMI = 2, VECTOR_BP = 3, VECTOR_DF = 8, VECTOR_TS = 10, VECTOR_GP = 13,
+	VECTOR_PF = 14, VECTOR_AC = 17,
 
 	RFLAGS_TF = 1 << 8,
 	RFLAGS_IF = 1 << 9,
@@ -223,8 +224,6 @@ void on_interrupt(uc_engine *uc, uint32_t vector, void *data)
 	if (e->config.oracle)
 		oracle_settle(e, rip, true);
 	count_leave_block(e, rip);
-	if (e->attend & ATTEND_IRET)
-		nmi_end(e);
 	exception_raise(e, vector, error, software, rip);
 	/* A handler that faults at its first fetch never gets to a block. */
 	if (!e->stop)

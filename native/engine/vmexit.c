@@ -2,6 +2,7 @@
 /* Leaves guest mode: fills the run page, hands the CPU to the host, acts on its answer. */
 #include "state.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -318,6 +319,10 @@ void vmexit_shutdown(struct pv_engine *e, unsigned vector, uint32_t error, const
 	struct pv_run *run = e->config.run;
 	uint64_t rip = reg_get(e, UC_X86_REG_RIP);
 
+	if (e->agent.in_service) {
+		vmexit_fail(e, -EFAULT, "the agent's NMI handler: %s at rip 0x%llx", why, (unsigned long long)rip);
+		return;
+	}
 	run->arg[0] = vector;
 	run->arg[1] = error;
 	run->arg[2] = reg_get(e, UC_X86_REG_CR2);

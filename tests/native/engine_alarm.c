@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "state.h"
+
 enum { MAX_POINTS = 20000, COUNTERS = PV_COUNT_CYCLES + 1, ALL_LEVELS = 3 };
 
 struct point {
@@ -237,6 +239,41 @@ static void alarm_of_time(void)
 	vcpu_stop(&vcpu);
 }
 
+/* Counters that have hooks: published while wanted, frozen or not, and their alarms ask for a look. */
+static void alarm_of_events(void)
+{
+	enum { COUNTER = PV_COUNT_CACHE_MISSES };
+	struct vcpu vcpu;
+	uint64_t before;
+
+	vcpu_start(&vcpu, false, false, 0);
+	vcpu_begin(&vcpu, GUEST_LABEL(guest_calls));
+	count_event(vcpu.engine, COUNTER, 5);
+	alarm_arm(&vcpu, COUNTER, ALL_LEVELS, 7);
+	vcpu.run->wanted = 1u << COUNTER;
+	vcpu_resume(&vcpu, 0);
+	CHECK(vcpu_is_at(&vcpu, CALL_POINT));
+	CHECK_EQ(vcpu_sum(&vcpu, COUNTER, ALL_LEVELS), 5);
+	CHECK_EQ(vcpu_sum(&vcpu, COUNTER + 1, ALL_LEVELS), 0);
+	before = vcpu_sum(&vcpu, PV_COUNT_INSTRUCTIONS, ALL_LEVELS);
+	count_event(vcpu.engine, COUNTER, 2);
+	CHECK_EQ(vcpu_resume(&vcpu, 0), PV_EXIT_OVERFLOW);
+	CHECK_EQ(vcpu_sum(&vcpu, COUNTER, ALL_LEVELS), 7);
+	CHECK_EQ(vcpu_sum(&vcpu, COUNTER, 1 << PV_CPL_USER), 0);
+	CHECK(vcpu_sum(&vcpu, PV_COUNT_INSTRUCTIONS, ALL_LEVELS) <= before + 3);
+	alarm_arm(&vcpu, COUNTER, 1 << PV_CPL_USER, 1); /* not of this level */
+	count_event(vcpu.engine, COUNTER, 2);
+	for (unsigned i = 0; i < 9; i++) {
+		vcpu_resume(&vcpu, 0);
+		CHECK(vcpu_is_at(&vcpu, CALL_POINT));
+	}
+	CHECK_EQ(vcpu_sum(&vcpu, COUNTER, ALL_LEVELS), 9);
+	vcpu_resume(&vcpu, 0);
+	CHECK(vcpu_is_at(&vcpu, CALL_END));
+	vcpu.run->wanted = 0;
+	vcpu_stop(&vcpu);
+}
+
 const struct engine_test alarm_tests[] = {
 	{ "alarm_points_are_blocks", alarm_points_are_blocks, false },
 	{ "alarm_distances", alarm_distances, false },
@@ -245,5 +282,6 @@ const struct engine_test alarm_tests[] = {
 	{ "alarm_left_alone", alarm_left_alone, false },
 	{ "alarm_periods", alarm_periods, false },
 	{ "alarm_of_time", alarm_of_time, false },
+	{ "alarm_of_events", alarm_of_events, false },
 	{ 0 },
 };

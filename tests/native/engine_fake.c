@@ -66,7 +66,7 @@ static void *run_engine(void *arg)
 {
 	struct vcpu *vcpu = arg;
 
-	CHECK_EQ(engine_run(vcpu->engine), 0);
+	CHECK_EQ(engine_run(vcpu->engine), vcpu->failure);
 	return NULL;
 }
 
@@ -91,7 +91,7 @@ void vcpu_start(struct vcpu *vcpu, bool oracle, bool cycles_tsc, uint64_t agent_
 
 	*vcpu = (struct vcpu){ .ram = page_new(RAM_BYTES), .run = page_new(PV_RUN_PAGE_SIZE),
 			       .page = page_new(PV_RUN_PAGE_SIZE) };
-	vcpu->page->vcpus = 1;
+	vcpu->page->vcpus = 2; /* so that CPUID makes the engine translate anew */
 	vcpu->page->spin_ns = SPIN_NS;
 	vcpu->page->cycles_tsc = cycles_tsc;
 	make_world(vcpu, 0);
@@ -119,7 +119,7 @@ void vcpu_stop(struct vcpu *vcpu)
 	handover_enter(vcpu->run);
 	pthread_join(vcpu->thread, NULL);
 	CHECK_EQ(vcpu->run->oracle_differences, 0);
-	if (vcpu->run->text[0])
+	if (vcpu->run->text[0] && !vcpu->failure)
 		fprintf(stderr, "engine: %s\n", vcpu->run->text);
 	engine_destroy(vcpu->engine);
 	free(vcpu->ram);
@@ -131,7 +131,8 @@ uint32_t vcpu_wait(struct vcpu *vcpu)
 {
 	if (handover_wait_exit(vcpu->run, vcpu->page, vcpu->run->entry_count) != PV_HANDED)
 		abort();
-	if (vcpu->run->exit_reason == PV_EXIT_SHUTDOWN || vcpu->run->exit_reason == PV_EXIT_ERROR) {
+	if (!vcpu->failure &&
+	    (vcpu->run->exit_reason == PV_EXIT_SHUTDOWN || vcpu->run->exit_reason == PV_EXIT_ERROR)) {
 		fprintf(stderr, "the guest ended: %s\n", vcpu->run->text);
 		abort();
 	}
@@ -166,15 +167,28 @@ uint64_t vcpu_run_to(struct vcpu *vcpu, uint64_t call)
 	return others;
 }
 
-void vcpu_begin(struct vcpu *vcpu, uint64_t label)
+uint32_t vcpu_jump(struct vcpu *vcpu, uint64_t label, uint32_t inject)
 {
-	make_world(vcpu, 0); /* the TSS is no longer busy */
 	alarm_disarm(vcpu);
 	vcpu->run->jump = jump_to(label, 0, GUEST_STACK);
 	vcpu->run->action = PV_ENTER_JUMP;
-	vcpu->run->inject = 0;
+	vcpu->run->inject = inject;
 	handover_enter(vcpu->run);
-	vcpu_wait(vcpu);
+	return vcpu_wait(vcpu);
+}
+
+void vcpu_begin(struct vcpu *vcpu, uint64_t label)
+{
+	make_world(vcpu, 0); /* the TSS is no longer busy */
+	vcpu_jump(vcpu, label, 0);
+	CHECK(vcpu_is_at(vcpu, CALL_START));
+}
+
+void vcpu_begin_mapped(struct vcpu *vcpu, uint64_t label, uint64_t virtual, uint64_t physical)
+{
+	make_world(vcpu, 0);
+	vcpu_word(vcpu, OFFSET_PD)[virtual >> 21] = physical | 0x87;
+	vcpu_jump(vcpu, label, 0);
 	CHECK(vcpu_is_at(vcpu, CALL_START));
 }
 
@@ -210,6 +224,7 @@ const struct guest *guests(void)
 		{ "rewrite", GUEST_LABEL(guest_rewrite) },   { "user", GUEST_LABEL(guest_user) },
 		{ "locked", GUEST_LABEL(guest_locked) },     { "io", GUEST_LABEL(guest_io) },
 		{ "syscalls", GUEST_LABEL(guest_syscalls) }, { "calls", GUEST_LABEL(guest_calls) },
+		{ "anew", GUEST_LABEL(guest_anew) },
 	};
 
 	memcpy(all, list, sizeof(list));

@@ -163,6 +163,11 @@ LABEL guest_syscalls
 	jmp 1b
 2:	int $0x81
 3:	nop
+	jmp 4f
+4:	nop
+	nop
+	jmp 5f
+5:	nop
 	sysretq
 
 LABEL guest_locked
@@ -196,6 +201,26 @@ LABEL guest_io
 	jnz 1b
 	END
 
+/* CPUID, which serialises, in the blocks of a rep and of a store into the block itself. */
+LABEL guest_anew
+	BEGIN
+	cld
+	movl $4, %esi
+1:	movl $DATA, %edi
+	xorl %eax, %eax
+	cpuid
+	movl $5, %ecx
+	rep stosb
+	xorl %eax, %eax
+	cpuid
+	nop
+	movl %esi, 2f + 1(%rip)
+	nop
+2:	movl $0, %eax
+	decl %esi
+	jnz 1b
+	END
+
 LABEL guest_calls
 	BEGIN
 	movl $5, %ecx
@@ -217,6 +242,57 @@ LABEL guest_long
 	movl $500000, %ecx
 1:	addq $1, %rbx
 	xorq %rbx, %rax
+	decl %ecx
+	jnz 1b
+	END
+
+/* Loops that the engine looks at again and again for reasons of their own. */
+LABEL guest_iret_loop
+	BEGIN
+1:	movq %rsp, %rax
+	pushq $0x10
+	pushq %rax
+	pushq $2
+	pushq $8
+	leaq 1b(%rip), %rax
+	pushq %rax
+	iretq
+
+LABEL guest_syscall_loop
+	BEGIN
+	movl $0xc0000081, %ecx
+	xorl %eax, %eax
+	movl $0x00100008, %edx
+	wrmsr
+	movl $0xc0000082, %ecx
+	leaq 1f(%rip), %rax
+	xorl %edx, %edx
+	wrmsr
+	movl $0xc0000080, %ecx
+	rdmsr
+	orl $1, %eax
+	wrmsr
+1:	syscall
+
+LABEL guest_int_loop
+	BEGIN
+1:	int $0x80
+	jmp 1b
+
+LABEL guest_locked_loop
+	BEGIN
+1:	lock incq DATA
+	jmp 1b
+
+/* Goes round a hundred pages. */
+LABEL guest_walk
+	BEGIN
+	movl $20000, %ecx
+1:	movl $0x200000, %esi
+2:	movq (%rsi), %rax
+	addq $0x1000, %rsi
+	cmpq $0x264000, %rsi
+	jb 2b
 	decl %ecx
 	jnz 1b
 	END
@@ -280,6 +356,7 @@ LABEL guest_state
 	movl $0x12345678, %eax
 	movq %rax, %xmm3
 	pshufd $0, %xmm3, %xmm7
+	fninit
 	fldpi
 	movl $0xc0000101, %ecx
 	movl $0x1111, %eax
@@ -331,6 +408,14 @@ LABEL handle_nmi_faulting
 	movq $0xfff8, 8(%rsp)
 	iretq
 
+/* Faults in the block that ends in its iret: the iret of handle_pf is the first. */
+LABEL handle_nmi_touching
+	pushq %rax
+	incq DATA + 0x800
+	movq 0x40000000, %rax
+	popq %rax
+	iretq
+
 /* An iret to itself comes before the one that goes back. */
 LABEL handle_nmi_nested
 	incq DATA + 0x800
@@ -380,6 +465,16 @@ LABEL agent_trivial
 	vmcall
 	hlt
 
+/* An instruction at every address, and no locked one. */
+LABEL agent_sled
+	.rept 160
+	nop
+	.endr
+	HYPERCALL CALL_POINT
+	movl $0x50560002, %eax
+	vmcall
+	hlt
+
 /* Spoils all that it can. */
 LABEL agent_spoiling
 	incq AGENT_DATA
@@ -408,6 +503,9 @@ LABEL agent_spoiling
 	movl $0x50560002, %eax
 	vmcall
 	hlt
+
+LABEL agent_faulting
+	ud2
 
 LABEL agent_looping
 1:	incq AGENT_DATA

@@ -210,6 +210,7 @@ static void nmi_ends_at_the_first_iret(void)
 	counted_of(GUEST_LABEL(handle_nmi), 0, 0);
 	counted_of(GUEST_LABEL(handle_nmi_nested), 4, 1);
 	counted_of(GUEST_LABEL(handle_nmi_faulting), 6 + 1, 2);
+	counted_of(GUEST_LABEL(handle_nmi_touching), 2, 1);
 }
 
 static void nmi_wakes_hlt(void)
@@ -297,7 +298,7 @@ static void nmi_before_a_hypercall(void)
 static void nmi_after_a_kick(void)
 {
 	struct vcpu vcpu;
-	uint64_t rip;
+	uint64_t rip = 0;
 
 	vcpu_start(&vcpu, true, false, 0);
 	vcpu_begin(&vcpu, GUEST_LABEL(guest_spin));
@@ -313,6 +314,57 @@ static void nmi_after_a_kick(void)
 	}
 	handover_ring(vcpu.run);
 	vcpu_wait(&vcpu);
+	vcpu_stop(&vcpu);
+}
+
+/* The doorbell is seen in loops that keep the budget from being spent. */
+static void nmi_in_any_loop(void)
+{
+	const uint64_t loops[] = {
+		GUEST_LABEL(guest_spin),     GUEST_LABEL(guest_iret_loop),   GUEST_LABEL(guest_syscall_loop),
+		GUEST_LABEL(guest_int_loop), GUEST_LABEL(guest_locked_loop),
+	};
+	struct vcpu vcpu;
+
+	vcpu_start(&vcpu, false, false, 0);
+	for (size_t loop = 0; loop < sizeof(loops) / sizeof(loops[0]); loop++) {
+		vcpu_begin(&vcpu, loops[loop]);
+		*vcpu_word(&vcpu, NMIS) = 0;
+		alarm_arm(&vcpu, PV_COUNT_CYCLES, ALL_LEVELS, UINT64_MAX); /* each penalty asks for a look */
+		for (unsigned i = 0; i < 20; i++) {
+			vcpu_enter(&vcpu, i < 10 ? 0 : PV_INJECT_NMI);
+			handover_ring(vcpu.run);
+			CHECK_EQ(vcpu_wait(&vcpu), PV_EXIT_KICK);
+		}
+		/* The last was perhaps not yet delivered when the bell rang. */
+		CHECK(*vcpu_word(&vcpu, NMIS) > 0);
+	}
+	vcpu_stop(&vcpu);
+}
+
+/* Cycles that come from the time-stamp counter stand still, too; the counter itself does not. */
+static void nmi_freezes_cycles_of_time(void)
+{
+	struct vcpu vcpu;
+	uint64_t cycles, tsc;
+
+	vcpu_start(&vcpu, false, true, 0);
+	vcpu_gate(&vcpu, 2, GUEST_LABEL(handle_nmi_calling), 0);
+	vcpu_begin(&vcpu, GUEST_LABEL(guest_loop));
+	vcpu_resume(&vcpu, PV_INJECT_NMI);
+	CHECK(vcpu_is_at(&vcpu, CALL_POINT));
+	cycles = vcpu.run->count[PV_COUNT_CYCLES][0];
+	tsc = vcpu.run->count[PV_COUNT_GUEST_TSC][0];
+	handover_ring(vcpu.run);
+	CHECK_EQ(vcpu_resume(&vcpu, PV_INJECT_NMI), PV_EXIT_KICK); /* still in the handler */
+	CHECK_EQ(vcpu.run->count[PV_COUNT_CYCLES][0], cycles);
+	CHECK(vcpu.run->count[PV_COUNT_GUEST_TSC][0] > tsc);
+	vcpu_resume(&vcpu, 0);
+	CHECK(vcpu_is_at(&vcpu, CALL_POINT));
+	vcpu_resume(&vcpu, 0);
+	CHECK(vcpu_is_at(&vcpu, CALL_END));
+	CHECK(vcpu.run->count[PV_COUNT_CYCLES][0] > cycles);
+	CHECK(vcpu.run->count[PV_COUNT_CYCLES][0] < vcpu.run->count[PV_COUNT_GUEST_TSC][0]);
 	vcpu_stop(&vcpu);
 }
 
@@ -345,6 +397,8 @@ const struct engine_test nmi_tests[] = {
 	{ "nmi_in_rep_outs", nmi_in_rep_outs, false },
 	{ "nmi_before_a_hypercall", nmi_before_a_hypercall, false },
 	{ "nmi_after_a_kick", nmi_after_a_kick, false },
+	{ "nmi_in_any_loop", nmi_in_any_loop, false },
+	{ "nmi_freezes_cycles_of_time", nmi_freezes_cycles_of_time, false },
 	{ "nmi_a_long_way", nmi_a_long_way, false },
 	{ 0 },
 };

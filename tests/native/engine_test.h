@@ -50,6 +50,7 @@ enum {
 	GUEST_RSP0 = 0x94000,
 	GUEST_USER_STACK = 0x98000,
 	GUEST_IST1 = 0x9c000,
+	GUEST_MAPPED = 0x600000, /* the guest may have something else there than the agent */
 	AGENT_BASE = 0x400000,
 	AGENT_CODE = AGENT_BASE + 0x10000, /* the same bytes again */
 	AGENT_STACK = AGENT_BASE + 0x90000,
@@ -73,6 +74,7 @@ struct vcpu {
 	struct pv_engine_config config;
 	struct pv_engine *engine;
 	pthread_t thread;
+	int failure; /* what engine_run() is to return; after it the run page has a text */
 };
 
 /* The engine is up and has made its first exit. `agent_nmi`: label in the agent, or 0. */
@@ -80,6 +82,10 @@ void vcpu_start(struct vcpu *vcpu, bool oracle, bool cycles_tsc, uint64_t agent_
 void vcpu_stop(struct vcpu *vcpu);
 /* Sends the vCPU to a guest, by label, and waits for its CALL_START. */
 void vcpu_begin(struct vcpu *vcpu, uint64_t label);
+/* The same with the 2 MiB at a virtual address elsewhere than in the agent's world. */
+void vcpu_begin_mapped(struct vcpu *vcpu, uint64_t label, uint64_t virtual, uint64_t physical);
+/* Sends it there with what to inject, and waits for the next exit. */
+uint32_t vcpu_jump(struct vcpu *vcpu, uint64_t label, uint32_t inject);
 /* Enters with what to inject, and waits for the next exit: its reason. */
 uint32_t vcpu_resume(struct vcpu *vcpu, uint32_t inject);
 /* The same, without waiting, and then the wait. */

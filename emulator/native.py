@@ -46,9 +46,12 @@ def load_core() -> Any:
 
 
 @cache
-def load_explore() -> Any:
-    """The host core under the explorer's scheduler. Raises Unsupported when it is not built."""
-    return _extension("emulator._explore")
+def load_explore(*, races: bool = False) -> Any:
+    """The host core under the explorer's scheduler; with `races` it sees data races, and takes some times as long.
+
+    Raises Unsupported when it is not built.
+    """
+    return _extension("emulator._races" if races else "emulator._explore")
 
 
 @cache

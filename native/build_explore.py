@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""cffi builder of emulator._explore: the host core on fibers, under the explorer's scheduler."""
+"""cffi builders of emulator._explore and emulator._races: the host core on fibers, under the explorer's scheduler."""
 
 from __future__ import annotations
 
@@ -27,13 +27,22 @@ def build_name() -> str:
     return digest.hexdigest()[:16]
 
 
-ffi = FFI()
-ffi.cdef(declarations(["explore.h"]))
-ffi.set_source(
-    "emulator._explore",
-    '#include "explore.h"\n',
-    sources=relative(SOURCES),
-    include_dirs=[str(path) for path in INCLUDES],
-    define_macros=[("PV_SYNC_BACKEND", '"sync_controlled.h"'), ("EXPLORE_BUILD", f'"{build_name()}"')],
-    extra_compile_args=FLAGS,
-)
+def builder(module: str, macros: dict[str, str]) -> FFI:
+    """The extension `module`, compiled with `macros`."""
+    ffi = FFI()
+    ffi.cdef(declarations(["explore.h"]))
+    ffi.set_source(
+        module,
+        '#include "explore.h"\n',
+        sources=relative(SOURCES),
+        include_dirs=[str(path) for path in INCLUDES],
+        define_macros=[*macros.items()],
+        extra_compile_args=FLAGS,
+    )
+    return ffi
+
+
+_MACROS = {"PV_SYNC_BACKEND": '"sync_controlled.h"', "EXPLORE_BUILD": f'"{build_name()}"'}
+ffi = builder("emulator._explore", _MACROS)
+#: The same with the core instrumented; setup.py compiles that part for it.
+races = builder("emulator._races", {**_MACROS, "EXPLORE_RACES": "1"})

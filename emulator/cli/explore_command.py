@@ -54,7 +54,7 @@ class Searched:
 def main(arguments: argparse.Namespace) -> int:
     """Returns 0 when all held, 1 for a violation, 7 when the search proves nothing."""
     scenarios = [find(name) for name in arguments.scenarios] or list(SCENARIOS.values())
-    setup = Setup(design=arguments.design, nmi=arguments.nmi, sync=arguments.sync)
+    setup = Setup(design=arguments.design, nmi=arguments.nmi, sync=arguments.sync, races=int(arguments.races))
     with Machine(setup, Program.parse(["open 1"])):
         pass  # an unknown name is refused here, before anything is started
     seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1 << 32)

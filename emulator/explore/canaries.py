@@ -67,6 +67,7 @@ _ONLY = {
     "detached_stays_queued": _SHARED,
     "flag_cleared_before_next": ("nmi", ("lockless",)),
     "push_not_retried": ("nmi", ("lockless",)),
+    "closed_set_without_lock": ("races", (1,)),
     "miss_not_deferred": ("nmi", ("deferred",)),
 }
 

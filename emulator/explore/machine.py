@@ -49,6 +49,7 @@ class Setup:
     fail_alloc: int = 0
     no_handler: int = 0
     strict_errno: int = 0
+    races: int = 0
     max_sample_rate: int = 0
     canary: str = ""
 
@@ -137,7 +138,10 @@ class Machine:
 
     setup: Setup
     program: Program
-    _module: Any = field(default_factory=load_explore, repr=False)
+    _module: Any = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        self._module = load_explore(races=bool(self.setup.races))
 
     def __enter__(self) -> Machine:
         ffi, lib = self._module.ffi, self._module.lib

@@ -150,6 +150,8 @@ static int64_t op_close(struct pv_vcpu *vcpu, uint64_t rcx, uint64_t rdx)
 	if (!event)
 		return -PV_ENOENT;
 	pv_point("close: removed");
+	if (PV_CANARY(closed_set_without_lock))
+		event->closed = true;
 	pv_mutex_lock(&event->lock);
 	event->closed = true;
 	detached = detach(event);

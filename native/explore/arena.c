@@ -5,7 +5,7 @@
 
 #include "schedule.h"
 
-enum { ARENA_BYTES = 256 * 1024, POISON = 0x6b };
+enum { POISON = 0x6b };
 
 struct block {
 	uint32_t size; /* without this header */

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { ARENA_BYTES = 256 * 1024 };
+
 void arena_reset(void);
 /* Zeroed memory, or NULL when all is used. */
 void *arena_alloc(void *context, uint64_t size);

@@ -33,7 +33,8 @@
 	X(failed_sync_not_queued_again)                                                   \
 	X(miss_not_deferred)                                                              \
 	X(halts_with_an_nmi_due)                                                          \
-	X(early_kick_forgotten)
+	X(early_kick_forgotten)                                                           \
+	X(closed_set_without_lock)
 
 enum explore_canary {
 	CANARY_NONE = 0,

@@ -9,6 +9,7 @@
 
 #include "fiber.h"
 #include "pv_sync.h"
+#include "race.h"
 
 struct schedule schedule;
 
@@ -317,6 +318,7 @@ void schedule_run(uint32_t n, void (*body)(unsigned fiber), void (*check)(void))
 		fiber_prepare(i);
 	schedule.controlled = true;
 	schedule.current = &schedule.fiber[0];
+	race_begin();
 	first_fiber();
 	schedule.controlled = false;
 	schedule.current = NULL;

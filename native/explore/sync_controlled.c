@@ -83,11 +83,13 @@ static void lock_at(struct pv_lock *lock, const char *where)
 		schedule_violation(EXPLORE_LOCKS, "nobody can go on, and %s still holds %s, taken at %s",
 				   name_of(lock->owner), lock->name, place_of(lock));
 	take(self, lock, where);
+	race_acquire(lock);
 }
 
 static void unlock_at(struct pv_lock *lock, const char *where)
 {
 	schedule_point(POINT_UNLOCK, lock, where);
+	race_release(lock);
 	let_go(pv_self(), lock, where);
 }
 
@@ -124,6 +126,7 @@ bool pv_mutex_trylock_at(struct pv_mutex *mutex, const char *where)
 		return false;
 	}
 	take(self, lock, where);
+	race_acquire(lock);
 	return true;
 }
 
@@ -159,6 +162,7 @@ void pv_hold_nothing_at(const char *where)
 uint32_t pv_ticket_at(struct pv_event_count *count, const char *where)
 {
 	schedule_point(POINT_LOAD, count, where);
+	race_acquire(count);
 	return count->sequence.v;
 }
 
@@ -166,6 +170,7 @@ uint32_t pv_ticket_at(struct pv_event_count *count, const char *where)
 void pv_wait_at(struct pv_event_count *count, uint32_t ticket, const char *where)
 {
 	schedule_wait(count, ticket, where);
+	race_acquire(count);
 }
 
 /* Time is not simulated: the deadline may always have come. */
@@ -179,5 +184,7 @@ void pv_wait_until(struct pv_event_count *count, uint32_t ticket, uint64_t deadl
 void pv_wake_at(struct pv_event_count *count, const char *where)
 {
 	schedule_point(POINT_WAKE, count, where);
+	race_acquire(count);
+	race_release(count);
 	count->sequence.v++;
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "canary.h"
+#include "race.h"
 #include "schedule.h"
 
 typedef struct {
@@ -20,32 +21,39 @@ typedef struct {
 	void *v;
 } pv_ptr;
 
+#define PV_INLINE RACE_UNSEEN static inline
 #define pv_point(tag) schedule_point(POINT_TAG, NULL, PV_HERE " " tag)
 
 /* One fiber runs at a time, so that plain accesses are atomic. */
 #define PV_CONTROLLED(word_, value_)                                                              \
-	static inline value_ word_##_load_at(const word_ *word, const char *where)                \
+	PV_INLINE value_ word_##_load_at(const word_ *word, const char *where)                    \
 	{                                                                                         \
 		schedule_point(POINT_LOAD, word, where);                                          \
+		race_acquire(word);                                                               \
 		return word->v;                                                                   \
 	}                                                                                         \
-	static inline void word_##_store_at(word_ *word, value_ value, const char *where)         \
+	PV_INLINE void word_##_store_at(word_ *word, value_ value, const char *where)             \
 	{                                                                                         \
 		schedule_point(POINT_STORE, word, where);                                         \
+		race_release(word);                                                               \
 		word->v = value;                                                                  \
 	}                                                                                         \
-	static inline value_ word_##_exchange_at(word_ *word, value_ value, const char *where)    \
+	PV_INLINE value_ word_##_exchange_at(word_ *word, value_ value, const char *where)        \
 	{                                                                                         \
 		value_ old;                                                                       \
                                                                                                   \
 		schedule_point(POINT_UPDATE, word, where);                                        \
+		race_acquire(word);                                                               \
+		race_release(word);                                                               \
 		old = word->v;                                                                    \
 		word->v = value;                                                                  \
 		return old;                                                                       \
 	}                                                                                         \
-	static inline bool word_##_replace_at(word_ *word, value_ old, value_ value, const char *where) \
+	PV_INLINE bool word_##_replace_at(word_ *word, value_ old, value_ value, const char *where) \
 	{                                                                                         \
 		schedule_point(POINT_UPDATE, word, where);                                        \
+		race_acquire(word);                                                               \
+		race_release(word);                                                               \
 		if (word->v != old)                                                               \
 			return false;                                                             \
 		word->v = value;                                                                  \
@@ -56,15 +64,19 @@ PV_CONTROLLED(pv_u64, uint64_t)
 PV_CONTROLLED(pv_ptr, void *)
 #undef PV_CONTROLLED
 
-static inline uint32_t pv_u32_add_at(pv_u32 *word, uint32_t n, const char *where)
+PV_INLINE uint32_t pv_u32_add_at(pv_u32 *word, uint32_t n, const char *where)
 {
 	schedule_point(POINT_UPDATE, word, where);
+	race_acquire(word);
+	race_release(word);
 	return word->v += n;
 }
 
-static inline uint64_t pv_u64_add_at(pv_u64 *word, uint64_t n, const char *where)
+PV_INLINE uint64_t pv_u64_add_at(pv_u64 *word, uint64_t n, const char *where)
 {
 	schedule_point(POINT_UPDATE, word, where);
+	race_acquire(word);
+	race_release(word);
 	return word->v += n;
 }
 
@@ -84,14 +96,14 @@ static inline uint64_t pv_u64_add_at(pv_u64 *word, uint64_t n, const char *where
 #define pv_ptr_exchange(word, value) pv_ptr_exchange_at(word, value, PV_HERE)
 #define pv_ptr_replace(word, old, value) pv_ptr_replace_at(word, old, value, PV_HERE)
 
-static inline void pv_u64_set_once(pv_u64 *word, uint64_t value)
+PV_INLINE void pv_u64_set_once(pv_u64 *word, uint64_t value)
 {
 	if (!word->v)
 		word->v = value;
 }
 
 /* One fiber writes it, and nobody decides by it: no point. */
-static inline void pv_u64_count(pv_u64 *word, uint64_t n)
+PV_INLINE void pv_u64_count(pv_u64 *word, uint64_t n)
 {
 	word->v += n;
 }

@@ -121,6 +121,24 @@ def test_sound_designs_hold_under_random_programs(design: str, nmi: str, sync: s
         assert result.agreed
 
 
+@pytest.mark.parametrize(("design", "nmi"), SOUND)
+def test_sound_designs_have_no_data_races(design: str, nmi: str) -> None:
+    setup = Setup(design=design, nmi=nmi, races=1)
+    for scenario in SCENARIOS.values():
+        for number in range(max(1, len(scenario.programs))):
+            case = run_block(Block(scenario.name, setup, 13, number, 2000)).case
+            assert case is None, "\n".join(case.lines())
+
+
+def test_a_data_race_is_found_and_replayed() -> None:
+    caught = catch("closed_set_without_lock", Setup(races=1), seed=3, seconds=20)
+    assert caught.case is not None
+    small = shrink(caught.case)
+    assert small.oracle == "O9 data race"
+    assert all(same(small, small.replay()[0]) for _ in range(100))
+    assert catch("closed_set_without_lock", Setup(), seed=3, seconds=0.3).case is None
+
+
 #: What the mail's code does wrong, by its number in design_posted.c, and the scenario that shows it.
 DEFECTS = {
     1: ("failing-write", "O5 conservation"),
@@ -179,6 +197,19 @@ def test_a_search_ends_the_same_on_any_number_of_processes() -> None:
             results.append(search(crew, blocks))
     assert results[0].case == results[1].case
     assert results[0].totals.schedules == results[1].totals.schedules
+
+
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parent / "replays").glob("*.replay")), ids=lambda path: path.stem
+)
+def test_defects_that_were_found_stay_mended(path: Path) -> None:
+    """Each file is a violation that the core once had; its program holds now, within the preemptions that it took."""
+    case = read_case(path)
+    with Machine(case.setup, case.program) as machine:
+        totals, verdict = machine.run("dfs", bound=max(2, case.preemptions), count=10**7)
+        assert verdict.held, verdict
+        assert totals.complete
+        assert machine.run("mix", count=2000)[1].held
 
 
 def planted_case() -> Case:

@@ -25,6 +25,7 @@ from emulator.errors import (
     UsageError,
     VcpuDied,
 )
+from emulator.models import parse_caches, parse_predictor
 from emulator.protocol import Attr, Ended, Launch, SlotCount
 from emulator.session import Session
 
@@ -83,6 +84,9 @@ class MachineConfig:
         max_sample_rate: NMIs a second for one event, above which it is throttled; 0: no limit.
         fault: faults to inject, as "trylock=10%,guest-write=0.5%": see FAULTS.
         seed: of the faults.
+        l1d: L1 data cache of the model, "SIZE/WAYS/LINE"; None: 32K/8/64.
+        llc: last-level cache of the model; None: 1M/16/64.
+        predictor: branch predictor of the model, "gshare:BITS" of history; None: gshare:12.
     """
 
     smp: int = 1
@@ -104,6 +108,9 @@ class MachineConfig:
     max_sample_rate: int = 100_000
     fault: str = ""
     seed: int = 0
+    l1d: str | None = None
+    llc: str | None = None
+    predictor: str | None = None
 
     def __post_init__(self) -> None:
         _check_range("number of vCPUs (smp)", self.smp, 1, MAX_VCPUS)
@@ -117,6 +124,8 @@ class MachineConfig:
         _check_range("the sample rate (max_sample_rate)", self.max_sample_rate, 0, _MAX_U32)
         _check_range("seed", self.seed, 0, (1 << 64) - 1)
         parse_faults(self.fault)
+        parse_caches(self.l1d, self.llc)
+        parse_predictor(self.predictor)
         for name, choices in _CHOICES.items():
             _check_choice(name, getattr(self, name), choices)
 
@@ -290,6 +299,7 @@ class VirtualMachine:
         cores = sorted(os.sched_getaffinity(0))
         pinned = config.pin == "on" or (config.pin == "auto" and config.smp >= len(cores))
         short = pinned or 2 * config.smp > len(cores)
+        l1d, llc = parse_caches(config.l1d, config.llc)
         return Launch(
             front_pid=0,
             segment="",
@@ -307,6 +317,9 @@ class VirtualMachine:
             host_atomics=config.atomics == "host",
             oracle=config.oracle,
             hook=config.hook,
+            l1d=l1d,
+            llc=llc,
+            predictor_bits=parse_predictor(config.predictor),
             design=config.design,
             nmi=config.nmi,
             sync=config.sync,
@@ -352,7 +365,7 @@ def _command_line(args: Sequence[str]) -> bytes:
 def _attrs(events: Sequence[Event]) -> tuple[Attr, ...]:
     if len(events) > MAX_AGENT_EVENTS:
         raise UsageError(f"at most {MAX_AGENT_EVENTS} events can be counted at once, and {len(events)} were asked for")
-    return tuple(Attr(event.type, event.config, event.flags) for event in events)
+    return tuple(Attr(event.type, event.config, event.flags, *event.breakpoint) for event in events)
 
 
 def _result(ended: Ended, why: str, console: bytes, events: Sequence[Event], design: str) -> Result:

@@ -9,6 +9,7 @@ import struct
 from typing import NamedTuple
 
 from emulator.elf import Image
+from emulator.models import Cache
 
 
 class Attr(NamedTuple):
@@ -51,6 +52,9 @@ class Launch(NamedTuple):
     host_atomics: bool
     oracle: bool
     hook: str
+    l1d: Cache
+    llc: Cache
+    predictor_bits: int  # 0: the default
     design: str
     nmi: str
     sync: str

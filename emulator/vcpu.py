@@ -62,6 +62,8 @@ def _run(index: int, launch: Launch, segment: mmap.mmap, agent: Agent | None) ->
     config.hook = hooks[launch.hook]
     config.host_atomics = launch.host_atomics
     config.oracle = launch.oracle
+    config.l1d, config.llc = tuple(launch.l1d), tuple(launch.llc)
+    config.predictor_bits = launch.predictor_bits
     config.core = launch.cores[index % len(launch.cores)] if launch.cores else -1
     if agent:
         _place_agent(ffi, lib, config, agent)

@@ -21,7 +21,7 @@ BUILDS = {
 }
 # Every test of the program, by the file that holds it.
 SUITES = {
-    "attr": ["attr_rows", "attr_bits", "attr_levels"],
+    "attr": ["attr_rows", "attr_bits", "attr_levels", "attr_breakpoints", "attr_breakpoint_source"],
     "op": [
         *("hypercall_numbers", "feature_off", "open_errors", "open_aliases", "ids", "window"),
         *("capacities_of_one", "many_in_one_bucket", "allocation_failures", "bad_configurations"),

@@ -40,6 +40,9 @@ _FIELDS = (
         "max_sample_rate",
         "fault",
         "seed",
+        "l1d",
+        "llc",
+        "predictor",
     ),
 )
 

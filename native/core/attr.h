@@ -13,7 +13,7 @@ enum source_kind {
 	SOURCE_CPU_CLOCK,   /* ns while attached to a vCPU */
 	SOURCE_TASK_CLOCK,  /* the same without the time that the vCPU is parked in HLT */
 	SOURCE_DUMMY,       /* 0 */
-	SOURCE_BREAKPOINT,  /* accesses to a guest address: takes one of the vCPU's breakpoint slots */
+	SOURCE_BREAKPOINT,  /* one of the vCPU's breakpoint slots, which is chosen when it begins to run */
 };
 
 struct event_source {

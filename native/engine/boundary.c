@@ -33,6 +33,7 @@ static void leave_to_flush(struct pv_engine *e, uint64_t rip)
 {
 	e->attend &= ~(uint32_t)ATTEND_FLUSH;
 	count_leave_block(e, rip);
+	hooks_remove(e);
 	e->flush = true;
 	uc_emu_stop(e->uc);
 }

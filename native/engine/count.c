@@ -114,6 +114,8 @@ void count_leave_block(struct pv_engine *e, uint64_t rip)
 	struct charged ahead = count_ahead(e, rip);
 
 	leave_last(e, rip);
+	if (e->hooks.wanted)
+		held_leave(e, rip);
 	if (!e->current)
 		return;
 	count_fold(e);
@@ -153,6 +155,8 @@ void count_publish(struct pv_engine *e, uint64_t rip)
 	struct charged ahead = count_ahead(e, rip);
 
 	count_fold(e);
+	if (e->hooks.wanted)
+		held_settle(e, rip);
 	publish(e, PV_COUNT_GUEST_TSC, &ahead);
 	if (!count_frozen(e)) {
 		for (unsigned counter = 0; counter < PV_COUNTS_AT_EXIT; counter++)
@@ -268,8 +272,11 @@ static __attribute__((noinline, cold)) void block_slow(struct pv_engine *e, uint
 {
 	struct slot *slot = &e->slots[address % BLOCK_SLOTS];
 	struct block *block;
-	bool looks = e->attend, again, retranslate;
+	bool looks, again, retranslate;
 
+	if (e->hooks.wanted)
+		held_arrive(e, address);
+	looks = e->attend;
 	if (looks && !attend(e, address))
 		return;
 	block = decode_block(e, address, size, &retranslate);
@@ -292,11 +299,13 @@ static __attribute__((noinline, cold)) void block_slow(struct pv_engine *e, uint
 		continue_rep(e, block);
 		return;
 	}
+	if (e->hooks.wanted)
+		held_begin(e, block);
 	charge(e, block->cost);
 	e->current = block;
 	if (block->flags)
 		announce(e, block);
-	else
+	else if (!e->hooks.wanted) /* held_begin() must see every block */
 		*slot = (struct slot){ .address = address, .size = size, .cost = block->cost, .block = block };
 	if (e->budget < 0)
 		spent(e, address);

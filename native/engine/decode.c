@@ -356,6 +356,7 @@ static int decode_bytes(struct pv_engine *e, const uint8_t *bytes, struct block 
 		block->last_offset = (uint16_t)(insn->address - block->address);
 		block->offset[block->instructions++] = block->last_offset;
 		block->last_is_branch = is_branch(e->capstone, insn);
+		block->branch = block->last_is_branch ? branch_kind(insn) : BRANCH_NONE;
 		block->flags = trapped ? 0 : last_flags(insn);
 		if (block->instructions == 1 && !left && !trapped && writes_memory(insn) && !has_rep(insn) &&
 		    (!block->last_is_branch || insn->id == X86_INS_CALL))

@@ -25,6 +25,7 @@
 
 #include "engine.h"
 #include "handover.h"
+#include "hooks.h"
 #include "lockop.h"
 
 #define likely(x) __builtin_expect(!!(x), 1)
@@ -62,6 +63,7 @@ struct block {
 	uint16_t instructions; /* that it can retire: up to the first trap */
 	uint16_t last_is_branch;
 	uint16_t last_offset;
+	enum branch_kind branch; /* of the last */
 	struct block *next;
 	uint16_t offset[]; /* of each instruction, from `address` */
 };
@@ -199,6 +201,7 @@ struct pv_engine {
 	struct oracle oracle;
 	struct nmi nmi;
 	struct agent_nmi agent;
+	struct hooks hooks;
 };
 
 /* registers.c: by Unicorn's number. */
@@ -282,6 +285,9 @@ static inline void count_event(struct pv_engine *e, unsigned counter, uint64_t n
  * NULL. False: the vCPU has left for elsewhere, or stopped.
  */
 bool boundary_attend(struct pv_engine *e, uint64_t rip, bool in_block);
+
+/* branch.c: of a branch instruction. */
+enum branch_kind branch_kind(const cs_insn *insn);
 
 /* trap.c */
 void on_trap(uc_engine *uc, uint64_t address, uint32_t size, void *data);

@@ -49,6 +49,7 @@ static bool hand_over(struct pv_engine *e, enum pv_exit_reason reason, uint64_t 
 	e->tsc_start = __rdtsc();
 	retire(e);
 	count_fold(e); /* other alarms may be armed */
+	hooks_entered(e);
 	return true;
 }
 
@@ -89,7 +90,7 @@ static bool enter(struct pv_engine *e, bool entered, bool in_block)
 		count_leave_block(e, run->rip + run->retire[PV_COUNT_INSTRUCTIONS]);
 		agent_nmi_abandon(e);
 		nmi_abandon(e);
-		e->attend = 0;
+		e->attend &= ATTEND_FLUSH;
 		jump_load(e, &run->jump, in_block);
 		e->oracle.pending = false;
 	}
@@ -204,6 +205,7 @@ static void hypercall(struct pv_engine *e, uint64_t rip)
 	entered = hand_over(e, PV_EXIT_HYPERCALL, rip);
 	/* Taken out of its block when it was found invalid: so it is counted here. */
 	e->total[PV_COUNT_INSTRUCTIONS][e->cpl] += entered;
+	held_execute(e, rip);
 	count_fold(e);
 	if (!enter(e, entered, false))
 		return;
@@ -302,6 +304,7 @@ void on_syscall(uc_engine *uc, void *data)
 	if (e->config.oracle)
 		oracle_settle(e, rip + LENGTH, false);
 	star = msr_get(e, MSR_STAR);
+	held_settle(e, rip + LENGTH);
 	e->current = NULL;
 	count_fold(e);
 	if (e->cpl == PV_CPL_USER)

@@ -194,12 +194,44 @@ def _bench(parser: argparse.ArgumentParser) -> None:
         suite.add_argument("--rounds", type=positive, default=5, metavar="N", help="measure N times (default 5)")
 
 
+def _explore(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = "exit status: 0 all held; 1 a violation, which is in the replay file; 2 usage; 7 it proves nothing"
+    add = parser.add_argument
+    add("scenarios", nargs="*", metavar="SCENARIO", help="close-enable, migrate, churn, ..., or a file (default: all)")
+    add("--design", default="per-vm", metavar="NAME", help="of the event table (default per-vm)")
+    add("--nmi", default="trylock", metavar="NAME", help="what an NMI does that finds the lock taken (default trylock)")
+    add("--sync", default="entry", metavar="NAME", help="when overflows reach guest memory (default entry)")
+    add("--races", action="store_true", help="see data races, too; takes some times as long")
+    add("--seed", type=whole, metavar="N", help="of the sampled schedules (default: a fresh one, which is printed)")
+    amount = parser.add_mutually_exclusive_group()
+    amount.add_argument(
+        "--schedules", type=positive, metavar="N", help="sample N of each scenario: ends the same each time"
+    )
+    amount.add_argument("--duration", type=duration, metavar="TIME", help="sample for so long in all (default 10s)")
+    amount.add_argument("--exhaustive", type=whole, metavar="PB", help="only all schedules with at most PB preemptions")
+    add("--shrink", type=duration, default=1.0, metavar="TIME", help="how long to make a case smaller (default 1s)")
+    add("-v", "--verbose", action="store_true", help="a line for each canary")
+    add("-o", "--output", metavar="FILE", help="the replay file of a violation (default SCENARIO-DESIGN.replay)")
+    add("--json", action="store_true", help="print a JSON document")
+
+
+def _replay(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = (
+        "exit status: 1 the violation is there again; 0 nothing is violated any more; 2 usage; 7 it went another way."
+    )
+    parser.add_argument("file", metavar="FILE", help="what pvperf explore wrote")
+    parser.add_argument("--times", type=positive, default=1, metavar="N", help="replay it N times and compare")
+    parser.add_argument("--json", action="store_true", help="print a JSON document")
+
+
 _BENCH_OF = {"engine": "counting", "hypercall": "a way out of the guest and back", "boot": "starting a VM"}
 
 #: Name, what `pvperf --help` says of it, and the function that adds its options.
 COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "run": ("boot a guest", _run),
     "stat": ("boot a guest and count events while it runs", _stat),
+    "explore": ("search the interleavings of the host core for violations", _explore),
+    "replay": ("run a recorded interleaving again, and show it", _replay),
     "events": ("list the events", _events),
     "guests": ("list the bundled guests, or build one of your own", _guests),
     "doctor": ("check what this machine can do", _doctor),

@@ -31,10 +31,11 @@ static void unlink_event(struct pv_timer *timer, struct host_event *event)
 void clock_event_arm(struct pv_vcpu *vcpu, struct host_event *event, uint64_t count)
 {
 	struct pv_timer *timer = &vcpu->vm->timer;
-	uint64_t left = event->overflow.at > count ? event->overflow.at - count : 0;
-	uint64_t now = clock_now(vcpu->vm);
+	uint64_t left, now;
 
 	pv_spin_lock(&timer->lock);
+	left = event->overflow.at > count ? event->overflow.at - count : 0;
+	now = clock_now(vcpu->vm);
 	event->clock_due = left < UINT64_MAX - now ? now + left : UINT64_MAX;
 	if (!event->clock_armed)
 		link_event(timer, event);

@@ -84,7 +84,7 @@ static void overflow_trylock_nmi(struct pv_vcpu *vcpu, struct host_event *event)
 /* A miss is noted without a lock, and is synced at the next entry. */
 static void overflow_deferred_nmi(struct pv_vcpu *vcpu, struct host_event *event)
 {
-	if (!queue_nmi(vcpu, event))
+	if (!queue_nmi(vcpu, event) && !PV_CANARY(miss_not_deferred))
 		queue_defer_nmi(vcpu, event);
 }
 

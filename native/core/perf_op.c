@@ -31,7 +31,8 @@ static bool detach(struct host_event *event)
 		return false;
 	pmu_detach(on, event);
 	vcpu_release(on);
-	event->vm->design->put(event); /* the PMU's reference; the caller has its own */
+	if (!PV_CANARY(detached_keeps_reference))
+		event->vm->design->put(event); /* the PMU's reference; the caller has its own */
 	return true;
 }
 
@@ -110,9 +111,12 @@ static int64_t with_event(struct pv_vcpu *vcpu, uint64_t rcx,
 	event_check_live(event, "locks");
 	pv_mutex_lock(&event->lock);
 	event_check_live(event, "uses");
-	ret = event->closed ? -PV_ENOENT : op(vcpu, event);
+	ret = event->closed && !PV_CANARY(closed_not_looked_at) ? -PV_ENOENT : op(vcpu, event);
+	if (PV_CANARY(put_before_unlock))
+		design->put(event);
 	pv_mutex_unlock(&event->lock);
-	design->put(event);
+	if (!PV_CANARY(put_before_unlock))
+		design->put(event);
 	return ret;
 }
 
@@ -148,6 +152,8 @@ static int64_t op_close(struct pv_vcpu *vcpu, uint64_t rcx, uint64_t rdx)
 	if (!event)
 		return -PV_ENOENT;
 	pv_point("close: removed");
+	if (PV_CANARY(closed_set_without_lock))
+		event->closed = true;
 	pv_mutex_lock(&event->lock);
 	event->closed = true;
 	detached = detach(event);

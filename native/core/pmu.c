@@ -225,7 +225,8 @@ int pmu_attach(struct pv_vcpu *vcpu, struct host_event *event)
 
 	if (event->source.kind == SOURCE_BREAKPOINT && !slot_take(pmu, event))
 		return -PV_ENOSPC;
-	vcpu->vm->design->hold(event);
+	if (!PV_CANARY(attached_without_reference))
+		vcpu->vm->design->hold(event);
 	event->floor = floor_behind_exit(vcpu, event);
 	event->enabled_since = vcpu_now(vcpu);
 	event->vcpu = vcpu;
@@ -258,7 +259,8 @@ void pmu_detach(struct pv_vcpu *vcpu, struct host_event *event)
 	if (event->running)
 		run_stop(vcpu, event);
 	event->times.enabled_ns += vcpu_now(vcpu) - event->enabled_since;
-	queue_remove(vcpu, event);
+	if (!PV_CANARY(detached_stays_queued))
+		queue_remove(vcpu, event);
 	list_remove(list_of(pmu, event), event);
 	overflow_settle(event, pmu_count(event, &event->sum));
 	event->vcpu = NULL;

@@ -50,7 +50,7 @@ void sync_events(struct pv_vcpu *vcpu)
 		struct host_event *event = queue_take(vcpu);
 
 		pv_point("sync: event taken");
-		if (!sync_event(vcpu, event, &delivered))
+		if (!sync_event(vcpu, event, &delivered) && !PV_CANARY(failed_sync_not_queued_again))
 			queue_add(vcpu, event);
 		vm->design->put(event);
 	}

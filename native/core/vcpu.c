@@ -29,7 +29,7 @@ void vcpu_leave_guest(struct pv_vcpu *vcpu)
 		pmu_rotate(vcpu);
 	wanted = vcpu->pause_requests > 0;
 	pv_mutex_unlock(&vcpu->event_mutex);
-	if (wanted)
+	if (wanted && !PV_CANARY(pause_not_announced))
 		pv_wake(&vcpu->paused);
 }
 
@@ -60,7 +60,7 @@ static bool enter_unless_wanted(struct pv_vcpu *vcpu)
 	bool free;
 
 	pv_mutex_lock(&vcpu->event_mutex);
-	free = !vcpu->pause_requests;
+	free = !vcpu->pause_requests || PV_CANARY(pause_not_obeyed);
 	if (free)
 		prepare_entry(vcpu);
 	pv_mutex_unlock(&vcpu->event_mutex);
@@ -85,7 +85,7 @@ bool vcpu_enter_guest(struct pv_vcpu *vcpu)
 /* event_mutex held: one pause request less. */
 static void withdraw(struct pv_vcpu *vcpu)
 {
-	if (!--vcpu->pause_requests)
+	if (!--vcpu->pause_requests && !PV_CANARY(resume_not_announced))
 		pv_wake(&vcpu->resumed);
 }
 
@@ -96,6 +96,8 @@ static bool wait_for_host_mode(struct pv_vcpu *vcpu)
 		uint32_t ticket = pv_ticket(&vcpu->paused);
 
 		pv_mutex_unlock(&vcpu->event_mutex);
+		if (PV_CANARY(ticket_too_late))
+			ticket = pv_ticket(&vcpu->paused);
 		if (vm_phase(vcpu->vm) != PHASE_OVER)
 			pv_wait(&vcpu->paused, ticket);
 		pv_mutex_lock(&vcpu->event_mutex);

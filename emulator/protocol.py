@@ -20,6 +20,16 @@ class Attr(NamedTuple):
     bp_type: int = 0
     bp_addr: int = 0
     bp_len: int = 0
+    sample_period: int = 0
+    sample_type: int = 0
+    read_format: int = 0
+
+
+class Recording(NamedTuple):
+    """That samples are to be recorded: room for them on each vCPU, and how much call chain each has."""
+
+    ring_bytes: int = 256 << 10  # a power of 2
+    max_chain: int = 0  # return addresses, 0 to PV_SAMPLE_MAX_CHAIN
 
 
 class Launch(NamedTuple):
@@ -48,6 +58,7 @@ class Launch(NamedTuple):
     command_line: bytes
     attrs: tuple[Attr, ...]
     measure_memory: bool
+    recording: Recording | None = None
 
 
 class Started(NamedTuple):

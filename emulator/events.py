@@ -100,7 +100,10 @@ _FOREIGN_MODIFIERS = "hGHIpPSDWeb"
 
 @dataclass(frozen=True)
 class Event:
-    """An event to open: `flags` has the bit order of kvm_pv_perf_attr; `unit` is "msec" for clocks, else ""."""
+    """An event to open: `flags` has the bit order of kvm_pv_perf_attr; `unit` is "msec" for clocks, else "".
+
+    `sample_period` 0: it is counted, and not sampled. With the flag KVM_PV_PERF_FREQ it is samples a second.
+    """
 
     name: str
     canonical: str
@@ -108,6 +111,8 @@ class Event:
     config: int
     flags: int
     unit: str = ""
+    sample_period: int = 0
+    sample_type: int = 0
 
 
 def _number(constant: str) -> int:

@@ -16,19 +16,38 @@ import select
 import signal
 import socket
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from emulator import boot, shm, vcpu
 from emulator.errors import HostError, OutOfMemory, PvperfError
 from emulator.native import load_core, load_engine
 from emulator.process import describe_exit, die_with_parent, fork, name_process, pss_kib
-from emulator.protocol import Channel, Console, Ended, Failed, Finish, Kill, Launch, SlotCount, Started
+from emulator.protocol import (
+    Channel,
+    Console,
+    Ended,
+    Failed,
+    Finish,
+    Kill,
+    Launch,
+    Samples,
+    SlotCount,
+    SlotSamples,
+    Started,
+)
+from emulator.rings import Rings
 
 # How long vCPU processes may take to leave a VM that is over, seconds; then they are killed.
 _LEAVE_SECONDS = 1.0
 # Console output is passed on at most this often, seconds, so that a guest that writes byte by byte costs little.
 _CONSOLE_SECONDS = 0.001
 _CONSOLE_BYTES = 1 << 16
+# Of struct pv_run.
+_ENGINE_FIGURES = (
+    *("blocks_decoded", "locked_ops", "exceptions", "oracle_checks", "oracle_differences"),
+    *("nmis", "nmis_coalesced", "agent_nmis"),
+)
 
 
 def main(launch: Launch) -> None:
@@ -89,6 +108,7 @@ class Host:
         )
         self._end = self._ffi.new("struct pv_vm_end *")
         self._console = self._ffi.new("uint8_t[]", _CONSOLE_BYTES)
+        self._rings = self._find_rings()
         self._vm = self._create()
         self._gate_reader, self._gate = os.pipe()
         self._processes: list[Any] = []
@@ -104,6 +124,16 @@ class Host:
             raise OutOfMemory(f"no {size >> 20} MiB of shared memory for the VM: {error.strerror}") from None
         die_with_parent(self._launch.front_pid)
         return segment
+
+    def _find_rings(self) -> Rings | None:
+        agent = self._boot.agent
+        if agent is None or not agent.rings:
+            return None
+        places = [
+            self._memory.at(agent.rings + index * agent.ring_stride, "struct pv_sample_ring")
+            for index in range(self._launch.vcpus)
+        ]
+        return Rings(self._ffi, self._lib, places, agent.ring_bytes, agent.events)
 
     def _create(self) -> Any:
         ffi, launch = self._ffi, self._launch
@@ -141,12 +171,15 @@ class Host:
         self._start()
         poller = self._poller()
         while not self._has_ended():
-            for fd, _ in poller.poll():
+            for fd, _ in poller.poll(self._rings.interval * 1000 if self._rings else None):
                 self._handle(fd, poller)
+            self._pass_samples()
         while self._pass_console():
             pass
         memory = self._measure_memory()
         self._reap()
+        while self._pass_samples():  # nobody writes any more
+            pass
         ended = self._report(memory)
         self._check(self._lib.vm_destroy(self._vm), "take down the VM")
         return ended
@@ -212,6 +245,10 @@ class Host:
             self._channel.send(Console(bytes(self._ffi.buffer(self._console, length))))
         return bool(length)
 
+    def _pass_samples(self) -> bool:
+        """Sends what has come into the rings; False if there is nothing."""
+        return bool(self._rings and self._rings.drain(lambda vcpu, data: self._channel.send(Samples(vcpu, data))))
+
     def _measure_memory(self) -> dict[str, int]:
         """While the vCPU processes wait at the gate."""
         if not self._launch.measure_memory:
@@ -251,6 +288,8 @@ class Host:
             statistics=statistics,
             pss_kib=memory,
             elapsed_s=statistics["guest_ns"] * 1e-9,
+            sampled=tuple(self._sampled()),
+            ring_lost=self._rings.lost() if self._rings else (),
         )
 
     def _oracle_said(self) -> str:
@@ -282,6 +321,16 @@ class Host:
                 )
         return counts
 
+    def _sampled(self) -> Iterator[SlotSamples]:
+        agent = self._boot.agent
+        if agent is None or self._rings is None:
+            return
+        slots = self._memory.at(agent.slots, "struct pv_agent_slot")
+        for index in range(self._launch.vcpus):
+            for event in range(agent.events):
+                slot = slots[index * agent.events + event]
+                yield SlotSamples(index, event, slot.taken, slot.left, slot.samples)
+
     def _statistics(self) -> dict[str, int]:
         """struct pv_vm_statistics, arrays by the names of what they count, and the sums of the engines' figures."""
         ffi = self._ffi
@@ -301,7 +350,7 @@ class Host:
                 if 0 < number < len(array):
                     figures[f"{field}_{name.removeprefix(prefix).lower()}"] = array[number]
         figures["hypercalls_unknown"] = statistics.hypercalls[0]
-        for field in ("blocks_decoded", "locked_ops", "exceptions", "oracle_checks", "oracle_differences"):
+        for field in _ENGINE_FIGURES:
             figures[field] = sum(getattr(run, field) for run in self._runs)
         return figures
 

@@ -73,6 +73,13 @@ class Console(NamedTuple):
     data: bytes
 
 
+class Samples(NamedTuple):
+    """Host: samples of one vCPU, whole and in order, as struct pv_sample; none: none have come for a while."""
+
+    vcpu: int
+    data: bytes
+
+
 class SlotCount(NamedTuple):
     """One event on one vCPU. `error` is a negative errno of the guest interface, or 0; `value` None: not collected."""
 
@@ -82,6 +89,16 @@ class SlotCount(NamedTuple):
     error: int
     enabled_ns: int
     running_ns: int
+
+
+class SlotSamples(NamedTuple):
+    """What became of the overflows of one event on one vCPU: fields of struct pv_agent_slot."""
+
+    vcpu: int
+    event: int
+    taken: int
+    left: int
+    samples: int
 
 
 class Ended(NamedTuple):
@@ -96,6 +113,8 @@ class Ended(NamedTuple):
     statistics: dict[str, int]
     pss_kib: dict[str, int]  # proportional set size of "host", "vcpu0", ...; empty: not measured
     elapsed_s: float
+    sampled: tuple[SlotSamples, ...] = ()
+    ring_lost: tuple[int, ...] = ()  # by vCPU: samples that found no room in its ring, or came out of it damaged
 
 
 class Failed(NamedTuple):
@@ -113,7 +132,7 @@ class Kill(NamedTuple):
     """Front end: end the VM at once."""
 
 
-Message = Started | Console | Ended | Failed | Finish | Kill
+Message = Started | Console | Samples | Ended | Failed | Finish | Kill
 
 _LENGTH = struct.Struct("<Q")
 _READ_BYTES = 1 << 18

@@ -2,8 +2,8 @@
 """Writes a perf.data file that can be read at any moment, whoever is killed.
 
 In the file: header, ids, attrs, data, and right behind the data the features. The header alone says how far the data
-reach, so that what lies behind them does not matter. A checkpoint first takes the features out of the header, because the
-new data are about to overwrite them; when data and features are in place, the header is written anew.
+reach, so that what lies behind them does not matter. A checkpoint first takes the features out of the header, because
+the new data are about to overwrite them; when data and features are in place, the header is written anew.
 """
 
 from __future__ import annotations
@@ -75,11 +75,11 @@ class PerfDataWriter:
         self._write_header(fd, bits=tuple(payloads))
 
     def _write_header(self, fd: int, *, bits: Sequence[int]) -> None:
-        sections = (self._attrs_offset, self._data_offset - self._attrs_offset)
-        sections += (self._data_offset, self._data_end - self._data_offset, 0, 0)
+        attrs = (self._attrs_offset, self._data_offset - self._attrs_offset)
+        data = (self._data_offset, self._data_end - self._data_offset)
         attr_bytes = layout.ATTR_BYTES + layout.SECTION.size
         words = features.bitmap(bits)
-        _write(fd, layout.HEADER.pack(layout.MAGIC, layout.HEADER.size, attr_bytes, *sections, *words), 0)
+        _write(fd, layout.HEADER.pack(layout.MAGIC, layout.HEADER.size, attr_bytes, *attrs, *data, 0, 0, *words), 0)
 
     def close(self) -> None:
         """The last checkpoint, and the end. HostError as from checkpoint(); the file is closed in any case."""

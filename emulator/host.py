@@ -105,6 +105,7 @@ class Host:
             command_line=launch.command_line,
             vcpus=launch.vcpus,
             attrs=launch.attrs,
+            recording=launch.recording,
         )
         self._end = self._ffi.new("struct pv_vm_end *")
         self._console = self._ffi.new("uint8_t[]", _CONSOLE_BYTES)
@@ -189,7 +190,8 @@ class Host:
         signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
         host = os.getpid()
         for index in range(self._launch.vcpus):
-            args = (index, self._launch, self._segment, host, (self._launch.channel, self._gate), self._gate_reader)
+            not_mine = (self._launch.channel, self._gate)
+            args = (index, self._launch, self._segment, host, not_mine, self._gate_reader, self._boot.agent)
             process, pidfd = fork(vcpu.main, args)
             self._processes.append(process)
             self._alive[pidfd] = index

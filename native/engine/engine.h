@@ -27,6 +27,8 @@ struct pv_engine_config {
 	uint32_t host_atomics; /* 0: leave LOCK to Unicorn, which loses updates; a negative control */
 	uint32_t oracle;       /* 1: also step every instruction, and compare at every exit */
 	int32_t core;          /* pin to this core; -1: do not */
+	struct pv_jump agent_nmi; /* the agent's NMI handler, of this vCPU; rip 0: no agent */
+	gpa_t agent_frame;     /* this vCPU's pv_agent_frame */
 };
 
 /* The engine in *ret, or a negative errno and a sentence in `why`. */

@@ -365,10 +365,14 @@ def _end_error(ended: Ended) -> HostError:
     return kind(f"host error on {who}: {text}")
 
 
+# KVM_ENOSYS, and the name of which Python knows another.
+_ERRORS = {1000: "ENOSYS", errno.EOPNOTSUPP: "EOPNOTSUPP"}
+
+
 def _count(count: SlotCount, event: Event) -> Count:
     error: str | None = None
     if count.error:
-        error = "ENOSYS" if count.error == -1000 else errno.errorcode.get(-count.error, str(count.error))
+        error = _ERRORS.get(-count.error) or errno.errorcode.get(-count.error, str(count.error))
     elif count.value is None:
         error = "not counted"
     return Count(event, count.vcpu, None if error else count.value, error, count.enabled_ns, count.running_ns)

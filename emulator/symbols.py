@@ -56,7 +56,7 @@ class SymbolTable:
 
 
 def read_symbols(path: str) -> tuple[SymbolTable, bytes]:
-    """The symbols of the ELF file at `path`, none if it has no .symtab, and its build id. UsageError if it is damaged."""
+    """The symbols of the ELF file at `path`, none without a .symtab, and its build id. UsageError if it is damaged."""
     fd = elf.open_guest(path)
     try:
         elf.read_image(fd, name=path, ram_bytes=1 << 64)

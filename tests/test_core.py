@@ -41,6 +41,7 @@ SUITES = {
         *("death_frees_who_waits", "timer_rotates"),
     ],
     "hostile": ["hostile_arguments", "ends_at_random_moments"],
+    "ring": ["ring_order", "ring_wraps", "ring_small_buffer", "ring_malformed", "ring_garbage", "ring_race"],
     "stress": ["stress_quick"],
 }
 ALL = [name for names in SUITES.values() for name in names]

@@ -67,6 +67,8 @@ class PerfDataWriter:
             self._finish_file(self._fd)
         except OSError as error:
             self._pending.clear()
+            with contextlib.suppress(OSError):  # what was there is as good as it was
+                self._finish_file(self._fd)
             raise HostError(f"cannot write {self.path}: {error.strerror}") from None
 
     def _finish_file(self, fd: int) -> None:

@@ -6,7 +6,7 @@
 
 static const struct core_test *const suites[] = {
 	attr_tests, op_tests,   pmu_tests,     sync_tests,
-	life_tests, race_tests, hostile_tests, stress_tests,
+	life_tests, race_tests, hostile_tests, ring_tests, stress_tests,
 };
 static long failed_checks;
 

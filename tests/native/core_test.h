@@ -19,7 +19,7 @@ struct core_test {
 
 /* Each ends with an entry without a name. */
 extern const struct core_test attr_tests[], op_tests[], pmu_tests[], sync_tests[], life_tests[],
-	race_tests[], hostile_tests[], stress_tests[];
+	race_tests[], hostile_tests[], stress_tests[], ring_tests[];
 
 void check_failed(const char *file, int line, const char *what, long long a, long long b);
 #define CHECK(condition) \

@@ -139,8 +139,13 @@ class Host:
     def _create(self) -> Any:
         ffi, launch = self._ffi, self._launch
         config = ffi.new("struct pv_vm_config *")
-        for field in ("vcpus", "max_events", "counters", "rotate_us", "spin_ns", "pv_perf", "cycles_tsc"):
+        for field in (
+            *("vcpus", "max_events", "counters", "rotate_us", "spin_ns", "pv_perf", "cycles_tsc"),
+            *("hold_us", "max_sample_rate", "seed"),
+        ):
             setattr(config, field, getattr(launch, field))
+        for name, permille in launch.faults:
+            config.fault_permille[getattr(self._lib, name)] = permille
         names = [ffi.new("char[]", name.encode()) for name in (launch.design, launch.nmi, launch.sync)]
         config.design, config.nmi, config.sync = names
         config.pin = bool(launch.cores)

@@ -40,15 +40,18 @@ _PAGE = 4096
 
 # The first of each is the default; those after None are designed, and not in this version.
 _CHOICES: dict[str, tuple[str | None, ...]] = {
-    "design": ("per-vm", None, "posted", "no-refcount", "per-vcpu"),
-    "nmi": ("trylock", None, "deferred", "lockless"),
-    "sync": ("entry", None, "every-exit"),
+    "design": ("per-vm", "posted", "no-refcount", "per-vcpu"),
+    "nmi": ("trylock", "deferred", "lockless"),
+    "sync": ("entry", "every-exit"),
     "accel": ("tcg", None, "kvm"),
     "cycles": ("model", "tsc"),
     "pin": ("auto", "on", "off"),
     "atomics": ("host", "none"),
     "hook": ("count", "empty", "none"),
 }
+
+#: What can be made to go wrong, by seed: the NMI path loses the trylock; guest memory cannot be written at a sync.
+FAULTS = {"trylock": "PV_FAULT_TRYLOCK", "guest-write": "PV_FAULT_GUEST_WRITE"}
 
 # Waiting by spinning, where the vCPUs and their host threads have a core each: longer than a hand-over between cores.
 _SPIN_NS = 20_000
@@ -76,6 +79,10 @@ class MachineConfig:
         oracle: step every instruction beside counting, and compare; slow.
         hook: "count"; "empty" or "none" leave the engine without counting and atomics, to measure what those cost.
         rotate_us: time between two rotations of the counters, microseconds.
+        hold_us: how long a sync holds the vCPU's event_mutex beyond what it needs, microseconds.
+        max_sample_rate: NMIs a second for one event, above which it is throttled; 0: no limit.
+        fault: faults to inject, as "trylock=10%,guest-write=0.5%": see FAULTS.
+        seed: of the faults.
     """
 
     smp: int = 1
@@ -93,6 +100,10 @@ class MachineConfig:
     oracle: bool = False
     hook: str = "count"
     rotate_us: int = 4000
+    hold_us: int = 0
+    max_sample_rate: int = 100_000
+    fault: str = ""
+    seed: int = 0
 
     def __post_init__(self) -> None:
         _check_range("number of vCPUs (smp)", self.smp, 1, MAX_VCPUS)
@@ -102,8 +113,28 @@ class MachineConfig:
         _check_range("limit of events (max_events)", self.max_events, 1, 1 << 24)
         _check_range("number of counters", self.counters, 1, 1 << 16)
         _check_range("rotation interval (rotate_us)", self.rotate_us, 1, _MAX_U32, unit=" microseconds")
+        _check_range("the time that a sync holds the lock (hold_us)", self.hold_us, 0, 10**6, unit=" microseconds")
+        _check_range("the sample rate (max_sample_rate)", self.max_sample_rate, 0, _MAX_U32)
+        _check_range("seed", self.seed, 0, (1 << 64) - 1)
+        parse_faults(self.fault)
         for name, choices in _CHOICES.items():
             _check_choice(name, getattr(self, name), choices)
+
+
+def parse_faults(text: str) -> dict[str, int]:
+    """The faults of "NAME=PERCENT%,...": name to how many of 1000. UsageError for what is not that."""
+    faults = {}
+    for part in filter(None, text.split(",")):
+        name, _, share = part.partition("=")
+        if name not in FAULTS:
+            raise UsageError(f"there is no fault {name!r}: there are {', '.join(FAULTS)}")
+        digits = share.removesuffix("%")
+        plain = digits.replace(".", "", 1)
+        permille = float(digits) * 10 if plain.isascii() and plain.isdigit() else -1.0
+        if not share.endswith("%") or not 0 <= permille <= 1000 or permille != int(permille):
+            raise UsageError(f"a fault's share is 0% to 100% in steps of 0.1%, and {share!r} is not")
+        faults[name] = int(permille)
+    return faults
 
 
 def _check_range(what: str, value: int, least: int, most: int, unit: str = "") -> None:
@@ -287,6 +318,10 @@ class VirtualMachine:
             design=config.design,
             nmi=config.nmi,
             sync=config.sync,
+            hold_us=config.hold_us,
+            max_sample_rate=config.max_sample_rate,
+            faults=tuple((FAULTS[name], share) for name, share in parse_faults(config.fault).items()),
+            seed=config.seed,
             image=image,
             command_line=asked.command_line,
             attrs=asked.attrs,

@@ -54,6 +54,10 @@ class Launch(NamedTuple):
     design: str
     nmi: str
     sync: str
+    hold_us: int
+    max_sample_rate: int
+    faults: tuple[tuple[str, int], ...]  # constants of enum pv_fault, and how many of 1000
+    seed: int
     image: Image
     command_line: bytes
     attrs: tuple[Attr, ...]

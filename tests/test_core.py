@@ -13,6 +13,7 @@ NATIVE, TESTS = ROOT / "native", ROOT / "tests/native"
 SOURCES = [*sorted((NATIVE / "core").glob("*.c")), NATIVE / "abi/handover.c", *sorted(TESTS.glob("core_*.c"))]
 FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-g", "-pthread"]
 FLAGS += [f"-I{folder}" for folder in (NATIVE / "abi", NATIVE / "core")]
+FLAGS += ["-include", str(TESTS / "core_point.h")]
 BUILDS = {
     "plain": ["-O2"],
     "thread": ["-O1", "-fsanitize=thread"],
@@ -29,6 +30,15 @@ SUITES = {
     "pmu": [
         *("sources", "bus_cycles_are_floored_once", "clocks", "rotation", "enabling_instruction_is_outside"),
         *("remote_before_retirement", "times_of_closed_events", "agent_is_not_counted"),
+    ],
+    "overflow": [
+        *("exact", "alarms", "period_moves", "queued_moves", "nothing_after", "misses", "unwritable", "full_word"),
+        *("throttling", "frequency", "clock_overflows", "clock_misses", "parked_clocks", "sync_policies", "hold"),
+    ],
+    "design": [
+        *("defect_1_failed_write", "defect_2_duplicate_leaks", "defect_3_limit_race", "defect_4_second_allocation"),
+        *("defect_5_list_of_counters", "defect_6_errors", "defect_7_bound_to_opener", "defect_9_written_back_whole"),
+        *("scenario_2", "per_vcpu"),
     ],
     "sync": ["exclusion", "misuse", "panic_frees_waiters", "event_count"],
     "life": [

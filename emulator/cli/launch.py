@@ -37,6 +37,10 @@ _FIELDS = (
         "pin",
         "pv_perf",
         "oracle",
+        "hold_us",
+        "max_sample_rate",
+        "fault",
+        "seed",
     ),
 )
 

@@ -123,12 +123,20 @@ def _add_machine(parser: argparse.ArgumentParser) -> None:
     add("--smp", type=whole, metavar="N", help="vCPUs, 1 to 64 (default 1)")
     add("-m", "--memory", type=size, metavar="SIZE", help="guest RAM: 64M, 1G; a bare number is MiB (default 64M)")
     add("--accel", metavar="NAME", help="what executes the guest (default tcg)")
-    add("--design", metavar="NAME", help="of the event table (default per-vm)")
-    add("--nmi", metavar="NAME", help="what an NMI does that finds the lock taken (default trylock)")
-    add("--sync", metavar="NAME", help="when overflows reach guest memory (default entry)")
+    add("--design", metavar="NAME", help="per-vm, posted, no-refcount, per-vcpu (default per-vm)")
+    add(
+        "--nmi",
+        metavar="NAME",
+        help="what an NMI does that finds the lock taken: trylock, deferred, lockless (default trylock)",
+    )
+    add("--sync", metavar="NAME", help="when overflows reach guest memory: entry, every-exit (default entry)")
     add("--max-events", type=whole, metavar="N", help="open events at most (default 1024)")
     add("--counters", type=whole, metavar="N", help="hardware counters per vCPU (default 8)")
     add("--cycles", metavar="NAME", help="where cycles come from: model or tsc (default model)")
+    add("--hold-us", type=whole, metavar="N", help="a sync holds the lock N microseconds longer (default 0)")
+    add("--max-sample-rate", type=whole, metavar="N", help="NMIs a second for an event; 0: any (default 100000)")
+    add("--fault", metavar="NAME=PERCENT%", help="inject faults: trylock, guest-write; more behind commas")
+    add("--seed", type=whole, metavar="N", help="of the faults (default 0)")
     add("--pin", metavar="WHEN", help="a vCPU and its host thread on one core: auto, on or off (default auto)")
     add("--no-pv-perf", action="store_false", dest="pv_perf", default=None, help="do not offer the interface")
     add("--oracle", action="store_true", default=None, help="compare with a single-stepping oracle; slow")

@@ -12,6 +12,7 @@ enum {
 	CACHE_IDS = 7,
 	CACHE_OPS = 3,
 	CACHE_RESULTS = 2,
+	MOST_FREQUENT = 1000000, /* overflows a second that a guest may ask for */
 };
 
 /* sample_type: IP TID TIME ADDR READ CALLCHAIN ID CPU PERIOD STREAM_ID RAW (0 to 10) and
@@ -19,7 +20,7 @@ enum {
 static const uint64_t sample_by_guest = (BIT(11) - 1) | BIT(16);
 
 /* Events start disabled whatever `disabled` says, and the host is never counted. */
-static const uint64_t flags_supported = BIT(KVM_PV_PERF_DISABLED) | BIT(KVM_PV_PERF_EXCLUDE_USER) |
+static const uint64_t flags_supported = BIT(KVM_PV_PERF_DISABLED) | BIT(KVM_PV_PERF_FREQ) | BIT(KVM_PV_PERF_EXCLUDE_USER) |
 					BIT(KVM_PV_PERF_EXCLUDE_KERNEL) |
 					BIT(KVM_PV_PERF_EXCLUDE_HV);
 
@@ -39,6 +40,11 @@ static bool well_formed(const struct kvm_pv_perf_attr *attr)
 		return false;
 	if (attr->flags >> KVM_PV_PERF_FLAGS_KNOWN || attr->sample_type >> SAMPLE_BITS ||
 	    attr->read_format >> READ_FORMAT_BITS)
+		return false;
+	if (attr->sample_period >> PV_PERIOD_BITS)
+		return false;
+	if ((attr->flags & BIT(KVM_PV_PERF_FREQ)) &&
+	    (!attr->sample_period || attr->sample_period > MOST_FREQUENT))
 		return false;
 	return attr->type == PV_TYPE_BREAKPOINT ||
 	       (!attr->bp_type && !attr->bp_addr && !attr->bp_len);
@@ -74,6 +80,12 @@ static const struct event_source *source_find(uint32_t type, uint64_t config)
 	return NULL;
 }
 
+bool source_splits_clock(const struct event_source *source)
+{
+	return (source->kind == SOURCE_CPU_CLOCK || source->kind == SOURCE_TASK_CLOCK) &&
+	       source->kernel != source->user;
+}
+
 int attr_validate(const struct kvm_pv_perf_attr *attr, struct event_source *ret)
 {
 	const struct event_source *source = source_find(attr->type, attr->config);
@@ -83,10 +95,14 @@ int attr_validate(const struct kvm_pv_perf_attr *attr, struct event_source *ret)
 	if (!source)
 		return -PV_ENOENT;
 	if (attr->flags & ~flags_supported || attr->sample_type & ~sample_by_guest ||
-	    attr->read_format || attr->sample_period)
+	    attr->read_format)
 		return -PV_EOPNOTSUPP;
 	*ret = *source;
 	ret->kernel = !(attr->flags & BIT(KVM_PV_PERF_EXCLUDE_KERNEL));
 	ret->user = !(attr->flags & BIT(KVM_PV_PERF_EXCLUDE_USER));
-	return 0;
+	if (attr->flags & BIT(KVM_PV_PERF_FREQ))
+		ret->frequency = (uint32_t)attr->sample_period;
+	else
+		ret->period = attr->sample_period;
+	return source_splits_clock(ret) && attr->sample_period ? -PV_EOPNOTSUPP : 0;
 }

@@ -23,6 +23,8 @@ struct pv_thread {
 	const uint32_t *panicked;
 	jmp_buf *unwind;
 	bool panicking;
+	unsigned nmi; /* depth of NMI context */
+	const char *doing; /* the operation that it is in, for a panic */
 	unsigned held;
 	struct pv_lock *locks[4]; /* PV_LOCK_DEPTH, in the order in which they were taken */
 };

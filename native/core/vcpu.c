@@ -15,10 +15,12 @@ void vcpu_ring(struct pv_vcpu *vcpu)
 	handover_ring(vcpu->run);
 }
 
+/* A counter's overflow is an NMI that interrupts the guest: it comes before all else. */
 void vcpu_leave_guest(struct pv_vcpu *vcpu)
 {
 	bool wanted;
 
+	nmi_counters(vcpu);
 	pv_mutex_lock(&vcpu->event_mutex);
 	vcpu->mode = VCPU_HOST;
 	if (pv_u32_load(&vcpu->rotation_due) && pv_u32_exchange(&vcpu->rotation_due, 0))
@@ -29,6 +31,27 @@ void vcpu_leave_guest(struct pv_vcpu *vcpu)
 		pv_wake(&vcpu->paused);
 }
 
+/* NMIs that wait for the vCPU. None is for the agent's own code. */
+static uint32_t take_inject(struct pv_vcpu *vcpu)
+{
+	uint32_t inject = vcpu->inject;
+
+	if (!inject || pv_u32_load(&vcpu->stage) != STAGE_GUEST)
+		return 0;
+	vcpu->inject = 0;
+	pv_u64_count(&vcpu->figures.nmis_injected, 1);
+	return inject;
+}
+
+static void prepare_entry(struct pv_vcpu *vcpu)
+{
+	if (vcpu->vm->sync->at_entry)
+		sync_events(vcpu);
+	pmu_arm(vcpu);
+	vcpu->run->inject = take_inject(vcpu);
+	vcpu->mode = VCPU_GUEST;
+}
+
 static bool enter_unless_wanted(struct pv_vcpu *vcpu)
 {
 	bool free;
@@ -36,7 +59,7 @@ static bool enter_unless_wanted(struct pv_vcpu *vcpu)
 	pv_mutex_lock(&vcpu->event_mutex);
 	free = !vcpu->pause_requests;
 	if (free)
-		vcpu->mode = VCPU_GUEST;
+		prepare_entry(vcpu);
 	pv_mutex_unlock(&vcpu->event_mutex);
 	return free;
 }
@@ -44,6 +67,7 @@ static bool enter_unless_wanted(struct pv_vcpu *vcpu)
 bool vcpu_enter_guest(struct pv_vcpu *vcpu)
 {
 	pv_hold_nothing();
+	sync_after_exit(vcpu);
 	for (;;) {
 		uint32_t ticket = pv_ticket(&vcpu->resumed);
 

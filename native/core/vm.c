@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "handover.h"
 #include "host.h"
@@ -34,10 +35,26 @@ static uint64_t default_now_ns(void *context)
 	return clock_host_ns();
 }
 
+/* Sleeps while it is long enough for that, then spins. */
+static void default_hold_ns(void *context, uint64_t ns)
+{
+	enum { SPIN_NS = 100000 };
+	uint64_t until = clock_host_ns() + ns;
+	struct timespec sleep = { .tv_sec = (time_t)((ns - SPIN_NS) / 1000000000u),
+				  .tv_nsec = (long)((ns - SPIN_NS) % 1000000000u) };
+
+	(void)context;
+	if (ns > SPIN_NS)
+		nanosleep(&sleep, NULL);
+	while (clock_host_ns() < until)
+		__builtin_ia32_pause();
+}
+
 static const struct pv_host_hooks default_hooks = {
 	.alloc = default_alloc,
 	.release = default_release,
 	.now_ns = default_now_ns,
+	.hold_ns = default_hold_ns,
 	.patience_ns = PV_END_PATIENCE_NS,
 };
 
@@ -88,6 +105,7 @@ static void fill_in_config(struct pv_vm *vm, const struct pv_vm_config *config)
 		vm->config.console_bytes = DEFAULT_CONSOLE_BYTES;
 	if (!config->rotate_us)
 		vm->config.rotate_us = DEFAULT_ROTATE_US;
+	vm->open_events.limit = config->max_events;
 	vm->mem = (struct guest_mem){ .ram = config->ram, .size = config->ram_size };
 }
 
@@ -144,7 +162,7 @@ static void vm_free(struct pv_vm *vm)
 	struct pv_host_hooks hooks = vm->hooks;
 
 	event_set_destroy(vm);
-	if (vm->table)
+	if (vm->vcpus)
 		vm->design->destroy(vm);
 	closed_times_destroy(vm);
 	console_destroy(vm);
@@ -174,6 +192,7 @@ int vm_create_hooked(const struct pv_vm_config *config, const struct pv_host_hoo
 	clock_init(vm);
 	event_set_init(&vm->events);
 	halt_init(vm);
+	timer_init(vm);
 	end_init(vm);
 	error = parts_create(vm);
 	if (error) {
@@ -313,6 +332,7 @@ static void add_vcpu(const struct vcpu_figures *from, struct pv_vm_statistics *t
 	to->rotations += pv_u64_load(&from->rotations);
 	to->console_bytes += pv_u64_load(&from->console_bytes);
 	to->dropped_port_writes += pv_u64_load(&from->dropped_port_writes);
+	to->nmi_injected += pv_u64_load(&from->nmis_injected);
 }
 
 /* From the guest's first entry until the end was asked for, or now. */
@@ -322,6 +342,24 @@ static uint64_t guest_ns(const struct pv_vm *vm)
 	uint64_t to = deadline ? deadline - vm->hooks.patience_ns : clock_host_ns();
 
 	return from && to > from ? to - from : 0;
+}
+
+static void add_ledger(struct pv_vm *vm, struct pv_vm_statistics *to)
+{
+	const struct overflow_ledger *ledger = &vm->ledger;
+
+	to->overflows_raised = pv_u64_load(&ledger->raised);
+	to->overflows_delivered = pv_u64_load(&ledger->delivered);
+	to->overflows_dropped = pv_u64_load(&ledger->dropped);
+	to->overflows_in_shadow = event_set_shadow(&vm->events);
+	to->nmi_raised = pv_u64_load(&ledger->nmis);
+	to->nmi_misses = pv_u64_load(&ledger->misses);
+	to->syncs = pv_u64_load(&ledger->syncs);
+	to->failed_syncs = pv_u64_load(&ledger->failed);
+	to->throttled = pv_u64_load(&ledger->throttled);
+	to->unthrottled = pv_u64_load(&ledger->unthrottled);
+	to->host_breakpoints = pv_u64_load(&ledger->host_breakpoints);
+	to->leaked_buffers = pv_u64_load(&ledger->leaked_buffers);
 }
 
 struct api_statistics {
@@ -344,6 +382,7 @@ static void api_statistics(void *arg)
 	call->ret->events_open_peak = figures.open_peak;
 	call->ret->events_opened = figures.opened;
 	call->ret->events_allocated = event_set_count(&vm->events);
+	add_ledger(vm, call->ret);
 }
 
 void vm_statistics(struct pv_vm *vm, struct pv_vm_statistics *ret)

@@ -93,6 +93,7 @@ struct pv_vm_statistics {
 	uint64_t failed_syncs;   /* events whose guest memory could not be written */
 	uint64_t throttled, unthrottled;
 	uint64_t host_breakpoints; /* set on host addresses that a guest chose: `posted` alone does */
+	uint64_t leaked_buffers; /* `posted` again */
 };
 
 /* Time that an event was enabled, and held a counter, in ns. */

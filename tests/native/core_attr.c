@@ -55,8 +55,19 @@ static const struct row rows[] = {
 	{ { .config = 1, .bp_type = 1 }, -PV_EINVAL },
 	{ { .config = 1, .bp_addr = 1 }, -PV_EINVAL },
 	{ { .config = 1, .bp_len = 1 }, -PV_EINVAL },
-	{ { .config = 1, .sample_period = 1 }, -PV_EOPNOTSUPP },
-	{ { .config = 1, .sample_period = UINT64_MAX }, -PV_EOPNOTSUPP },
+	{ { .config = 1, .sample_period = 1 }, 0 },
+	{ { .config = 1, .sample_period = INT64_MAX }, 0 },
+	{ { .config = 1, .sample_period = BIT(63) }, -PV_EINVAL },
+	{ { .config = 1, .sample_period = UINT64_MAX }, -PV_EINVAL },
+	{ { .config = 1, .sample_period = 1, .flags = BIT(KVM_PV_PERF_FREQ) }, 0 },
+	{ { .config = 1, .sample_period = 1000000, .flags = BIT(KVM_PV_PERF_FREQ) }, 0 },
+	{ { .config = 1, .sample_period = 1000001, .flags = BIT(KVM_PV_PERF_FREQ) }, -PV_EINVAL },
+	{ { .config = 1, .flags = BIT(KVM_PV_PERF_FREQ) }, -PV_EINVAL },
+	{ { .type = PV_TYPE_SOFTWARE, .config = PV_SW_CPU_CLOCK, .sample_period = 1 }, 0 },
+	{ { .type = PV_TYPE_SOFTWARE, .config = PV_SW_CPU_CLOCK, .sample_period = 1,
+	    .flags = BIT(KVM_PV_PERF_EXCLUDE_USER) }, -PV_EOPNOTSUPP },
+	{ { .type = PV_TYPE_SOFTWARE, .config = PV_SW_TASK_CLOCK, .sample_period = 1,
+	    .flags = BIT(KVM_PV_PERF_EXCLUDE_KERNEL) }, -PV_EOPNOTSUPP },
 	/* several at once: malformed, then not known, then not supported */
 	{ { .type = 6, .flags = BIT(63), .sample_period = 1 }, -PV_EINVAL },
 	{ { .type = 6, .flags = BIT(KVM_PV_PERF_INHERIT), .sample_period = 1 }, -PV_ENOENT },
@@ -84,11 +95,11 @@ static void attr_rows(void)
 /* Every bit of the three bit sets, alone. */
 static void attr_bits(void)
 {
-	const uint64_t flags_ok = BIT(0) | BIT(4) | BIT(5) | BIT(6);
+	const uint64_t flags_ok = BIT(0) | BIT(4) | BIT(5) | BIT(6) | BIT(10);
 	const uint64_t sample_ok = 0x107ff;
 
 	for (int bit = 0; bit < 64; bit++) {
-		struct kvm_pv_perf_attr attr = { .config = 1, .flags = BIT(bit) };
+		struct kvm_pv_perf_attr attr = { .config = 1, .flags = BIT(bit), .sample_period = 1 };
 
 		check_attr(&attr, bit >= KVM_PV_PERF_FLAGS_KNOWN ? -PV_EINVAL :
 			   flags_ok & BIT(bit) ? 0 : -PV_EOPNOTSUPP);

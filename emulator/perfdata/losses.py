@@ -37,7 +37,7 @@ class Losses:
     def __str__(self) -> str:
         missing = self.accumulated + self.left + self.no_room + self.dropped
         parts = [
-            (self.accumulated, f"came with another after {self.misses:,} of {self.raised:,} NMIs were missed"),
+            (self.accumulated, f"came together with another ({self.misses:,} of {self.raised:,} NMIs missed)"),
             (self.left, "came at the end, without an NMI"),
             (self.no_room, "found no room in a ring"),
             (self.dropped, "were dropped when their event was closed"),

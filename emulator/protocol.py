@@ -83,6 +83,13 @@ class Console(NamedTuple):
     data: bytes
 
 
+class Samples(NamedTuple):
+    """Host: samples of one vCPU, whole and in order, as struct pv_sample; none: none have come for a while."""
+
+    vcpu: int
+    data: bytes
+
+
 class Trace(NamedTuple):
     """Host: a round over the rings of the trace: when it began, and what some rings gave, as struct pv_trace_record."""
 
@@ -101,6 +108,16 @@ class SlotCount(NamedTuple):
     running_ns: int
 
 
+class SlotSamples(NamedTuple):
+    """What became of the overflows of one event on one vCPU: fields of struct pv_agent_slot."""
+
+    vcpu: int
+    event: int
+    taken: int
+    left: int
+    samples: int
+
+
 class Ended(NamedTuple):
     """Host: the VM is over and every vCPU process is gone. `reason` is one of enum pv_end_reason, by name."""
 
@@ -113,6 +130,8 @@ class Ended(NamedTuple):
     statistics: dict[str, int]
     pss_kib: dict[str, int]  # proportional set size of "host", "vcpu0", ...; empty: not measured
     elapsed_s: float
+    sampled: tuple[SlotSamples, ...] = ()
+    ring_lost: tuple[int, ...] = ()  # by vCPU: samples that found no room in its ring, or came out of it damaged
 
 
 class Failed(NamedTuple):
@@ -130,7 +149,7 @@ class Kill(NamedTuple):
     """Front end: end the VM at once."""
 
 
-Message = Started | Console | Trace | Ended | Failed | Finish | Kill
+Message = Started | Console | Samples | Trace | Ended | Failed | Finish | Kill
 
 _LENGTH = struct.Struct("<Q")
 _READ_BYTES = 1 << 18

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from emulator import errors, shm
 from emulator.errors import HostDied, HostError, PvperfError
 from emulator.process import HostProcess, describe_exit
-from emulator.protocol import Channel, Console, Ended, Failed, Finish, Kill, Launch, Message, Started, Trace
+from emulator.protocol import Channel, Console, Ended, Failed, Finish, Kill, Launch, Message, Samples, Started, Trace
 
 # How long the host may take to collect the counts and end, after that to end at all, and then to leave, seconds.
 _FINISH_SECONDS = 3.0
@@ -28,11 +28,20 @@ class Session:
     """The host process of one run, and all that hangs on it."""
 
     def __init__(
-        self, *, wake: socket.socket, console: Callable[[bytes], None], trace: Callable[[Trace], None] | None = None
+        self,
+        *,
+        wake: socket.socket,
+        console: Callable[[bytes], None],
+        samples: Callable[[int, bytes], None] | None = None,
+        trace: Callable[[Trace], None] | None = None,
     ) -> None:
-        """`wake` becomes readable when the user wants an end; `console` gets what the guest writes, `trace` rounds."""
+        """`wake` becomes readable when the user wants an end.
+
+        `console` gets what the guest writes, `samples` a vCPU and what it has recorded, `trace` the rounds of a trace.
+        """
         self._wake = wake
         self._console = console
+        self._samples = samples
         self._trace = trace
         self._why = ""  # why the run was asked to end: "stopped" or "timeout"
         self._killing = False
@@ -110,6 +119,9 @@ class Session:
                 self._console(message.data)
             elif isinstance(message, Trace):
                 self._pass_trace(message)
+            elif isinstance(message, Samples):
+                if self._samples:
+                    self._samples(*message)
             elif isinstance(message, Started):
                 self.processes |= {f"vcpu{index}": pid for index, pid in enumerate(message.pids)}
             elif isinstance(message, Ended | Failed):

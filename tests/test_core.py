@@ -52,6 +52,7 @@ SUITES = {
         *("death_frees_who_waits", "timer_rotates"),
     ],
     "hostile": ["hostile_arguments", "ends_at_random_moments"],
+    "ring": ["ring_order", "ring_wraps", "ring_small_buffer", "ring_malformed", "ring_garbage", "ring_race"],
     "trace": [
         *("trace_off", "trace_wraps", "trace_of_some_kinds", "trace_of_an_overflow", "trace_of_two_vcpus"),
         *("trace_race", "trace_of_threads"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from emulator.machine import MachineConfig, Result, VirtualMachine
 if TYPE_CHECKING:
     from emulator.cli.trace_file import TraceFile
     from emulator.events import Event
+    from emulator.protocol import Recording
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _FIELDS = (
@@ -86,7 +87,18 @@ class Launcher:
         self.signum = signum
         self._vm.stop()
 
-    def run(self, events: Sequence[Event] = ()) -> Result:
+    @property
+    def config(self) -> MachineConfig:
+        """Of the VM."""
+        return self._vm.config
+
+    def run(
+        self,
+        events: Sequence[Event] = (),
+        *,
+        recording: Recording | None = None,
+        samples: Callable[[int, bytes], None] | None = None,
+    ) -> Result:
         """One boot of the guest, to its end. PvperfError, or Killed; no process is left in any case."""
         arguments = self._arguments
         result = self._vm.run(
@@ -96,6 +108,8 @@ class Launcher:
             timeout=arguments.timeout,
             console=None if arguments.quiet else self._write,
             trace=self._trace.boot(lambda: self._vm.processes) if self._trace else None,
+            recording=recording,
+            samples=samples,
         )
         if self._trace:
             self._trace.lost += result.statistics["trace_lost"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Builds the two C extensions and the bundled guests. Everything else is in pyproject.toml."""
+"""Builds the three C extensions and the bundled guests. Everything else is in pyproject.toml."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def build_data(package: Path, *, sources: bool) -> None:
         if type(error).__name__ != "GuestBuildError":
             raise
         fail(str(error))
-    for part in ("abi", "guest") if sources else ():
+    for part in ("abi", "guest", "bench") if sources else ():
         shutil.copytree(ROOT / "native" / part, data / "native" / part, dirs_exist_ok=True)
 
 
@@ -83,7 +83,7 @@ class BuildExt(build_ext):
 
 check_platform()
 setup(
-    cffi_modules=["native/build_core.py:ffi", "native/build_engine.py:ffi"],
+    cffi_modules=["native/build_core.py:ffi", "native/build_engine.py:ffi", "native/build_bench.py:ffi"],
     options={"bdist_wheel": {"py_limited_api": "cp311"}},  # what cffi compiles keeps to the stable ABI
     cmdclass={"build_py": BuildPy, "build_ext": BuildExt},
 )

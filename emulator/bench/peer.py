@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the exit path is measured against: the limits, what one would write by hand, and what the kernel offers."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import time
+from collections.abc import Callable
+from multiprocessing import Pipe
+
+import posix_ipc
+
+from emulator.bench.case import Absent
+from emulator.bench.pair import against_child, pinned
+from emulator.bench.vm import cores
+from emulator.native import load_bench, load_core
+
+#: As the host and the vCPU processes do where cores are not short.
+SPIN_NS = 20_000
+_PATIENCE_SECONDS = 5.0
+
+
+def side_cores(shared: bool) -> tuple[int, int]:
+    """The cores of the two sides: one core for both, or two."""
+    have = cores()
+    return (have.first, have.first) if shared else (have.first, have.last)
+
+
+def futex(shared: bool, rounds: int, *, spin_ns: int = 0) -> Callable[[], float]:
+    """Microseconds a round trip of a futex ping-pong; bare, unless each side spins for `spin_ns` before it sleeps."""
+
+    def once() -> float:
+        core = load_core()
+        with mmap.mmap(-1, mmap.PAGESIZE) as memory:
+            word = core.ffi.from_buffer("uint32_t[]", memory)
+            try:
+                took = against_child(
+                    *side_cores(shared),
+                    lambda: float(core.lib.pingpong_play(word, 0, rounds, spin_ns)),
+                    lambda: core.lib.pingpong_play(word, 1, rounds, spin_ns),
+                )
+            finally:
+                core.ffi.release(word)
+        return took * 1e-3 / rounds
+
+    return once
+
+
+def pipe(shared: bool, rounds: int) -> Callable[[], float]:
+    """Microseconds a round trip of one integer through multiprocessing.Pipe."""
+
+    def once() -> float:
+        near, far = Pipe()
+
+        def serve() -> None:
+            for _ in range(rounds):
+                far.send(far.recv())
+
+        def ask() -> float:
+            start = time.perf_counter()
+            for i in range(rounds):
+                near.send(i)
+                near.recv()
+            return time.perf_counter() - start
+
+        with near, far:
+            return against_child(*side_cores(shared), ask, serve) * 1e6 / rounds
+
+    return once
+
+
+def message_queue(shared: bool, rounds: int) -> Callable[[], float]:
+    """Microseconds a call and its answer through two posix_ipc.MessageQueue."""
+
+    def once() -> float:
+        names = [f"/pvperf-bench-{os.getpid()}-{side}" for side in ("call", "answer")]
+        queues: list[posix_ipc.MessageQueue] = []
+        try:
+            for name in names:
+                queues.append(posix_ipc.MessageQueue(name, posix_ipc.O_CREX, max_messages=1, max_message_size=8))
+                queues[-1].unlink()
+            return against_child(*side_cores(shared), lambda: _ask(queues, rounds), lambda: _serve(queues, rounds))
+        except (OSError, posix_ipc.Error) as error:
+            raise Absent(f"no POSIX message queue can be had: {error}") from None
+        finally:
+            for queue in queues:
+                queue.close()
+
+    def _serve(queues: list[posix_ipc.MessageQueue], rounds: int) -> None:
+        for _ in range(rounds):
+            queues[1].send(queues[0].receive(_PATIENCE_SECONDS)[0], _PATIENCE_SECONDS)
+
+    def _ask(queues: list[posix_ipc.MessageQueue], rounds: int) -> float:
+        start = time.perf_counter()
+        for _ in range(rounds):
+            queues[0].send(b"12345678", _PATIENCE_SECONDS)
+            queues[1].receive(_PATIENCE_SECONDS)
+        return (time.perf_counter() - start) * 1e6 / rounds
+
+    return once
+
+
+def perf_event(call: str, rounds: int) -> Callable[[], float]:
+    """Microseconds of a call on the kernel's own perf event: ENABLE, DISABLE or READ, on a software event."""
+
+    def once() -> float:
+        lib = load_bench().lib
+        with pinned(cores().first):
+            took = int(lib.perf_event_repeat(getattr(lib, f"PERF_EVENT_CALL_{call}"), rounds))
+        if took < 0:
+            raise Absent(f"perf_event_open is refused: {os.strerror(-took)}")
+        return took * 1e-3 / rounds
+
+    return once
+
+
+def kvm_exit(rounds: int) -> Callable[[], float]:
+    """Microseconds of an exit of the real KVM to user space and back."""
+
+    def once() -> float:
+        with pinned(cores().first):
+            took = int(load_bench().lib.kvm_exit_repeat(rounds))
+        if took < 0:
+            raise Absent(f"/dev/kvm cannot be used: {os.strerror(-took)}")
+        return took * 1e-3 / rounds
+
+    return once

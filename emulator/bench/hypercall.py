@@ -14,7 +14,7 @@ from typing import Any
 
 from emulator.bench import peer
 from emulator.bench.case import Case, Contender, Effort, Group, Plot, Ratio, single
-from emulator.bench.vm import cores, printed_figures, run_guest, tsc_hz
+from emulator.bench.vm import cores, count_vcpus, printed_figures, run_guest, tsc_hz
 from emulator.errors import UsageError
 
 OPS = ("open", "enable", "read", "disable", "close")
@@ -87,9 +87,9 @@ def _microseconds(line: dict[str, str]) -> float:
 def _by_events(effort: Effort) -> Group:
     contenders = []
     for events in _EVENTS[:: effort.pick(1, 3)]:
-        cases = tuple(_op_case(op, {"events": events}, f"{events} open") for op in OPS)
+        cases = tuple(_op_case(op, {"open events": events}, f"{events} open") for op in OPS)
         contenders.append(Contender(cases, _lives(effort.pick(2000, 500), f"events={events}", smp=1, pin="on")))
-    plot = Plot(title="Each operation against open events", x="events", series="op", log_x=True)
+    plot = Plot(title="Each operation against open events", x="open events", series="op", log_x=True)
     about = "each operation on one vCPU, by the number of open events"
     return Group(name="hypercall, by events", about=about, contenders=contenders, plots=[plot])
 
@@ -100,12 +100,12 @@ def _by_vcpus(effort: Effort) -> Group:
         which = "the same event" if same else "different events"
         ops = OPS[1:4] if same else OPS
         for vcpus in _VCPUS[:: effort.pick(1, 4)]:
-            labels: dict[str, str | int] = {"vcpus": vcpus, "which": which}
-            cases = tuple(_op_case(op, labels, f"{vcpus} vCPUs, {which}") for op in ops)
+            labels: dict[str, str | int] = {"vCPUs": vcpus, "which": which}
+            cases = tuple(_op_case(op, labels, f"{count_vcpus(vcpus)}, {which}") for op in ops)
             calls = effort.pick(2000, 400) // vcpus + 50
             contenders.append(Contender(cases, _lives(calls, f"same={same}", smp=vcpus)))
         title = f"Each operation against vCPUs that do the same at once, {which}"
-        plots.append(Plot(title=title, x="vcpus", series="op", where={"which": which}, log_y=True))
+        plots.append(Plot(title=title, x="vCPUs", series="op", where={"which": which}, log_y=True))
     about = "each operation, by the number of vCPUs that do the same at once"
     return Group(name="hypercall, by vCPUs", about=about, contenders=contenders, plots=plots)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from emulator.bench.case import Case, Contender, Effort, Group, Plot, single
-from emulator.bench.vm import run_guest
+from emulator.bench.vm import count_vcpus, run_guest
 
 _VCPUS = (1, 2, 4, 8, 16, 32)
 _EVENTS = 65_536
@@ -17,14 +17,16 @@ def groups(effort: Effort) -> Iterator[Group]:
     """Measured when the guest has ended and its vCPU processes still wait."""
     contenders: list[Contender] = []
     for smp in _VCPUS[:: effort.pick(1, 3)]:
-        labels = {"vcpus": smp}
+        labels = {"vCPUs": smp}
         cases = (
-            Case(name=f"whole VM, {smp} vCPUs", unit="MiB", labels=labels | {"of": "whole VM"}),
-            Case(name=f"each vCPU process, {smp} vCPUs", unit="MiB", labels=labels | {"of": "each vCPU process"}),
+            Case(name=f"whole VM, {count_vcpus(smp)}", unit="MiB", labels=labels | {"of": "whole VM"}),
+            Case(
+                name=f"each vCPU process, {count_vcpus(smp)}", unit="MiB", labels=labels | {"of": "each vCPU process"}
+            ),
         )
         contenders.append(Contender(cases, _processes(smp)))
     contenders.append(single(Case(name="an open event adds", unit="bytes"), _per_event))
-    plot = Plot(title="Proportional set size", x="vcpus", series="of", log_x=True, log_y=True)
+    plot = Plot(title="Proportional set size", x="vCPUs", series="of", log_x=True, log_y=True)
     yield Group(
         name="memory", about="proportional set size of a VM with 64 MiB of RAM", contenders=contenders, plots=[plot]
     )

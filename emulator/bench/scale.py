@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from emulator.bench.case import Case, Contender, Effort, Group, Plot, Ratio
-from emulator.bench.vm import printed_figures, run_guest, tsc_hz
+from emulator.bench.vm import count_vcpus, printed_figures, run_guest, tsc_hz
 
 _VCPUS = (1, 2, 4, 8, 16, 32, 64)
 _WORKS = {"spin": ("guest code", "M/s", 1e-6), "read": ("READ", "k/s", 1e-3)}
@@ -20,23 +20,26 @@ def groups(effort: Effort) -> Iterator[Group]:
         for smp in vcpus:
             cases = (
                 Case(
-                    name=f"{what}, {smp} vCPUs", unit=unit, higher_is_better=True, labels={"vcpus": smp, "of": "speed"}
+                    name=f"{what}, {count_vcpus(smp)}",
+                    unit=unit,
+                    higher_is_better=True,
+                    labels={"vCPUs": smp, "of": "speed"},
                 ),
                 Case(
-                    name=f"fairness, {smp} vCPUs",
+                    name=f"fairness, {count_vcpus(smp)}",
                     unit="Jain",
                     higher_is_better=True,
-                    labels={"vcpus": smp, "of": "fair"},
+                    labels={"vCPUs": smp, "of": "fair"},
                 ),
             )
             contenders.append(Contender(cases, _share(work, smp, effort.pick(500, 100), factor)))
         plots = [
-            Plot(title=f"{what}: all vCPUs together", x="vcpus", where={"of": "speed"}, log_x=True),
+            Plot(title=f"{what}: all vCPUs together", x="vCPUs", where={"of": "speed"}, log_x=True),
             Plot(
-                title=f"{what}: fairness between vCPUs (1: all the same)", x="vcpus", where={"of": "fair"}, log_x=True
+                title=f"{what}: fairness between vCPUs (1: all the same)", x="vCPUs", where={"of": "fair"}, log_x=True
             ),
         ]
-        last, first = f"{what}, {vcpus[-1]} vCPUs", f"{what}, 1 vCPUs"
+        last, first = f"{what}, {count_vcpus(vcpus[-1])}", f"{what}, {count_vcpus(1)}"
         ratios = [Ratio(f"{what}: {vcpus[-1]} vCPUs together / one alone", last, first)]
         about = f"{what} in the same stretch of time, all vCPUs together; Jain's index of fairness"
         yield Group(name=f"scale, {what}", about=about, contenders=contenders, ratios=ratios, plots=plots)

@@ -74,7 +74,7 @@ def wilson(hits: int, trials: int, confidence: float = CONFIDENCE) -> Estimate:
     scale: float = 1 + z * z / trials
     middle = (share + z * z / (2 * trials)) / scale
     half = z / scale * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
-    return Estimate(share, max(0.0, middle - half), min(1.0, middle + half))
+    return Estimate(share, middle - half if hits else 0.0, middle + half if hits < trials else 1.0)
 
 
 def mann_whitney(first: Sequence[float], second: Sequence[float]) -> float:

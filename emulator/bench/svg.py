@@ -46,7 +46,7 @@ STYLE = (
 def draw_panel(panel: Panel) -> str:
     """An <svg> element with lines, their intervals, axes and a legend."""
     keys = _legend([series.name for series in panel.series])
-    top = _TOP + 18 * len(keys)
+    top = _TOP + 18 * len(keys) + 14
     bottom = HEIGHT - _BOTTOM
     x = fit_axis((v for s in panel.series for v in s.x), _LEFT, WIDTH - _RIGHT, log=panel.log_x)
     seen = [v for s in panel.series for part in (s.y, s.low, s.high) for v in part]
@@ -68,7 +68,7 @@ def _draw_series(series: Series, x: Axis, y: Axis, colour: int, panel: Panel) ->
     parts = []
     if series.low:
         edges = [(x.place(series.x[k]), _edge(y, series.low[k]), _edge(y, series.high[k])) for k in points]
-        parts.append(_band(edges, colour))
+        parts.append(_band(edges, colour) if _is_dense(panel, series) else _bars(edges, colour))
     parts.append(f'<path class="c{colour}" d="{_path(where, panel.steps)}"/>')
     for k, (px, py) in zip(points, where, strict=True):
         says = f"{series.name}: {number(series.x[k])}, {number(series.y[k])}"
@@ -86,11 +86,18 @@ def _edge(axis: Axis, value: float) -> float:
     return axis.place(value) if axis.shows(value) else axis.start
 
 
+def _is_dense(panel: Panel, series: Series) -> bool:
+    """A band is easier to see than bars along a long line, and where there is but one."""
+    return len(series.x) > 1 and (len(panel.series) == 1 or len(series.x) > 16)
+
+
+def _bars(edges: Sequence[tuple[float, float, float]], colour: int) -> str:
+    path = "".join(f"M{px:.1f} {low:.1f}V{high:.1f}" for px, low, high in edges)
+    return f'<path class="range c{colour}" d="{path}"/>'
+
+
 def _band(edges: Sequence[tuple[float, float, float]], colour: int) -> str:
     around = [(px, high) for px, _, high in edges] + [(px, low) for px, low, _ in reversed(edges)]
-    if len(edges) == 1:
-        px, low, high = edges[0]
-        return f'<path class="range c{colour}" d="M{px:.1f} {low:.1f}V{high:.1f}"/>'
     return f'<polygon class="band c{colour}" points="{" ".join(f"{px:.1f},{py:.1f}" for px, py in around)}"/>'
 
 
@@ -105,7 +112,7 @@ def _path(where: Sequence[tuple[float, float]], steps: bool) -> str:
 
 def draw_rows(rows: Rows) -> str:
     """An <svg> element with a dot and an interval for each row, and its target as a dashed line."""
-    left = min(WIDTH // 2, 16 + max((_text_width(row.name) for row in rows.rows), default=0))
+    left = min(WIDTH * 0.54, 20 + max((_text_width(row.name) for row in rows.rows), default=0))
     right = WIDTH - 16 - max((_text_width(row.text) for row in rows.rows), default=0)
     bottom = _TOP + _ROW * len(rows.rows) + 4
     shown = [v for row in rows.rows for v in (row.value, row.low, row.high, row.target) if v is not None]

@@ -36,7 +36,7 @@ def run_guest(
         with VirtualMachine(**config) as vm:
             result = vm.run(guest, args, events=counted, timeout=TIMEOUT_SECONDS, measure_memory=measure_memory)
     except (Unsupported, UsageError) as error:  # an event, or a design, that this version does not have
-        raise Absent(str(error)) from None
+        raise Absent(str(error).partition(";")[0]) from None
     check_end(result, str(guest))
     return result
 
@@ -55,6 +55,11 @@ def check_ledger(statistics: Mapping[str, int], guest: str) -> None:
     kept = sum(statistics.get(f"overflows_{where}", 0) for where in ("delivered", "in_shadow", "dropped"))
     if raised != kept:
         raise Violated(f"guest {guest}: {raised} overflows were raised, and {kept} are accounted for")
+
+
+def count_vcpus(number: int) -> str:
+    """For the name of a case."""
+    return "1 vCPU" if number == 1 else f"{number} vCPUs"
 
 
 def printed_figures(result: Result) -> list[dict[str, str]]:

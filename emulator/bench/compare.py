@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Tells a change between two builds from noise.
 
-Two results that were measured apart also differ by what the machine did meanwhile. So a case counts as changed only
-if both its raw values and its ratios to its reference of the same rounds changed, in the same direction: the machine
-moves both the case and its reference, and a reference that moved by itself leaves the raw values alone.
+Two results that were measured apart also differ by what the machine did meanwhile. Therefore a case that has a
+reference is judged by its ratios to it, round by round: the reference is the same code in both results, so that what
+moves it is the machine. Should the machines, kernels or Pythons differ, the reference may have changed by itself; then
+a case counts as changed only if its raw values changed, too.
 
-Rounds in which both builds took turns are compared pair by pair, which needs no reference.
+Rounds in which both builds took turns are compared pair by pair, and need no reference.
 """
 
 from __future__ import annotations
@@ -53,8 +54,9 @@ class _Tested:
 def compare_documents(old: Document, new: Document, *, min_effect: float, seed: int) -> list[Change]:
     """Of every case that both have measured and that is no peer."""
     after = {group.name: group for group in new.groups}
+    same_machine = not differing_machine(old, new)
     tested = [
-        _test_apart(group.name, before, group, after[group.name], seed)
+        _test_apart(before, group, after[group.name], seed, same_machine)
         for group in old.groups
         if group.name in after
         for before in group.cases
@@ -82,24 +84,32 @@ def _values_of(group: GroupResult, name: str) -> list[float]:
         return []
 
 
-def _test_apart(name: str, before: CaseResult, old: GroupResult, new: GroupResult, seed: int) -> _Tested:
+def differing_machine(old: Document, new: Document) -> list[str]:
+    """What differs of that by which a reference may change."""
+    keys = ("model", "cores", "kernel", "governor", "python", "unicorn")
+    return [key for key in keys if old.machine.get(key) != new.machine.get(key)]
+
+
+def _test_apart(before: CaseResult, old: GroupResult, new: GroupResult, seed: int, same_machine: bool) -> _Tested:
+    """By the weakest of the views that have to agree."""
     case = before.case
-    views = [(before.values, _values_of(new, case.name))]
+    after = _values_of(new, case.name)
+    views = [(before.values, after)]
     if case.reference and _values_of(old, case.reference) and _values_of(new, case.reference):
-        pairs = [(group.case(case.name).values, _values_of(group, case.reference)) for group in (old, new)]
-        views.append((paired_ratios(*pairs[0]), paired_ratios(*pairs[1])))
+        before_ratios = paired_ratios(before.values, _values_of(old, case.reference))
+        ratios = (before_ratios, paired_ratios(after, _values_of(new, case.reference)))
+        views = [ratios] if same_machine else [*views, ratios]
     effects = [math.log(median(b) / median(a)) for a, b in views]
     agree = all(effect > 0 for effect in effects) or all(effect < 0 for effect in effects)
     weakest = min(range(len(views)), key=lambda k: abs(effects[k]))
-    a, b = views[weakest]
     return _Tested(
-        name,
+        old.name,
         case,
         median(before.values),
-        median(views[0][1]),
-        _ratio_of_medians(a, b, seed_of(seed, name, case.name), case.higher_is_better),
+        median(after),
+        _ratio_of_medians(*views[weakest], seed_of(seed, old.name, case.name), case.higher_is_better),
         effects[weakest] if agree else 0.0,
-        max(mann_whitney(first, second) for first, second in views) if agree else 1.0,
+        max(mann_whitney(a, b) for a, b in views) if agree else 1.0,
     )
 
 

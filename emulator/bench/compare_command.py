@@ -8,10 +8,9 @@ import json
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterable
 
 from emulator.bench.axis import number
-from emulator.bench.compare import ALPHA, Change, compare_documents, compare_rounds
+from emulator.bench.compare import ALPHA, Change, compare_documents, compare_rounds, differing_machine
 from emulator.bench.result import Document, GroupResult, load_document, parse_document
 from emulator.cli.output import Output
 from emulator.errors import UsageError
@@ -19,7 +18,7 @@ from emulator.errors import UsageError
 
 def compare(args: argparse.Namespace) -> int:
     """Prints every case. 1 if one got worse, else 0."""
-    if not args.run and args.suite:
+    if not args.run and args.suites:
         raise UsageError("--suite says what --run shall run")
     if args.run:
         rounds = _take_turns(args)
@@ -44,8 +43,7 @@ def _differences(old: Document, new: Document) -> list[str]:
     """Why two results may differ without any difference between the builds."""
     said = [
         f"the two machines differ: {key} was {old.machine.get(key)!r} and is {new.machine.get(key)!r}"
-        for key in ("model", "cores", "kernel", "governor", "python", "unicorn")
-        if old.machine.get(key) != new.machine.get(key)
+        for key in differing_machine(old, new)
     ]
     if old.quick != new.quick:
         said.append("one of the two was a quick look, which does less work in a round")
@@ -93,15 +91,20 @@ def _as_json(changes: list[Change], min_effect: float) -> dict[str, object]:
 
 
 def _take_turns(args: argparse.Namespace) -> list[tuple[GroupResult, GroupResult]]:
-    """OLD NEW, NEW OLD, ...: what the machine does hits both, and neither is always the second."""
-    suites = args.suite or ["hypercall"]
-    taken: tuple[list[Document], list[Document]] = ([], [])
-    for turn in range(args.rounds):
-        for side in (0, 1) if turn % 2 == 0 else (1, 0):
-            command = shlex.split((args.old, args.new)[side])
-            for suite in suites:
-                taken[side].append(_one_round(command, suite, args.quick))
-    return list(zip(*(_join(documents) for documents in taken), strict=True))
+    """In each round OLD NEW NEW OLD: what the machine does hits both, and neither is always the second.
+
+    Of its two values of a round a case keeps the better one: what disturbs a run never makes it faster.
+    """
+    commands = [shlex.split(command) for command in (args.old, args.new)]
+    kept: tuple[list[GroupResult], list[GroupResult]] = ([], [])
+    for _ in range(args.rounds):
+        for suite in args.suites or ["hypercall"]:
+            taken: tuple[list[Document], list[Document]] = ([], [])
+            for side in (0, 1, 1, 0):
+                taken[side].append(_one_round(commands[side], suite, args.quick))
+            for side in (0, 1):
+                _add_round(kept[side], *taken[side])
+    return [(old, new) for old in kept[0] for new in kept[1] if old.name == new.name]
 
 
 def _one_round(command: list[str], suite: str, quick: bool) -> Document:
@@ -117,14 +120,15 @@ def _one_round(command: list[str], suite: str, quick: bool) -> Document:
     return parse_document(json.loads(done.stdout), shlex.join(full))
 
 
-def _join(documents: Iterable[Document]) -> list[GroupResult]:
-    """One group of each name, with the values of all rounds."""
-    found: dict[str, GroupResult] = {}
-    for document in documents:
-        for group in document.groups:
-            if group.name not in found:
-                found[group.name] = group
-                continue
-            for result, further in zip(found[group.name].cases, group.cases, strict=True):
-                result.values.extend(further.values)
-    return list(found.values())
+def _add_round(kept: list[GroupResult], first: Document, second: Document) -> None:
+    """Adds the better value of each case to those of the rounds before."""
+    known = {group.name: group for group in kept}
+    for one, other in zip(first.groups, second.groups, strict=True):
+        for a, b in zip(one.cases, other.cases, strict=True):
+            better = max if a.case.higher_is_better else min
+            a.values[:] = map(better, a.values, b.values)
+        if one.name in known:
+            for result in one.cases:
+                known[one.name].case(result.case.name).values.extend(result.values)
+        else:
+            kept.append(one)

@@ -37,7 +37,7 @@ def _against_peers(where: str, shared: bool, effort: Effort) -> Group:
     limit = "futex ping-pong" if shared else "spinning ping-pong"
     contenders = [
         single(Case(name="READ", unit="us", reference=limit), read(shared, reads)),
-        single(Case(name="futex ping-pong", unit="us", peer=True), peer.futex(shared, reads)),
+        single(Case(name="futex ping-pong", unit="us", peer=True), peer.futex(shared, reads if shared else few)),
         single(Case(name="multiprocessing.Pipe", unit="us", peer=True), peer.pipe(shared, few)),
         single(Case(name="posix_ipc.MessageQueue", unit="us", peer=True), peer.message_queue(shared, few)),
     ]

@@ -72,8 +72,8 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("old", metavar="OLD", help="a result of --json; with --run, a command")
     add("new", metavar="NEW", help="the same")
-    add("--run", action="store_true", help="run both commands in turn, ABBA, and compare round by round")
-    add("--suite", action="append", choices=SUITES, help="with --run: what to run (default hypercall)")
+    add("--run", action="store_true", help="run both commands in turn, and compare round by round")
+    add("--suite", action="append", choices=SUITES, dest="suites", help="with --run: what to run (default hypercall)")
     add("--rounds", type=positive, default=PAIRED_ROUNDS, metavar="N", help=f"with --run (default {PAIRED_ROUNDS})")
     add("--quick", action="store_true", help="with --run: less in every round")
     add("--min-effect", type=_percent, default=0.02, metavar="PERCENT", help="smaller changes do not count (default 2)")

@@ -91,18 +91,17 @@ def mann_whitney(first: Sequence[float], second: Sequence[float]) -> float:
 
 
 def signed_rank(differences: Sequence[float]) -> float:
-    """Wilcoxon's two-sided p of the hypothesis that paired differences lie evenly about 0. Exact for few of them."""
+    """Two-sided p, exact, of the hypothesis that paired differences lie evenly about 0.
+
+    Wilcoxon's test, but that no rank counts for more than the middle one: the largest differences are those of rounds
+    that something disturbed, and would drown the others.
+    """
     moved = [d for d in differences if d]
-    if not moved:
-        return 1.0
-    n = len(moved)
-    ranks, ties = _ranks([abs(d) for d in moved])
-    up = sum(rank for rank, d in zip(ranks, moved, strict=True) if d > 0)
-    least = min(up, n * (n + 1) / 2 - up)
-    if not ties and n <= _EXACT_LIMIT:
-        return min(1.0, 2 * sum(_subsets(n)[: int(least) + 1]) / (1 << n))
-    variance = n * (n + 1) * (2 * n + 1) / 24 - ties / 48
-    return _normal_p(n * (n + 1) / 4 - least, variance)
+    cap = (len(moved) + 1) // 2 * 2
+    weights = [min(cap, round(2 * rank)) for rank in _ranks([abs(d) for d in moved])[0]]
+    up = sum(weight for weight, d in zip(weights, moved, strict=True) if d > 0)
+    least = min(up, sum(weights) - up)
+    return min(1.0, 2 * sum(_subsets(weights)[: least + 1]) / (1 << len(moved)))
 
 
 def holm(ps: Sequence[float]) -> list[float]:
@@ -147,11 +146,10 @@ def _orderings(n: int, m: int, u: int) -> int:
     return _orderings(n - 1, m, u - m) + _orderings(n, m - 1, u)
 
 
-@cache
-def _subsets(n: int) -> list[int]:
-    """How many subsets of the ranks 1..n have each sum."""
-    counts = [1] + [0] * (n * (n + 1) // 2)
-    for rank in range(1, n + 1):
-        for total in range(len(counts) - 1, rank - 1, -1):
-            counts[total] += counts[total - rank]
+def _subsets(weights: Sequence[int]) -> list[int]:
+    """How many subsets of the weights have each sum."""
+    counts = [1] + [0] * sum(weights)
+    for weight in weights:
+        for total in range(len(counts) - 1, weight - 1, -1):
+            counts[total] += counts[total - weight]
     return counts

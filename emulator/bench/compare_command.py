@@ -18,8 +18,8 @@ from emulator.errors import UsageError
 
 def compare(args: argparse.Namespace) -> int:
     """Prints every case. 1 if one got worse, else 0."""
-    if not args.run and args.suites:
-        raise UsageError("--suite says what --run shall run")
+    if not args.run and (args.suites or args.only):
+        raise UsageError("--suite and --only say what --run shall run")
     if args.run:
         rounds = _take_turns(args)
         changes = compare_rounds(rounds, min_effect=args.min_effect, seed=args.seed)
@@ -101,15 +101,17 @@ def _take_turns(args: argparse.Namespace) -> list[tuple[GroupResult, GroupResult
         for suite in args.suites or ["hypercall"]:
             taken: tuple[list[Document], list[Document]] = ([], [])
             for side in (0, 1, 1, 0):
-                taken[side].append(_one_round(commands[side], suite, args.quick))
+                taken[side].append(_one_round(commands[side], suite, args))
             for side in (0, 1):
                 _add_round(kept[side], *taken[side])
     return [(old, new) for old in kept[0] for new in kept[1] if old.name == new.name]
 
 
-def _one_round(command: list[str], suite: str, quick: bool) -> Document:
-    """One round of a suite by that command; 7, too few rounds to be trusted, is what it must end with."""
-    full = [*command, "bench", suite, "--rounds", "1", "--warm-up", "0", "--json", "-", *(["--quick"] if quick else [])]
+def _one_round(command: list[str], suite: str, args: argparse.Namespace) -> Document:
+    """One round of a suite by that command; it ends with 7, since one round is too few to be trusted."""
+    full = [*command, "bench", suite, "--rounds", "1", "--warm-up", "0", "--json", "-"]
+    full += ["--quick"] if args.quick else []
+    full += ["--only", args.only] if args.only else []
     try:
         done = subprocess.run(full, capture_output=True, text=True, check=False)
     except OSError as error:

@@ -50,9 +50,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def _add_measuring(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--rounds", type=positive, metavar="N", help=f"measure N times (default {ROUNDS})")
+    _add_only(parser)
     add("--warm-up", type=whole, default=1, metavar="N", help="rounds before, whose values are dropped (default 1)")
     add("--quick", action="store_true", help=f"less of everything, {QUICK_ROUNDS} rounds: a look in seconds")
     add("--seed", type=whole, default=1, metavar="N", help="of the bootstrap's random numbers (default 1)")
+
+
+def _add_only(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--only", metavar="TEXT", help="measure only groups whose name has TEXT in it")
 
 
 def _add_writing(parser: argparse.ArgumentParser) -> None:
@@ -74,6 +79,7 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     add("new", metavar="NEW", help="the same")
     add("--run", action="store_true", help="run both commands in turn, and compare round by round")
     add("--suite", action="append", choices=SUITES, dest="suites", help="with --run: what to run (default hypercall)")
+    _add_only(parser)
     add("--rounds", type=positive, default=PAIRED_ROUNDS, metavar="N", help=f"with --run (default {PAIRED_ROUNDS})")
     add("--quick", action="store_true", help="with --run: less in every round")
     add("--min-effect", type=_percent, default=0.02, metavar="PERCENT", help="smaller changes do not count (default 2)")

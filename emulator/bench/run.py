@@ -6,10 +6,11 @@ from __future__ import annotations
 import argparse
 import datetime
 import sys
+from collections.abc import Iterator
 from contextlib import ExitStack
 
 from emulator.bench import machine, trust
-from emulator.bench.case import Effort
+from emulator.bench.case import Effort, Group
 from emulator.bench.measure import measure_group
 from emulator.bench.options import QUICK_ROUNDS, ROUNDS, SUITES
 from emulator.bench.report import Reports
@@ -46,11 +47,17 @@ def _measure(names: list[str], args: argparse.Namespace, rounds: int) -> Documen
     effort = Effort(quick=args.quick)
     results: list[GroupResult] = []
     with _Progress() as progress:
-        for name in names:
-            for group in suite_groups(name, effort):
-                results.append(measure_group(group, rounds=rounds, warm_up=args.warm_up, progress=progress.say))
+        for group in _chosen(names, effort, args.only or ""):
+            results.append(measure_group(group, rounds=rounds, warm_up=args.warm_up, progress=progress.say))
+    if not results:
+        raise UsageError(f"no group of {', '.join(names)} has '{args.only}' in its name")
     doubts = trust.warnings(results, rounds=rounds, seed=args.seed, governor=str(described["governor"]))
     return Document(names, begun, rounds, args.quick, args.seed, described, results, doubts)
+
+
+def _chosen(suites: list[str], effort: Effort, only: str) -> Iterator[Group]:
+    for suite in suites:
+        yield from (group for group in suite_groups(suite, effort) if only in group.name)
 
 
 class _Progress:

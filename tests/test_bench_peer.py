@@ -22,7 +22,7 @@ from emulator.native import load_bench
 def test_pairs(make: Callable[[bool, int], Callable[[], float]], shared: bool) -> None:
     queues = set(os.listdir("/dev/mqueue")) if os.path.isdir("/dev/mqueue") else set()
     try:
-        assert make(shared, 50)() > 0
+        assert make(shared, 200)() > 0
     except Absent as reason:
         pytest.skip(str(reason))
     if os.path.isdir("/dev/mqueue"):

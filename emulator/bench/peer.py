@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable
 from multiprocessing import Pipe
+from statistics import median
 
 import posix_ipc
 
@@ -18,6 +19,10 @@ from emulator.native import load_bench, load_core
 
 #: As the host and the vCPU processes do where cores are not short.
 SPIN_NS = 20_000
+#: As in the guest `ops`: a round trip is that of the batch in the middle, so that one during which others had the
+#: processor says nothing.
+BATCHES = 100
+_LINE = 64  # bytes of a cache line
 _PATIENCE_SECONDS = 5.0
 
 
@@ -30,19 +35,23 @@ def side_cores(shared: bool) -> tuple[int, int]:
 def futex(shared: bool, rounds: int, *, spin_ns: int = 0) -> Callable[[], float]:
     """Microseconds a round trip of a futex ping-pong; bare, unless each side spins for `spin_ns` before it sleeps."""
 
+    per_trip = 1e-3 / (rounds // BATCHES)
+
     def once() -> float:
         core = load_core()
-        with mmap.mmap(-1, mmap.PAGESIZE) as memory:
-            word = core.ffi.from_buffer("uint32_t[]", memory)
+        with mmap.mmap(-1, BATCHES * _LINE) as memory:
+            words = core.ffi.from_buffer("uint32_t[]", memory)
+
+            def play(side: int) -> list[float]:
+                """Each batch is a game on a word of its own."""
+                places = range(0, BATCHES * _LINE // 4, _LINE // 4)
+                games = [core.lib.pingpong_play(words + k, side, rounds // BATCHES, spin_ns) for k in places]
+                return [float(took) for took in games]
+
             try:
-                took = against_child(
-                    *side_cores(shared),
-                    lambda: float(core.lib.pingpong_play(word, 0, rounds, spin_ns)),
-                    lambda: core.lib.pingpong_play(word, 1, rounds, spin_ns),
-                )
+                return against_child(*side_cores(shared), lambda: median(play(0)), lambda: play(1)) * per_trip
             finally:
-                core.ffi.release(word)
-        return took * 1e-3 / rounds
+                core.ffi.release(words)
 
     return once
 
@@ -53,19 +62,15 @@ def pipe(shared: bool, rounds: int) -> Callable[[], float]:
     def once() -> float:
         near, far = Pipe()
 
-        def serve() -> None:
-            for _ in range(rounds):
-                far.send(far.recv())
+        def ask() -> None:
+            near.send(1)
+            near.recv()
 
-        def ask() -> float:
-            start = time.perf_counter()
-            for i in range(rounds):
-                near.send(i)
-                near.recv()
-            return time.perf_counter() - start
+        def serve() -> None:
+            far.send(far.recv())
 
         with near, far:
-            return against_child(*side_cores(shared), ask, serve) * 1e6 / rounds
+            return _round_trip(shared, rounds, ask, serve)
 
     return once
 
@@ -76,29 +81,45 @@ def message_queue(shared: bool, rounds: int) -> Callable[[], float]:
     def once() -> float:
         names = [f"/pvperf-bench-{os.getpid()}-{side}" for side in ("call", "answer")]
         queues: list[posix_ipc.MessageQueue] = []
+
+        def ask() -> None:
+            queues[0].send(b"12345678", _PATIENCE_SECONDS)
+            queues[1].receive(_PATIENCE_SECONDS)
+
+        def serve() -> None:
+            queues[1].send(queues[0].receive(_PATIENCE_SECONDS)[0], _PATIENCE_SECONDS)
+
         try:
             for name in names:
                 queues.append(posix_ipc.MessageQueue(name, posix_ipc.O_CREX, max_messages=1, max_message_size=8))
                 queues[-1].unlink()
-            return against_child(*side_cores(shared), lambda: _ask(queues, rounds), lambda: _serve(queues, rounds))
+            return _round_trip(shared, rounds, ask, serve)
         except (OSError, posix_ipc.Error) as error:
             raise Absent(f"no POSIX message queue can be had: {error}") from None
         finally:
             for queue in queues:
                 queue.close()
 
-    def _serve(queues: list[posix_ipc.MessageQueue], rounds: int) -> None:
-        for _ in range(rounds):
-            queues[1].send(queues[0].receive(_PATIENCE_SECONDS)[0], _PATIENCE_SECONDS)
-
-    def _ask(queues: list[posix_ipc.MessageQueue], rounds: int) -> float:
-        start = time.perf_counter()
-        for _ in range(rounds):
-            queues[0].send(b"12345678", _PATIENCE_SECONDS)
-            queues[1].receive(_PATIENCE_SECONDS)
-        return (time.perf_counter() - start) * 1e6 / rounds
-
     return once
+
+
+def _round_trip(shared: bool, rounds: int, ask: Callable[[], None], serve: Callable[[], None]) -> float:
+    """Microseconds of one `ask()`, which the other side's `serve()` answers."""
+
+    def ask_all() -> float:
+        batches = []
+        for _ in range(BATCHES):
+            start = time.perf_counter_ns()
+            for _ in range(rounds // BATCHES):
+                ask()
+            batches.append(time.perf_counter_ns() - start)
+        return median(batches)
+
+    def serve_all() -> None:
+        for _ in range(rounds // BATCHES * BATCHES):
+            serve()
+
+    return against_child(*side_cores(shared), ask_all, serve_all) / (rounds // BATCHES) * 1e-3
 
 
 def perf_event(call: str, rounds: int) -> Callable[[], float]:

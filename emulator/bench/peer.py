@@ -22,6 +22,7 @@ SPIN_NS = 20_000
 #: As in the guest `ops`: a round trip is that of the batch in the middle, so that one during which others had the
 #: processor says nothing.
 BATCHES = 100
+_FEW_BATCHES = 10  # of what has to be set up anew for each
 _LINE = 64  # bytes of a cache line
 _PATIENCE_SECONDS = 5.0
 
@@ -127,11 +128,8 @@ def perf_event(call: str, rounds: int) -> Callable[[], float]:
 
     def once() -> float:
         lib = load_bench().lib
-        with pinned(cores().first):
-            took = int(lib.perf_event_repeat(getattr(lib, f"PERF_EVENT_CALL_{call}"), rounds))
-        if took < 0:
-            raise Absent(f"perf_event_open is refused: {os.strerror(-took)}")
-        return took * 1e-3 / rounds
+        number = getattr(lib, f"PERF_EVENT_CALL_{call}")
+        return _repeat(lambda n: int(lib.perf_event_repeat(number, n)), rounds, "perf_event_open is refused")
 
     return once
 
@@ -140,10 +138,17 @@ def kvm_exit(rounds: int) -> Callable[[], float]:
     """Microseconds of an exit of the real KVM to user space and back."""
 
     def once() -> float:
-        with pinned(cores().first):
-            took = int(load_bench().lib.kvm_exit_repeat(rounds))
-        if took < 0:
-            raise Absent(f"/dev/kvm cannot be used: {os.strerror(-took)}")
-        return took * 1e-3 / rounds
+        lib = load_bench().lib
+        return _repeat(lambda n: int(lib.kvm_exit_repeat(n)), rounds, "/dev/kvm cannot be used")
 
     return once
+
+
+def _repeat(run: Callable[[int], int], rounds: int, refused: str) -> float:
+    """Microseconds of one of `run(n)` calls, which gives nanoseconds or a negative errno; pinned, in few batches."""
+    size = max(1, rounds // _FEW_BATCHES)
+    with pinned(cores().first):
+        batches = [run(size) for _ in range(_FEW_BATCHES)]
+    if min(batches) < 0:
+        raise Absent(f"{refused}: {os.strerror(-min(batches))}")
+    return median(batches) / size * 1e-3

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-AGENT_MAGIC = b"PVAGENT1"
+AGENT_MAGIC = b"PVAGENT2"
 
 _COMMON_FLAGS = (
     "-std=c11",

@@ -23,6 +23,7 @@ from emulator.errors import HostError, OutOfMemory, PvperfError
 from emulator.native import load_core, load_engine
 from emulator.process import describe_exit, die_with_parent, fork, name_process, pss_kib
 from emulator.protocol import Channel, Console, Ended, Failed, Finish, Kill, Launch, SlotCount, Started
+from emulator.trace.drain import INTERVAL, Drain
 
 # How long vCPU processes may take to leave a VM that is over, seconds; then they are killed.
 _LEAVE_SECONDS = 1.0
@@ -86,10 +87,12 @@ class Host:
             command_line=launch.command_line,
             vcpus=launch.vcpus,
             attrs=launch.attrs,
+            recording=launch.recording,
         )
         self._end = self._ffi.new("struct pv_vm_end *")
         self._console = self._ffi.new("uint8_t[]", _CONSOLE_BYTES)
         self._vm = self._create()
+        self._drain = self._create_drain()
         self._gate_reader, self._gate = os.pipe()
         self._processes: list[Any] = []
         self._alive: dict[int, int] = {}  # pidfd -> vCPU
@@ -108,8 +111,13 @@ class Host:
     def _create(self) -> Any:
         ffi, launch = self._ffi, self._launch
         config = ffi.new("struct pv_vm_config *")
-        for field in ("vcpus", "max_events", "counters", "rotate_us", "spin_ns", "pv_perf", "cycles_tsc"):
+        for field in (
+            *("vcpus", "max_events", "counters", "rotate_us", "spin_ns", "pv_perf", "cycles_tsc"),
+            *("hold_us", "max_sample_rate", "seed", "trace_records", "trace_kinds"),
+        ):
             setattr(config, field, getattr(launch, field))
+        for name, permille in launch.faults:
+            config.fault_permille[getattr(self._lib, name)] = permille
         names = [ffi.new("char[]", name.encode()) for name in (launch.design, launch.nmi, launch.sync)]
         config.design, config.nmi, config.sync = names
         config.pin = bool(launch.cores)
@@ -128,6 +136,10 @@ class Host:
         self._check(self._lib.vm_create(config, vm, why, len(why)), "create the VM", why)
         return vm[0]
 
+    def _create_drain(self) -> Drain | None:
+        records = self._launch.trace_records
+        return Drain(self._ffi, self._lib, vcpus=self._launch.vcpus, records=records) if records else None
+
     def _check(self, error: int, what: str, why: Any = None) -> None:
         """Raises the error that a negative errno of the core stands for."""
         if error >= 0:
@@ -141,12 +153,16 @@ class Host:
         self._start()
         poller = self._poller()
         while not self._has_ended():
-            for fd, _ in poller.poll():
+            for fd, _ in poller.poll(INTERVAL * 1000 if self._drain else None):
                 self._handle(fd, poller)
+            if self._drain and self._drain.is_due():
+                self._pass_trace()
         while self._pass_console():
             pass
         memory = self._measure_memory()
         self._reap()
+        while self._pass_trace():  # the vCPUs' threads write no more
+            pass
         ended = self._report(memory)
         self._check(self._lib.vm_destroy(self._vm), "take down the VM")
         return ended
@@ -156,7 +172,8 @@ class Host:
         signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
         host = os.getpid()
         for index in range(self._launch.vcpus):
-            args = (index, self._launch, self._segment, host, (self._launch.channel, self._gate), self._gate_reader)
+            not_mine = (self._launch.channel, self._gate)
+            args = (index, self._launch, self._segment, host, not_mine, self._gate_reader, self._boot.agent)
             process, pidfd = fork(vcpu.main, args)
             self._processes.append(process)
             self._alive[pidfd] = index
@@ -211,6 +228,14 @@ class Host:
         if length:
             self._channel.send(Console(bytes(self._ffi.buffer(self._console, length))))
         return bool(length)
+
+    def _pass_trace(self) -> bool:
+        """Sends what is in the rings of the trace; False if there was nothing."""
+        if not self._drain:
+            return False
+        trace = self._drain.round(self._vm)
+        self._channel.send(trace)
+        return bool(trace.parts)
 
     def _measure_memory(self) -> dict[str, int]:
         """While the vCPU processes wait at the gate."""

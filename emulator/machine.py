@@ -8,7 +8,7 @@ import errno
 import os
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -25,11 +25,13 @@ from emulator.errors import (
     UsageError,
     VcpuDied,
 )
-from emulator.protocol import Attr, Ended, Launch, SlotCount
+from emulator.models import parse_caches, parse_predictor
+from emulator.protocol import Attr, Ended, Launch, SlotCount, Trace
 from emulator.session import Session
 
 if TYPE_CHECKING:
     from emulator.events import Event
+    from emulator.trace.records import Merger, Record
 
 MAX_VCPUS = 64  # PV_MAX_VCPUS
 MIN_MEMORY = 1 << 20
@@ -40,15 +42,18 @@ _PAGE = 4096
 
 # The first of each is the default; those after None are designed, and not in this version.
 _CHOICES: dict[str, tuple[str | None, ...]] = {
-    "design": ("per-vm", None, "posted", "no-refcount", "per-vcpu"),
-    "nmi": ("trylock", None, "deferred", "lockless"),
-    "sync": ("entry", None, "every-exit"),
+    "design": ("per-vm", "posted", "no-refcount", "per-vcpu"),
+    "nmi": ("trylock", "deferred", "lockless"),
+    "sync": ("entry", "every-exit"),
     "accel": ("tcg", None, "kvm"),
     "cycles": ("model", "tsc"),
     "pin": ("auto", "on", "off"),
     "atomics": ("host", "none"),
     "hook": ("count", "empty", "none"),
 }
+
+#: What can be made to go wrong, by seed: the NMI path loses the trylock; guest memory cannot be written at a sync.
+FAULTS = {"trylock": "PV_FAULT_TRYLOCK", "guest-write": "PV_FAULT_GUEST_WRITE"}
 
 # Waiting by spinning, where the vCPUs and their host threads have a core each: longer than a hand-over between cores.
 _SPIN_NS = 20_000
@@ -76,6 +81,13 @@ class MachineConfig:
         oracle: step every instruction beside counting, and compare; slow.
         hook: "count"; "empty" or "none" leave the engine without counting and atomics, to measure what those cost.
         rotate_us: time between two rotations of the counters, microseconds.
+        hold_us: how long a sync holds the vCPU's event_mutex beyond what it needs, microseconds.
+        max_sample_rate: NMIs a second for one event, above which it is throttled; 0: no limit.
+        fault: faults to inject, as "trylock=10%,guest-write=0.5%": see FAULTS.
+        seed: of the faults.
+        l1d: L1 data cache of the model, "SIZE/WAYS/LINE"; None: 32K/8/64.
+        llc: last-level cache of the model; None: 1M/16/64.
+        predictor: branch predictor of the model, "gshare:BITS" of history; None: gshare:12.
     """
 
     smp: int = 1
@@ -93,6 +105,13 @@ class MachineConfig:
     oracle: bool = False
     hook: str = "count"
     rotate_us: int = 4000
+    hold_us: int = 0
+    max_sample_rate: int = 100_000
+    fault: str = ""
+    seed: int = 0
+    l1d: str | None = None
+    llc: str | None = None
+    predictor: str | None = None
 
     def __post_init__(self) -> None:
         _check_range("number of vCPUs (smp)", self.smp, 1, MAX_VCPUS)
@@ -102,8 +121,30 @@ class MachineConfig:
         _check_range("limit of events (max_events)", self.max_events, 1, 1 << 24)
         _check_range("number of counters", self.counters, 1, 1 << 16)
         _check_range("rotation interval (rotate_us)", self.rotate_us, 1, _MAX_U32, unit=" microseconds")
+        _check_range("the time that a sync holds the lock (hold_us)", self.hold_us, 0, 10**6, unit=" microseconds")
+        _check_range("the sample rate (max_sample_rate)", self.max_sample_rate, 0, _MAX_U32)
+        _check_range("seed", self.seed, 0, (1 << 64) - 1)
+        parse_faults(self.fault)
+        parse_caches(self.l1d, self.llc)
+        parse_predictor(self.predictor)
         for name, choices in _CHOICES.items():
             _check_choice(name, getattr(self, name), choices)
+
+
+def parse_faults(text: str) -> dict[str, int]:
+    """The faults of "NAME=PERCENT%,...": name to how many of 1000. UsageError for what is not that."""
+    faults = {}
+    for part in filter(None, text.split(",")):
+        name, _, share = part.partition("=")
+        if name not in FAULTS:
+            raise UsageError(f"there is no fault {name!r}: there are {', '.join(FAULTS)}")
+        digits = share.removesuffix("%")
+        plain = digits.replace(".", "", 1)
+        permille = float(digits) * 10 if plain.isascii() and plain.isdigit() else -1.0
+        if not share.endswith("%") or not 0 <= permille <= 1000 or permille != int(permille):
+            raise UsageError(f"a fault's share is 0% to 100% in steps of 0.1%, and {share!r} is not")
+        faults[name] = int(permille)
+    return faults
 
 
 def _check_range(what: str, value: int, least: int, most: int, unit: str = "") -> None:
@@ -214,17 +255,21 @@ class VirtualMachine:
         timeout: float | None = None,
         console: Callable[[bytes], None] | None = None,
         measure_memory: bool = False,
+        trace: Callable[[list[Record]], None] | None = None,
+        trace_kinds: Iterable[str] | None = None,
     ) -> Result:
         """Boots `guest`, a bundled name or an ELF file, and runs it to its end.
 
         `args` become its command line. `events` are counted on every vCPU from the guest's entry on. After
         `timeout` seconds the VM is ended in good order. `console` gets the guest's output as it comes, in this
-        thread; what it raises ends the VM and comes out here. Raises PvperfError; no process is left in any case.
+        thread; what it raises ends the VM and comes out here. `trace` gets what the host's threads do, in order of time
+        (see emulator.trace.records), likewise; only what is in `trace_kinds`, unless it is None. Raises PvperfError;
+        no process is left in any case.
         """
         if not self._busy.acquire(blocking=False):
             raise UsageError("this VM is running already")
         try:
-            return self._run(guest, args, events, timeout, console, measure_memory)
+            return self._run(guest, args, events, timeout, console, measure_memory, _Tracing(trace, trace_kinds))
         finally:
             self._session = None
             self._busy.release()
@@ -237,20 +282,22 @@ class VirtualMachine:
         timeout: float | None,
         console: Callable[[bytes], None] | None,
         measure_memory: bool,
+        tracing: _Tracing,
     ) -> Result:
         with contextlib.suppress(BlockingIOError):  # a stop() from before this run
             self._wake.recv(1 << 12)
         output = _Output(console)
-        self._session = session = Session(wake=self._wake, console=output.write)
+        self._session = session = Session(wake=self._wake, console=output.write, trace=tracing.add)
         path = _find(guest)
         fd = elf.open_guest(path)
         try:
             image = elf.read_image(fd, name=str(guest), ram_bytes=self.config.memory)
             launch = self._launch(fd, image, _command_line(args), _attrs(events), measure_memory)
-            ended, why = session.run(launch, timeout=timeout)
+            ended, why = session.run(tracing.configure(launch), timeout=timeout)
         finally:
             os.close(fd)
-        return _result(ended, why, bytes(output.kept), events)
+            tracing.finish()
+        return _result(ended, why, bytes(output.kept), events, self.config.design)
 
     def _launch(
         self, guest: int, image: elf.Image, command_line: bytes, attrs: tuple[Attr, ...], measure_memory: bool
@@ -259,6 +306,7 @@ class VirtualMachine:
         cores = sorted(os.sched_getaffinity(0))
         pinned = config.pin == "on" or (config.pin == "auto" and config.smp >= len(cores))
         short = pinned or 2 * config.smp > len(cores)
+        l1d, llc = parse_caches(config.l1d, config.llc)
         return Launch(
             front_pid=0,
             segment="",
@@ -276,14 +324,48 @@ class VirtualMachine:
             host_atomics=config.atomics == "host",
             oracle=config.oracle,
             hook=config.hook,
+            l1d=l1d,
+            llc=llc,
+            predictor_bits=parse_predictor(config.predictor),
             design=config.design,
             nmi=config.nmi,
             sync=config.sync,
+            hold_us=config.hold_us,
+            max_sample_rate=config.max_sample_rate,
+            faults=tuple((FAULTS[name], share) for name, share in parse_faults(config.fault).items()),
+            seed=config.seed,
             image=image,
             command_line=command_line,
             attrs=attrs,
             measure_memory=measure_memory,
         )
+
+
+class _Tracing:
+    """Asks for a trace, if somebody wants one, and passes its records on in order."""
+
+    def __init__(self, callback: Callable[[list[Record]], None] | None, kinds: Iterable[str] | None) -> None:
+        self._callback = callback
+        self._kinds = kinds
+        self._merger: Merger | None = None
+
+    def configure(self, launch: Launch) -> Launch:
+        if self._callback is None:
+            return launch
+        from emulator.trace import drain, records
+
+        self._merger = records.Merger()
+        kinds = records.kind_bits(self._kinds)
+        return launch._replace(trace_records=drain.ring_records(launch.vcpus), trace_kinds=kinds)
+
+    def add(self, trace: Trace) -> None:
+        if self._callback and self._merger and (ready := self._merger.add(*trace)):
+            self._callback(ready)
+
+    def finish(self) -> None:
+        """No more come, however the run ended."""
+        if self._callback and self._merger and (ready := self._merger.rest()):
+            self._callback(ready)
 
 
 class _Output:
@@ -317,10 +399,10 @@ def _command_line(args: Sequence[str]) -> bytes:
 def _attrs(events: Sequence[Event]) -> tuple[Attr, ...]:
     if len(events) > MAX_AGENT_EVENTS:
         raise UsageError(f"at most {MAX_AGENT_EVENTS} events can be counted at once, and {len(events)} were asked for")
-    return tuple(Attr(event.type, event.config, event.flags) for event in events)
+    return tuple(Attr(event.type, event.config, event.flags, *event.breakpoint) for event in events)
 
 
-def _result(ended: Ended, why: str, console: bytes, events: Sequence[Event]) -> Result:
+def _result(ended: Ended, why: str, console: bytes, events: Sequence[Event], design: str) -> Result:
     if ended.reason == "exit_port":
         status, how = ended.status, "exit"
     elif ended.reason == "stopped":
@@ -329,6 +411,8 @@ def _result(ended: Ended, why: str, console: bytes, events: Sequence[Event]) -> 
         raise _end_error(ended)
     if ended.statistics["oracle_differences"]:
         raise HostError(f"the counts differ from the oracle's {ended.text}")
+    if ended.statistics["overflows_lost"] and design != "posted":
+        raise HostPanic(f"host panic: {ended.statistics['overflows_lost']} overflows were lost or doubled")
     counts = tuple(_count(count, events[count.event]) for count in ended.counts)
     return Result(status, how, console, counts, ended.elapsed_s, ended.statistics, ended.pss_kib)
 

@@ -9,6 +9,7 @@ import struct
 from typing import NamedTuple
 
 from emulator.elf import Image
+from emulator.models import Cache
 
 
 class Attr(NamedTuple):
@@ -20,6 +21,16 @@ class Attr(NamedTuple):
     bp_type: int = 0
     bp_addr: int = 0
     bp_len: int = 0
+    sample_period: int = 0
+    sample_type: int = 0
+    read_format: int = 0
+
+
+class Recording(NamedTuple):
+    """That samples are to be recorded: room for them on each vCPU, and how much call chain each has."""
+
+    ring_bytes: int = 256 << 10  # a power of 2
+    max_chain: int = 0  # return addresses, 0 to PV_SAMPLE_MAX_CHAIN
 
 
 class Launch(NamedTuple):
@@ -41,13 +52,23 @@ class Launch(NamedTuple):
     host_atomics: bool
     oracle: bool
     hook: str
+    l1d: Cache
+    llc: Cache
+    predictor_bits: int  # 0: the default
     design: str
     nmi: str
     sync: str
+    hold_us: int
+    max_sample_rate: int
+    faults: tuple[tuple[str, int], ...]  # constants of enum pv_fault, and how many of 1000
+    seed: int
     image: Image
     command_line: bytes
     attrs: tuple[Attr, ...]
     measure_memory: bool
+    recording: Recording | None = None
+    trace_records: int = 0  # room in each ring of the trace; 0: nothing is traced
+    trace_kinds: int = 0  # a bit for each of enum pv_trace_kind
 
 
 class Started(NamedTuple):
@@ -60,6 +81,13 @@ class Console(NamedTuple):
     """Host: bytes that the guest wrote."""
 
     data: bytes
+
+
+class Trace(NamedTuple):
+    """Host: a round over the rings of the trace: when it began, and what some rings gave, as struct pv_trace_record."""
+
+    began_ns: int
+    parts: tuple[tuple[int, bytes], ...]
 
 
 class SlotCount(NamedTuple):
@@ -102,7 +130,7 @@ class Kill(NamedTuple):
     """Front end: end the VM at once."""
 
 
-Message = Started | Console | Ended | Failed | Finish | Kill
+Message = Started | Console | Trace | Ended | Failed | Finish | Kill
 
 _LENGTH = struct.Struct("<Q")
 _READ_BYTES = 1 << 18

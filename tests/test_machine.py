@@ -334,6 +334,12 @@ def test_check_extension() -> None:
         ({"cycles": "real"}, "one of model, tsc"),
         ({"atomics": "no"}, "one of host, none"),
         ({"vcpus": 2}, "there is no setting 'vcpus'"),
+        ({"hold_us": -1}, "0 to 1000000 microseconds"),
+        ({"seed": -1}, "seed must be 0"),
+        ({"fault": "trylok=1%"}, "there is no fault 'trylok': there are trylock, guest-write"),
+        ({"fault": "trylock=101%"}, "'101%' is not"),
+        ({"fault": "trylock=1"}, "'1' is not"),
+        ({"fault": "trylock=0.05%"}, "'0.05%' is not"),
     ],
 )
 def test_settings_that_make_no_sense(overrides: dict[str, Any], sentence: str) -> None:
@@ -341,16 +347,19 @@ def test_settings_that_make_no_sense(overrides: dict[str, Any], sentence: str) -
         VirtualMachine(**overrides)
 
 
+def test_settings_of_a_later_version() -> None:
+    with pytest.raises(Unsupported, match="is not in this version"):
+        VirtualMachine(accel="kvm")
+
+
 @pytest.mark.parametrize(
     "overrides",
-    [{"accel": "kvm"}, {"design": "posted"}, {"nmi": "lockless"}, {"nmi": "deferred"}, {"sync": "every-exit"}],
+    [
+        *({"pin": "on"}, {"pin": "off"}, {"cycles": "tsc"}, {"atomics": "none"}, {"design": "posted"}),
+        *({"design": "no-refcount"}, {"design": "per-vcpu"}, {"nmi": "lockless"}, {"nmi": "deferred"}),
+        *({"sync": "every-exit"}, {"hold_us": 10}, {"max_sample_rate": 0}, {"fault": "trylock=50%", "seed": 7}),
+    ],
 )
-def test_settings_of_a_later_version(overrides: dict[str, Any]) -> None:
-    with pytest.raises(Unsupported, match="is not in this version"):
-        VirtualMachine(**overrides)
-
-
-@pytest.mark.parametrize("overrides", [{"pin": "on"}, {"pin": "off"}, {"cycles": "tsc"}, {"atomics": "none"}])
 def test_settings_that_do(tmp_path: Path, overrides: dict[str, Any]) -> None:
     with VirtualMachine(MachineConfig(smp=2, memory=MIB), **overrides) as vm:
         assert vm.config.smp == 2

@@ -15,10 +15,11 @@ from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 from emulator.cli import Killed
-from emulator.errors import GuestTimeout, HostError
+from emulator.errors import GuestTimeout, HostError, UsageError
 from emulator.machine import MachineConfig, Result, VirtualMachine
 
 if TYPE_CHECKING:
+    from emulator.cli.trace_file import TraceFile
     from emulator.events import Event
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -36,6 +37,13 @@ _FIELDS = (
         "pin",
         "pv_perf",
         "oracle",
+        "hold_us",
+        "max_sample_rate",
+        "fault",
+        "seed",
+        "l1d",
+        "llc",
+        "predictor",
     ),
 )
 
@@ -53,6 +61,7 @@ class Launcher:
         self._arguments = arguments
         self._vm = VirtualMachine(machine_config(arguments))
         self._before: dict[int, Any] = {}
+        self._trace = _open_trace(arguments, self._vm.config.smp)
         self.signum = 0  # the signal that asked for the end; SIGPIPE if nobody reads the output any more
 
     def __enter__(self) -> Launcher:
@@ -67,6 +76,8 @@ class Launcher:
         for signum, handler in self._before.items():
             signal.signal(signum, handler)
         self._vm.close()
+        if self._trace:
+            self._trace.close()
 
     def _on_signal(self, signum: int, _: FrameType | None) -> None:
         if self.signum or not self._vm.processes:
@@ -84,7 +95,10 @@ class Launcher:
             events=events,
             timeout=arguments.timeout,
             console=None if arguments.quiet else self._write,
+            trace=self._trace.boot(lambda: self._vm.processes) if self._trace else None,
         )
+        if self._trace:
+            self._trace.lost += result.statistics["trace_lost"]
         if arguments.verbose:
             _print_statistics(result)
         return result
@@ -108,6 +122,16 @@ class Launcher:
         if result.ended == "timeout":
             raise GuestTimeout(f"the guest did not end within {self._arguments.timeout:g} s")
         return result.status
+
+
+def _open_trace(arguments: argparse.Namespace, vcpus: int) -> TraceFile | None:
+    if arguments.trace is None:
+        if arguments.trace_records is not None:
+            raise UsageError("--trace-records needs a file: name it with --trace")
+        return None
+    from emulator.cli.trace_file import TraceFile
+
+    return TraceFile(arguments.trace, most=arguments.trace_records, vcpus=vcpus)
 
 
 def _print_statistics(result: Result) -> None:

@@ -120,17 +120,30 @@ def _add_machine(parser: argparse.ArgumentParser) -> None:
     add("--smp", type=whole, metavar="N", help="vCPUs, 1 to 64 (default 1)")
     add("-m", "--memory", type=size, metavar="SIZE", help="guest RAM: 64M, 1G; a bare number is MiB (default 64M)")
     add("--accel", metavar="NAME", help="what executes the guest (default tcg)")
-    add("--design", metavar="NAME", help="of the event table (default per-vm)")
-    add("--nmi", metavar="NAME", help="what an NMI does that finds the lock taken (default trylock)")
-    add("--sync", metavar="NAME", help="when overflows reach guest memory (default entry)")
+    add("--design", metavar="NAME", help="per-vm, posted, no-refcount, per-vcpu (default per-vm)")
+    add(
+        "--nmi",
+        metavar="NAME",
+        help="what an NMI does that finds the lock taken: trylock, deferred, lockless (default trylock)",
+    )
+    add("--sync", metavar="NAME", help="when overflows reach guest memory: entry, every-exit (default entry)")
     add("--max-events", type=whole, metavar="N", help="open events at most (default 1024)")
     add("--counters", type=whole, metavar="N", help="hardware counters per vCPU (default 8)")
     add("--cycles", metavar="NAME", help="where cycles come from: model or tsc (default model)")
+    add("--hold-us", type=whole, metavar="N", help="a sync holds the lock N microseconds longer (default 0)")
+    add("--max-sample-rate", type=whole, metavar="N", help="NMIs a second for an event; 0: any (default 100000)")
+    add("--fault", metavar="NAME=PERCENT%", help="inject faults: trylock, guest-write; more behind commas")
+    add("--seed", type=whole, metavar="N", help="of the faults (default 0)")
+    add("--l1d", metavar="SIZE/WAYS/LINE", help="the L1 data cache that is modelled (default 32K/8/64)")
+    add("--llc", metavar="SIZE/WAYS/LINE", help="the last-level cache that is modelled (default 1M/16/64)")
+    add("--predictor", metavar="NAME:BITS", help="the branch predictor that is modelled (default gshare:12)")
     add("--pin", metavar="WHEN", help="a vCPU and its host thread on one core: auto, on or off (default auto)")
     add("--no-pv-perf", action="store_false", dest="pv_perf", default=None, help="do not offer the interface")
     add("--oracle", action="store_true", default=None, help="compare with a single-stepping oracle; slow")
     run = parser.add_argument_group("the run")
     run.add_argument("--timeout", type=duration, metavar="TIME", help="end the VM after 10s, 500ms, 2m")
+    run.add_argument("--trace", metavar="FILE", help="write what the VM does, for ui.perfetto.dev, to FILE")
+    run.add_argument("--trace-records", type=positive, metavar="N", help="of them, N at most (default 1000000)")
     run.add_argument("-v", "--verbose", action="store_true", help="also print what the VM did, to stderr")
     run.add_argument("-q", "--quiet", action="store_true", help="do not print what the guest writes")
 

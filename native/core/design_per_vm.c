@@ -5,120 +5,66 @@
  * event, so that a close meanwhile cannot free it (scenario 2). The spinlock is held
  * to find and reference, to insert, and to remove; never across an operation.
  */
+#include "design_per_vm.h"
+
 #include <errno.h>
-#include <stddef.h>
 
 #include "host.h"
 
-struct pv_table {
-	struct pv_spinlock lock;
-	uint32_t buckets;
-	uint32_t limit;
-	/* lock held: */
-	struct table_figures figures;
-	struct host_event *bucket[];
-};
-
-static int per_vm_create(struct pv_vm *vm)
+int per_vm_create(struct pv_vm *vm)
 {
-	uint32_t buckets = vm->config.hash_buckets;
-	size_t size = sizeof(struct pv_table) + buckets * sizeof(struct host_event *);
-	struct pv_table *table = vm->hooks.alloc(vm->hooks.context, size);
-
-	if (!table)
-		return -ENOMEM;
-	pv_spinlock_init(&table->lock, "the event table's lock");
-	table->buckets = buckets;
-	table->limit = vm->config.max_events;
-	vm->table = table;
-	return 0;
+	vm->table = table_create(vm, vm->config.hash_buckets);
+	return vm->table ? 0 : -ENOMEM;
 }
 
-static void per_vm_destroy(struct pv_vm *vm)
+void per_vm_destroy(struct pv_vm *vm)
 {
-	vm->hooks.release(vm->hooks.context, vm->table);
-	vm->table = NULL;
+	table_destroy(vm, vm->table);
 }
 
-/* The link that points to the event with this id, or the NULL at the end of its bucket. */
-static struct host_event **find_link(struct pv_table *table, int32_t id)
+void per_vm_figures(struct pv_vm *vm, struct table_figures *ret)
 {
-	struct host_event **link = &table->bucket[(uint32_t)id % table->buckets];
-
-	while (*link && (*link)->id != id)
-		link = &(*link)->bucket_next;
-	return link;
+	open_events_figures(&vm->open_events, ret);
 }
 
-static int insert_locked(struct pv_table *table, struct host_event *event)
+int per_vm_insert(struct pv_vm *vm, struct pv_vcpu *vcpu, struct host_event *event)
 {
-	struct host_event **link = find_link(table, event->id);
-
-	if (*link)
-		return -PV_EEXIST;
-	if (table->figures.open >= table->limit)
-		return -PV_ENOSPC;
-	*link = event;
-	table->figures.opened++;
-	if (++table->figures.open > table->figures.open_peak)
-		table->figures.open_peak = table->figures.open;
-	return 0;
-}
-
-static int per_vm_insert(struct pv_vm *vm, struct pv_vcpu *vcpu, struct host_event *event)
-{
-	int ret;
-
 	(void)vcpu;
-	pv_spin_lock(&vm->table->lock);
-	ret = insert_locked(vm->table, event);
-	pv_spin_unlock(&vm->table->lock);
-	return ret;
+	return table_insert(vm->table, &vm->open_events, event);
 }
 
-static struct host_event *per_vm_get(struct pv_vm *vm, struct pv_vcpu *vcpu, int32_t id)
+struct host_event *per_vm_get(struct pv_vm *vm, struct pv_vcpu *vcpu, int32_t id)
 {
-	struct host_event *event;
-
 	(void)vcpu;
-	pv_spin_lock(&vm->table->lock);
-	event = *find_link(vm->table, id);
-	if (event)
-		event_get(event);
-	pv_spin_unlock(&vm->table->lock);
-	return event;
+	return table_get(vm->table, vm->design, id);
 }
 
-static struct host_event *per_vm_remove(struct pv_vm *vm, struct pv_vcpu *vcpu, int32_t id)
+struct host_event *per_vm_remove(struct pv_vm *vm, struct pv_vcpu *vcpu, int32_t id)
 {
-	struct host_event **link, *event;
-
 	(void)vcpu;
-	pv_spin_lock(&vm->table->lock);
-	link = find_link(vm->table, id);
-	event = *link;
-	if (event) {
-		*link = event->bucket_next;
-		vm->table->figures.open--;
-	}
-	pv_spin_unlock(&vm->table->lock);
-	return event;
+	return table_remove(vm->table, &vm->open_events, id);
 }
 
-static void per_vm_figures(struct pv_vm *vm, struct table_figures *ret)
+struct pv_vcpu *per_vm_place(struct pv_vcpu *vcpu, struct host_event *event)
 {
-	pv_spin_lock(&vm->table->lock);
-	*ret = vm->table->figures;
-	pv_spin_unlock(&vm->table->lock);
+	(void)event;
+	return vcpu;
 }
 
 const struct pv_design design_per_vm = {
 	.name = "per-vm",
 	.create = per_vm_create,
 	.destroy = per_vm_destroy,
+	.figures = per_vm_figures,
+	.open = event_open,
 	.insert = per_vm_insert,
 	.get = per_vm_get,
-	.put = event_put,
 	.remove = per_vm_remove,
-	.figures = per_vm_figures,
+	.release = event_put,
+	.hold = event_get,
+	.put = event_put,
+	.place = per_vm_place,
+	.queue = queue_add,
+	.deliver = deliver_overflows,
+	.finish = deliver_overflows,
 };

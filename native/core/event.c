@@ -2,12 +2,14 @@
 #include "event.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "host.h"
 
 /* A freed event is filled with the poison, so that who still uses it is found out. */
-static const uint64_t magic_live = 0x746e657665565045; /* "EPVevent" */
+static const uint64_t magic_live = 0x746e657665565045;  /* "EPVevent" */
+static const uint64_t magic_freed = 0x6465657266565045; /* "EPVfreed" */
 enum { POISON = 0x6b };
 
 void event_set_init(struct event_set *set)
@@ -15,6 +17,7 @@ void event_set_init(struct event_set *set)
 	pv_spinlock_init(&set->lock, "the set of host events");
 	set->newest = NULL;
 	set->allocated = 0;
+	memset(set->quarantine, 0, sizeof(set->quarantine));
 }
 
 uint64_t event_set_count(struct event_set *set)
@@ -25,6 +28,17 @@ uint64_t event_set_count(struct event_set *set)
 	count = set->allocated;
 	pv_spin_unlock(&set->lock);
 	return count;
+}
+
+uint64_t event_set_shadow(struct event_set *set)
+{
+	uint64_t sum = 0;
+
+	pv_spin_lock(&set->lock);
+	for (const struct host_event *event = set->newest; event; event = event->older)
+		sum += pv_u64_load(&event->shadow.overflows);
+	pv_spin_unlock(&set->lock);
+	return sum;
 }
 
 static void set_add(struct event_set *set, struct host_event *event)
@@ -51,10 +65,32 @@ static void set_remove(struct event_set *set, struct host_event *event)
 	pv_spin_unlock(&set->lock);
 }
 
-static void poison_and_free(struct pv_vm *vm, struct host_event *event)
+/* The poison stays clear of what says who freed it. */
+static void poison(struct host_event *event)
 {
+	const struct pv_thread *self = pv_self();
+	struct pv_vm *vm = event->vm;
+	int32_t id = event->id;
+
 	memset(event, POISON, sizeof(*event));
-	vm->hooks.release(vm->hooks.context, event);
+	event->magic = magic_freed;
+	event->vm = vm;
+	event->id = id;
+	snprintf(event->freed_by, sizeof(event->freed_by), "%s", self->name);
+	event->freed_in = self->doing;
+}
+
+/* Takes it into quarantine; the one that has been there longest goes for good. */
+static void set_quarantine(struct event_set *set, struct pv_vm *vm, struct host_event *event)
+{
+	struct host_event **place, *oldest;
+
+	pv_spin_lock(&set->lock);
+	place = &set->quarantine[set->freed++ % EVENT_QUARANTINE];
+	oldest = *place;
+	*place = event;
+	pv_spin_unlock(&set->lock);
+	vm->hooks.release(vm->hooks.context, oldest);
 }
 
 void event_set_destroy(struct pv_vm *vm)
@@ -63,16 +99,30 @@ void event_set_destroy(struct pv_vm *vm)
 
 	for (; event; event = older) {
 		older = event->older;
-		poison_and_free(vm, event);
+		vm->hooks.release(vm->hooks.context, event);
 	}
+	for (int i = 0; i < EVENT_QUARANTINE; i++)
+		vm->hooks.release(vm->hooks.context, vm->events.quarantine[i]);
 	event_set_init(&vm->events);
 }
 
-static void check_live(const struct host_event *event, const char *doing)
+static const char *operation(const char *doing)
 {
-	if (event->magic != magic_live)
-		pv_panic("%s %s a host event that was freed (magic %#llx)", pv_self()->name, doing,
-			 (unsigned long long)event->magic);
+	return doing ? doing : "no operation";
+}
+
+void event_check_live(const struct host_event *event, const char *doing)
+{
+	const struct pv_thread *self = pv_self();
+
+	if (event->magic == magic_live)
+		return;
+	if (event->magic == magic_freed)
+		pv_panic("%s in %s %s event %d after %s in %s freed it", self->name,
+			 operation(self->doing), doing, event->id, event->freed_by,
+			 operation(event->freed_in));
+	pv_panic("%s in %s %s what is no host event (magic %#llx)", self->name,
+		 operation(self->doing), doing, (unsigned long long)event->magic);
 }
 
 struct host_event *event_create(struct pv_vm *vm, int32_t id, gpa_t guest_addr,
@@ -88,6 +138,7 @@ struct host_event *event_create(struct pv_vm *vm, int32_t id, gpa_t guest_addr,
 	event->vm = vm;
 	event->guest_addr = guest_addr;
 	event->source = *source;
+	overflow_init(&event->overflow, source);
 	pv_mutex_init(&event->lock, PV_RANK_EVENT, "an event's lock");
 	set_add(&vm->events, event);
 	return event;
@@ -95,7 +146,7 @@ struct host_event *event_create(struct pv_vm *vm, int32_t id, gpa_t guest_addr,
 
 void event_get(struct host_event *event)
 {
-	check_live(event, "takes");
+	event_check_live(event, "takes");
 	if (pv_u32_add(&event->references, 1) == 1)
 		pv_panic("%s takes event %d, which nobody references", pv_self()->name, event->id);
 }
@@ -104,16 +155,25 @@ void event_put(struct host_event *event)
 {
 	uint32_t left;
 
-	check_live(event, "drops");
+	event_check_live(event, "drops");
 	left = pv_u32_sub(&event->references, 1);
 	if (left == UINT32_MAX)
 		pv_panic("%s drops event %d once too often", pv_self()->name, event->id);
 	if (left)
 		return;
-	if (event->vcpu)
-		pv_panic("%s frees event %d, which is attached to vCPU %u", pv_self()->name,
-			 event->id, event->vcpu->index);
+	if (event->vcpu || event->queued)
+		pv_panic("%s frees event %d, which is %s a vCPU", pv_self()->name, event->id,
+			 event->queued ? "queued on" : "attached to");
+	event_free(event);
+}
+
+void event_free(struct host_event *event)
+{
+	struct pv_vm *vm = event->vm;
+
+	pv_u64_add(&vm->ledger.dropped, pv_u64_exchange(&event->shadow.overflows, 0));
 	pv_mutex_destroy(&event->lock);
-	set_remove(&event->vm->events, event);
-	poison_and_free(event->vm, event);
+	set_remove(&vm->events, event);
+	poison(event);
+	set_quarantine(&vm->events, vm, event);
 }

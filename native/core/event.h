@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A host event: what OPEN creates. It is counted by references: the table holds one
- * while the event is open, the PMU of a vCPU one while it is attached there, and every
- * operation one while it works on it.
+ * while the event is open, the PMU of a vCPU one while it is attached there, a vCPU's queue
+ * one while the event waits there to be synced, and every operation one while it works on it.
+ *
+ * A freed event is poisoned and kept in quarantine for a while, so that who still uses it
+ * is found out, and told apart from who freed it.
  */
 #ifndef PV_EVENT_H
 #define PV_EVENT_H
 
 #include "attr.h"
+#include "overflow.h"
 #include "pv_sync.h"
 #include "vm.h"
 
@@ -28,6 +32,11 @@ struct host_event {
 	struct pv_vm *vm;
 	gpa_t guest_addr;
 	struct event_source source;
+	struct pv_vcpu *opener; /* design `posted` alone looks at it */
+	bool agent; /* the agent opened it: its NMIs are the agent's */
+	/* Who freed it, once it is in quarantine. */
+	char freed_by[16];
+	const char *freed_in;
 
 	/* The table's lock held: */
 	struct host_event *bucket_next;
@@ -50,7 +59,30 @@ struct host_event {
 	struct pmu_value sum;               /* what it has counted, without the current run */
 	uint64_t enabled_since, running_since;
 	struct pv_event_times times;
+	uint32_t slot; /* SOURCE_BREAKPOINT: of the vCPU's breakpoints */
+
+	/* Sampling: overflow.c. As above; in guest mode, its vCPU's NMI context. */
+	struct event_overflow overflow;
+
+	/* NMI context of its vCPU writes, anyone reads. */
+	struct {
+		pv_u64 count;     /* at its last overflow */
+		pv_u64 overflows; /* raised, and not delivered yet: taken with an exchange */
+	} shadow;
+
+	/* That vCPU's event_mutex held: queue.c */
+	bool queued;
+	struct host_event *queue_next;
+	/* Waits on that vCPU's lock-free list: */
+	pv_u32 deferred;
+	struct host_event *deferred_next;
+	/* timer's lock held: clock_events.c */
+	bool clock_armed;
+	uint64_t clock_due; /* in clock_now() time */
+	struct host_event *clock_before, *clock_behind;
 };
+
+enum { EVENT_QUARANTINE = 64 };
 
 /* Every host event in memory of one VM, open or not. */
 struct event_set {
@@ -58,12 +90,16 @@ struct event_set {
 	/* lock held: */
 	struct host_event *newest;
 	uint64_t allocated;
+	struct host_event *quarantine[EVENT_QUARANTINE]; /* freed, oldest first from `freed` on */
+	uint64_t freed;
 };
 
 void event_set_init(struct event_set *set);
 /* Frees what is left, whoever references it: the VM is over. */
 void event_set_destroy(struct pv_vm *vm);
 uint64_t event_set_count(struct event_set *set);
+/* What lies in the shadows of all of them. */
+uint64_t event_set_shadow(struct event_set *set);
 
 /* A new event, not attached, with one reference. NULL: no memory. */
 struct host_event *event_create(struct pv_vm *vm, int32_t id, gpa_t guest_addr,
@@ -72,5 +108,9 @@ struct host_event *event_create(struct pv_vm *vm, int32_t id, gpa_t guest_addr,
 void event_get(struct host_event *event);
 /* Drops one; the last one frees the event. */
 void event_put(struct host_event *event);
+/* Frees it, whoever still uses it. */
+void event_free(struct host_event *event);
+/* Host panic if the event was freed: names who freed it, and who uses it now for what. */
+void event_check_live(const struct host_event *event, const char *doing);
 
 #endif

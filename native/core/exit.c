@@ -48,7 +48,8 @@ static enum pv_entry_action serve_hlt(struct pv_vcpu *vcpu)
 	return PV_ENTER_RESUME;
 }
 
-/* Whoever rang the doorbell wanted the vCPU out of guest mode, which it is. */
+/* Whoever rang the doorbell wanted the vCPU out of guest mode, which it is. What has overflowed
+ * was raised in front of the exit. */
 static enum pv_entry_action serve_kick(struct pv_vcpu *vcpu)
 {
 	(void)vcpu;
@@ -76,6 +77,7 @@ static enum pv_entry_action (*const serve[PV_EXIT_REASONS])(struct pv_vcpu *vcpu
 	[PV_EXIT_IO_OUT] = serve_out,
 	[PV_EXIT_HLT] = serve_hlt,
 	[PV_EXIT_KICK] = serve_kick,
+	[PV_EXIT_OVERFLOW] = serve_kick,
 	[PV_EXIT_SHUTDOWN] = serve_shutdown,
 	[PV_EXIT_ERROR] = serve_error,
 };

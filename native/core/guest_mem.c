@@ -35,6 +35,37 @@ int guest_copy_in(const struct guest_mem *mem, gpa_t gpa, void *ret, uint64_t si
 	return 0;
 }
 
+int guest_copy_out(const struct guest_mem *mem, gpa_t gpa, const void *from, uint64_t size)
+{
+	uint8_t *to = to_host(mem, gpa, size);
+
+	if (!to)
+		return -PV_EFAULT;
+	for (uint64_t i = 0; i < size; i++)
+		__atomic_store_n(to + i, ((const uint8_t *)from)[i], __ATOMIC_RELAXED);
+	return 0;
+}
+
+int guest_add_s32(const struct guest_mem *mem, gpa_t gpa, uint64_t n, uint32_t *added)
+{
+	uint8_t *to = to_host(mem, gpa, sizeof(int32_t));
+	int64_t room;
+	int32_t *word;
+
+	*added = 0;
+	if (!to)
+		return -PV_EFAULT;
+	if (gpa % sizeof(int32_t))
+		return -PV_EINVAL;
+	word = (int32_t *)(void *)to;
+	room = INT32_MAX - (int64_t)__atomic_load_n(word, __ATOMIC_ACQUIRE);
+	if (room > INT32_MAX)
+		room = INT32_MAX;
+	*added = n < (uint64_t)room ? (uint32_t)n : (uint32_t)room;
+	__atomic_fetch_add((uint32_t *)word, *added, __ATOMIC_SEQ_CST);
+	return 0;
+}
+
 int guest_store_u64(const struct guest_mem *mem, gpa_t gpa, uint64_t value)
 {
 	uint8_t *to = to_host(mem, gpa, sizeof(value));

@@ -10,7 +10,7 @@ void halt_init(struct pv_vm *vm)
 
 enum parking { GO_ON, STAY, LAST_ONE };
 
-/* Takes a pending kick, or parks. */
+/* Takes a pending kick, goes on for an NMI, or parks. */
 static enum parking park(struct pv_vcpu *vcpu)
 {
 	struct pv_vm *vm = vcpu->vm;
@@ -19,6 +19,8 @@ static enum parking park(struct pv_vcpu *vcpu)
 	pv_spin_lock(&vm->halt.lock);
 	if (vcpu->kicked) {
 		vcpu->kicked = false;
+		ret = GO_ON;
+	} else if (pv_u32_load(&vcpu->queue.due)) {
 		ret = GO_ON;
 	} else {
 		vcpu->parked = true;
@@ -60,7 +62,7 @@ void halt_park(struct pv_vcpu *vcpu)
 	if (parking == GO_ON)
 		return;
 	set_parked_time(vcpu, true);
-	if (parking == LAST_ONE)
+	if (parking == LAST_ONE && !clock_events_may_wake(vcpu->vm))
 		vm_request_end(vcpu->vm, &(struct pv_vm_end){ .reason = PV_END_ALL_HALTED,
 							      .vcpu = -1 });
 	for (;;) {
@@ -83,6 +85,19 @@ void halt_kick(struct pv_vcpu *vcpu)
 		vm->halt.parked--;
 	} else {
 		vcpu->kicked = true;
+	}
+	pv_spin_unlock(&vm->halt.lock);
+	pv_wake(&vcpu->kick);
+}
+
+void halt_wake(struct pv_vcpu *vcpu)
+{
+	struct pv_vm *vm = vcpu->vm;
+
+	pv_spin_lock(&vm->halt.lock);
+	if (vcpu->parked && pv_u32_load(&vcpu->queue.due)) {
+		vcpu->parked = false;
+		vm->halt.parked--;
 	}
 	pv_spin_unlock(&vm->halt.lock);
 	pv_wake(&vcpu->kick);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * HLT and KVM_HC_KICK_CPU. A kick that comes before the HLT is remembered, so that
- * none is lost. When every vCPU is parked nothing can wake one: the VM ends.
+ * none is lost; an NMI that waits for the vCPU lets it go on, too. When every vCPU is
+ * parked, and no clock is armed whose NMI could wake one, the VM ends.
  */
 #ifndef PV_HALT_H
 #define PV_HALT_H
@@ -18,8 +19,10 @@ struct pv_halt {
 };
 
 void halt_init(struct pv_vm *vm);
-/* Returns once the vCPU has been kicked, or the VM's end has been asked for. */
+/* Returns once the vCPU has been kicked, an NMI waits for it, or the VM's end has been asked for. */
 void halt_park(struct pv_vcpu *vcpu);
 void halt_kick(struct pv_vcpu *vcpu);
+/* An NMI waits for the vCPU: if it is parked, it is no more. */
+void halt_wake(struct pv_vcpu *vcpu);
 
 #endif

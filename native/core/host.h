@@ -7,16 +7,26 @@
 
 #include "attr.h"
 #include "clock.h"
+#include "clock_events.h"
 #include "closed_times.h"
 #include "console.h"
+#include "delivery.h"
 #include "end.h"
 #include "event.h"
+#include "fault.h"
 #include "guest_mem.h"
 #include "halt.h"
+#include "ledger.h"
+#include "nmi.h"
+#include "overflow.h"
 #include "pmu.h"
 #include "policy.h"
 #include "pv_sync.h"
+#include "queue.h"
+#include "sync.h"
+#include "table.h"
 #include "timer.h"
+#include "trace.h"
 #include "vm.h"
 
 /* What the core takes from its surroundings; tests put their own in. */
@@ -24,6 +34,7 @@ struct pv_host_hooks {
 	void *(*alloc)(void *context, uint64_t size); /* zeroed memory, or NULL */
 	void (*release)(void *context, void *memory); /* NULL is fine */
 	uint64_t (*now_ns)(void *context);
+	void (*hold_ns)(void *context, uint64_t ns); /* lets this time pass, with locks held */
 	uint64_t ns_per_tick; /* of the time-stamp counter, times 2^32; 0: it is measured */
 	uint64_t patience_ns; /* how long the VM's end waits for the vCPUs */
 	void *context;
@@ -45,7 +56,7 @@ struct vcpu_figures {
 	pv_u64 exits[PV_EXIT_REASONS];
 	pv_u64 hypercalls[KVM_PV_PERF_OP_MAX];
 	pv_u64 other_hypercalls, guest_errors, rotations;
-	pv_u64 console_bytes, dropped_port_writes;
+	pv_u64 console_bytes, dropped_port_writes, nmis_injected;
 };
 
 struct pv_vcpu {
@@ -59,6 +70,8 @@ struct pv_vcpu {
 	enum vcpu_mode mode;
 	uint32_t pause_requests; /* who wait for host mode; it does not enter meanwhile */
 	struct pmu pmu;
+	uint32_t inject; /* PV_INJECT_*: since the last entry that could take it */
+	struct overflow_queue queue;
 
 	struct pv_event_count paused;  /* woken when the mode has become VCPU_HOST */
 	struct pv_event_count resumed; /* woken when the last pause request is gone */
@@ -71,6 +84,8 @@ struct pv_vcpu {
 	pv_u32 stopped;      /* PV_ENTER_STOP was given */
 	pv_u32 rotating;     /* more events than counters; written with event_mutex held */
 	pv_u32 rotation_due; /* by the timer */
+	pv_u32 nmi_wake;     /* the timer has raised an NMI for it, and will bring it out */
+	struct event_table *table; /* of a design that has one per vCPU */
 
 	struct vcpu_figures figures;
 	struct pv_thread thread;
@@ -89,13 +104,18 @@ struct pv_vm {
 	struct pv_run **runs;
 
 	struct pv_clock clock;
-	struct pv_table *table; /* the design's */
+	struct event_table *table; /* of a design that has one for the VM */
+	struct open_events open_events;
 	struct event_set events;
+	struct overflow_ledger ledger;
+	struct fault_source faults;
+	pv_ptr leaked; /* design `posted`: buffers that it forgot */
 	struct closed_times closed;
 	struct pv_console console;
 	struct pv_halt halt;
 	struct pv_timer timer;
 	struct vm_ending end;
+	struct pv_trace trace;
 
 	pv_u64 kicks;
 	pv_u64 entered_at; /* CLOCK_MONOTONIC ns of the guest's own first entry; 0: not yet */
@@ -114,13 +134,29 @@ static inline enum vm_phase vm_phase(const struct pv_vm *vm)
 	return (enum vm_phase)pv_u32_load(&vm->end.phase);
 }
 
+/* Is what it does the agent's doing? */
+static inline bool vcpu_in_agent(const struct pv_vcpu *vcpu)
+{
+	uint32_t stage = pv_u32_load(&vcpu->stage);
+
+	return stage == STAGE_AGENT_START || stage == STAGE_AGENT_FINISH;
+}
+
+/* trace(vm, kind, vcpu, id, a, b): adds a record to the calling thread's ring, if records of this
+ * kind are wanted; only then are a and b looked at. */
+#define trace(vm, kind, ...) \
+	do { \
+		if (__builtin_expect((vm)->trace.kinds >> (kind) & 1, 0)) \
+			trace_put(vm, kind, __VA_ARGS__); \
+	} while (0)
+
 /* vcpu.c: guest mode, and how others bring a vCPU out of it. */
 
 /* Rings the doorbell: the vCPU leaves guest mode soon. */
 void vcpu_ring(struct pv_vcpu *vcpu);
-/* At an exit: host mode; a rotation that is due is done. */
+/* At an exit: the NMIs that caused it; then host mode, and a rotation that is due. */
 void vcpu_leave_guest(struct pv_vcpu *vcpu);
-/* At the tail of VM entry: waits until nobody wants the vCPU paused. False: the VM is over. */
+/* At the tail of VM entry: waits until nobody wants the vCPU paused, and syncs. False: the VM is over. */
 bool vcpu_enter_guest(struct pv_vcpu *vcpu);
 /*
  * Takes the vCPU's event_mutex while it is in host mode, so that its counts are exact and
@@ -128,6 +164,8 @@ bool vcpu_enter_guest(struct pv_vcpu *vcpu);
  * held: the VM is over.
  */
 bool vcpu_hold(struct pv_vcpu *vcpu);
+/* The same for the calling thread's own vCPU, which is in host mode. */
+void vcpu_hold_own(struct pv_vcpu *vcpu);
 void vcpu_release(struct pv_vcpu *vcpu);
 
 /* exit.c: serves the exit that the run page describes, and says how to enter. */
@@ -138,6 +176,8 @@ enum pv_entry_action hypercall_serve(struct pv_vcpu *vcpu);
 /* perf_op.c: KVM_PERF_OP. The result for the guest, or HC_NO_RESULT. */
 enum { HC_NO_RESULT = INT32_MIN }; /* a host error: the guest gets no result and does not go on */
 int64_t perf_op(struct pv_vcpu *vcpu, uint64_t op, uint64_t rcx, uint64_t rdx);
+/* open.c */
+int64_t event_open(struct pv_vcpu *vcpu, gpa_t param);
 int event_times(struct pv_vm *vm, int32_t id, struct pv_event_times *ret);
 
 /* agent.c: where a vCPU is sent. Each sets run->jump and returns PV_ENTER_JUMP. */

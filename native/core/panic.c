@@ -24,6 +24,7 @@ static void unwound_to(jmp_buf *outer)
 
 	self->unwind = outer;
 	self->held = 0;
+	self->nmi = 0;
 	self->panicking = false;
 }
 

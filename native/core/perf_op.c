@@ -4,8 +4,6 @@
  * serialised by its lock, over the write to the guest too, so that counts in guest
  * memory never go backwards and nothing is written once close has returned.
  */
-#include <errno.h>
-
 #include "host.h"
 
 /* An id as the guest passes it: a zero- or sign-extended s32. */
@@ -15,87 +13,11 @@ static bool id_parse(uint64_t rcx, int32_t *ret)
 	return rcx <= UINT32_MAX || rcx == (uint64_t)(int64_t)*ret;
 }
 
-static int guest_addr_check(const struct guest_mem *mem, gpa_t gpa)
-{
-	if (!guest_range_ok(mem, gpa, sizeof(struct kvm_pv_perf_event)))
-		return -PV_EFAULT;
-	return gpa % 8 ? -PV_EINVAL : 0;
-}
-
-/* Reads and checks what OPEN is given, in the order in which errors are documented. */
-static int open_parse(const struct guest_mem *mem, gpa_t gpa, struct kvm_pv_perf_event_param *param,
-		      struct event_source *source)
-{
-	struct kvm_pv_perf_attr attr;
-	int ret = guest_copy_in(mem, gpa, param, sizeof(*param));
-
-	if (ret)
-		return ret;
-	if (param->id < 0)
-		return -PV_EINVAL;
-	ret = guest_copy_in(mem, param->attr_addr, &attr, sizeof(attr));
-	if (ret)
-		return ret;
-	ret = attr_validate(&attr, source);
-	if (ret)
-		return ret;
-	return guest_addr_check(mem, param->guest_event_addr);
-}
-
-static bool splits_by_level(const struct event_source *source)
-{
-	return (source->kind == SOURCE_CPU_CLOCK || source->kind == SOURCE_TASK_CLOCK) &&
-	       source->kernel != source->user;
-}
-
-/* The agent's memory is not there for the guest. */
-static struct guest_mem memory_of(const struct pv_vcpu *vcpu)
-{
-	struct guest_mem mem = vcpu->vm->mem;
-
-	if (pv_u32_load(&vcpu->stage) == STAGE_GUEST)
-		mem.size = vcpu->vm->config.guest_ram_size;
-	return mem;
-}
-
 static int64_t op_open(struct pv_vcpu *vcpu, uint64_t rcx, uint64_t rdx)
 {
-	struct pv_vm *vm = vcpu->vm;
-	struct guest_mem mem = memory_of(vcpu);
-	struct kvm_pv_perf_event_param param;
-	struct event_source source;
-	struct host_event *event;
-	int ret;
-
 	if (rcx > UINT32_MAX || rdx > UINT32_MAX)
 		return -PV_EINVAL;
-	ret = open_parse(&mem, rcx | rdx << 32, &param, &source);
-	if (ret)
-		return ret;
-	if (splits_by_level(&source))
-		clock_calibrate(vm);
-	event = event_create(vm, param.id, param.guest_event_addr, &source);
-	if (!event) {
-		vm_host_error(vm, (int32_t)vcpu->index, ENOMEM, "no memory for a host event");
-		return HC_NO_RESULT;
-	}
-	pv_point("open: created");
-	ret = vm->design->insert(vm, vcpu, event);
-	if (ret)
-		event_put(event);
-	return ret;
-}
-
-/* Event lock held. Gives the guest the count that the value stands for. A clock's kernel
- * share is a difference of two clocks, whose rates differ by a hair: never backwards. */
-static int64_t write_count(struct host_event *event, const struct pmu_value *value)
-{
-	uint64_t count = pmu_count(event, value);
-
-	if (event->source.kind != SOURCE_COUNTER && count < event->written)
-		count = event->written;
-	event->written = count;
-	return guest_store_u64(&event->vm->mem, event->guest_addr, count);
+	return vcpu->vm->design->open(vcpu, rcx | rdx << 32);
 }
 
 /* Event lock held: takes the event off its vCPU, if it is on one. False: the VM is over. */
@@ -109,45 +31,64 @@ static bool detach(struct host_event *event)
 		return false;
 	pmu_detach(on, event);
 	vcpu_release(on);
-	event_put(event); /* the PMU's reference; the caller has its own */
+	event->vm->design->put(event); /* the PMU's reference; the caller has its own */
+	return true;
+}
+
+/* The event's vCPU in host mode, its event_mutex held. The caller's own is there already. */
+static bool hold_place(struct pv_vcpu *vcpu, struct pv_vcpu *place)
+{
+	if (place != vcpu)
+		return vcpu_hold(place);
+	vcpu_hold_own(vcpu);
 	return true;
 }
 
 static int64_t enable_locked(struct pv_vcpu *vcpu, struct host_event *event)
 {
-	if (event->vcpu == vcpu)
+	struct pv_vcpu *place = event->vm->design->place(vcpu, event);
+	int64_t ret;
+
+	if (event->vcpu == place)
 		return 0;
 	if (!detach(event))
 		return HC_NO_RESULT;
 	pv_point("enable: between two vCPUs");
-	event_get(event);
-	pv_mutex_lock(&vcpu->event_mutex);
-	pmu_attach(vcpu, event);
-	pv_mutex_unlock(&vcpu->event_mutex);
-	return 0;
+	if (!hold_place(vcpu, place))
+		return HC_NO_RESULT;
+	ret = pmu_attach(place, event);
+	vcpu_release(place);
+	return ret;
 }
 
 static int64_t disable_locked(struct pv_vcpu *vcpu, struct host_event *event)
 {
-	(void)vcpu;
+	uint64_t delivered;
+	int64_t ret;
+
 	if (!detach(event))
 		return HC_NO_RESULT;
-	return write_count(event, &event->sum);
+	ret = event->vm->design->finish(&event->vm->mem, event, &event->sum, &delivered);
+	trace(event->vm, PV_TRACE_FINISH, vcpu->index, event->id, delivered, 0);
+	return ret;
 }
 
+/* Written with the event_mutex held: a sync that comes later writes later, too. */
 static int64_t read_locked(struct pv_vcpu *vcpu, struct host_event *event)
 {
 	struct pv_vcpu *on = event->vcpu;
-	struct pmu_value value = event->sum;
+	struct pmu_value value;
+	int64_t ret;
 
 	(void)vcpu;
-	if (on) {
-		if (!vcpu_hold(on))
-			return HC_NO_RESULT;
-		value = pmu_read(on, event);
-		vcpu_release(on);
-	}
-	return write_count(event, &value);
+	if (!on)
+		return deliver_count(&event->vm->mem, event, &event->sum);
+	if (!vcpu_hold(on))
+		return HC_NO_RESULT;
+	value = pmu_read(on, event);
+	ret = deliver_count(&event->vm->mem, event, &value);
+	vcpu_release(on);
+	return ret;
 }
 
 /* Runs an operation on an open event under its lock. An event that was closed between
@@ -166,7 +107,9 @@ static int64_t with_event(struct pv_vcpu *vcpu, uint64_t rcx,
 	if (!event)
 		return -PV_ENOENT;
 	pv_point("op: found");
+	event_check_live(event, "locks");
 	pv_mutex_lock(&event->lock);
+	event_check_live(event, "uses");
 	ret = event->closed ? -PV_ENOENT : op(vcpu, event);
 	pv_mutex_unlock(&event->lock);
 	design->put(event);
@@ -210,8 +153,10 @@ static int64_t op_close(struct pv_vcpu *vcpu, uint64_t rcx, uint64_t rdx)
 	detached = detach(event);
 	if (detached)
 		closed_times_note(&vm->closed, id, &event->times);
+	trace(vm, PV_TRACE_CLOSE, vcpu->index, id, pv_u64_load(&event->shadow.overflows), 0);
 	pv_mutex_unlock(&event->lock);
-	vm->design->put(event);
+	pv_point("close: closed");
+	vm->design->release(event);
 	return detached ? 0 : HC_NO_RESULT;
 }
 
@@ -223,12 +168,28 @@ static int64_t (*const ops[KVM_PV_PERF_OP_MAX])(struct pv_vcpu *vcpu, uint64_t r
 	[KVM_PV_PERF_OP_READ] = op_read,
 };
 
+static const char *const op_names[KVM_PV_PERF_OP_MAX] = {
+	[KVM_PV_PERF_OP_OPEN] = "OPEN",
+	[KVM_PV_PERF_OP_CLOSE] = "CLOSE",
+	[KVM_PV_PERF_OP_ENABLE] = "ENABLE",
+	[KVM_PV_PERF_OP_DISABLE] = "DISABLE",
+	[KVM_PV_PERF_OP_READ] = "READ",
+};
+
 int64_t perf_op(struct pv_vcpu *vcpu, uint64_t op, uint64_t rcx, uint64_t rdx)
 {
 	bool known = op < KVM_PV_PERF_OP_MAX && ops[op];
+	struct pv_thread *self = pv_self();
+	const char *outer = self->doing;
+	int64_t ret;
 
 	pv_u64_count(&vcpu->figures.hypercalls[known ? op : 0], 1);
-	return known ? ops[op](vcpu, rcx, rdx) : -PV_EINVAL;
+	if (!known)
+		return -PV_EINVAL;
+	self->doing = op_names[op];
+	ret = ops[op](vcpu, rcx, rdx);
+	self->doing = outer;
+	return ret;
 }
 
 /* Times need no exact counts, so the vCPU is not paused for them. */

@@ -52,15 +52,32 @@ static uint64_t parked_ns(const struct pv_vcpu *vcpu)
 	return pmu->parked_ns + (pmu->parked ? vcpu_now(vcpu) - pmu->parked_since : 0);
 }
 
+/* The raw counter of an event that has one. */
+static unsigned counter_of(const struct host_event *event)
+{
+	return event->source.kind == SOURCE_BREAKPOINT ? PV_COUNT_BREAKPOINT + event->slot : event->source.counter;
+}
+
+static bool has_counter(const struct host_event *event)
+{
+	return event->source.kind == SOURCE_COUNTER || event->source.kind == SOURCE_BREAKPOINT;
+}
+
+static bool is_clock(const struct host_event *event)
+{
+	return event->source.kind == SOURCE_CPU_CLOCK || event->source.kind == SOURCE_TASK_CLOCK;
+}
+
 /* Where the event's source stands on this vCPU. */
-static struct pmu_value reading(const struct pv_vcpu *vcpu, const struct event_source *source)
+static struct pmu_value reading(const struct pv_vcpu *vcpu, const struct host_event *event)
 {
 	struct pmu_value now = { { 0, 0 } };
 
-	switch (source->kind) {
+	switch (event->source.kind) {
 	case SOURCE_COUNTER:
-		now.part[0] = vcpu_count(vcpu, source->counter, PV_CPL_KERNEL);
-		now.part[1] = vcpu_count(vcpu, source->counter, PV_CPL_USER);
+	case SOURCE_BREAKPOINT:
+		now.part[0] = vcpu_count(vcpu, counter_of(event), PV_CPL_KERNEL);
+		now.part[1] = vcpu_count(vcpu, counter_of(event), PV_CPL_USER);
 		break;
 	case SOURCE_CPU_CLOCK:
 		now.part[0] = vcpu_now(vcpu);
@@ -82,20 +99,56 @@ static uint64_t later(uint64_t a, uint64_t b)
 	return (int64_t)(a - b) > 0 ? a : b;
 }
 
+/* Does the clock of an event that samples stand still? */
+static bool clock_stands(const struct pmu *pmu, const struct host_event *event)
+{
+	return pmu->frozen || (pmu->parked && event->source.kind == SOURCE_TASK_CLOCK);
+}
+
+static void clock_start(struct pv_vcpu *vcpu, struct host_event *event)
+{
+	struct pmu_value value;
+
+	if (!is_clock(event) || !event->overflow.period || clock_stands(&vcpu->pmu, event))
+		return;
+	value = pmu_read(vcpu, event);
+	clock_event_arm(vcpu, event, pmu_count(event, &value));
+}
+
+static void clock_stop(struct pv_vcpu *vcpu, struct host_event *event)
+{
+	if (is_clock(event) && event->overflow.period)
+		clock_event_disarm(vcpu, event);
+}
+
+/* Time stops, or goes on, for clocks that sample. */
+static void clocks_update(struct pv_vcpu *vcpu)
+{
+	for (struct host_event *event = vcpu->pmu.software.first; event; event = event->behind) {
+		if (clock_stands(&vcpu->pmu, event))
+			clock_stop(vcpu, event);
+		else
+			clock_start(vcpu, event);
+	}
+}
+
 static void run_start(struct pv_vcpu *vcpu, struct host_event *event)
 {
-	struct pmu_value now = reading(vcpu, &event->source);
+	struct pmu_value now = reading(vcpu, event);
 
 	for (int i = 0; i < 2; i++)
 		event->start.part[i] = later(now.part[i], event->floor.part[i]);
 	event->running_since = vcpu_now(vcpu);
 	event->running = true;
+	vcpu->pmu.rearm = true;
+	vcpu->pmu.sampling += has_counter(event) && event->overflow.period;
+	clock_start(vcpu, event);
 }
 
 /* A reading below the start is one before the instruction that enabled the event has retired. */
 static struct pmu_value sum_until_now(const struct pv_vcpu *vcpu, const struct host_event *event)
 {
-	struct pmu_value now = reading(vcpu, &event->source), sum = event->sum;
+	struct pmu_value now = reading(vcpu, event), sum = event->sum;
 
 	for (int i = 0; i < 2; i++)
 		sum.part[i] += later(now.part[i], event->start.part[i]) - event->start.part[i];
@@ -104,6 +157,9 @@ static struct pmu_value sum_until_now(const struct pv_vcpu *vcpu, const struct h
 
 static void run_stop(struct pv_vcpu *vcpu, struct host_event *event)
 {
+	clock_stop(vcpu, event);
+	vcpu->pmu.rearm = true;
+	vcpu->pmu.sampling -= has_counter(event) && event->overflow.period;
 	event->sum = sum_until_now(vcpu, event);
 	event->times.running_ns += vcpu_now(vcpu) - event->running_since;
 	event->running = false;
@@ -134,54 +190,83 @@ static void note_attached(struct pv_vcpu *vcpu, int change)
 
 /* The instruction that enables an event is not in its window: the event counts from
  * behind it, which is where the counters will stand once it has retired. */
-static struct pmu_value floor_behind_exit(const struct pv_vcpu *vcpu,
-					  const struct event_source *source)
+static struct pmu_value floor_behind_exit(const struct pv_vcpu *vcpu, const struct host_event *event)
 {
-	struct pmu_value floor = reading(vcpu, source);
+	struct pmu_value floor = reading(vcpu, event);
+	bool retires = has_counter(event) && counter_of(event) < PV_COUNTS_AT_EXIT;
 
-	if (source->kind == SOURCE_COUNTER && source->counter < PV_COUNTS_AT_EXIT && !vcpu->pmu.frozen)
+	if (retires && !vcpu->pmu.frozen)
 		floor.part[vcpu->run->cpl ? PV_CPL_USER : PV_CPL_KERNEL] +=
-			vcpu->run->retire[source->counter];
+			vcpu->run->retire[counter_of(event)];
 	return floor;
 }
 
-void pmu_attach(struct pv_vcpu *vcpu, struct host_event *event)
+static struct event_list *list_of(struct pmu *pmu, const struct host_event *event)
+{
+	if (needs_counter(event))
+		return &pmu->hardware;
+	return event->source.kind == SOURCE_BREAKPOINT ? &pmu->breakpoints : &pmu->software;
+}
+
+static bool slot_take(struct pmu *pmu, struct host_event *event)
+{
+	for (uint32_t i = 0; i < PV_BREAKPOINTS; i++)
+		if (!pmu->slot[i]) {
+			pmu->slot[i] = event;
+			event->slot = i;
+			return true;
+		}
+	return false;
+}
+
+int pmu_attach(struct pv_vcpu *vcpu, struct host_event *event)
 {
 	struct pmu *pmu = &vcpu->pmu;
 
-	event->floor = floor_behind_exit(vcpu, &event->source);
+	if (event->source.kind == SOURCE_BREAKPOINT && !slot_take(pmu, event))
+		return -PV_ENOSPC;
+	vcpu->vm->design->hold(event);
+	event->floor = floor_behind_exit(vcpu, event);
 	event->enabled_since = vcpu_now(vcpu);
 	event->vcpu = vcpu;
-	if (!needs_counter(event)) {
-		list_append(&pmu->software, event);
+	trace(vcpu->vm, PV_TRACE_ATTACH, vcpu->index, event->id, pv_u64_load(&event->shadow.overflows), 0);
+	list_append(list_of(pmu, event), event);
+	if (!needs_counter(event) || pmu->attached < pmu->counters)
 		run_start(vcpu, event);
-		return;
-	}
-	list_append(&pmu->hardware, event);
-	if (pmu->attached < pmu->counters)
-		run_start(vcpu, event);
-	note_attached(vcpu, 1);
+	if (needs_counter(event))
+		note_attached(vcpu, 1);
+	if (pv_u64_load(&event->shadow.overflows))
+		vcpu->vm->design->queue(vcpu, event); /* it brought them from where it was */
+	return 0;
+}
+
+/* The counter that it held goes to the next event. */
+static void counter_pass_on(struct pv_vcpu *vcpu, bool had_counter)
+{
+	struct host_event *next = first_waiting(&vcpu->pmu);
+
+	if (had_counter && next)
+		run_start(vcpu, next);
+	note_attached(vcpu, -1);
 }
 
 void pmu_detach(struct pv_vcpu *vcpu, struct host_event *event)
 {
 	struct pmu *pmu = &vcpu->pmu;
-	struct host_event *next;
 	bool had_counter = event->running;
 
 	if (event->running)
 		run_stop(vcpu, event);
 	event->times.enabled_ns += vcpu_now(vcpu) - event->enabled_since;
+	queue_remove(vcpu, event);
+	list_remove(list_of(pmu, event), event);
+	overflow_settle(event, pmu_count(event, &event->sum));
 	event->vcpu = NULL;
-	if (!needs_counter(event)) {
-		list_remove(&pmu->software, event);
-		return;
-	}
-	list_remove(&pmu->hardware, event);
-	next = first_waiting(pmu);
-	if (had_counter && next)
-		run_start(vcpu, next);
-	note_attached(vcpu, -1);
+	trace(vcpu->vm, PV_TRACE_DETACH, vcpu->index, event->id, pv_u64_load(&event->shadow.overflows), 0);
+	if (event->source.kind == SOURCE_BREAKPOINT)
+		pmu->slot[event->slot] = NULL;
+	if (needs_counter(event))
+		counter_pass_on(vcpu, had_counter);
 }
 
 struct pmu_value pmu_read(const struct pv_vcpu *vcpu, const struct host_event *event)
@@ -225,6 +310,8 @@ void pmu_freeze(struct pv_vcpu *vcpu)
 			pmu->frozen_count[c][cpl] = vcpu->run->count[c][cpl];
 	pmu->frozen_ns = clock_now(vcpu->vm);
 	pmu->frozen = true;
+	pmu->rearm = true;
+	clocks_update(vcpu);
 }
 
 /* The instruction that exits is the agent's last one: it retires on entry, and is hidden too.
@@ -244,6 +331,8 @@ void pmu_unfreeze(struct pv_vcpu *vcpu)
 	}
 	pmu->hidden_ns += clock_now(vcpu->vm) - pmu->frozen_ns;
 	pmu->frozen = false;
+	pmu->rearm = true;
+	clocks_update(vcpu);
 }
 
 void pmu_park(struct pv_vcpu *vcpu, bool parked)
@@ -255,6 +344,7 @@ void pmu_park(struct pv_vcpu *vcpu, bool parked)
 	else if (!parked && pmu->parked)
 		pmu->parked_ns += vcpu_now(vcpu) - pmu->parked_since;
 	pmu->parked = parked;
+	clocks_update(vcpu);
 }
 
 /*
@@ -280,6 +370,7 @@ uint64_t pmu_count(const struct host_event *event, const struct pmu_value *value
 
 	switch (source->kind) {
 	case SOURCE_COUNTER:
+	case SOURCE_BREAKPOINT:
 		return ((source->kernel ? value->part[PV_CPL_KERNEL] : 0) +
 			(source->user ? value->part[PV_CPL_USER] : 0)) / source->divisor;
 	case SOURCE_DUMMY:

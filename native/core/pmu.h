@@ -5,8 +5,8 @@
  * is in host mode.
  *
  * Events that count with a hardware counter stand in rotation order, and the first
- * `counters` of them hold one. A rotation puts the first one last. Clocks and dummies
- * need no counter and always run.
+ * `counters` of them hold one. A rotation puts the first one last. A breakpoint has a slot of
+ * its own, and there are few. Clocks and dummies need nothing. These always run.
  *
  * While the vCPU is in the agent its counters and its time are frozen: what passes then
  * is taken off every later reading.
@@ -23,7 +23,10 @@ struct event_list {
 struct pmu {
 	uint32_t counters; /* hardware counters, >= 1 */
 	uint32_t attached; /* events in `hardware` */
-	struct event_list hardware, software;
+	struct event_list hardware, breakpoints, software;
+	struct host_event *slot[PV_BREAKPOINTS]; /* the breakpoint that has it, or NULL */
+	uint32_t sampling; /* events of the first two lists that run and have a period */
+	bool rearm;        /* what the run page says of alarms and wanted counters is out of date */
 
 	bool frozen;
 	uint64_t frozen_count[PV_COUNTS][PV_CPLS]; /* of the run page, when it froze */
@@ -37,9 +40,10 @@ struct pmu {
 
 /* All with vcpu->event_mutex held. */
 
-/* Attaches an event that is attached nowhere; it counts from behind the instruction that exits. */
-void pmu_attach(struct pv_vcpu *vcpu, struct host_event *event);
-/* Detaches it: event->sum and event->times are final. */
+/* Attaches an event that is attached nowhere; it counts from behind the instruction that exits.
+ * 0, or -PV_ENOSPC: every breakpoint slot of this vCPU is taken. */
+int pmu_attach(struct pv_vcpu *vcpu, struct host_event *event);
+/* Detaches it: event->sum, event->times and its shadow are final, and it is queued no more. */
 void pmu_detach(struct pv_vcpu *vcpu, struct host_event *event);
 /* What an attached event has counted so far. */
 struct pmu_value pmu_read(const struct pv_vcpu *vcpu, const struct host_event *event);
@@ -49,6 +53,8 @@ struct pv_event_times pmu_times(const struct pv_vcpu *vcpu, const struct host_ev
 void pmu_rotate(struct pv_vcpu *vcpu);
 void pmu_freeze(struct pv_vcpu *vcpu);
 void pmu_unfreeze(struct pv_vcpu *vcpu);
+/* Before entry: alarms, wanted counters and breakpoints into the run page. */
+void pmu_arm(struct pv_vcpu *vcpu);
 /* The vCPU stands in HLT, or goes on: task-clock events do not count meanwhile. */
 void pmu_park(struct pv_vcpu *vcpu, bool parked);
 

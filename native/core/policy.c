@@ -4,9 +4,14 @@
 #include <stddef.h>
 #include <string.h>
 
-static const struct pv_design *const designs[] = { &design_per_vm };
-static const struct pv_nmi_policy nmi_policies[] = { { .name = "trylock" } };
-static const struct pv_sync_policy sync_policies[] = { { .name = "entry" } };
+static const struct pv_design *const designs[] = {
+	&design_per_vm, &design_posted, &design_no_refcount, &design_per_vcpu,
+};
+static const struct pv_nmi_policy *const nmi_policies[] = { &nmi_trylock, &nmi_deferred, &nmi_lockless };
+static const struct pv_sync_policy sync_policies[] = {
+	{ .name = "entry", .at_entry = true },
+	{ .name = "every-exit", .at_entry = false },
+};
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -21,8 +26,8 @@ const struct pv_design *design_find(const char *name)
 const struct pv_nmi_policy *nmi_policy_find(const char *name)
 {
 	for (size_t i = 0; name && i < COUNT_OF(nmi_policies); i++)
-		if (!strcmp(nmi_policies[i].name, name))
-			return &nmi_policies[i];
+		if (!strcmp(nmi_policies[i]->name, name))
+			return nmi_policies[i];
 	return NULL;
 }
 

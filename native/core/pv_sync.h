@@ -26,13 +26,16 @@
  *   pv_u32, pv_u64                       atomic words
  *   pv_u32_load, _store                  acquire, release
  *   pv_u32_exchange, _add, _sub          sequentially consistent; _add and _sub return the new value
- *   pv_u64_load, _store, _add            the same
+ *   pv_u32_replace(word, old, new)       compare and exchange; false: the word was not `old`
+ *   pv_u64_load, _store, _exchange, _add, _sub  the same
  *   pv_u64_set_once(word, value)         sets a word that is 0; later ones change nothing
  *   pv_u64_count(word, n)                adds n to a figure that one thread writes and any reads
+ *   pv_ptr                               an atomic pointer
+ *   pv_ptr_load, _store, _exchange, _replace  as above
  *   pv_point(tag)                        a place where a scheduler may switch; nothing in the real build
  */
 
-/* Lock order: a thread takes locks in rising rank. */
+/* Lock order: a thread takes locks in rising rank; a trylock, which does not wait, is free of it. */
 enum pv_rank {
 	PV_RANK_EVENT = 1, /* one host event's lock */
 	PV_RANK_VCPU,      /* one vCPU's event_mutex */
@@ -80,6 +83,17 @@ void pv_spin_lock_at(struct pv_spinlock *spin, const char *where);
 void pv_spin_unlock_at(struct pv_spinlock *spin, const char *where);
 #define pv_spin_lock(spin) pv_spin_lock_at(spin, PV_HERE)
 #define pv_spin_unlock(spin) pv_spin_unlock_at(spin, PV_HERE)
+
+/*
+ * NMI context: what interrupts a host thread wherever it is. Nothing there may wait or
+ * allocate: locking is a host panic, trylock is not, whoever holds the lock. That may be the
+ * interrupted thread itself, in which case the trylock fails; outside of NMI context it is misuse.
+ */
+void pv_nmi_enter(void);
+void pv_nmi_exit_at(const char *where);
+#define pv_nmi_exit() pv_nmi_exit_at(PV_HERE)
+/* Host panic in NMI context; `what` must not be done there. */
+void pv_not_in_nmi(const char *what);
 
 /* Host panic if the calling thread holds any lock. */
 void pv_hold_nothing_at(const char *where);

@@ -54,20 +54,37 @@ static void lock_init(struct pv_lock *lock, enum pv_rank rank, const char *name)
 	*lock = (struct pv_lock){ .rank = rank, .name = name };
 }
 
-/* Ranks rise along locks[], so the last one is the highest that is held. */
+/* Held locks need not stand in the order of their ranks: a trylock may have come out of order. */
 static void check_order(const struct pv_thread *self, const struct pv_lock *lock, const char *where)
 {
-	const struct pv_lock *top;
-
+	pv_not_in_nmi(lock->name);
 	if (owner_of(lock) == self)
 		pv_panic("%s at %s locks %s again, which it took at %s", self->name, where,
 			 lock->name, place_of(lock));
-	if (!self->held)
-		return;
-	top = self->locks[self->held - 1];
-	if (lock->rank <= top->rank || self->held == PV_LOCK_DEPTH)
-		pv_panic("%s at %s takes %s while it holds %s, taken at %s: wrong order",
-			 self->name, where, lock->name, top->name, place_of(top));
+	for (unsigned i = 0; i < self->held; i++)
+		if (lock->rank <= self->locks[i]->rank || self->held == PV_LOCK_DEPTH)
+			pv_panic("%s at %s takes %s while it holds %s, taken at %s: wrong order",
+				 self->name, where, lock->name, self->locks[i]->name,
+				 place_of(self->locks[i]));
+}
+
+void pv_nmi_enter(void)
+{
+	pv_self()->nmi++;
+}
+
+void pv_nmi_exit_at(const char *where)
+{
+	if (!pv_self()->nmi--)
+		pv_panic("%s at %s leaves an NMI that it is not in", pv_self()->name, where);
+}
+
+void pv_not_in_nmi(const char *what)
+{
+	const struct pv_thread *self = pv_self();
+
+	if (self->nmi)
+		pv_panic("%s waits in NMI context: %s", self->name, what);
 }
 
 static void note_taken(struct pv_thread *self, struct pv_lock *lock, const char *where)
@@ -134,7 +151,11 @@ bool pv_mutex_trylock_at(struct pv_mutex *mutex, const char *where)
 {
 	struct pv_thread *self = pv_self();
 
-	check_order(self, &mutex->lock, where);
+	if (!self->nmi && owner_of(&mutex->lock) == self)
+		pv_panic("%s at %s locks %s again, which it took at %s", self->name, where,
+			 mutex->lock.name, place_of(&mutex->lock));
+	if (self->held == PV_LOCK_DEPTH)
+		pv_panic("%s at %s holds too many locks to try for %s", self->name, where, mutex->lock.name);
 	if (!take_if_free(&mutex->lock))
 		return false;
 	note_taken(self, &mutex->lock, where);

@@ -3,6 +3,11 @@
 
 #include "host.h"
 
+void timer_init(struct pv_vm *vm)
+{
+	pv_spinlock_init(&vm->timer.lock, "the timer's lock");
+}
+
 void timer_want_rotation(struct pv_vcpu *vcpu, bool wanted)
 {
 	struct pv_timer *timer = &vcpu->vm->timer;
@@ -36,26 +41,57 @@ static void give_up(struct pv_vm *vm)
 	vm_force_end(vm, &end); /* the reason that asked for the end stays */
 }
 
+/* Throttled counters look at their windows when their vCPU comes out. */
+static void ask_for_unthrottling(struct pv_vm *vm)
+{
+	for (uint32_t i = 0; i < vm->config.vcpus; i++)
+		vcpu_ring(&vm->vcpus[i]);
+}
+
+/* One kind of work that is done again and again while it is wanted. */
+static uint64_t run_periodically(struct pv_vm *vm, const pv_u32 *wanted, uint64_t now, uint64_t interval,
+				 uint64_t *next, void (*work)(struct pv_vm *vm))
+{
+	if (!pv_u32_load(wanted))
+		return UINT64_MAX;
+	if (now >= *next) {
+		work(vm);
+		*next = now + interval;
+	}
+	return *next;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* When something is due on the VM's clock, as a time of the host's. */
+static uint64_t on_host_clock(const struct pv_vm *vm, uint64_t due, uint64_t now)
+{
+	uint64_t vm_now = clock_now(vm);
+
+	if (due == UINT64_MAX)
+		return due;
+	return due > vm_now ? now + (due - vm_now) : now;
+}
+
 void timer_run(struct pv_vm *vm)
 {
-	uint64_t interval = vm->config.rotate_us * 1000ull, next = 0;
+	uint64_t next_rotation = 0, next_window = 0;
 
 	while (!pv_u32_load(&vm->end.published)) {
 		uint32_t ticket = pv_ticket(&vm->timer.wake);
 		uint64_t now = clock_host_ns(), deadline = pv_u64_load(&vm->end.deadline);
-		uint64_t until = UINT64_MAX;
+		uint64_t until = deadline && now < deadline ? deadline : UINT64_MAX;
 
 		if (deadline && now >= deadline)
 			give_up(vm);
-		else if (deadline)
-			until = deadline;
-		if (pv_u32_load(&vm->timer.rotating)) {
-			if (now >= next) {
-				ask_for_rotation(vm);
-				next = now + interval;
-			}
-			until = next < until ? next : until;
-		}
+		until = earlier(until, run_periodically(vm, &vm->timer.rotating, now, vm->config.rotate_us * 1000ull,
+							&next_rotation, ask_for_rotation));
+		until = earlier(until, run_periodically(vm, &vm->timer.throttled, now, OVERFLOW_WINDOW_NS,
+							&next_window, ask_for_unthrottling));
+		until = earlier(until, on_host_clock(vm, clock_events_run(vm), now));
 		if (!pv_u32_load(&vm->end.published))
 			pv_wait_until(&vm->timer.wake, ticket, until);
 	}

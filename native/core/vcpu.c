@@ -12,13 +12,17 @@
 void vcpu_ring(struct pv_vcpu *vcpu)
 {
 	pv_u64_add(&vcpu->vm->kicks, 1);
+	trace(vcpu->vm, PV_TRACE_KICK, vcpu->index, 0, 0, 0);
 	handover_ring(vcpu->run);
 }
 
+/* A counter's overflow is an NMI that interrupts the guest: it comes before all else. */
 void vcpu_leave_guest(struct pv_vcpu *vcpu)
 {
 	bool wanted;
 
+	trace(vcpu->vm, PV_TRACE_EXIT, vcpu->index, 0, vcpu->run->exit_reason, vcpu->run->rip);
+	nmi_counters(vcpu);
 	pv_mutex_lock(&vcpu->event_mutex);
 	vcpu->mode = VCPU_HOST;
 	if (pv_u32_load(&vcpu->rotation_due) && pv_u32_exchange(&vcpu->rotation_due, 0))
@@ -29,6 +33,28 @@ void vcpu_leave_guest(struct pv_vcpu *vcpu)
 		pv_wake(&vcpu->paused);
 }
 
+/* NMIs that wait for the vCPU. None is for the agent's own code. */
+static uint32_t take_inject(struct pv_vcpu *vcpu)
+{
+	uint32_t inject = vcpu->inject;
+
+	if (!inject || pv_u32_load(&vcpu->stage) != STAGE_GUEST)
+		return 0;
+	vcpu->inject = 0;
+	pv_u64_count(&vcpu->figures.nmis_injected, 1);
+	return inject;
+}
+
+static void prepare_entry(struct pv_vcpu *vcpu)
+{
+	if (vcpu->vm->sync->at_entry)
+		sync_events(vcpu);
+	pmu_arm(vcpu);
+	vcpu->run->inject = take_inject(vcpu);
+	vcpu->mode = VCPU_GUEST;
+	trace(vcpu->vm, PV_TRACE_ENTRY, vcpu->index, 0, vcpu->run->inject, vcpu_in_agent(vcpu));
+}
+
 static bool enter_unless_wanted(struct pv_vcpu *vcpu)
 {
 	bool free;
@@ -36,7 +62,7 @@ static bool enter_unless_wanted(struct pv_vcpu *vcpu)
 	pv_mutex_lock(&vcpu->event_mutex);
 	free = !vcpu->pause_requests;
 	if (free)
-		vcpu->mode = VCPU_GUEST;
+		prepare_entry(vcpu);
 	pv_mutex_unlock(&vcpu->event_mutex);
 	return free;
 }
@@ -44,6 +70,7 @@ static bool enter_unless_wanted(struct pv_vcpu *vcpu)
 bool vcpu_enter_guest(struct pv_vcpu *vcpu)
 {
 	pv_hold_nothing();
+	sync_after_exit(vcpu);
 	for (;;) {
 		uint32_t ticket = pv_ticket(&vcpu->resumed);
 
@@ -78,7 +105,7 @@ static bool wait_for_host_mode(struct pv_vcpu *vcpu)
 	return true;
 }
 
-bool vcpu_hold(struct pv_vcpu *vcpu)
+static bool hold_paused(struct pv_vcpu *vcpu)
 {
 	bool held;
 
@@ -94,7 +121,22 @@ bool vcpu_hold(struct pv_vcpu *vcpu)
 	return held;
 }
 
+bool vcpu_hold(struct pv_vcpu *vcpu)
+{
+	if (!hold_paused(vcpu))
+		return false;
+	trace(vcpu->vm, PV_TRACE_HOLD, vcpu->index, 0, 0, 0);
+	return true;
+}
+
+void vcpu_hold_own(struct pv_vcpu *vcpu)
+{
+	pv_mutex_lock(&vcpu->event_mutex);
+	trace(vcpu->vm, PV_TRACE_HOLD, vcpu->index, 0, 0, 0);
+}
+
 void vcpu_release(struct pv_vcpu *vcpu)
 {
+	trace(vcpu->vm, PV_TRACE_RELEASE, vcpu->index, 0, 0, 0);
 	pv_mutex_unlock(&vcpu->event_mutex);
 }

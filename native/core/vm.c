@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "handover.h"
 #include "host.h"
@@ -34,12 +35,33 @@ static uint64_t default_now_ns(void *context)
 	return clock_host_ns();
 }
 
+/* Sleeps while it is long enough for that, then spins. */
+static void default_hold_ns(void *context, uint64_t ns)
+{
+	enum { SPIN_NS = 100000 };
+	uint64_t until = clock_host_ns() + ns;
+	struct timespec sleep = { .tv_sec = (time_t)((ns - SPIN_NS) / 1000000000u),
+				  .tv_nsec = (long)((ns - SPIN_NS) % 1000000000u) };
+
+	(void)context;
+	if (ns > SPIN_NS)
+		nanosleep(&sleep, NULL);
+	while (clock_host_ns() < until)
+		__builtin_ia32_pause();
+}
+
 static const struct pv_host_hooks default_hooks = {
 	.alloc = default_alloc,
 	.release = default_release,
 	.now_ns = default_now_ns,
+	.hold_ns = default_hold_ns,
 	.patience_ns = PV_END_PATIENCE_NS,
 };
+
+static bool is_capacity_of_ring(uint32_t records)
+{
+	return records >= TRACE_LEAST_RECORDS && records <= MOST_OF_A_CAPACITY && !(records & (records - 1));
+}
 
 /* The first field that is wrong, as a sentence; NULL: all are right. */
 static const char *config_check(const struct pv_vm_config *config)
@@ -68,6 +90,8 @@ static const char *config_check(const struct pv_vm_config *config)
 		return "nmi: not known";
 	if (!sync_policy_find(config->sync))
 		return "sync: not known";
+	if (config->trace_records && !is_capacity_of_ring(config->trace_records))
+		return "trace_records: a power of 2, 2 to 16777216";
 	return NULL;
 }
 
@@ -88,6 +112,7 @@ static void fill_in_config(struct pv_vm *vm, const struct pv_vm_config *config)
 		vm->config.console_bytes = DEFAULT_CONSOLE_BYTES;
 	if (!config->rotate_us)
 		vm->config.rotate_us = DEFAULT_ROTATE_US;
+	vm->open_events.limit = config->max_events;
 	vm->mem = (struct guest_mem){ .ram = config->ram, .size = config->ram_size };
 }
 
@@ -134,6 +159,8 @@ static int parts_create(struct pv_vm *vm)
 	if (!ret)
 		ret = closed_times_create(vm, vm->config.max_events);
 	if (!ret)
+		ret = trace_create(vm);
+	if (!ret)
 		ret = vm->design->create(vm);
 	return ret;
 }
@@ -144,9 +171,10 @@ static void vm_free(struct pv_vm *vm)
 	struct pv_host_hooks hooks = vm->hooks;
 
 	event_set_destroy(vm);
-	if (vm->table)
+	if (vm->vcpus)
 		vm->design->destroy(vm);
 	closed_times_destroy(vm);
+	trace_destroy(vm);
 	console_destroy(vm);
 	hooks.release(hooks.context, vm->vcpus);
 	hooks.release(hooks.context, vm->runs);
@@ -174,6 +202,7 @@ int vm_create_hooked(const struct pv_vm_config *config, const struct pv_host_hoo
 	clock_init(vm);
 	event_set_init(&vm->events);
 	halt_init(vm);
+	timer_init(vm);
 	end_init(vm);
 	error = parts_create(vm);
 	if (error) {
@@ -207,6 +236,7 @@ static bool api_call(struct pv_vm *vm, void (*fn)(void *arg), void *arg)
 	bool returned;
 
 	host_thread_adopt(vm, &self, "api");
+	self.trace = trace_ring_of(vm, vm->config.vcpus + PV_TRACE_RING_API);
 	returned = pv_guarded(fn, arg);
 	pv_thread_adopt(NULL);
 	return returned;
@@ -313,6 +343,7 @@ static void add_vcpu(const struct vcpu_figures *from, struct pv_vm_statistics *t
 	to->rotations += pv_u64_load(&from->rotations);
 	to->console_bytes += pv_u64_load(&from->console_bytes);
 	to->dropped_port_writes += pv_u64_load(&from->dropped_port_writes);
+	to->nmi_injected += pv_u64_load(&from->nmis_injected);
 }
 
 /* From the guest's first entry until the end was asked for, or now. */
@@ -322,6 +353,26 @@ static uint64_t guest_ns(const struct pv_vm *vm)
 	uint64_t to = deadline ? deadline - vm->hooks.patience_ns : clock_host_ns();
 
 	return from && to > from ? to - from : 0;
+}
+
+static void add_ledger(struct pv_vm *vm, struct pv_vm_statistics *to)
+{
+	const struct overflow_ledger *ledger = &vm->ledger;
+
+	to->overflows_raised = pv_u64_load(&ledger->raised);
+	to->overflows_delivered = pv_u64_load(&ledger->delivered);
+	to->overflows_dropped = pv_u64_load(&ledger->dropped);
+	to->overflows_in_shadow = event_set_shadow(&vm->events);
+	to->overflows_lost = (int64_t)(to->overflows_raised - to->overflows_delivered - to->overflows_in_shadow -
+				       to->overflows_dropped);
+	to->nmi_raised = pv_u64_load(&ledger->nmis);
+	to->nmi_misses = pv_u64_load(&ledger->misses);
+	to->syncs = pv_u64_load(&ledger->syncs);
+	to->failed_syncs = pv_u64_load(&ledger->failed);
+	to->throttled = pv_u64_load(&ledger->throttled);
+	to->unthrottled = pv_u64_load(&ledger->unthrottled);
+	to->host_breakpoints = pv_u64_load(&ledger->host_breakpoints);
+	to->leaked_buffers = pv_u64_load(&ledger->leaked_buffers);
 }
 
 struct api_statistics {
@@ -344,6 +395,8 @@ static void api_statistics(void *arg)
 	call->ret->events_open_peak = figures.open_peak;
 	call->ret->events_opened = figures.opened;
 	call->ret->events_allocated = event_set_count(&vm->events);
+	add_ledger(vm, call->ret);
+	call->ret->trace_lost = trace_lost(vm);
 }
 
 void vm_statistics(struct pv_vm *vm, struct pv_vm_statistics *ret)
@@ -352,6 +405,11 @@ void vm_statistics(struct pv_vm *vm, struct pv_vm_statistics *ret)
 
 	memset(ret, 0, sizeof(*ret));
 	api_call(vm, api_statistics, &call);
+}
+
+uint32_t vm_trace_read(struct pv_vm *vm, uint32_t ring, struct pv_trace_record *to, uint32_t most)
+{
+	return trace_take(vm, ring, to, most);
 }
 
 int vm_destroy(struct pv_vm *vm)

@@ -13,11 +13,14 @@ static void *fake_alloc(void *context, uint64_t size)
 {
 	struct fake_vm *fake = context;
 	int64_t number = __atomic_add_fetch(&fake->allocations, 1, __ATOMIC_SEQ_CST);
+	void *memory;
 
 	if (number == __atomic_load_n(&fake->fail_at, __ATOMIC_SEQ_CST))
 		return NULL;
 	__atomic_add_fetch(&fake->live, 1, __ATOMIC_SEQ_CST);
-	return calloc(1, size);
+	memory = calloc(1, size);
+	__atomic_store_n(&fake->last, memory, __ATOMIC_SEQ_CST);
+	return memory;
 }
 
 static void fake_release(void *context, void *memory)
@@ -36,13 +39,22 @@ static uint64_t fake_now(void *context)
 	return fake->now_ns ? fake->now_ns : clock_host_ns();
 }
 
+/* Time that is held passes on the injected clock, if there is one. */
+static void fake_hold(void *context, uint64_t ns)
+{
+	struct fake_vm *fake = context;
+
+	if (fake->now_ns)
+		fake->now_ns += ns;
+}
+
 void fake_vm_init(struct fake_vm *fake, uint32_t vcpus)
 {
 	*fake = (struct fake_vm){
 		.config = { .vcpus = vcpus, .max_events = 1024, .counters = 8, .pv_perf = 1,
 			    .design = "per-vm", .nmi = "trylock", .sync = "entry",
 			    .boot = { .rip = 0x1000 }, .ram_size = FAKE_RAM },
-		.hooks = { .alloc = fake_alloc, .release = fake_release, .now_ns = fake_now,
+		.hooks = { .alloc = fake_alloc, .release = fake_release, .now_ns = fake_now, .hold_ns = fake_hold,
 			   .ns_per_tick = 1ull << 31, /* a tick is half a ns */
 			   .patience_ns = 20000000000ull },
 	};
@@ -175,6 +187,24 @@ int64_t direct_open(struct fake_vm *fake, uint32_t vcpu, gpa_t gpa)
 {
 	return direct_hypercall(fake, vcpu, KVM_PERF_OP, KVM_PV_PERF_OP_OPEN, gpa & UINT32_MAX,
 				gpa >> 32);
+}
+
+uint32_t direct_enter(struct fake_vm *fake, uint32_t vcpu)
+{
+	CHECK(vcpu_enter_guest(&fake->vm->vcpus[vcpu]));
+	return run_of(fake, vcpu)->inject;
+}
+
+void put_sampling(struct fake_vm *fake, gpa_t gpa, int32_t id, uint64_t config, uint64_t flags, uint64_t period,
+		  gpa_t event)
+{
+	put_open(fake, gpa, id, PV_TYPE_HARDWARE, config, flags, event);
+	((struct kvm_pv_perf_attr *)fake_ram(fake, gpa + 32))->sample_period = period;
+}
+
+uint32_t fake_take(const struct fake_vm *fake, gpa_t event)
+{
+	return __atomic_exchange_n((uint32_t *)fake_ram(fake, event + 8), 0, __ATOMIC_SEQ_CST);
 }
 
 void direct_run(struct fake_vm *fake, uint32_t vcpu, int cpl, uint64_t instructions)

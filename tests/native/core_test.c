@@ -5,10 +5,18 @@
 #include <string.h>
 
 static const struct core_test *const suites[] = {
-	attr_tests, op_tests,   pmu_tests,     sync_tests,
-	life_tests, race_tests, hostile_tests, stress_tests,
+	attr_tests, op_tests,   pmu_tests,  overflow_tests, design_tests,
+	conserve_tests, sync_tests, life_tests, race_tests, hostile_tests, trace_tests, stress_tests,
 };
 static long failed_checks;
+
+void (*on_point)(const char *tag);
+
+void test_point(const char *tag)
+{
+	if (on_point)
+		on_point(tag);
+}
 
 void check_failed(const char *file, int line, const char *what, long long a, long long b)
 {

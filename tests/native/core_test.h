@@ -18,8 +18,11 @@ struct core_test {
 };
 
 /* Each ends with an entry without a name. */
-extern const struct core_test attr_tests[], op_tests[], pmu_tests[], sync_tests[], life_tests[],
-	race_tests[], hostile_tests[], stress_tests[];
+extern const struct core_test attr_tests[], op_tests[], pmu_tests[], overflow_tests[], design_tests[], conserve_tests[], sync_tests[], life_tests[],
+	race_tests[], hostile_tests[], stress_tests[], trace_tests[];
+
+/* Called at every pv_point() while it is set: a single-threaded test lets another vCPU come in between. */
+extern void (*on_point)(const char *tag);
 
 void check_failed(const char *file, int line, const char *what, long long a, long long b);
 #define CHECK(condition) \
@@ -54,6 +57,7 @@ struct fake_vm {
 	uint64_t now_ns;     /* of the injected clock; 0: the real one */
 	int64_t live;        /* allocations not released */
 	int64_t allocations; /* ever */
+	void *last;          /* what was allocated last */
 	int64_t fail_at;     /* this allocation, counted from 1, fails; 0: none */
 	struct guest *guests;
 };
@@ -79,6 +83,13 @@ int64_t direct_hypercall(struct fake_vm *fake, uint32_t vcpu, uint64_t rax, uint
 			 uint64_t rcx, uint64_t rdx);
 int64_t direct_op(struct fake_vm *fake, uint32_t vcpu, uint64_t op, uint64_t id);
 int64_t direct_open(struct fake_vm *fake, uint32_t vcpu, gpa_t gpa);
+/* The tail of VM entry: what it brings (PV_INJECT_*). The vCPU is in guest mode until its next exit. */
+uint32_t direct_enter(struct fake_vm *fake, uint32_t vcpu);
+/* put_open() with a period. */
+void put_sampling(struct fake_vm *fake, gpa_t gpa, int32_t id, uint64_t config, uint64_t flags, uint64_t period,
+		  gpa_t event);
+/* Takes the overflows of an event as a guest does. */
+uint32_t fake_take(const struct fake_vm *fake, gpa_t event);
 void direct_run(struct fake_vm *fake, uint32_t vcpu, int cpl, uint64_t instructions);
 
 /* Threaded. */

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Faults that are injected by seed: the same seed gives the same answers, in the order of the questions. */
+#ifndef PV_FAULT_H
+#define PV_FAULT_H
+
+#include "pv_sync.h"
+#include "vm.h"
+
+struct fault_source {
+	pv_u64 asked[PV_FAULTS];
+};
+
+/* Shall this go wrong now? */
+bool fault_hits(struct pv_vm *vm, enum pv_fault kind);
+
+#endif

@@ -79,6 +79,13 @@ def test_bare_words() -> None:
     assert words[0] == 9
 
 
+def test_the_host_delivers_every_overflow() -> None:
+    bench = load_bench()
+    word = bench.ffi.new("uint32_t *")
+    assert bench.lib.overflow_deliver(word, 1000) > 0
+    assert word[0] == 1000
+
+
 def test_the_clock_of_guests_ticks_at_the_rate_that_is_assumed() -> None:
     """Two looks agree, and the guest and the host see the same stretch of time."""
     assert load_bench().lib.tsc_hz(50) == pytest.approx(tsc_hz(), rel=0.001)

@@ -25,8 +25,13 @@ def groups(effort: Effort) -> Iterator[Group]:
             bare, guest = f"bare {instruction}, {how}", f"guest {instruction}, {how}"
             ms, n = effort.pick(100, 30), effort.pick(1_000_000, 300_000)
             contenders.append(single(Case(name=guest, unit="ns", reference=bare), _in_guest(work, contended, ms)))
-            contenders.append(single(Case(name=bare, unit="ns", peer=True), _bare(work, contended, n)))
+            contenders.append(single(Case(name=bare, unit="ns", peer=True), _bare(work, work, contended, n)))
             ratios.append(Ratio(f"guest / bare {instruction}, {how}", guest, bare))
+        core, bare = f"host delivers an overflow, {how}", f"bare xadd, {how}"
+        contenders.append(
+            single(Case(name=core, unit="ns", reference=bare), _bare("deliver", "exchange", contended, n))
+        )
+        ratios.append(Ratio(f"host delivers / bare xadd, {how}", core, bare))
     about = "an atomic exchange, and an addition, of a 32-bit word that vCPU processes share"
     yield Group(
         name="handover", about=about, contenders=contenders, ratios=ratios, plots=[Plot(title="Handover", log_x=True)]
@@ -46,12 +51,13 @@ def _in_guest(work: str, contended: bool, ms: int) -> Callable[[], float]:
     return once
 
 
-def _bare(work: str, contended: bool, n: int) -> Callable[[], float]:
-    """Nanoseconds of one instruction; contended, while another process does the same to the same word."""
+def _bare(work: str, other: str, contended: bool, n: int) -> Callable[[], float]:
+    """Nanoseconds of one repetition by a host; contended, while another process does `other` to the same word."""
 
     def once() -> float:
         bench = load_bench()
-        run, until = getattr(bench.lib, f"word_{work}"), getattr(bench.lib, f"word_{work}_until")
+        run = bench.lib.overflow_deliver if work == "deliver" else getattr(bench.lib, f"word_{work}")
+        until = getattr(bench.lib, f"word_{other}_until")
         with mmap.mmap(-1, mmap.PAGESIZE) as memory:
             words = bench.ffi.from_buffer("uint32_t[]", memory, require_writable=True)
             word, stop = words, words + 64

@@ -19,6 +19,9 @@ int64_t word_add(uint32_t *word, uint32_t n);
 void word_exchange_until(uint32_t *word, const uint32_t *stop);
 void word_add_until(uint32_t *word, const uint32_t *stop);
 
+/* Not a peer: the core's own way of one raised overflow from the shadow into the guest's word. */
+int64_t overflow_deliver(uint32_t *word, uint32_t n);
+
 /* The kernel's own perf events, on a software event of this thread. */
 enum perf_event_call { PERF_EVENT_CALL_ENABLE = 0, PERF_EVENT_CALL_DISABLE, PERF_EVENT_CALL_READ };
 int64_t perf_event_repeat(enum perf_event_call call, uint32_t n);

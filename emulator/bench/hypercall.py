@@ -105,7 +105,7 @@ def _by_vcpus(effort: Effort) -> Group:
             calls = effort.pick(2000, 400) // vcpus + 50
             contenders.append(Contender(cases, _lives(calls, f"same={same}", smp=vcpus)))
         title = f"Each operation against vCPUs that do the same at once, {which}"
-        plots.append(Plot(title=title, x="vCPUs", series="op", where={"which": which}, log_y=True))
+        plots.append(Plot(title=title, x="vCPUs", series="op", where={"which": which}, log_x=True, log_y=True))
     about = "each operation, by the number of vCPUs that do the same at once"
     return Group(name="hypercall, by vCPUs", about=about, contenders=contenders, plots=plots)
 

@@ -61,4 +61,20 @@ void pmu_park(struct pv_vcpu *vcpu, bool parked);
 /* The count that a value of this event stands for. */
 uint64_t pmu_count(const struct host_event *event, const struct pmu_value *value);
 
+/* Between the files of the PMU: */
+
+/* The vCPU's own time in ns: it stands still while frozen. */
+uint64_t pmu_now(const struct pv_vcpu *vcpu);
+/* Where the event's source stands on this vCPU. */
+struct pmu_value pmu_reading(const struct pv_vcpu *vcpu, const struct host_event *event);
+/* The larger of two readings. One may lie a little below 0: see pmu_unfreeze(). */
+uint64_t pmu_later(uint64_t a, uint64_t b);
+/* Does it count with a raw counter, and with which? */
+bool pmu_has_counter(const struct host_event *event);
+unsigned pmu_counter_of(const struct host_event *event);
+bool pmu_is_clock(const struct host_event *event);
+/* The event has begun to run, or is about to stop: a clock that samples is armed, and disarmed. */
+void pmu_clock_start(struct pv_vcpu *vcpu, struct host_event *event);
+void pmu_clock_stop(struct pv_vcpu *vcpu, struct host_event *event);
+
 #endif

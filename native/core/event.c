@@ -138,6 +138,8 @@ struct host_event *event_create(struct pv_vm *vm, int32_t id, gpa_t guest_addr,
 	event->vm = vm;
 	event->guest_addr = guest_addr;
 	event->source = *source;
+	event->locked_by = event->leader = event;
+	event->counters = source->kind == SOURCE_COUNTER;
 	overflow_init(&event->overflow, source);
 	pv_mutex_init(&event->lock, PV_RANK_EVENT, "an event's lock");
 	set_add(&vm->events, event);

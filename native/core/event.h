@@ -43,17 +43,21 @@ struct host_event {
 	/* event_set.lock held: */
 	struct host_event *older, *newer;
 
-	/* Serialises operations on this event, over their guest write too. */
+	/* Serialises operations on this event and its siblings, over their guest write too. */
 	struct pv_mutex lock;
+	struct host_event *locked_by; /* whose lock it is: its own or, for life, that of the leader it joined */
 	/* lock held: */
 	bool closed;
 	uint64_t written; /* the largest count that the guest was given */
 	/* lock held to read, and that vCPU's event_mutex too to change: */
 	struct pv_vcpu *vcpu; /* where it is attached, or NULL */
+	struct host_event *leader;  /* of its group: group.c; its own where it is none's sibling */
+	struct host_event *sibling; /* the next member of its group */
+	uint32_t counters; /* a leader's: hardware counters that its group needs */
 
 	/* vcpu->event_mutex held while attached, else lock held: */
-	struct host_event *before, *behind; /* in its list of the PMU */
-	bool running;                       /* holds a counter */
+	struct host_event *before, *behind; /* a leader's: in its list of the PMU */
+	bool running;                       /* counts, holding a counter where it needs one */
 	struct pmu_value start;             /* reading at which it began to run */
 	struct pmu_value floor;             /* reading from which on it is enabled */
 	struct pmu_value sum;               /* what it has counted, without the current run */

@@ -14,6 +14,7 @@
 #include "end.h"
 #include "event.h"
 #include "fault.h"
+#include "group.h"
 #include "guest_mem.h"
 #include "halt.h"
 #include "ledger.h"

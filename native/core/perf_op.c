@@ -198,7 +198,7 @@ static void times_locked(struct host_event *event, struct pv_event_times *ret)
 	if (!on)
 		return;
 	pv_mutex_lock(&on->event_mutex);
-	*ret = pmu_times(on, event);
+	*ret = pmu_times_at(event, pmu_now(on));
 	pv_mutex_unlock(&on->event_mutex);
 }
 

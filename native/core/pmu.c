@@ -29,57 +29,71 @@ static void list_remove(struct event_list *list, struct host_event *event)
 	event->before = event->behind = NULL;
 }
 
-static void run_start(struct pv_vcpu *vcpu, struct host_event *event)
+static void run_start(struct pv_vcpu *vcpu, struct host_event *event, uint64_t now)
 {
-	struct pmu_value now = pmu_reading(vcpu, event);
+	struct pmu_value reading = pmu_reading_at(vcpu, event, now);
 
 	for (int i = 0; i < 2; i++)
-		event->start.part[i] = pmu_later(now.part[i], event->floor.part[i]);
-	event->running_since = pmu_now(vcpu);
+		event->start.part[i] = pmu_later(reading.part[i], event->floor.part[i]);
+	event->running_since = now;
 	event->running = true;
 	vcpu->pmu.rearm = true;
 	vcpu->pmu.sampling += pmu_has_counter(event) && event->overflow.period;
 	pmu_clock_start(vcpu, event);
 }
 
-static void run_stop(struct pv_vcpu *vcpu, struct host_event *event)
+/* A clock that samples was stopped before `now` was told. */
+static void run_stop(struct pv_vcpu *vcpu, struct host_event *event, uint64_t now)
 {
-	pmu_clock_stop(vcpu, event);
 	vcpu->pmu.rearm = true;
 	vcpu->pmu.sampling -= pmu_has_counter(event) && event->overflow.period;
-	event->sum = pmu_read(vcpu, event);
-	event->times.running_ns += pmu_now(vcpu) - event->running_since;
+	event->sum = pmu_read_at(vcpu, event, now);
+	event->times.running_ns += now - event->running_since;
 	event->running = false;
 }
 
-static bool needs_counter(const struct host_event *event)
+/* All members have the same times. */
+static void group_start(struct pv_vcpu *vcpu, struct host_event *leader, uint64_t now)
 {
-	return event->source.kind == SOURCE_COUNTER;
+	for_each_member(event, leader)
+		run_start(vcpu, event, now);
+	vcpu->pmu.used += leader->counters;
 }
 
-/* The first event that waits for a counter: behind those that hold one. */
+/* The moment at which a group stops. */
+static uint64_t group_clocks_stop(struct pv_vcpu *vcpu, struct host_event *leader)
+{
+	for_each_member(event, leader)
+		pmu_clock_stop(vcpu, event);
+	return pmu_now(vcpu);
+}
+
+/* The first group that waits for counters: behind those that hold some. */
 static struct host_event *first_waiting(const struct pmu *pmu)
 {
-	struct host_event *event = pmu->hardware.first;
+	struct host_event *leader = pmu->rotating.first;
 
-	while (event && event->running)
-		event = event->behind;
-	return event;
+	while (leader && leader->running)
+		leader = leader->behind;
+	return leader;
 }
 
-static void note_attached(struct pv_vcpu *vcpu, int change)
+/* Counters that are free go to those who wait, in order. */
+static void counters_fill(struct pv_vcpu *vcpu, uint64_t now)
 {
 	struct pmu *pmu = &vcpu->pmu;
+	struct host_event *leader = first_waiting(pmu);
 
-	pmu->attached += (uint32_t)change;
+	for (; leader && pmu->used + leader->counters <= pmu->counters; leader = leader->behind)
+		group_start(vcpu, leader, now);
 	timer_want_rotation(vcpu, pmu->attached > pmu->counters);
 }
 
 /* The instruction that enables an event is not in its window: the event counts from
  * behind it, which is where the counters will stand once it has retired. */
-static struct pmu_value floor_behind_exit(const struct pv_vcpu *vcpu, const struct host_event *event)
+static struct pmu_value floor_behind_exit(const struct pv_vcpu *vcpu, const struct host_event *event, uint64_t now)
 {
-	struct pmu_value floor = pmu_reading(vcpu, event);
+	struct pmu_value floor = pmu_reading_at(vcpu, event, now);
 	bool retires = pmu_has_counter(event) && pmu_counter_of(event) < PV_COUNTS_AT_EXIT;
 
 	if (retires && !vcpu->pmu.frozen)
@@ -88,82 +102,100 @@ static struct pmu_value floor_behind_exit(const struct pv_vcpu *vcpu, const stru
 	return floor;
 }
 
-static struct event_list *list_of(struct pmu *pmu, const struct host_event *event)
+static struct event_list *list_of(struct pmu *pmu, const struct host_event *leader)
 {
-	if (needs_counter(event))
-		return &pmu->hardware;
-	return event->source.kind == SOURCE_BREAKPOINT ? &pmu->breakpoints : &pmu->software;
+	return leader->counters ? &pmu->rotating : &pmu->fixed;
 }
 
-static bool slot_take(struct pmu *pmu, struct host_event *event)
+/* Are there slots for all breakpoints of the group? */
+static bool slots_suffice(const struct pmu *pmu, struct host_event *leader)
 {
-	for (uint32_t i = 0; i < PV_BREAKPOINTS; i++)
-		if (!pmu->slot[i]) {
-			pmu->slot[i] = event;
-			event->slot = i;
-			return true;
-		}
-	return false;
+	int free = 0;
+
+	for (int i = 0; i < PV_BREAKPOINTS; i++)
+		free += !pmu->slot[i];
+	for_each_member(event, leader)
+		free -= event->source.kind == SOURCE_BREAKPOINT;
+	return free >= 0;
 }
 
-int pmu_attach(struct pv_vcpu *vcpu, struct host_event *event)
+static void slot_take(struct pmu *pmu, struct host_event *event)
 {
-	struct pmu *pmu = &vcpu->pmu;
+	event->slot = 0;
+	while (pmu->slot[event->slot])
+		event->slot++;
+	pmu->slot[event->slot] = event;
+}
 
-	if (event->source.kind == SOURCE_BREAKPOINT && !slot_take(pmu, event))
-		return -PV_ENOSPC;
+static void member_attach(struct pv_vcpu *vcpu, struct host_event *event, uint64_t now)
+{
+	if (event->source.kind == SOURCE_BREAKPOINT)
+		slot_take(&vcpu->pmu, event);
 	vcpu->vm->design->hold(event);
-	event->floor = floor_behind_exit(vcpu, event);
-	event->enabled_since = pmu_now(vcpu);
+	event->floor = floor_behind_exit(vcpu, event, now);
+	event->enabled_since = now;
 	event->vcpu = vcpu;
-	list_append(list_of(pmu, event), event);
-	if (!needs_counter(event) || pmu->attached < pmu->counters)
-		run_start(vcpu, event);
-	if (needs_counter(event))
-		note_attached(vcpu, 1);
 	if (pv_u64_load(&event->shadow.overflows))
 		vcpu->vm->design->queue(vcpu, event); /* it brought them from where it was */
+}
+
+int pmu_attach(struct pv_vcpu *vcpu, struct host_event *leader)
+{
+	struct pmu *pmu = &vcpu->pmu;
+	uint64_t now = pmu_now(vcpu);
+
+	if (!slots_suffice(pmu, leader))
+		return -PV_ENOSPC;
+	for_each_member(event, leader)
+		member_attach(vcpu, event, now);
+	list_append(list_of(pmu, leader), leader);
+	pmu->attached += leader->counters;
+	if (!leader->counters)
+		group_start(vcpu, leader, now);
+	counters_fill(vcpu, now);
 	return 0;
 }
 
-/* The counter that it held goes to the next event. */
-static void counter_pass_on(struct pv_vcpu *vcpu, bool had_counter)
+static void member_detach(struct pv_vcpu *vcpu, struct host_event *event, uint64_t now)
 {
-	struct host_event *next = first_waiting(&vcpu->pmu);
-
-	if (had_counter && next)
-		run_start(vcpu, next);
-	note_attached(vcpu, -1);
-}
-
-void pmu_detach(struct pv_vcpu *vcpu, struct host_event *event)
-{
-	struct pmu *pmu = &vcpu->pmu;
-	bool had_counter = event->running;
-
 	if (event->running)
-		run_stop(vcpu, event);
-	event->times.enabled_ns += pmu_now(vcpu) - event->enabled_since;
+		run_stop(vcpu, event, now);
+	event->times.enabled_ns += now - event->enabled_since;
 	queue_remove(vcpu, event);
-	list_remove(list_of(pmu, event), event);
 	event->vcpu = NULL;
 	overflow_settle(event, pmu_count(event, &event->sum));
 	if (event->source.kind == SOURCE_BREAKPOINT)
-		pmu->slot[event->slot] = NULL;
-	if (needs_counter(event))
-		counter_pass_on(vcpu, had_counter);
+		vcpu->pmu.slot[event->slot] = NULL;
+}
+
+void pmu_detach(struct pv_vcpu *vcpu, struct host_event *leader)
+{
+	struct pmu *pmu = &vcpu->pmu;
+	uint64_t now = group_clocks_stop(vcpu, leader);
+
+	list_remove(list_of(pmu, leader), leader);
+	pmu->attached -= leader->counters;
+	if (leader->running)
+		pmu->used -= leader->counters;
+	for_each_member(event, leader)
+		member_detach(vcpu, event, now);
+	counters_fill(vcpu, now);
 }
 
 void pmu_rotate(struct pv_vcpu *vcpu)
 {
 	struct pmu *pmu = &vcpu->pmu;
-	struct host_event *event = pmu->hardware.first;
+	struct host_event *leader = pmu->rotating.first;
+	uint64_t now;
 
 	if (pmu->attached <= pmu->counters)
 		return;
-	run_stop(vcpu, event);
-	list_remove(&pmu->hardware, event);
-	list_append(&pmu->hardware, event);
-	run_start(vcpu, first_waiting(pmu));
+	now = group_clocks_stop(vcpu, leader);
+	for_each_member(event, leader)
+		run_stop(vcpu, event, now);
+	pmu->used -= leader->counters;
+	list_remove(&pmu->rotating, leader);
+	list_append(&pmu->rotating, leader);
+	counters_fill(vcpu, now);
 	pv_u64_count(&vcpu->figures.rotations, 1);
 }

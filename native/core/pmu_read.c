@@ -17,11 +17,11 @@ static uint64_t vcpu_count(const struct pv_vcpu *vcpu, unsigned counter, unsigne
 	       pmu->hidden_count[counter][cpl];
 }
 
-static uint64_t parked_ns(const struct pv_vcpu *vcpu)
+static uint64_t parked_ns(const struct pv_vcpu *vcpu, uint64_t now)
 {
 	const struct pmu *pmu = &vcpu->pmu;
 
-	return pmu->parked_ns + (pmu->parked ? pmu_now(vcpu) - pmu->parked_since : 0);
+	return pmu->parked_ns + (pmu->parked ? now - pmu->parked_since : 0);
 }
 
 unsigned pmu_counter_of(const struct host_event *event)
@@ -39,28 +39,28 @@ bool pmu_is_clock(const struct host_event *event)
 	return event->source.kind == SOURCE_CPU_CLOCK || event->source.kind == SOURCE_TASK_CLOCK;
 }
 
-struct pmu_value pmu_reading(const struct pv_vcpu *vcpu, const struct host_event *event)
+struct pmu_value pmu_reading_at(const struct pv_vcpu *vcpu, const struct host_event *event, uint64_t now)
 {
-	struct pmu_value now = { { 0, 0 } };
+	struct pmu_value ret = { { 0, 0 } };
 
 	switch (event->source.kind) {
 	case SOURCE_COUNTER:
 	case SOURCE_BREAKPOINT:
-		now.part[0] = vcpu_count(vcpu, pmu_counter_of(event), PV_CPL_KERNEL);
-		now.part[1] = vcpu_count(vcpu, pmu_counter_of(event), PV_CPL_USER);
+		ret.part[0] = vcpu_count(vcpu, pmu_counter_of(event), PV_CPL_KERNEL);
+		ret.part[1] = vcpu_count(vcpu, pmu_counter_of(event), PV_CPL_USER);
 		break;
 	case SOURCE_CPU_CLOCK:
-		now.part[0] = pmu_now(vcpu);
-		now.part[1] = vcpu_count(vcpu, PV_COUNT_GUEST_TSC, PV_CPL_USER);
+		ret.part[0] = now;
+		ret.part[1] = vcpu_count(vcpu, PV_COUNT_GUEST_TSC, PV_CPL_USER);
 		break;
 	case SOURCE_TASK_CLOCK:
-		now.part[0] = pmu_now(vcpu) - parked_ns(vcpu);
-		now.part[1] = vcpu_count(vcpu, PV_COUNT_GUEST_TSC, PV_CPL_USER);
+		ret.part[0] = now - parked_ns(vcpu, now);
+		ret.part[1] = vcpu_count(vcpu, PV_COUNT_GUEST_TSC, PV_CPL_USER);
 		break;
 	case SOURCE_DUMMY:
 		break;
 	}
-	return now;
+	return ret;
 }
 
 uint64_t pmu_later(uint64_t a, uint64_t b)
@@ -69,27 +69,33 @@ uint64_t pmu_later(uint64_t a, uint64_t b)
 }
 
 /* A reading below the start is one before the instruction that enabled the event has retired. */
-static struct pmu_value sum_until_now(const struct pv_vcpu *vcpu, const struct host_event *event)
+static struct pmu_value sum_until(const struct pv_vcpu *vcpu, const struct host_event *event, uint64_t now)
 {
-	struct pmu_value now = pmu_reading(vcpu, event), sum = event->sum;
+	struct pmu_value reading = pmu_reading_at(vcpu, event, now), sum = event->sum;
 
 	for (int i = 0; i < 2; i++)
-		sum.part[i] += pmu_later(now.part[i], event->start.part[i]) - event->start.part[i];
+		sum.part[i] += pmu_later(reading.part[i], event->start.part[i]) - event->start.part[i];
 	return sum;
 }
 
-struct pmu_value pmu_read(const struct pv_vcpu *vcpu, const struct host_event *event)
+struct pmu_value pmu_read_at(const struct pv_vcpu *vcpu, const struct host_event *event, uint64_t now)
 {
-	return event->running ? sum_until_now(vcpu, event) : event->sum;
+	return event->running ? sum_until(vcpu, event, now) : event->sum;
 }
 
-struct pv_event_times pmu_times(const struct pv_vcpu *vcpu, const struct host_event *event)
+/* Who is no clock does not care for the time. */
+struct pmu_value pmu_read(const struct pv_vcpu *vcpu, const struct host_event *event)
+{
+	return pmu_read_at(vcpu, event, pmu_is_clock(event) ? pmu_now(vcpu) : 0);
+}
+
+struct pv_event_times pmu_times_at(const struct host_event *event, uint64_t now)
 {
 	struct pv_event_times times = event->times;
 
-	times.enabled_ns += pmu_now(vcpu) - event->enabled_since;
+	times.enabled_ns += now - event->enabled_since;
 	if (event->running)
-		times.running_ns += pmu_now(vcpu) - event->running_since;
+		times.running_ns += now - event->running_since;
 	return times;
 }
 

@@ -12,7 +12,7 @@ void pmu_clock_start(struct pv_vcpu *vcpu, struct host_event *event)
 {
 	struct pmu_value value;
 
-	if (!pmu_is_clock(event) || !event->overflow.period || clock_stands(&vcpu->pmu, event))
+	if (!pmu_is_clock(event) || !event->overflow.period || !event->running || clock_stands(&vcpu->pmu, event))
 		return;
 	value = pmu_read(vcpu, event);
 	clock_event_arm(vcpu, event, pmu_count(event, &value));
@@ -25,14 +25,22 @@ void pmu_clock_stop(struct pv_vcpu *vcpu, struct host_event *event)
 }
 
 /* Time stops, or goes on, for clocks that sample. */
-static void clocks_update(struct pv_vcpu *vcpu)
+static void group_clocks_update(struct pv_vcpu *vcpu, struct host_event *leader)
 {
-	for (struct host_event *event = vcpu->pmu.software.first; event; event = event->behind) {
+	for_each_member(event, leader) {
 		if (clock_stands(&vcpu->pmu, event))
 			pmu_clock_stop(vcpu, event);
 		else
 			pmu_clock_start(vcpu, event);
 	}
+}
+
+static void clocks_update(struct pv_vcpu *vcpu)
+{
+	for (struct host_event *leader = vcpu->pmu.fixed.first; leader; leader = leader->behind)
+		group_clocks_update(vcpu, leader);
+	for (struct host_event *leader = vcpu->pmu.rotating.first; leader; leader = leader->behind)
+		group_clocks_update(vcpu, leader);
 }
 
 /* A vCPU that is given up in guest mode has no counts that could be read: its time freezes. */

@@ -31,11 +31,10 @@ static void unlink_event(struct pv_timer *timer, struct host_event *event)
 void clock_event_arm(struct pv_vcpu *vcpu, struct host_event *event, uint64_t count)
 {
 	struct pv_timer *timer = &vcpu->vm->timer;
-	uint64_t left = event->overflow.at > count ? event->overflow.at - count : 0;
-	uint64_t now = clock_now(vcpu->vm);
+	uint64_t left = event->overflow.at - count, now = clock_now(vcpu->vm);
 
 	pv_spin_lock(&timer->lock);
-	event->clock_due = left < UINT64_MAX - now ? now + left : UINT64_MAX;
+	event->clock_due = event->overflow.at < count || left < UINT64_MAX - now ? now + left : UINT64_MAX;
 	if (!event->clock_armed)
 		link_event(timer, event);
 	pv_spin_unlock(&timer->lock);

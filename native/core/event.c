@@ -76,6 +76,7 @@ static void poison(struct host_event *event)
 	event->magic = magic_freed;
 	event->vm = vm;
 	event->id = id;
+	event->locked_by = event; /* for who is about to lock it */
 	snprintf(event->freed_by, sizeof(event->freed_by), "%s", self->name);
 	event->freed_in = self->doing;
 }
@@ -176,6 +177,8 @@ void event_free(struct host_event *event)
 	pv_u64_add(&vm->ledger.dropped, pv_u64_exchange(&event->shadow.overflows, 0));
 	pv_mutex_destroy(&event->lock);
 	set_remove(&vm->events, event);
+	if (event->locked_by != event)
+		vm->design->put(event->locked_by);
 	poison(event);
 	set_quarantine(&vm->events, vm, event);
 }

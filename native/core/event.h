@@ -32,6 +32,9 @@ struct host_event {
 	struct pv_vm *vm;
 	gpa_t guest_addr;
 	struct event_source source;
+	uint32_t guest_bytes; /* room at guest_addr; 0: a version 1 event */
+	uint32_t read_format; /* KVM_PV_PERF_FORMAT_* */
+	uint64_t unique_id;   /* version 2 */
 	struct pv_vcpu *opener; /* design `posted` alone looks at it */
 	bool agent; /* the agent opened it: its NMIs are the agent's */
 	/* Who freed it, once it is in quarantine. */
@@ -49,6 +52,7 @@ struct host_event {
 	/* lock held: */
 	bool closed;
 	uint64_t written; /* the largest count that the guest was given */
+	uint32_t sequence; /* what the guest's is, between two writes */
 	/* lock held to read, and that vCPU's event_mutex too to change: */
 	struct pv_vcpu *vcpu; /* where it is attached, or NULL */
 	struct host_event *leader;  /* of its group: group.c; its own where it is none's sibling */

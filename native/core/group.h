@@ -21,9 +21,22 @@ static inline bool group_leads(const struct host_event *event)
 	return event->leader == event;
 }
 
+/* The lock of its group; whose it is may have been freed by a design that counts no references. */
 static inline struct pv_mutex *event_lock(struct host_event *event)
 {
+	event_check_live(event->locked_by, "locks");
 	return &event->locked_by->lock;
 }
+
+/*
+ * The leader's lock held, and nobody else knows the event yet. 0, or in this order -PV_EINVAL for
+ * what leads no group, or runs, or belongs to who else, or would need more than a vCPU has;
+ * -PV_ENOSPC for a leader whose guest memory has no room for one more.
+ */
+int group_join(struct host_event *leader, struct host_event *event);
+/* Lock held, and event_mutex while it is attached: the sibling is an event of its own. */
+void group_leave(struct host_event *event);
+/* Lock held, attached nowhere: all members are events of their own. */
+void group_dissolve(struct host_event *leader);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * KVM_PERF_OP: open, close, enable, disable, read. Operations on one event are
+ * KVM_PERF_OP: open, close, enable, disable, read. Operations on one group are
  * serialised by its lock, over the write to the guest too, so that counts in guest
  * memory never go backwards and nothing is written once close has returned.
  */
@@ -20,19 +20,55 @@ static int64_t op_open(struct pv_vcpu *vcpu, uint64_t rcx, uint64_t rdx)
 	return vcpu->vm->design->open(vcpu, rcx | rdx << 32);
 }
 
-/* Event lock held: takes the event off its vCPU, if it is on one. False: the VM is over. */
-static bool detach(struct host_event *event)
+static int64_t op_open2(struct pv_vcpu *vcpu, uint64_t rcx, uint64_t rdx)
 {
-	struct pv_vcpu *on = event->vcpu;
+	if (!vcpu->vm->design->open2 || rcx > UINT32_MAX || rdx > UINT32_MAX)
+		return -PV_EINVAL;
+	return vcpu->vm->design->open2(vcpu, rcx | rdx << 32);
+}
+
+/* Lock held: takes the group off its vCPU, if it is on one. False: the VM is over. */
+static bool detach(struct host_event *leader)
+{
+	struct pv_vcpu *on = leader->vcpu;
 
 	if (!on)
 		return true;
 	if (!vcpu_hold(on))
 		return false;
-	pmu_detach(on, event);
+	pmu_detach(on, leader);
 	vcpu_release(on);
-	event->vm->design->put(event); /* the PMU's reference; the caller has its own */
+	for_each_member(event, leader)
+		event->vm->design->put(event); /* the PMU's reference; who is open, or being closed, has another */
 	return true;
+}
+
+/* Lock held: takes one sibling out of its group, and off its vCPU. False: the VM is over. */
+static bool leave(struct host_event *sibling)
+{
+	struct pv_vcpu *on = sibling->vcpu;
+
+	if (!on) {
+		group_leave(sibling);
+		return true;
+	}
+	if (!vcpu_hold(on))
+		return false;
+	pmu_leave(on, sibling);
+	vcpu_release(on);
+	sibling->vm->design->put(sibling);
+	return true;
+}
+
+/* Lock held, attached nowhere: gives the guest what these have counted. */
+static int64_t finish(struct host_event *first)
+{
+	uint64_t delivered;
+	int64_t ret = 0;
+
+	for (struct host_event *event = first; event && !ret; event = event->sibling)
+		ret = event->vm->design->finish(&event->vm->mem, event, &event->sum, &delivered);
+	return ret;
 }
 
 /* The event's vCPU in host mode, its event_mutex held. The caller's own is there already. */
@@ -49,6 +85,8 @@ static int64_t enable_locked(struct pv_vcpu *vcpu, struct host_event *event)
 	struct pv_vcpu *place = event->vm->design->place(vcpu, event);
 	int64_t ret;
 
+	if (!group_leads(event))
+		return -PV_EINVAL;
 	if (event->vcpu == place)
 		return 0;
 	if (!detach(event))
@@ -63,12 +101,10 @@ static int64_t enable_locked(struct pv_vcpu *vcpu, struct host_event *event)
 
 static int64_t disable_locked(struct pv_vcpu *vcpu, struct host_event *event)
 {
-	uint64_t delivered;
-
 	(void)vcpu;
-	if (!detach(event))
-		return HC_NO_RESULT;
-	return event->vm->design->finish(&event->vm->mem, event, &event->sum, &delivered);
+	if (!group_leads(event))
+		return -PV_EINVAL;
+	return detach(event) ? finish(event) : HC_NO_RESULT;
 }
 
 /* Written with the event_mutex held: a sync that comes later writes later, too. */
@@ -106,10 +142,10 @@ static int64_t with_event(struct pv_vcpu *vcpu, uint64_t rcx,
 		return -PV_ENOENT;
 	pv_point("op: found");
 	event_check_live(event, "locks");
-	pv_mutex_lock(&event->lock);
+	pv_mutex_lock(event_lock(event));
 	event_check_live(event, "uses");
 	ret = event->closed ? -PV_ENOENT : op(vcpu, event);
-	pv_mutex_unlock(&event->lock);
+	pv_mutex_unlock(event_lock(event));
 	design->put(event);
 	return ret;
 }
@@ -132,6 +168,19 @@ static int64_t op_read(struct pv_vcpu *vcpu, uint64_t rcx, uint64_t rdx)
 	return with_event(vcpu, rcx, read_locked);
 }
 
+/* A leader's siblings are stopped with it, and told what they have counted. False: the VM is over. */
+static bool close_locked(struct host_event *event)
+{
+	event->closed = true;
+	if (!group_leads(event))
+		return leave(event);
+	if (!detach(event))
+		return false;
+	finish(event->sibling);
+	group_dissolve(event);
+	return true;
+}
+
 static int64_t op_close(struct pv_vcpu *vcpu, uint64_t rcx, uint64_t rdx)
 {
 	struct pv_vm *vm = vcpu->vm;
@@ -146,12 +195,11 @@ static int64_t op_close(struct pv_vcpu *vcpu, uint64_t rcx, uint64_t rdx)
 	if (!event)
 		return -PV_ENOENT;
 	pv_point("close: removed");
-	pv_mutex_lock(&event->lock);
-	event->closed = true;
-	detached = detach(event);
+	pv_mutex_lock(event_lock(event));
+	detached = close_locked(event);
 	if (detached)
 		closed_times_note(&vm->closed, id, &event->times);
-	pv_mutex_unlock(&event->lock);
+	pv_mutex_unlock(event_lock(event));
 	pv_point("close: closed");
 	vm->design->release(event);
 	return detached ? 0 : HC_NO_RESULT;
@@ -163,6 +211,7 @@ static int64_t (*const ops[KVM_PV_PERF_OP_MAX])(struct pv_vcpu *vcpu, uint64_t r
 	[KVM_PV_PERF_OP_ENABLE] = op_enable,
 	[KVM_PV_PERF_OP_DISABLE] = op_disable,
 	[KVM_PV_PERF_OP_READ] = op_read,
+	[KVM_PV_PERF_OP_OPEN2] = op_open2,
 };
 
 static const char *const op_names[KVM_PV_PERF_OP_MAX] = {
@@ -171,6 +220,7 @@ static const char *const op_names[KVM_PV_PERF_OP_MAX] = {
 	[KVM_PV_PERF_OP_ENABLE] = "ENABLE",
 	[KVM_PV_PERF_OP_DISABLE] = "DISABLE",
 	[KVM_PV_PERF_OP_READ] = "READ",
+	[KVM_PV_PERF_OP_OPEN2] = "OPEN2",
 };
 
 int64_t perf_op(struct pv_vcpu *vcpu, uint64_t op, uint64_t rcx, uint64_t rdx)
@@ -208,9 +258,9 @@ int event_times(struct pv_vm *vm, int32_t id, struct pv_event_times *ret)
 
 	if (!event)
 		return closed_times_find(&vm->closed, id, ret);
-	pv_mutex_lock(&event->lock);
+	pv_mutex_lock(event_lock(event));
 	times_locked(event, ret);
-	pv_mutex_unlock(&event->lock);
+	pv_mutex_unlock(event_lock(event));
 	vm->design->put(event);
 	return 0;
 }

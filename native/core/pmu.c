@@ -182,6 +182,34 @@ void pmu_detach(struct pv_vcpu *vcpu, struct host_event *leader)
 	counters_fill(vcpu, now);
 }
 
+/* The last counter that a group needs may go with its sibling: then it need not wait for its turn. */
+static void stop_rotating(struct pv_vcpu *vcpu, struct host_event *leader, uint64_t now)
+{
+	list_remove(&vcpu->pmu.rotating, leader);
+	list_append(&vcpu->pmu.fixed, leader);
+	if (!leader->running)
+		group_start(vcpu, leader, now);
+}
+
+void pmu_leave(struct pv_vcpu *vcpu, struct host_event *sibling)
+{
+	struct pmu *pmu = &vcpu->pmu;
+	struct host_event *leader = sibling->leader;
+	bool rotates = leader->counters;
+	uint64_t now;
+
+	pmu_clock_stop(vcpu, sibling);
+	now = pmu_now(vcpu);
+	group_leave(sibling);
+	pmu->attached -= sibling->counters;
+	if (sibling->running)
+		pmu->used -= sibling->counters;
+	member_detach(vcpu, sibling, now);
+	if (rotates && !leader->counters)
+		stop_rotating(vcpu, leader, now);
+	counters_fill(vcpu, now);
+}
+
 void pmu_rotate(struct pv_vcpu *vcpu)
 {
 	struct pmu *pmu = &vcpu->pmu;

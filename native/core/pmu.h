@@ -47,6 +47,8 @@ struct pmu {
 int pmu_attach(struct pv_vcpu *vcpu, struct host_event *leader);
 /* Detaches it: its events' sum, times and shadow are final, and they are queued no more. */
 void pmu_detach(struct pv_vcpu *vcpu, struct host_event *leader);
+/* The same for one sibling, which leaves its group, while that goes on. */
+void pmu_leave(struct pv_vcpu *vcpu, struct host_event *sibling);
 /* What an attached event has counted so far. */
 struct pmu_value pmu_read(const struct pv_vcpu *vcpu, const struct host_event *event);
 /* The same at a moment that pmu_now() has told: so that several events are read at one. */

@@ -41,6 +41,8 @@ CASES = [
     Case("window", 4),
     Case("migrate"),
     Case("migrate", 4),
+    Case("groups"),
+    Case("groups", 4),
     Case("limit", 4, (), {"max_events": 100}),
     Case("limit", 4, (), {"max_events": 1}),
     Case("halt", 1),

@@ -113,6 +113,7 @@ class Event:
     """An event to open: `flags` has the bit order of kvm_pv_perf_attr; `unit` is "msec" for clocks, else "".
 
     `breakpoint` is bp_type, bp_addr (a virtual address of the guest) and bp_len (bytes).
+    `sample_period` 0: it is counted, and not sampled. With the flag KVM_PV_PERF_FREQ it is samples a second.
     """
 
     name: str
@@ -122,6 +123,8 @@ class Event:
     flags: int
     unit: str = ""
     breakpoint: tuple[int, int, int] = (0, 0, 0)
+    sample_period: int = 0
+    sample_type: int = 0
 
 
 def _number(constant: str) -> int:

@@ -67,6 +67,8 @@ class Launch(NamedTuple):
     attrs: tuple[Attr, ...]
     measure_memory: bool
     recording: Recording | None = None
+    trace_records: int = 0  # room in each ring of the trace; 0: nothing is traced
+    trace_kinds: int = 0  # a bit for each of enum pv_trace_kind
 
 
 class Started(NamedTuple):
@@ -81,6 +83,20 @@ class Console(NamedTuple):
     data: bytes
 
 
+class Samples(NamedTuple):
+    """Host: samples of one vCPU, whole and in order, as struct pv_sample; none: none have come for a while."""
+
+    vcpu: int
+    data: bytes
+
+
+class Trace(NamedTuple):
+    """Host: a round over the rings of the trace: when it began, and what some rings gave, as struct pv_trace_record."""
+
+    began_ns: int
+    parts: tuple[tuple[int, bytes], ...]
+
+
 class SlotCount(NamedTuple):
     """One event on one vCPU. `error` is a negative errno of the guest interface, or 0; `value` None: not collected."""
 
@@ -90,6 +106,16 @@ class SlotCount(NamedTuple):
     error: int
     enabled_ns: int
     running_ns: int
+
+
+class SlotSamples(NamedTuple):
+    """What became of the overflows of one event on one vCPU: fields of struct pv_agent_slot."""
+
+    vcpu: int
+    event: int
+    taken: int
+    left: int
+    samples: int
 
 
 class Ended(NamedTuple):
@@ -104,6 +130,8 @@ class Ended(NamedTuple):
     statistics: dict[str, int]
     pss_kib: dict[str, int]  # proportional set size of "host", "vcpu0", ...; empty: not measured
     elapsed_s: float
+    sampled: tuple[SlotSamples, ...] = ()
+    ring_lost: tuple[int, ...] = ()  # by vCPU: samples that found no room in its ring, or came out of it damaged
 
 
 class Failed(NamedTuple):
@@ -121,7 +149,7 @@ class Kill(NamedTuple):
     """Front end: end the VM at once."""
 
 
-Message = Started | Console | Ended | Failed | Finish | Kill
+Message = Started | Console | Samples | Trace | Ended | Failed | Finish | Kill
 
 _LENGTH = struct.Struct("<Q")
 _READ_BYTES = 1 << 18

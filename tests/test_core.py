@@ -37,8 +37,8 @@ SUITES = {
     ],
     "design": [
         *("defect_1_failed_write", "defect_2_duplicate_leaks", "defect_3_limit_race", "defect_4_second_allocation"),
-        *("defect_5_list_of_counters", "defect_6_errors", "defect_7_bound_to_opener", "defect_9_written_back_whole"),
-        *("scenario_2", "per_vcpu"),
+        *("defect_5_list_of_counters", "defect_6_errors", "defect_7_bound_to_opener", "defect_8_host_breakpoint"),
+        *("defect_9_written_back_whole", "scenario_2", "per_vcpu"),
     ],
     "conserve": ["conserve_quick"],
     "sync": ["exclusion", "misuse", "panic_frees_waiters", "event_count"],
@@ -52,6 +52,11 @@ SUITES = {
         *("death_frees_who_waits", "timer_rotates"),
     ],
     "hostile": ["hostile_arguments", "ends_at_random_moments"],
+    "ring": ["ring_order", "ring_wraps", "ring_small_buffer", "ring_malformed", "ring_garbage", "ring_race"],
+    "trace": [
+        *("trace_off", "trace_wraps", "trace_of_some_kinds", "trace_of_an_overflow", "trace_of_two_vcpus"),
+        *("trace_race", "trace_of_threads"),
+    ],
     "stress": ["stress_quick"],
 }
 SLOW = {"conserve": "conserve_million", "stress": "stress_million"}

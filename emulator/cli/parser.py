@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from emulator.cli.quantity import duration, positive, size, whole
+from emulator.cli.quantity import duration, period, positive, size, whole
 from emulator.errors import UsageError
 
 TYPE_CHECKING = False
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any, NoReturn
 
+FORMATS = ("table", "folded", "speedscope", "perfetto")
 BENCHES = ("engine", "hypercall", "boot")
 
 _EXIT_STATUS = """\
@@ -74,7 +75,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
         cut = argv.index("--")
         own, guests_own = argv[:cut], argv[cut + 1 :]
     arguments = _build(own).parse_args(own)
-    if arguments.command in ("run", "stat"):
+    if arguments.command in ("run", "stat", "record"):
         _take_guest(arguments, guests_own)
     elif guests_own is not None:
         raise UsageError(f"pvperf {arguments.command} starts no guest, so that nothing can follow --")
@@ -144,6 +145,8 @@ def _add_machine(parser: argparse.ArgumentParser) -> None:
     add("--oracle", action="store_true", default=None, help="compare with a single-stepping oracle; slow")
     run = parser.add_argument_group("the run")
     run.add_argument("--timeout", type=duration, metavar="TIME", help="end the VM after 10s, 500ms, 2m")
+    run.add_argument("--trace", metavar="FILE", help="write what the VM does, for ui.perfetto.dev, to FILE")
+    run.add_argument("--trace-records", type=positive, metavar="N", help="of them, N at most (default 1000000)")
     run.add_argument("-v", "--verbose", action="store_true", help="also print what the VM did, to stderr")
     run.add_argument("-q", "--quiet", action="store_true", help="do not print what the guest writes")
 
@@ -164,6 +167,43 @@ def _stat(parser: argparse.ArgumentParser) -> None:
     form.add_argument("-x", "--field-separator", metavar="SEP", help="fields as perf stat -x has them")
     add("-o", "--output", metavar="FILE", help="write the counts to FILE, whole or not at all; - is stdout")
     add("--append", action="store_true", help="add to the file of -o")
+
+
+def _record(parser: argparse.ArgumentParser) -> None:
+    _add_machine(parser)
+    record = parser.add_argument_group("sampling")
+    add = record.add_argument
+    add(
+        "-e",
+        "--event",
+        action="append",
+        metavar="EVENT",
+        help="EVENT[:uk][,EVENT...], repeatable (default instructions)",
+    )
+    how = record.add_mutually_exclusive_group()
+    how.add_argument("-c", "--count", type=period, metavar="N", help="a sample every N (default 100000: exact)")
+    how.add_argument("-F", "--freq", type=positive, metavar="HZ", help="adapt the period to HZ samples a second")
+    add("-g", action="store_true", dest="call_graph", help="with call chains, by frame pointer")
+    add("--max-stack", type=whole, metavar="N", help="return addresses in a call chain, 1 to 127 (default 64)")
+    add("-o", "--output", default="perf.data", metavar="FILE", help="(default perf.data); an old one becomes FILE.old")
+    add("--ring", type=size, metavar="SIZE", help="room for samples on each vCPU, in guest RAM (default: up to 1M)")
+    add("--guest-mode", action="store_true", help="mark samples as a guest's: for perf kvm --guest report")
+
+
+def _report(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("-i", "--input", default="perf.data", metavar="FILE", help="what record has written (default perf.data)")
+    add("--sort", default="symbol", metavar="KEY[,KEY...]", help="of symbol, dso, vcpu (default symbol)")
+    add("-g", action="store_true", dest="call_graph", help="below each row, the call chains that led there")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print a JSON document")
+    form.add_argument("--format", choices=FORMATS, default="table", metavar="NAME", help="one of " + ", ".join(FORMATS))
+    add("-o", "--output", metavar="FILE", help="write to FILE, whole or not at all (default: stdout)")
+
+
+def _script(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("-i", "--input", default="perf.data", metavar="FILE", help="what record has written (default perf.data)")
 
 
 def _events(parser: argparse.ArgumentParser) -> None:
@@ -230,6 +270,9 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "stat": ("boot a guest and count events while it runs", _stat),
     "explore": ("search the interleavings of the host core for violations", _explore),
     "replay": ("run a recorded interleaving again, and show it", _replay),
+    "record": ("boot a guest and sample events while it runs", _record),
+    "report": ("show where a recording's samples fell", _report),
+    "script": ("print a recording, a line for each sample", _script),
     "events": ("list the events", _events),
     "guests": ("list the bundled guests, or build one of your own", _guests),
     "doctor": ("check what this machine can do", _doctor),

@@ -20,7 +20,7 @@ struct event_source {
 	uint8_t kind;     /* enum source_kind */
 	uint8_t counter;  /* SOURCE_COUNTER: enum pv_hw_counter */
 	bool kernel, user; /* the privilege levels that count */
-	uint32_t divisor; /* SOURCE_COUNTER: raw units in one count */
+	uint32_t divisor; /* SOURCE_COUNTER, SOURCE_BREAKPOINT: raw units in one count */
 	struct pv_breakpoint breakpoint; /* SOURCE_BREAKPOINT */
 	uint64_t period;    /* counts between two overflows; 0: it does not sample */
 	uint32_t frequency; /* overflows a second instead; 0: none */

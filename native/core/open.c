@@ -65,5 +65,7 @@ int64_t event_open(struct pv_vcpu *vcpu, gpa_t gpa)
 	ret = vm->design->insert(vm, vcpu, event);
 	if (ret && !PV_CANARY(refused_open_kept))
 		event_put(event);
+	else
+		trace(vm, PV_TRACE_OPEN, vcpu->index, param.id, 0, 0);
 	return ret;
 }

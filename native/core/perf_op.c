@@ -41,7 +41,7 @@ static bool hold_place(struct pv_vcpu *vcpu, struct pv_vcpu *place)
 {
 	if (place != vcpu)
 		return vcpu_hold(place);
-	pv_mutex_lock(&vcpu->event_mutex);
+	vcpu_hold_own(vcpu);
 	return true;
 }
 
@@ -65,11 +65,13 @@ static int64_t enable_locked(struct pv_vcpu *vcpu, struct host_event *event)
 static int64_t disable_locked(struct pv_vcpu *vcpu, struct host_event *event)
 {
 	uint64_t delivered;
+	int64_t ret;
 
-	(void)vcpu;
 	if (!detach(event))
 		return HC_NO_RESULT;
-	return event->vm->design->finish(&event->vm->mem, event, &event->sum, &delivered);
+	ret = event->vm->design->finish(&event->vm->mem, event, &event->sum, &delivered);
+	trace(event->vm, PV_TRACE_FINISH, vcpu->index, event->id, delivered, 0);
+	return ret;
 }
 
 /* Written with the event_mutex held: a sync that comes later writes later, too. */
@@ -157,6 +159,7 @@ static int64_t op_close(struct pv_vcpu *vcpu, uint64_t rcx, uint64_t rdx)
 	detached = detach(event);
 	if (detached)
 		closed_times_note(&vm->closed, id, &event->times);
+	trace(vm, PV_TRACE_CLOSE, vcpu->index, id, pv_u64_load(&event->shadow.overflows), 0);
 	pv_mutex_unlock(&event->lock);
 	pv_point("close: closed");
 	vm->design->release(event);

@@ -230,6 +230,7 @@ int pmu_attach(struct pv_vcpu *vcpu, struct host_event *event)
 	event->floor = floor_behind_exit(vcpu, event);
 	event->enabled_since = vcpu_now(vcpu);
 	event->vcpu = vcpu;
+	trace(vcpu->vm, PV_TRACE_ATTACH, vcpu->index, event->id, pv_u64_load(&event->shadow.overflows), 0);
 	list_append(list_of(pmu, event), event);
 	if (!needs_counter(event) || pmu->attached < pmu->counters)
 		run_start(vcpu, event);
@@ -261,8 +262,9 @@ void pmu_detach(struct pv_vcpu *vcpu, struct host_event *event)
 	if (!PV_CANARY(detached_stays_queued))
 		queue_remove(vcpu, event);
 	list_remove(list_of(pmu, event), event);
-	event->vcpu = NULL;
 	overflow_settle(event, pmu_count(event, &event->sum));
+	event->vcpu = NULL;
+	trace(vcpu->vm, PV_TRACE_DETACH, vcpu->index, event->id, pv_u64_load(&event->shadow.overflows), 0);
 	if (event->source.kind == SOURCE_BREAKPOINT)
 		pmu->slot[event->slot] = NULL;
 	if (needs_counter(event))

@@ -106,6 +106,7 @@ void queue_defer_nmi(struct pv_vcpu *vcpu, struct host_event *event)
 				break;
 			}
 		} while (!pv_ptr_replace(&vcpu->queue.deferred, head, event));
+		trace(vcpu->vm, PV_TRACE_DEFER, vcpu->index, event->id, 0, 0);
 	}
 	note_due(vcpu, event);
 }

@@ -12,6 +12,7 @@
 void vcpu_ring(struct pv_vcpu *vcpu)
 {
 	pv_u64_add(&vcpu->vm->kicks, 1);
+	trace(vcpu->vm, PV_TRACE_KICK, vcpu->index, 0, 0, 0);
 	handover_ring(vcpu->run);
 }
 
@@ -20,6 +21,7 @@ void vcpu_leave_guest(struct pv_vcpu *vcpu)
 {
 	bool wanted;
 
+	trace(vcpu->vm, PV_TRACE_EXIT, vcpu->index, 0, vcpu->run->exit_reason, vcpu->run->rip);
 	nmi_counters(vcpu);
 	pv_mutex_lock(&vcpu->event_mutex);
 	vcpu->mode = VCPU_HOST;
@@ -50,6 +52,7 @@ static void prepare_entry(struct pv_vcpu *vcpu)
 	pmu_arm(vcpu);
 	vcpu->run->inject = take_inject(vcpu);
 	vcpu->mode = VCPU_GUEST;
+	trace(vcpu->vm, PV_TRACE_ENTRY, vcpu->index, 0, vcpu->run->inject, vcpu_in_agent(vcpu));
 }
 
 static bool enter_unless_wanted(struct pv_vcpu *vcpu)
@@ -104,7 +107,7 @@ static bool wait_for_host_mode(struct pv_vcpu *vcpu)
 	return true;
 }
 
-bool vcpu_hold(struct pv_vcpu *vcpu)
+static bool hold_paused(struct pv_vcpu *vcpu)
 {
 	bool held;
 
@@ -120,7 +123,22 @@ bool vcpu_hold(struct pv_vcpu *vcpu)
 	return held;
 }
 
+bool vcpu_hold(struct pv_vcpu *vcpu)
+{
+	if (!hold_paused(vcpu))
+		return false;
+	trace(vcpu->vm, PV_TRACE_HOLD, vcpu->index, 0, 0, 0);
+	return true;
+}
+
+void vcpu_hold_own(struct pv_vcpu *vcpu)
+{
+	pv_mutex_lock(&vcpu->event_mutex);
+	trace(vcpu->vm, PV_TRACE_HOLD, vcpu->index, 0, 0, 0);
+}
+
 void vcpu_release(struct pv_vcpu *vcpu)
 {
+	trace(vcpu->vm, PV_TRACE_RELEASE, vcpu->index, 0, 0, 0);
 	pv_mutex_unlock(&vcpu->event_mutex);
 }

@@ -291,8 +291,12 @@ static __attribute__((noinline, cold)) void block_slow(struct pv_engine *e, uint
 	again = continues_rep(e, block);
 	if (block->flags & BLOCK_LONE_STORE)
 		leave_rewritten_block(e, block);
-	if (!again)
-		e->current = NULL; /* it has retired */
+	if (!again) { /* the one before has retired */
+		e->current = NULL;
+		if (e->hooks.wanted)
+			held_retire(e, address);
+		looks |= e->attend != 0;
+	}
 	if (looks && !boundary_attend(e, address, true))
 		return;
 	if (again) {

@@ -140,16 +140,20 @@ void held_arrive(struct pv_engine *e, uint64_t rip)
 		branch_retires(e, rip);
 }
 
-void held_begin(struct pv_engine *e, const struct block *block)
+void held_retire(struct pv_engine *e, uint64_t rip)
 {
-	struct held *held = &e->hooks.held;
-
 	if (count_frozen(e))
 		return;
 	accesses_retire(e);
 	execution_retires(e);
-	branch_retires(e, block->address);
-	if (!(e->hooks.wanted & HOOKS_BRANCHES))
+	branch_retires(e, rip);
+}
+
+void held_begin(struct pv_engine *e, const struct block *block)
+{
+	struct held *held = &e->hooks.held;
+
+	if (count_frozen(e) || !(e->hooks.wanted & HOOKS_BRANCHES))
 		return;
 	held->branch = block->branch;
 	held->block = block->address;

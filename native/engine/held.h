@@ -52,7 +52,9 @@ void held_access(struct pv_engine *e, uint64_t rip, gpa_t gpa, uint32_t size, bo
 void held_execute(struct pv_engine *e, uint64_t rip);
 /* A block is about to begin at `rip`: what it cannot take back has retired. */
 void held_arrive(struct pv_engine *e, uint64_t rip);
-/* This block is executed, and continues no rep: all that came before has retired. */
+/* The block that begins at `rip` continues no rep: all that came before has retired. */
+void held_retire(struct pv_engine *e, uint64_t rip);
+/* This block is executed. */
 void held_begin(struct pv_engine *e, const struct block *block);
 /* The vCPU is at `rip`, in the midst of a block: what lies elsewhere has retired. */
 void held_settle(struct pv_engine *e, uint64_t rip);

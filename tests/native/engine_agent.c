@@ -411,6 +411,59 @@ static void agent_wakes_hlt(void)
 	vcpu_stop(&vcpu);
 }
 
+static uint64_t random_next(uint64_t *state)
+{
+	*state = *state * 6364136223846793005u + 1442695040888963407u;
+	return *state >> 33;
+}
+
+/* Both kinds, alarms of every kind and the doorbell, at random: the guest counts what it counts alone. */
+static void random_injections(const struct guest *guest, uint64_t *state, uint64_t *nmis, uint64_t *agent_nmis)
+{
+	static struct seen start_with, start_without;
+	struct vcpu vcpu;
+
+	vcpu_start(&vcpu, true, false, AGENT_LABEL(agent_spoiling));
+	vcpu_begin(&vcpu, guest->label);
+	see(&vcpu, &start_without);
+	vcpu_run_to(&vcpu, CALL_END);
+	see(&vcpu, &without);
+	for (unsigned round = 0; round < 10; round++) {
+		vcpu_begin(&vcpu, guest->label);
+		see(&vcpu, &start_with);
+		do {
+			unsigned counter = random_next(state) % SEEN_COUNTERS, levels = 1 + random_next(state) % ALL_LEVELS;
+
+			alarm_arm(&vcpu, counter, levels,
+				  vcpu_sum(&vcpu, counter, levels) + 1 + random_next(state) % 20);
+			if (!(random_next(state) % 8))
+				handover_ring(vcpu.run);
+			vcpu_resume(&vcpu, random_next(state) % (2 * (PV_INJECT_NMI | PV_INJECT_AGENT_NMI)));
+		} while (!vcpu_is_at(&vcpu, CALL_END));
+		see(&vcpu, &with);
+		CHECK_EQ(with.rip, without.rip);
+		for (unsigned counter = 0; counter < SEEN_COUNTERS; counter++)
+			for (unsigned cpl = 0; cpl < PV_CPLS; cpl++)
+				CHECK_EQ(with.count[counter][cpl] - start_with.count[counter][cpl],
+					 without.count[counter][cpl] - start_without.count[counter][cpl]);
+	}
+	CHECK_EQ(*vcpu_word(&vcpu, NMIS), vcpu.run->nmis);
+	CHECK_EQ(*vcpu_word(&vcpu, AGENT_NMIS), vcpu.run->agent_nmis);
+	*nmis += vcpu.run->nmis;
+	*agent_nmis += vcpu.run->agent_nmis;
+	vcpu_stop(&vcpu);
+}
+
+static void agent_at_random(void)
+{
+	uint64_t state = 1, nmis = 0, agent_nmis = 0;
+
+	for (unsigned i = 0; i < 5; i++)
+		for (const struct guest *guest = guests(); guest->name; guest++)
+			random_injections(guest, &state, &nmis, &agent_nmis);
+	CHECK(nmis > 1000 && agent_nmis > 1000);
+}
+
 /* From a guest, that number goes to the host as any other does. */
 static void agent_iret_of_a_guest(void)
 {
@@ -460,6 +513,7 @@ const struct engine_test agent_tests[] = {
 	{ "agent_that_is_not_there", agent_that_is_not_there, false },
 	{ "agent_with_a_jump", agent_with_a_jump, false },
 	{ "agent_wakes_hlt", agent_wakes_hlt, false },
+	{ "agent_at_random", agent_at_random, false },
 	{ "agent_iret_of_a_guest", agent_iret_of_a_guest, false },
 	{ "agent_stays_decoded", agent_stays_decoded, false },
 	{ 0 },

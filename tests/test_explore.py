@@ -12,10 +12,11 @@ from emulator.cli import main
 from emulator.errors import UsageError
 from emulator.explore.canaries import canaries_of, catch
 from emulator.explore.case import Case, read_case
+from emulator.explore.crew import Crew
 from emulator.explore.machine import Machine, Setup
 from emulator.explore.program import Program, parse_op, random_program
 from emulator.explore.scenarios import SCENARIOS
-from emulator.explore.search import BLOCK, Block, Crew, blocks_of, run_block, search
+from emulator.explore.search import BLOCK, Block, blocks_of, run_block, search
 from emulator.explore.shrink import same, shrink
 from emulator.explore.specification import apply
 
@@ -177,6 +178,7 @@ DEFECTS = {
     5: ("full-queue", "O1 memory"),
     6: ("errno", "O8 linearizability"),
     7: ("follow-task", "O5 conservation"),
+    8: ("breakpoint", "O1 memory"),
     9: ("handler-sync", "O5 conservation"),
 }
 

@@ -59,7 +59,7 @@ def build_data(package: Path, *, sources: bool) -> None:
         if type(error).__name__ != "GuestBuildError":
             raise
         fail(str(error))
-    for part in ("abi", "guest") if sources else ():
+    for part in ("abi", "guest", "bench") if sources else ():
         shutil.copytree(ROOT / "native" / part, data / "native" / part, dirs_exist_ok=True)
 
 
@@ -97,7 +97,7 @@ class BuildExt(build_ext):
 check_platform()
 setup(
     cffi_modules=[
-        *(f"native/build_{name}.py:ffi" for name in ("core", "engine", "explore")),
+        *(f"native/build_{name}.py:ffi" for name in ("core", "engine", "explore", "bench")),
         "native/build_explore.py:races",
     ],
     options={"bdist_wheel": {"py_limited_api": "cp311"}},  # what cffi compiles keeps to the stable ABI

@@ -66,6 +66,11 @@ def bundled_sources() -> dict[str, Path]:
     return {path.stem: path for path in sorted((native_sources() / "guest" / "guests").glob("*.c"))}
 
 
+def code_flags() -> list[str]:
+    """How guest code is compiled, for code that shall be the same outside of a guest."""
+    return [*_COMMON_FLAGS, *_GUEST_FLAGS]
+
+
 def find_compiler(cc: str | None = None) -> list[str]:
     """The compiler's command: ``cc``, else ``$CC``, else the first of cc, gcc and clang that is installed.
 

@@ -85,7 +85,7 @@ class Counted:
 
     counts: dict[str, tuple[int, int]] = field(default_factory=dict)
     afterwards: dict[str, int] = field(default_factory=dict)
-    seconds: dict[int, float] = field(default_factory=dict)  # from each vmcall to the next
+    kicks: int = 0
 
 
 class FakeHost:
@@ -122,8 +122,18 @@ class FakeHost:
         error = self.lib.engine_create(self.config, self._engine, why, len(why))
         return error, self.ffi.string(why).decode()
 
-    def count(self, wanted: list[str], breakpoints: dict[int, Breakpoint] | None = None) -> Counted:
-        """Runs the guest to LEAVE, counting from BEGIN to END."""
+    def count(
+        self,
+        wanted: list[str],
+        breakpoints: dict[int, Breakpoint] | None = None,
+        *,
+        ring: bool = False,
+        jump: int | None = None,
+    ) -> Counted:
+        """Runs the guest to LEAVE, counting from BEGIN to END.
+
+        `ring`: the doorbell is rung at every entry. `jump`: where BEGIN leads instead of behind it.
+        """
         names = self.names()
         bits = sum(1 << self.lib.PV_COUNTS_AT_EXIT + names.index(name) for name in wanted)
         for slot, (address, length, kind) in (breakpoints or {}).items():
@@ -134,7 +144,7 @@ class FakeHost:
         thread = threading.Thread(target=self._run, daemon=True)
         thread.start()
         try:
-            result = self._serve(bits)
+            result = self._serve(bits, ring, jump)
         finally:
             self._page.ended = 1  # to one that hangs; the others have stopped
             self.run_page.doorbell = 1
@@ -166,27 +176,32 @@ class FakeHost:
         first = self.lib.PV_COUNTS_AT_EXIT
         return {name: (counts[first + i][0], counts[first + i][1]) for i, name in enumerate(self.names())}
 
-    def _serve(self, bits: int) -> Counted:
+    def _serve(self, bits: int, ring: bool, jump: int | None) -> Counted:
         run, lib, result = self.run_page, self.lib, Counted()
         seen = self._wait(0)
         assert run.exit_reason == lib.PV_EXIT_READY
         run.action = lib.PV_ENTER_JUMP
         run.jump.rip, run.jump.rsp, run.jump.gdt, run.jump.page_table = CODE, STACK, GDT, TABLES
         before: dict[str, tuple[int, int]] = {}
-        since = time.monotonic()
         while True:
+            run.doorbell = ring
             self._enter(seen)
             seen = self._wait(seen)
             text = self.ffi.string(run.text).decode()
-            assert run.exit_reason in (lib.PV_EXIT_HYPERCALL, lib.PV_EXIT_IO_OUT), (hex(run.rip), text)
+            assert run.exit_reason in (lib.PV_EXIT_HYPERCALL, lib.PV_EXIT_IO_OUT, lib.PV_EXIT_KICK), (
+                hex(run.rip),
+                text,
+            )
             run.action, run.rax = lib.PV_ENTER_RESUME, 0
-            if run.exit_reason == lib.PV_EXIT_IO_OUT:
+            result.kicks += run.exit_reason == lib.PV_EXIT_KICK
+            if run.exit_reason != lib.PV_EXIT_HYPERCALL:
                 continue
             number, now = int(run.arg[0]), self._snapshot()
-            result.seconds[number] = time.monotonic() - since
             if number == BEGIN:
                 run.wanted = bits
                 before = now
+                if jump is not None:
+                    run.action, run.jump.rip = lib.PV_ENTER_JUMP, jump
             elif number == END:
                 run.wanted = 0
                 result.counts = {name: (k - before[name][0], u - before[name][1]) for name, (k, u) in now.items()}
@@ -196,4 +211,3 @@ class FakeHost:
                 run.action = lib.PV_ENTER_STOP
                 self._enter(seen)
                 return result
-            since = time.monotonic()

@@ -57,7 +57,7 @@ def record(
     vcpus = len(streams)
     events = recorded_events(names, attrs, vcpus=vcpus)
     machine = Machine("host", "6.1.0", "0.1", vcpus, 64 << 20, ("pvperf", "record", guest.path))
-    recorder = Recorder(str(path), guest=guest, machine=machine, events=events, guest_mode=guest_mode)
+    recorder = Recorder(str(path), guest=guest, machine=machine, events=events, ids=(1000, 64), guest_mode=guest_mode)
     for vcpu, stream in enumerate(streams):
         recorder.take(vcpu, stream)
     return recorder.finish(shortfalls=shortfalls, ring_lost=ring_lost)

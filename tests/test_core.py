@@ -42,6 +42,12 @@ SUITES = {
     ],
     "conserve": ["conserve_quick"],
     "sync": ["exclusion", "misuse", "panic_frees_waiters", "event_count"],
+    "group": [
+        *("open2_errors", "group_errors", "room", "room_for_siblings", "formats", "unique_ids", "groups_move"),
+        *("sibling_leaves", "last_counter_leaves", "leader_closes", "groups_rotate", "siblings_sample"),
+        *("sampled_clock_takes_turns", "breakpoints", "other_designs", "lock_outlives_leader"),
+    ],
+    "group_race": ["group_is_whole", "groups_under_fire"],
     "life": [
         *("never_started", "destroy_is_refused_while_running", "kicks_are_never_lost", "all_halted"),
         *("finish_wakes_the_parked", "full_console", "end_frees_blocked_writers", "shutdown"),

@@ -440,3 +440,43 @@ def test_a_model_that_is_wanted_later_starts_empty(tmp_path: Path) -> None:
     )
     counts = FakeHost(code).count(CACHES).counts
     assert tuple(counts[name][0] for name in CACHES) == (64, 64, 0, 64, 64)
+
+
+LONG_REP = f"mov ${BUFFER + (1 << 20):#x}, %edi; mov $100000, %ecx; rep stosb"
+
+
+def test_kicks_change_nothing(tmp_path: Path) -> None:
+    """Exits between blocks and in the midst of a rep, while everything is counted."""
+    body = f"{random_program(1)}\n{LONG_REP}\n{walk(64 << 10, 64, 20)}\n{loop(10, LEAD + 'lock incl (%rdi)')}"
+    code = assemble(program(body), tmp_path)
+    at = address_of(code, MARK) + len(MARK)
+    points = {0: (BUFFER + (1 << 20) + 4096, 8, W), 1: (BUFFER, 8, RW), 2: (at, 1, X)}
+    names = [*CACHES, "BRANCH_MISSES"]
+    left_alone, kicked = FakeHost(code).count(names, points), FakeHost(code).count(names, points, ring=True)
+    assert kicked.counts == left_alone.counts
+    assert kicked.counts["BREAKPOINT0"] == (8, 0)
+    assert (left_alone.kicks, kicked.kicks > 50) == (0, True)
+
+
+def test_an_entry_that_jumps_brings_hooks_too(tmp_path: Path) -> None:
+    body = f"jmp 1f; lea 0x55(%rcx), %rcx; 1: mov ${PAGE:#x}, %edi; {loop(20, 'mov (%rdi), %eax')}"
+    code = assemble(program(body), tmp_path)
+    counts = FakeHost(code).count([], {3: (PAGE, 8, R)}, jump=address_of(code, MARK)).counts
+    assert counts["BREAKPOINT3"] == (20, 0)
+
+
+def test_beside_the_single_stepping_oracle(tmp_path: Path) -> None:
+    """The engine's own oracle, which has a hook on every instruction, sees no difference and makes none."""
+    code = assemble(program(random_program(2)), tmp_path)
+    host = FakeHost(code, oracle=1)
+    counts = host.count([*CACHES, "BRANCH_MISSES"]).counts
+    assert counts == FakeHost(code).count([*CACHES, "BRANCH_MISSES"]).counts
+    assert host.run_page.oracle_checks >= 3
+    assert host.run_page.oracle_differences == 0, host.ffi.string(host.run_page.text)
+
+
+def test_each_counter_alone_counts_what_it_counts_with_the_others(tmp_path: Path) -> None:
+    code = assemble(program(random_program(4)), tmp_path)
+    together = FakeHost(code).count([*CACHES, "BRANCH_MISSES"]).counts
+    for name in (*CACHES, "BRANCH_MISSES"):
+        assert FakeHost(code).count([name]).counts[name] == together[name]

@@ -29,10 +29,12 @@ from emulator.perfdata.reader import Mapping, PerfData, read
 from emulator.perfdata.recorder import CHECKPOINT_SECONDS, Guest, Recorder, Shortfall, recorded_events
 from emulator.perfdata.sample import FIELDS, Sample, SampleLayout
 from emulator.perfdata.writer import PerfDataWriter
+from emulator.trace.records import Record
 
 GUEST = Guest(
     "/guests/hot.elf", (Segment(0x1000, 64, 0x500, 0x500, True), Segment(0x2000, 0, 0, 8, False)), b"\x12" * 20
 )
+IDS = (1000, 64)  # of the agent's events: the first, and how many a vCPU has
 MACHINE = Machine("host", "6.1.0", "0.1", 1, 64 << 20, ("pvperf", "record"))
 
 
@@ -159,7 +161,7 @@ def test_every_side_record_has_its_sample_id() -> None:
 def recorder(path: Path, vcpus: int = 2, clock: object = None) -> Recorder:
     events = recorded_events(["instructions"], [INSTRUCTIONS], vcpus=vcpus)
     machine = MACHINE._replace(vcpus=vcpus)
-    return Recorder(str(path), guest=GUEST, machine=machine, events=events, clock=clock or time.monotonic)  # type: ignore[arg-type]
+    return Recorder(str(path), guest=GUEST, machine=machine, events=events, ids=IDS, clock=clock or time.monotonic)  # type: ignore[arg-type]
 
 
 def times(path: Path) -> list[int]:
@@ -191,6 +193,26 @@ def test_vcpus_are_merged_by_time(tmp_path: Path) -> None:
     found = times(path)
     assert len(found) == 20 * 19
     assert found == sorted(found)
+
+
+def test_throttling_stands_among_the_samples(tmp_path: Path) -> None:
+    path = tmp_path / "perf.data"
+    making = recorder(path)
+    making.take(0, sample(0x1000, 100) + sample(0x1000, 300))
+    ours, others = IDS[0] + IDS[1], 7
+    made = [(200, "throttle", ours), (210, "throttle", others), (250, "unthrottle", ours), (260, "lost", 0)]
+    making.take_trace([Record(time_ns, kind, 1, number, 0, 0, 1) for time_ns, kind, number in made])
+    making.finish()
+    assert making.samples == 2
+    data = path.read_bytes()
+    at, size = struct.unpack_from("<QQ", data, 40)
+    end, found = at + size, []
+    while at < end:
+        kind, _, length = layout.RECORD.unpack_from(data, at)
+        found.append(kind)
+        at += length
+    expected = [layout.RECORD_SAMPLE, layout.RECORD_THROTTLE, layout.RECORD_UNTHROTTLE, layout.RECORD_SAMPLE]
+    assert [kind for kind in found if kind in expected] == expected
 
 
 def test_a_checkpoint_has_all_but_the_last_moment(tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 from synthetic import BRANCHES, INSTRUCTIONS, guest_of, record, sample
 
-from emulator.export.perfetto import Trace
 from emulator.guests import find_guest
 from emulator.perfdata.losses import sum_losses
 from emulator.perfdata.recorder import Shortfall
@@ -119,25 +118,6 @@ def test_perfetto_reads_the_trace(recording: Path, tmp_path: Path) -> None:
     threads = [p.track_descriptor.thread.thread_name for p in trace.packet if p.track_descriptor.HasField("thread")]
     assert threads == ["vCPU 0", "vCPU 1"]
     assert trace.packet[0].sequence_flags == 1
-
-
-def test_slices_flows_and_lanes() -> None:
-    pb = pytest.importorskip("perfetto.protos.perfetto.trace.perfetto_trace_pb2", reason="needs the package perfetto")
-    made = Trace()
-    lane = made.lane("lock", made.process("vm", 7))
-    made.slice(lane, "held", 10, 30, {"vcpu": -1, "op": "CLOSE"})
-    made.begin(lane, "sync", 40, flow=5)
-    made.end(lane, 41)
-    made.instant(lane, "nmi", 50, flow=5)
-    packets = pb.Trace.FromString(made.encode()).packet
-    assert packets[1].track_descriptor.parent_uuid == packets[0].track_descriptor.uuid
-    found = [packet for packet in packets if packet.HasField("track_event")]
-    assert [(packet.timestamp, packet.track_event.type) for packet in found] == [
-        *((10, 1), (30, 2), (40, 1), (41, 2), (50, 3)),
-    ]
-    notes = found[0].track_event.debug_annotations
-    assert [(note.name, note.int_value, note.string_value) for note in notes] == [("vcpu", -1, ""), ("op", 0, "CLOSE")]
-    assert (found[2].track_event.flow_ids, found[4].track_event.terminating_flow_ids) == ([5], [5])
 
 
 def test_losses_are_said() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from emulator.cli.trace_file import TraceFile
     from emulator.events import Event
     from emulator.protocol import Recording
+    from emulator.trace.records import Record
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _FIELDS = (
@@ -98,16 +99,23 @@ class Launcher:
         *,
         recording: Recording | None = None,
         samples: Callable[[int, bytes], None] | None = None,
+        trace: Callable[[list[Record]], None] | None = None,
+        trace_kinds: Iterable[str] = (),
     ) -> Result:
-        """One boot of the guest, to its end. PvperfError, or Killed; no process is left in any case."""
+        """One boot of the guest, to its end. PvperfError, or Killed; no process is left in any case.
+
+        `trace` gets records of the kinds `trace_kinds` at least; a file of --trace gets all there are.
+        """
         arguments = self._arguments
+        draw = self._trace.boot(lambda: self._vm.processes) if self._trace else None
         result = self._vm.run(
             arguments.guest,
             arguments.guest_args,
             events=events,
             timeout=arguments.timeout,
             console=None if arguments.quiet else self._write,
-            trace=self._trace.boot(lambda: self._vm.processes) if self._trace else None,
+            trace=_both(draw, trace),
+            trace_kinds=None if draw else trace_kinds,
             recording=recording,
             samples=samples,
         )
@@ -136,6 +144,19 @@ class Launcher:
         if result.ended == "timeout":
             raise GuestTimeout(f"the guest did not end within {self._arguments.timeout:g} s")
         return result.status
+
+
+def _both(
+    one: Callable[[list[Record]], None] | None, other: Callable[[list[Record]], None] | None
+) -> Callable[[list[Record]], None] | None:
+    if one is None or other is None:
+        return one or other
+
+    def call(records: list[Record]) -> None:
+        one(records)
+        other(records)
+
+    return call
 
 
 def _open_trace(arguments: argparse.Namespace, vcpus: int) -> TraceFile | None:

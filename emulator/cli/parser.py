@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 FORMATS = ("table", "folded", "speedscope", "perfetto")
-BENCHES = ("engine", "hypercall", "boot")
-
 _EXIT_STATUS = """\
 exit status: the guest's own; 2 usage; 124 time-out; 125 host error; 126 not supported here;
 that of a signal, if one ended the run. What follows -- is the guest's command line."""
@@ -225,11 +223,9 @@ def _doctor(parser: argparse.ArgumentParser) -> None:
 
 
 def _bench(parser: argparse.ArgumentParser) -> None:
-    suites = parser.add_subparsers(dest="suite", metavar="SUITE", required=True)
-    for name in BENCHES:
-        suite = suites.add_parser(name, allow_abbrev=False, help=f"the cost of {_BENCH_OF[name]}")
-        suite.add_argument("--json", action="store_true", help="print a JSON document")
-        suite.add_argument("--rounds", type=positive, default=5, metavar="N", help="measure N times (default 5)")
+    from emulator.bench.options import add_options
+
+    add_options(parser)
 
 
 def _explore(parser: argparse.ArgumentParser) -> None:
@@ -261,8 +257,6 @@ def _replay(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--times", type=positive, default=1, metavar="N", help="replay it N times and compare")
     parser.add_argument("--json", action="store_true", help="print a JSON document")
 
-
-_BENCH_OF = {"engine": "counting", "hypercall": "a way out of the guest and back", "boot": "starting a VM"}
 
 #: Name, what `pvperf --help` says of it, and the function that adds its options.
 COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {

@@ -18,7 +18,7 @@ from emulator.perfdata import layout
 from emulator.perfdata.convert import SAMPLE_TYPE
 from emulator.perfdata.features import Machine
 from emulator.perfdata.losses import shortfalls, sum_losses
-from emulator.perfdata.recorder import Guest, Recorder, recorded_events
+from emulator.perfdata.recorder import TRACE_KINDS, Guest, Recorder, recorded_events
 from emulator.protocol import Recording
 
 DEFAULT_EVENT = "instructions"
@@ -41,10 +41,21 @@ def main(arguments: argparse.Namespace) -> int:
         machine = _machine(launcher.config)
         described = recorded_events([event.name for event in events], event_attrs(events), vcpus=machine.vcpus)
         recorder = Recorder(
-            arguments.output, guest=guest, machine=machine, events=described, guest_mode=arguments.guest_mode
+            arguments.output,
+            guest=guest,
+            machine=machine,
+            events=described,
+            ids=_agent_ids(),
+            guest_mode=arguments.guest_mode,
         )
         try:
-            result = launcher.run(events, recording=recording, samples=recorder.take)
+            result = launcher.run(
+                events,
+                recording=recording,
+                samples=recorder.take,
+                trace=recorder.take_trace,
+                trace_kinds=TRACE_KINDS,
+            )
         except PvperfError:
             _conclude(recorder, None, arguments.quiet)
             raise
@@ -85,6 +96,13 @@ def _ring_bytes(arguments: argparse.Namespace) -> int:
     memory = arguments.memory or MachineConfig.memory
     share = memory // _RING_SHARE // max(arguments.smp or 1, 1)
     return max(_MIN_RING_BYTES, min(_MAX_RING_BYTES, 1 << max(share, 1).bit_length() - 1))
+
+
+def _agent_ids() -> tuple[int, int]:
+    from emulator.native import load_core
+
+    lib = load_core().lib
+    return lib.PV_AGENT_FIRST_ID, lib.PV_AGENT_MAX_EVENTS
 
 
 def _find(name: str, ram_bytes: int) -> Guest:

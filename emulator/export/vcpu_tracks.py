@@ -3,17 +3,19 @@
 
 from __future__ import annotations
 
+import io
 import os
 
-from emulator.export.perfetto import Trace
 from emulator.perfdata.layout import GUEST_PID
 from emulator.perfdata.reader import PerfData
+from emulator.perfetto import TraceWriter
 from emulator.profile.symbolize import Symbolizer
 
 
 def vcpu_tracks(data: PerfData, symbolizer: Symbolizer) -> bytes:
     """The trace. Instants are named by the symbol; what each event has counted on a vCPU is a counter track."""
-    trace = Trace()
+    file = io.BytesIO()
+    trace = TraceWriter(file)
     name = data.commands.get(GUEST_PID, os.path.basename(data.path))
     process = trace.process(name, GUEST_PID)
     threads: dict[int, int] = {}
@@ -34,4 +36,5 @@ def vcpu_tracks(data: PerfData, symbolizer: Symbolizer) -> bytes:
         trace.instant(threads[sample.vcpu], place.name, sample.time_ns, about)
         counts[key] += sample.period
         trace.value(counters[key], sample.time_ns, counts[key])
-    return trace.encode()
+    trace.flush()
+    return file.getvalue()

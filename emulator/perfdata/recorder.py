@@ -20,6 +20,7 @@ from emulator.perfdata.writer import PerfDataWriter
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from emulator.protocol import Attr
+    from emulator.trace.records import Record
 
 # A sample is in the file at most two of these after it was taken, seconds: it waits for those of other vCPUs.
 CHECKPOINT_SECONDS = 0.25
@@ -34,6 +35,10 @@ class Guest:
     path: str
     segments: tuple[Segment, ...]
     build_id: bytes
+
+
+#: The kinds of trace records that take_trace() makes something of.
+TRACE_KINDS = ("throttle", "unthrottle", "lost")
 
 
 @dataclass(frozen=True)
@@ -74,11 +79,16 @@ class Recorder:
         guest: Guest,
         machine: Machine,
         events: Sequence[RecordedEvent],
+        ids: tuple[int, int],
         guest_mode: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Creates the file, as PerfDataWriter does. `clock` is what checkpoints go by, seconds."""
+        """Creates the file, as PerfDataWriter does. `clock` is what checkpoints go by, seconds.
+
+        `ids` are those under which the agent opens the events: the first, and how many a vCPU has (native/abi/agent.h).
+        """
         self.samples = 0
+        self._first_id, self._ids_per_vcpu = ids
         self._guest = guest
         self._events = tuple(events)
         self._vcpus = machine.vcpus
@@ -124,12 +134,23 @@ class Recorder:
 
         HostError if the file cannot be written.
         """
+        before = len(self._times)
         self._converters[vcpu].convert(data, self._times, self._records)
+        self.samples += len(self._times) - before
         if self._clock() >= self._due or len(self._times) > _PENDING_MOST:
             self._flush(self._horizon)
             self._writer.checkpoint()
             self._horizon = max(self._times, default=self._horizon)
             self._due = self._clock() + CHECKPOINT_SECONDS
+
+    def take_trace(self, trace: Iterable[Record]) -> None:
+        """What the host says of the events: where they were throttled. Others' events are left out."""
+        for record in trace:
+            vcpu, event = divmod(record.id - self._first_id, self._ids_per_vcpu)
+            if record.kind != "lost" and 0 <= vcpu < self._vcpus and event < len(self._events):
+                stamp = self._stamp(record.time_ns, vcpu, event)
+                self._times.append(record.time_ns)
+                self._records.append(records.throttle(stamp, on=record.kind == "throttle"))
 
     def _flush(self, horizon: int | None) -> None:
         """Hands the samples up to that time to the writer, by time; None: all."""
@@ -142,7 +163,6 @@ class Recorder:
         self._writer.append(b"".join([made[index] for index in order[:ready]]))
         self._writer.first_ns = min(self._writer.first_ns or times[0], times[0])
         self._writer.last_ns = max(self._writer.last_ns, times[ready - 1])
-        self.samples += ready
         self._times, self._records = times[ready:], [made[index] for index in order[ready:]]
 
     def finish(self, *, shortfalls: Iterable[Shortfall] = (), ring_lost: Sequence[int] = ()) -> int:

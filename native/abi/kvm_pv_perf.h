@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Guest ABI, version 1, of the paravirtual perf interface: the one place where
+ * Guest ABI, version 2, of the paravirtual perf interface: the one place where
  * its numbers, structs and offsets are written. Guest C and host C include it;
  * Python gets the same text through the C preprocessor.
  *
  * Source: "para virt interface of perf to support kvm guest os statistics
  * collection in guest os", V2, kvm mailing list, June 2010, with the names that
- * the review of 3/5 asked for.
+ * the review of 3/5 asked for. That is version 1; version 2 adds OPEN2, and changes nothing.
  */
 #ifndef KVM_PV_PERF_H
 #define KVM_PV_PERF_H
@@ -20,7 +20,7 @@
 typedef uint64_t gpa_t;
 
 enum {
-	KVM_PV_PERF_ABI_VERSION = 1,
+	KVM_PV_PERF_ABI_VERSION = 2,
 	PV_BOOT_VERSION = 1, /* of pv_boot_info */
 
 	/* Hypercall numbers (RAX). `vmcall` or `vmmcall`; RAX is the result. */
@@ -53,7 +53,8 @@ enum kvm_pv_perf_op {
 	KVM_PV_PERF_OP_ENABLE = 3,
 	KVM_PV_PERF_OP_DISABLE = 4,
 	KVM_PV_PERF_OP_READ = 5,
-	KVM_PV_PERF_OP_MAX = 6,
+	KVM_PV_PERF_OP_OPEN2 = 6,   /* version 2: as OPEN, of a kvm_pv_perf_event_param2 */
+	KVM_PV_PERF_OP_MAX = 7,
 };
 
 /* Guest errors; the guest sees the negative value (Linux numbers). */
@@ -79,6 +80,14 @@ enum {
 	KVM_PV_PERF_FREQ = 10, /* sample_period is overflows a second: the host adapts the period */
 	KVM_PV_PERF_ENABLE_ON_EXEC = 12,
 	KVM_PV_PERF_FLAGS_KNOWN = 38, /* bits from here on are unknown: -EINVAL */
+};
+
+/* Bits of kvm_pv_perf_attr.read_format (Linux): what OPEN2 lets the host store beside the count. */
+enum {
+	KVM_PV_PERF_FORMAT_TOTAL_TIME_ENABLED = 1 << 0,
+	KVM_PV_PERF_FORMAT_TOTAL_TIME_RUNNING = 1 << 1,
+	KVM_PV_PERF_FORMAT_ID = 1 << 2,
+	KVM_PV_PERF_FORMAT_GROUP = 1 << 3, /* a leader's alone */
 };
 
 /* kvm_pv_perf_attr.type, and the configs of each (Linux numbers). */
@@ -160,6 +169,43 @@ struct kvm_pv_perf_event_param {
 };
 
 /*
+ * What OPEN2 opens. Of these fields the host stores count and sequence, and those that the
+ * read_format asks for, all at one moment: at READ and DISABLE, and when it adds to overflows.
+ * To read them without a hypercall, read sequence, the fields, and sequence again: if it is odd
+ * or has changed, the host has been writing meanwhile.
+ */
+struct kvm_pv_perf_member {
+	uint64_t value;
+	uint64_t id; /* FORMAT_ID */
+};
+
+struct kvm_pv_perf_event2 {
+	uint64_t count;
+	int32_t overflows;     /* as in version 1 */
+	uint32_t sequence;     /* odd while the host writes */
+	uint64_t time_enabled; /* ns: FORMAT_TOTAL_TIME_ENABLED */
+	uint64_t time_running; /* ns: FORMAT_TOTAL_TIME_RUNNING */
+	uint64_t id;           /* FORMAT_ID: no other event of this VM ever has it */
+	uint64_t nr;           /* FORMAT_GROUP: how many members follow, the leader first */
+	struct kvm_pv_perf_member member[];
+};
+
+/*
+ * A group is a leader and the events that were opened with its id as `group`, while it was
+ * stopped. They count all together or not at all: ENABLE and DISABLE of the leader are
+ * the group's, and a sibling's are -EINVAL. A sibling that is closed leaves the group. When the
+ * leader is closed the group is stopped, as by DISABLE, and its siblings are events of their own.
+ */
+struct kvm_pv_perf_event_param2 {
+	gpa_t attr_addr;
+	gpa_t guest_event_addr;
+	uint32_t guest_event_bytes; /* room there: for what the read_format may need */
+	int32_t id;
+	int32_t group; /* the leader's id; -1: it leads its own */
+	uint32_t reserved; /* 0 */
+};
+
+/*
  * All vCPUs start together at the ELF's entry: 64-bit mode, CPL 0, interrupts off, virtual
  * addresses identical to gpas, flat segments (PV_SELECTOR_*), no IDT, and no stack: RSP is 0.
  * RDI is the vCPU's index, RSI the gpa of the boot information, RDX its size.
@@ -189,6 +235,21 @@ PV_ABI_OFFSET(kvm_pv_perf_event, overflows, 8);
 _Static_assert(sizeof(struct kvm_pv_perf_event_param) == 24, "kvm_pv_perf_event_param");
 PV_ABI_OFFSET(kvm_pv_perf_event_param, guest_event_addr, 8);
 PV_ABI_OFFSET(kvm_pv_perf_event_param, id, 16);
+_Static_assert(sizeof(struct kvm_pv_perf_event2) == 48, "kvm_pv_perf_event2");
+PV_ABI_OFFSET(kvm_pv_perf_event2, overflows, 8);
+PV_ABI_OFFSET(kvm_pv_perf_event2, sequence, 12);
+PV_ABI_OFFSET(kvm_pv_perf_event2, time_enabled, 16);
+PV_ABI_OFFSET(kvm_pv_perf_event2, time_running, 24);
+PV_ABI_OFFSET(kvm_pv_perf_event2, id, 32);
+PV_ABI_OFFSET(kvm_pv_perf_event2, nr, 40);
+PV_ABI_OFFSET(kvm_pv_perf_event2, member, 48);
+_Static_assert(sizeof(struct kvm_pv_perf_member) == 16, "kvm_pv_perf_member");
+_Static_assert(sizeof(struct kvm_pv_perf_event_param2) == 32, "kvm_pv_perf_event_param2");
+PV_ABI_OFFSET(kvm_pv_perf_event_param2, guest_event_addr, 8);
+PV_ABI_OFFSET(kvm_pv_perf_event_param2, guest_event_bytes, 16);
+PV_ABI_OFFSET(kvm_pv_perf_event_param2, id, 20);
+PV_ABI_OFFSET(kvm_pv_perf_event_param2, group, 24);
+PV_ABI_OFFSET(kvm_pv_perf_event_param2, reserved, 28);
 _Static_assert(sizeof(struct pv_boot_info) == 40, "pv_boot_info");
 
 #endif

@@ -157,7 +157,7 @@ struct pv_vm_page {
 	uint32_t vcpus;
 	uint32_t max_events;
 	uint32_t counters;    /* hardware counters per vCPU */
-	uint32_t pv_perf;     /* 0: the feature is switched off */
+	uint32_t pv_perf;     /* the ABI version that is offered; 0: the feature is switched off */
 	uint32_t spin_ns;     /* how long either side spins before it sleeps */
 	uint32_t cycles_tsc;  /* 1: cycles come from the time-stamp counter */
 	uint32_t pad0[10];

@@ -34,9 +34,10 @@ void clock_event_arm(struct pv_vcpu *vcpu, struct host_event *event, uint64_t co
 	uint64_t left, now;
 
 	pv_spin_lock(&timer->lock);
-	left = event->overflow.at > count ? event->overflow.at - count : 0;
+	left = event->overflow.at - count;
 	now = clock_now(vcpu->vm);
-	event->clock_due = left < UINT64_MAX - now ? now + left : UINT64_MAX;
+	/* Stopped behind its overflow, it is due in the past. */
+	event->clock_due = event->overflow.at < count || left < UINT64_MAX - now ? now + left : UINT64_MAX;
 	if (!event->clock_armed)
 		link_event(timer, event);
 	pv_spin_unlock(&timer->lock);

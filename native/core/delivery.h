@@ -13,7 +13,7 @@ struct pmu_value;
  * event_mutex held: so what is written later is later. 0 or -PV_EFAULT.
  */
 
-/* Gives the guest the count that the value stands for. */
+/* Gives the guest the count that the value stands for, and a version 2 event what its read_format asks for. */
 int deliver_count(const struct guest_mem *mem, struct host_event *event, const struct pmu_value *value);
 /*
  * Exchanges the shadow's overflows with 0 and adds them to the guest's word, with the count in

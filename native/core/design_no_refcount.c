@@ -15,10 +15,12 @@ static void no_reference(struct host_event *event)
 
 const struct pv_design design_no_refcount = {
 	.name = "no-refcount",
+	.abi_version = KVM_PV_PERF_ABI_VERSION,
 	.create = per_vm_create,
 	.destroy = per_vm_destroy,
 	.figures = per_vm_figures,
 	.open = event_open,
+	.open2 = event_open2,
 	.insert = per_vm_insert,
 	.get = per_vm_get,
 	.remove = per_vm_remove,

@@ -52,10 +52,12 @@ static struct host_event *per_vcpu_remove(struct pv_vm *vm, struct pv_vcpu *vcpu
 
 const struct pv_design design_per_vcpu = {
 	.name = "per-vcpu",
+	.abi_version = KVM_PV_PERF_ABI_VERSION,
 	.create = per_vcpu_create,
 	.destroy = per_vcpu_destroy,
 	.figures = per_vm_figures,
 	.open = event_open,
+	.open2 = event_open2,
 	.insert = per_vcpu_insert,
 	.get = per_vcpu_get,
 	.remove = per_vcpu_remove,

@@ -53,10 +53,12 @@ struct pv_vcpu *per_vm_place(struct pv_vcpu *vcpu, struct host_event *event)
 
 const struct pv_design design_per_vm = {
 	.name = "per-vm",
+	.abi_version = KVM_PV_PERF_ABI_VERSION,
 	.create = per_vm_create,
 	.destroy = per_vm_destroy,
 	.figures = per_vm_figures,
 	.open = event_open,
+	.open2 = event_open2,
 	.insert = per_vm_insert,
 	.get = per_vm_get,
 	.remove = per_vm_remove,

@@ -76,6 +76,7 @@ static void poison(struct host_event *event)
 	event->magic = magic_freed;
 	event->vm = vm;
 	event->id = id;
+	event->locked_by = event; /* for who is about to lock it */
 	snprintf(event->freed_by, sizeof(event->freed_by), "%s", self->name);
 	event->freed_in = self->doing;
 }
@@ -138,6 +139,8 @@ struct host_event *event_create(struct pv_vm *vm, int32_t id, gpa_t guest_addr,
 	event->vm = vm;
 	event->guest_addr = guest_addr;
 	event->source = *source;
+	event->locked_by = event->leader = event;
+	event->counters = source->kind == SOURCE_COUNTER;
 	overflow_init(&event->overflow, source);
 	pv_mutex_init(&event->lock, PV_RANK_EVENT, "an event's lock");
 	set_add(&vm->events, event);
@@ -174,6 +177,8 @@ void event_free(struct host_event *event)
 	pv_u64_add(&vm->ledger.dropped, pv_u64_exchange(&event->shadow.overflows, 0));
 	pv_mutex_destroy(&event->lock);
 	set_remove(&vm->events, event);
+	if (event->locked_by != event)
+		vm->design->put(event->locked_by);
 	poison(event);
 	set_quarantine(&vm->events, vm, event);
 }

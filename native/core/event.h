@@ -32,7 +32,11 @@ struct host_event {
 	struct pv_vm *vm;
 	gpa_t guest_addr;
 	struct event_source source;
+	uint32_t guest_bytes; /* room at guest_addr; 0: a version 1 event */
+	uint32_t read_format; /* KVM_PV_PERF_FORMAT_* */
+	uint64_t unique_id;   /* version 2 */
 	struct pv_vcpu *opener; /* design `posted` alone looks at it */
+	struct host_event *locked_by; /* whose lock guards it: its own or, for life, that of the leader it joined */
 	bool agent; /* the agent opened it: its NMIs are the agent's */
 	/* Who freed it, once it is in quarantine. */
 	char freed_by[16];
@@ -43,17 +47,21 @@ struct host_event {
 	/* event_set.lock held: */
 	struct host_event *older, *newer;
 
-	/* Serialises operations on this event, over their guest write too. */
+	/* Serialises operations on this event and its siblings, over their guest write too. */
 	struct pv_mutex lock;
 	/* lock held: */
 	bool closed;
 	uint64_t written; /* the largest count that the guest was given */
+	uint32_t sequence; /* what the guest's is, between two writes */
 	/* lock held to read, and that vCPU's event_mutex too to change: */
 	struct pv_vcpu *vcpu; /* where it is attached, or NULL */
+	struct host_event *leader;  /* of its group: group.c; its own where it is none's sibling */
+	struct host_event *sibling; /* the next member of its group */
+	uint32_t counters; /* a leader's: hardware counters that its group needs */
 
 	/* vcpu->event_mutex held while attached, else lock held: */
-	struct host_event *before, *behind; /* in its list of the PMU */
-	bool running;                       /* holds a counter */
+	struct host_event *before, *behind; /* a leader's: in its list of the PMU */
+	bool running;                       /* counts, holding a counter where it needs one */
 	struct pmu_value start;             /* reading at which it began to run */
 	struct pmu_value floor;             /* reading from which on it is enabled */
 	struct pmu_value sum;               /* what it has counted, without the current run */

@@ -66,6 +66,18 @@ int guest_add_s32(const struct guest_mem *mem, gpa_t gpa, uint64_t n, uint32_t *
 	return 0;
 }
 
+int guest_store_u32(const struct guest_mem *mem, gpa_t gpa, uint32_t value)
+{
+	uint8_t *to = to_host(mem, gpa, sizeof(value));
+
+	if (!to)
+		return -PV_EFAULT;
+	if (gpa % sizeof(value))
+		return -PV_EINVAL;
+	__atomic_store_n((uint32_t *)(void *)to, value, __ATOMIC_RELEASE);
+	return 0;
+}
+
 int guest_store_u64(const struct guest_mem *mem, gpa_t gpa, uint64_t value)
 {
 	uint8_t *to = to_host(mem, gpa, sizeof(value));

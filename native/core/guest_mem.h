@@ -25,6 +25,8 @@ int guest_copy_out(const struct guest_mem *mem, gpa_t gpa, const void *from, uin
 /* Adds up to n to a word at once, and no more than it can hold: *added. 0, -PV_EFAULT, or
  * -PV_EINVAL for a gpa that is not 4-byte aligned. */
 int guest_add_s32(const struct guest_mem *mem, gpa_t gpa, uint64_t n, uint32_t *added);
+/* Stores 4 bytes at once. 0, -PV_EFAULT, or -PV_EINVAL for a gpa that is not 4-byte aligned. */
+int guest_store_u32(const struct guest_mem *mem, gpa_t gpa, uint32_t value);
 /* Stores 8 bytes at once. 0, -PV_EFAULT, or -PV_EINVAL for a gpa that is not 8-byte aligned. */
 int guest_store_u64(const struct guest_mem *mem, gpa_t gpa, uint64_t value);
 

@@ -14,6 +14,7 @@
 #include "end.h"
 #include "event.h"
 #include "fault.h"
+#include "group.h"
 #include "guest_mem.h"
 #include "halt.h"
 #include "ledger.h"
@@ -106,6 +107,7 @@ struct pv_vm {
 	struct pv_clock clock;
 	struct event_table *table; /* of a design that has one for the VM */
 	struct open_events open_events;
+	pv_u64 unique_ids; /* given to events so far */
 	struct event_set events;
 	struct overflow_ledger ledger;
 	struct fault_source faults;
@@ -178,6 +180,7 @@ enum { HC_NO_RESULT = INT32_MIN }; /* a host error: the guest gets no result and
 int64_t perf_op(struct pv_vcpu *vcpu, uint64_t op, uint64_t rcx, uint64_t rdx);
 /* open.c */
 int64_t event_open(struct pv_vcpu *vcpu, gpa_t param);
+int64_t event_open2(struct pv_vcpu *vcpu, gpa_t param);
 int event_times(struct pv_vm *vm, int32_t id, struct pv_event_times *ret);
 
 /* agent.c: where a vCPU is sent. Each sets run->jump and returns PV_ENTER_JUMP. */

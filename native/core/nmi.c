@@ -20,7 +20,7 @@ static void counter_nmi(struct pv_vcpu *vcpu, struct host_event *event)
 	struct pmu_value value;
 	uint64_t raised;
 
-	if (!event->overflow.period || !event->running || overflow_throttled_nmi(event))
+	if (!event->overflow.period || !pmu_has_counter(event) || overflow_throttled_nmi(event))
 		return;
 	value = pmu_read(vcpu, event);
 	raised = overflow_raise_nmi(event, pmu_count(event, &value));
@@ -30,6 +30,12 @@ static void counter_nmi(struct pv_vcpu *vcpu, struct host_event *event)
 	deliver_nmi(vcpu, event, raised);
 }
 
+static void group_nmi(struct pv_vcpu *vcpu, struct host_event *leader)
+{
+	for_each_member(event, leader)
+		counter_nmi(vcpu, event);
+}
+
 void nmi_counters(struct pv_vcpu *vcpu)
 {
 	struct pmu *pmu = &vcpu->pmu;
@@ -37,10 +43,10 @@ void nmi_counters(struct pv_vcpu *vcpu)
 	if (!pmu->sampling)
 		return;
 	pv_nmi_enter();
-	for (struct host_event *event = pmu->hardware.first; event; event = event->behind)
-		counter_nmi(vcpu, event);
-	for (struct host_event *event = pmu->breakpoints.first; event; event = event->behind)
-		counter_nmi(vcpu, event);
+	for (struct host_event *leader = pmu->rotating.first; leader && leader->running; leader = leader->behind)
+		group_nmi(vcpu, leader);
+	for (struct host_event *leader = pmu->fixed.first; leader; leader = leader->behind)
+		group_nmi(vcpu, leader);
 	pv_nmi_exit();
 }
 

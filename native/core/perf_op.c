@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * KVM_PERF_OP: open, close, enable, disable, read. Operations on one event are
+ * KVM_PERF_OP: open, close, enable, disable, read. Operations on one group are
  * serialised by its lock, over the write to the guest too, so that counts in guest
  * memory never go backwards and nothing is written once close has returned.
  */
@@ -20,20 +20,58 @@ static int64_t op_open(struct pv_vcpu *vcpu, uint64_t rcx, uint64_t rdx)
 	return vcpu->vm->design->open(vcpu, rcx | rdx << 32);
 }
 
-/* Event lock held: takes the event off its vCPU, if it is on one. False: the VM is over. */
-static bool detach(struct host_event *event)
+static int64_t op_open2(struct pv_vcpu *vcpu, uint64_t rcx, uint64_t rdx)
 {
-	struct pv_vcpu *on = event->vcpu;
+	if (!vcpu->vm->design->open2 || rcx > UINT32_MAX || rdx > UINT32_MAX)
+		return -PV_EINVAL;
+	return vcpu->vm->design->open2(vcpu, rcx | rdx << 32);
+}
+
+/* Lock held: takes the group off its vCPU, if it is on one. False: the VM is over. */
+static bool detach(struct host_event *leader)
+{
+	struct pv_vcpu *on = leader->vcpu;
 
 	if (!on)
 		return true;
 	if (!vcpu_hold(on))
 		return false;
-	pmu_detach(on, event);
+	pmu_detach(on, leader);
 	vcpu_release(on);
-	if (!PV_CANARY(detached_keeps_reference))
-		event->vm->design->put(event); /* the PMU's reference; the caller has its own */
+	for_each_member(event, leader)
+		if (!PV_CANARY(detached_keeps_reference))
+			event->vm->design->put(event); /* the PMU's reference; who is open, or being closed, has another */
 	return true;
+}
+
+/* Lock held: takes one sibling out of its group, and off its vCPU. False: the VM is over. */
+static bool leave(struct host_event *sibling)
+{
+	struct pv_vcpu *on = sibling->vcpu;
+
+	if (!on) {
+		group_leave(sibling);
+		return true;
+	}
+	if (!vcpu_hold(on))
+		return false;
+	pmu_leave(on, sibling);
+	vcpu_release(on);
+	sibling->vm->design->put(sibling);
+	return true;
+}
+
+/* Lock held, attached nowhere: gives the guest what these have counted. */
+static int64_t finish(struct pv_vcpu *vcpu, struct host_event *first)
+{
+	uint64_t delivered;
+	int64_t ret = 0;
+
+	for (struct host_event *event = first; event && !ret; event = event->sibling) {
+		ret = event->vm->design->finish(&event->vm->mem, event, &event->sum, &delivered);
+		trace(event->vm, PV_TRACE_FINISH, vcpu->index, event->id, delivered, 0);
+	}
+	return ret;
 }
 
 /* The event's vCPU in host mode, its event_mutex held. The caller's own is there already. */
@@ -50,6 +88,8 @@ static int64_t enable_locked(struct pv_vcpu *vcpu, struct host_event *event)
 	struct pv_vcpu *place = event->vm->design->place(vcpu, event);
 	int64_t ret;
 
+	if (!group_leads(event))
+		return -PV_EINVAL;
 	if (event->vcpu == place)
 		return 0;
 	if (!detach(event))
@@ -64,14 +104,9 @@ static int64_t enable_locked(struct pv_vcpu *vcpu, struct host_event *event)
 
 static int64_t disable_locked(struct pv_vcpu *vcpu, struct host_event *event)
 {
-	uint64_t delivered;
-	int64_t ret;
-
-	if (!detach(event))
-		return HC_NO_RESULT;
-	ret = event->vm->design->finish(&event->vm->mem, event, &event->sum, &delivered);
-	trace(event->vm, PV_TRACE_FINISH, vcpu->index, event->id, delivered, 0);
-	return ret;
+	if (!group_leads(event))
+		return -PV_EINVAL;
+	return detach(event) ? finish(vcpu, event) : HC_NO_RESULT;
 }
 
 /* Written with the event_mutex held: a sync that comes later writes later, too. */
@@ -109,12 +144,12 @@ static int64_t with_event(struct pv_vcpu *vcpu, uint64_t rcx,
 		return -PV_ENOENT;
 	pv_point("op: found");
 	event_check_live(event, "locks");
-	pv_mutex_lock(&event->lock);
+	pv_mutex_lock(event_lock(event));
 	event_check_live(event, "uses");
 	ret = event->closed && !PV_CANARY(closed_not_looked_at) ? -PV_ENOENT : op(vcpu, event);
 	if (PV_CANARY(put_before_unlock))
 		design->put(event);
-	pv_mutex_unlock(&event->lock);
+	pv_mutex_unlock(event_lock(event));
 	if (!PV_CANARY(put_before_unlock))
 		design->put(event);
 	return ret;
@@ -138,6 +173,19 @@ static int64_t op_read(struct pv_vcpu *vcpu, uint64_t rcx, uint64_t rdx)
 	return with_event(vcpu, rcx, read_locked);
 }
 
+/* A leader's siblings are stopped with it, and told what they have counted. False: the VM is over. */
+static bool close_locked(struct pv_vcpu *vcpu, struct host_event *event)
+{
+	event->closed = true;
+	if (!group_leads(event))
+		return leave(event);
+	if (!detach(event))
+		return false;
+	finish(vcpu, event->sibling);
+	group_dissolve(event);
+	return true;
+}
+
 static int64_t op_close(struct pv_vcpu *vcpu, uint64_t rcx, uint64_t rdx)
 {
 	struct pv_vm *vm = vcpu->vm;
@@ -154,13 +202,12 @@ static int64_t op_close(struct pv_vcpu *vcpu, uint64_t rcx, uint64_t rdx)
 	pv_point("close: removed");
 	if (PV_CANARY(closed_set_without_lock))
 		event->closed = true;
-	pv_mutex_lock(&event->lock);
-	event->closed = true;
-	detached = detach(event);
+	pv_mutex_lock(event_lock(event));
+	detached = close_locked(vcpu, event);
 	if (detached)
 		closed_times_note(&vm->closed, id, &event->times);
 	trace(vm, PV_TRACE_CLOSE, vcpu->index, id, pv_u64_load(&event->shadow.overflows), 0);
-	pv_mutex_unlock(&event->lock);
+	pv_mutex_unlock(event_lock(event));
 	pv_point("close: closed");
 	vm->design->release(event);
 	return detached ? 0 : HC_NO_RESULT;
@@ -172,6 +219,7 @@ static int64_t (*const ops[KVM_PV_PERF_OP_MAX])(struct pv_vcpu *vcpu, uint64_t r
 	[KVM_PV_PERF_OP_ENABLE] = op_enable,
 	[KVM_PV_PERF_OP_DISABLE] = op_disable,
 	[KVM_PV_PERF_OP_READ] = op_read,
+	[KVM_PV_PERF_OP_OPEN2] = op_open2,
 };
 
 static const char *const op_names[KVM_PV_PERF_OP_MAX] = {
@@ -180,6 +228,7 @@ static const char *const op_names[KVM_PV_PERF_OP_MAX] = {
 	[KVM_PV_PERF_OP_ENABLE] = "ENABLE",
 	[KVM_PV_PERF_OP_DISABLE] = "DISABLE",
 	[KVM_PV_PERF_OP_READ] = "READ",
+	[KVM_PV_PERF_OP_OPEN2] = "OPEN2",
 };
 
 int64_t perf_op(struct pv_vcpu *vcpu, uint64_t op, uint64_t rcx, uint64_t rdx)
@@ -207,7 +256,7 @@ static void times_locked(struct host_event *event, struct pv_event_times *ret)
 	if (!on)
 		return;
 	pv_mutex_lock(&on->event_mutex);
-	*ret = pmu_times(on, event);
+	*ret = pmu_times_at(event, pmu_now(on));
 	pv_mutex_unlock(&on->event_mutex);
 }
 
@@ -217,9 +266,9 @@ int event_times(struct pv_vm *vm, int32_t id, struct pv_event_times *ret)
 
 	if (!event)
 		return closed_times_find(&vm->closed, id, ret);
-	pv_mutex_lock(&event->lock);
+	pv_mutex_lock(event_lock(event));
 	times_locked(event, ret);
-	pv_mutex_unlock(&event->lock);
+	pv_mutex_unlock(event_lock(event));
 	vm->design->put(event);
 	return 0;
 }

@@ -4,9 +4,10 @@
  * it is guarded by the vCPU's event_mutex, and counts can be read only while the vCPU
  * is in host mode.
  *
- * Events that count with a hardware counter stand in rotation order, and the first
- * `counters` of them hold one. A rotation puts the first one last. A breakpoint has a slot of
- * its own, and there are few. Clocks and dummies need nothing. These always run.
+ * What takes turns are groups, of one event or more. Those that need hardware counters stand
+ * in rotation order: from the front, as many run as there are counters for, and none overtakes
+ * another. A rotation puts the first one last. Groups that need none always run. A breakpoint
+ * has a slot of its own while it is attached, and there are few.
  *
  * While the vCPU is in the agent its counters and its time are frozen: what passes then
  * is taken off every later reading.
@@ -22,10 +23,11 @@ struct event_list {
 
 struct pmu {
 	uint32_t counters; /* hardware counters, >= 1 */
-	uint32_t attached; /* events in `hardware` */
-	struct event_list hardware, breakpoints, software;
+	uint32_t attached; /* of them, those that the attached groups need */
+	uint32_t used;     /* those that are held */
+	struct event_list rotating, fixed; /* leaders of the groups that need counters, and of the others */
 	struct host_event *slot[PV_BREAKPOINTS]; /* the breakpoint that has it, or NULL */
-	uint32_t sampling; /* events of the first two lists that run and have a period */
+	uint32_t sampling; /* events other than clocks that run and have a period */
 	bool rearm;        /* what the run page says of alarms and wanted counters is out of date */
 
 	bool frozen;
@@ -40,16 +42,22 @@ struct pmu {
 
 /* All with vcpu->event_mutex held. */
 
-/* Attaches an event that is attached nowhere; it counts from behind the instruction that exits.
- * 0, or -PV_ENOSPC: every breakpoint slot of this vCPU is taken. */
-int pmu_attach(struct pv_vcpu *vcpu, struct host_event *event);
-/* Detaches it: event->sum, event->times and its shadow are final, and it is queued no more. */
-void pmu_detach(struct pv_vcpu *vcpu, struct host_event *event);
+/* Attaches a group that is attached nowhere; it counts from behind the instruction that exits.
+ * 0, or -PV_ENOSPC: too few breakpoint slots of this vCPU are free. */
+int pmu_attach(struct pv_vcpu *vcpu, struct host_event *leader);
+/* Detaches it: its events' sum, times and shadow are final, and they are queued no more. */
+void pmu_detach(struct pv_vcpu *vcpu, struct host_event *leader);
+/* The same for one sibling, which leaves its group, while that goes on. */
+void pmu_leave(struct pv_vcpu *vcpu, struct host_event *sibling);
 /* What an attached event has counted so far. */
 struct pmu_value pmu_read(const struct pv_vcpu *vcpu, const struct host_event *event);
-/* Its times so far. */
-struct pv_event_times pmu_times(const struct pv_vcpu *vcpu, const struct host_event *event);
-/* Gives the counters to the next events, if there are more events than counters. */
+/* The same at a moment that pmu_now() has told: so that several events are read at one. */
+struct pmu_value pmu_read_at(const struct pv_vcpu *vcpu, const struct host_event *event, uint64_t now);
+/* Its times at that moment. */
+struct pv_event_times pmu_times_at(const struct host_event *event, uint64_t now);
+/* The vCPU's own time in ns: it stands still while frozen. */
+uint64_t pmu_now(const struct pv_vcpu *vcpu);
+/* Gives the counters to the next groups, if they need more than there are. */
 void pmu_rotate(struct pv_vcpu *vcpu);
 void pmu_freeze(struct pv_vcpu *vcpu);
 void pmu_unfreeze(struct pv_vcpu *vcpu);
@@ -60,5 +68,20 @@ void pmu_park(struct pv_vcpu *vcpu, bool parked);
 
 /* The count that a value of this event stands for. */
 uint64_t pmu_count(const struct host_event *event, const struct pmu_value *value);
+
+/* Between the files of the PMU: */
+
+/* Where the event's source stands on this vCPU, at that moment. */
+struct pmu_value pmu_reading_at(const struct pv_vcpu *vcpu, const struct host_event *event, uint64_t now);
+/* The larger of two readings. One may lie a little below 0: see pmu_unfreeze(). */
+uint64_t pmu_later(uint64_t a, uint64_t b);
+/* Does it count with a raw counter, and with which? */
+bool pmu_has_counter(const struct host_event *event);
+unsigned pmu_counter_of(const struct host_event *event);
+bool pmu_is_clock(const struct host_event *event);
+/* The event has begun to run, or is about to stop: a clock that samples is armed, and disarmed.
+ * Time that is read behind the latter is no earlier than what its overflows stand for. */
+void pmu_clock_start(struct pv_vcpu *vcpu, struct host_event *event);
+void pmu_clock_stop(struct pv_vcpu *vcpu, struct host_event *event);
 
 #endif

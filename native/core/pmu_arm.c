@@ -23,7 +23,7 @@ static void arm_event(struct pv_vcpu *vcpu, const struct host_event *event, unsi
 	__int128 target = (__int128)event->overflow.at * source->divisor;
 	unsigned levels = 0;
 
-	if (!event->running || !event->overflow.period || event->overflow.throttled)
+	if (!event->overflow.period || event->overflow.throttled)
 		return;
 	for (unsigned cpl = 0; cpl < PV_CPLS; cpl++) {
 		if (!counts[cpl])
@@ -36,32 +36,36 @@ static void arm_event(struct pv_vcpu *vcpu, const struct host_event *event, unsi
 		alarm_set(vcpu->run, counter * PV_ALARM_LEVELS + levels - 1, target > 0 ? (uint64_t)target : 0);
 }
 
-static void want_counter(struct pv_run *run, unsigned counter)
+static void arm_group(struct pv_vcpu *vcpu, struct host_event *leader)
 {
-	if (counter >= PV_COUNTS_AT_EXIT)
-		run->wanted |= 1u << counter;
+	struct pv_run *run = vcpu->run;
+
+	for_each_member(event, leader) {
+		unsigned counter;
+
+		if (!event->running || !pmu_has_counter(event))
+			continue;
+		counter = pmu_counter_of(event);
+		if (counter >= PV_COUNTS_AT_EXIT)
+			run->wanted |= 1u << counter;
+		if (event->source.kind == SOURCE_BREAKPOINT)
+			run->breakpoint[event->slot] = event->source.breakpoint;
+		if (!vcpu->pmu.frozen)
+			arm_event(vcpu, event, counter);
+	}
 }
 
 void pmu_arm(struct pv_vcpu *vcpu)
 {
 	struct pmu *pmu = &vcpu->pmu;
-	struct pv_run *run = vcpu->run;
 
 	if (!pmu->rearm)
 		return;
 	pmu->rearm = false;
-	run->armed = 0;
-	run->wanted = 0;
-	for (const struct host_event *event = pmu->hardware.first; event && event->running; event = event->behind)
-		want_counter(run, event->source.counter);
-	for (const struct host_event *event = pmu->breakpoints.first; event; event = event->behind) {
-		want_counter(run, PV_COUNT_BREAKPOINT + event->slot);
-		run->breakpoint[event->slot] = event->source.breakpoint;
-	}
-	if (pmu->frozen)
-		return;
-	for (const struct host_event *event = pmu->hardware.first; event && event->running; event = event->behind)
-		arm_event(vcpu, event, event->source.counter);
-	for (const struct host_event *event = pmu->breakpoints.first; event; event = event->behind)
-		arm_event(vcpu, event, PV_COUNT_BREAKPOINT + event->slot);
+	vcpu->run->armed = 0;
+	vcpu->run->wanted = 0;
+	for (struct host_event *leader = pmu->rotating.first; leader && leader->running; leader = leader->behind)
+		arm_group(vcpu, leader);
+	for (struct host_event *leader = pmu->fixed.first; leader; leader = leader->behind)
+		arm_group(vcpu, leader);
 }

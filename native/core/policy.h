@@ -27,12 +27,14 @@ struct table_figures {
  */
 struct pv_design {
 	const char *name;
+	uint32_t abi_version; /* that it offers the guest */
 	int (*create)(struct pv_vm *vm); /* sets vm->table; 0 or -ENOMEM */
 	void (*destroy)(struct pv_vm *vm); /* the events themselves are event_set's to free */
 	void (*figures)(struct pv_vm *vm, struct table_figures *ret);
 
-	/* The whole of KVM_PV_PERF_OP_OPEN, with the parameter block at this gpa. */
+	/* The whole of KVM_PV_PERF_OP_OPEN, with the parameter block at this gpa; and of OPEN2, from version 2 on. */
 	int64_t (*open)(struct pv_vcpu *vcpu, gpa_t param);
+	int64_t (*open2)(struct pv_vcpu *vcpu, gpa_t param);
 	/* Duplicate check, limit check and insertion in one step. 0, and the caller's reference
 	 * is the table's; or -PV_EEXIST, -PV_ENOSPC, and it is still the caller's. */
 	int (*insert)(struct pv_vm *vm, struct pv_vcpu *vcpu, struct host_event *event);

@@ -123,7 +123,7 @@ static void fill_in_page(const struct pv_vm *vm)
 	page->vcpus = vm->config.vcpus;
 	page->max_events = vm->config.max_events;
 	page->counters = vm->config.counters;
-	page->pv_perf = vm->config.pv_perf;
+	page->pv_perf = vm->config.pv_perf ? vm->design->abi_version : 0;
 	page->spin_ns = vm->config.spin_ns;
 	page->cycles_tsc = vm->config.cycles_tsc;
 }

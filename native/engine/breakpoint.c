@@ -33,6 +33,13 @@ static gpa_t page_of(const struct address_space *space, uint64_t address)
 	}
 }
 
+bool breakpoint_may_be_touched(const struct pv_breakpoint *breakpoint, gpa_t gpa, uint32_t size)
+{
+	uint64_t first = breakpoint->address % PAGE, at = gpa % PAGE, end = at + size;
+
+	return (at < first + breakpoint->length && end > first) || end > PAGE + first;
+}
+
 bool breakpoint_touched(const struct address_space *space, const struct pv_breakpoint *breakpoint, gpa_t gpa,
 			uint32_t size)
 {

@@ -28,5 +28,7 @@ struct address_space {
  */
 bool breakpoint_touched(const struct address_space *space, const struct pv_breakpoint *breakpoint, gpa_t gpa,
 			uint32_t size);
+/* The same without page tables: false is certain. */
+bool breakpoint_may_be_touched(const struct pv_breakpoint *breakpoint, gpa_t gpa, uint32_t size);
 
 #endif

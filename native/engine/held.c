@@ -26,16 +26,16 @@ static void count_traffic(struct pv_engine *e, const struct held *held)
 
 static bool breakpoint_hit(struct pv_engine *e, const struct pv_breakpoint *breakpoint, const struct held *held)
 {
-	struct address_space space = {
-		.ram = e->config.ram, .ram_size = e->config.ram_size, .cr3 = reg_get(e, UC_X86_REG_CR3),
-	};
-
 	for (uint32_t i = 0; i < held->pieces; i++) {
 		const struct held_piece *piece = &held->piece[i];
 
 		if ((breakpoint->type & (piece->write ? PV_BP_W : PV_BP_R)) &&
-		    breakpoint_touched(&space, breakpoint, piece->gpa, piece->size))
-			return true;
+		    breakpoint_may_be_touched(breakpoint, piece->gpa, piece->size)) {
+			struct address_space space = { e->config.ram, e->config.ram_size, reg_get(e, UC_X86_REG_CR3) };
+
+			if (breakpoint_touched(&space, breakpoint, piece->gpa, piece->size))
+				return true;
+		}
 	}
 	return false;
 }

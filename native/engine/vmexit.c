@@ -261,7 +261,7 @@ int on_cpuid(uc_engine *uc, void *data)
 		if (page->pv_perf) {
 			out[0] = page->max_events;
 			out[1] = page->counters;
-			out[2] = KVM_PV_PERF_ABI_VERSION;
+			out[2] = page->pv_perf;
 		}
 		break;
 	default:

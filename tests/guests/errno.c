@@ -180,7 +180,7 @@ static void test_states(void)
 
 static void test_unknown(void)
 {
-	static const uint64_t ops[] = { 0, KVM_PV_PERF_OP_MAX, 7, 1000, 1ull << 32 | 1, ~0ull };
+	static const uint64_t ops[] = { 0, KVM_PV_PERF_OP_MAX, 100, 1000, 1ull << 32 | 1, ~0ull };
 	static const uint64_t numbers[] = { 0, 1, 2, 4, 6, 100, 1ull << 32 | KVM_PERF_OP, ~0ull };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(ops); i++)

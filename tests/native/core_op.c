@@ -48,7 +48,7 @@ static void hypercall_numbers(void)
 	create(1, 1);
 	run = fake.vm->vcpus[0].run;
 	CHECK_EQ(direct_hypercall(&fake, 0, KVM_PERF_OP, 0, 0, 0), -PV_EINVAL);
-	CHECK_EQ(direct_hypercall(&fake, 0, KVM_PERF_OP, 6, 0, 0), -PV_EINVAL);
+	CHECK_EQ(direct_hypercall(&fake, 0, KVM_PERF_OP, KVM_PV_PERF_OP_MAX, 0, 0), -PV_EINVAL);
 	CHECK_EQ(direct_hypercall(&fake, 0, KVM_PERF_OP, 1ull << 32 | READ, 0, 0), -PV_EINVAL);
 	CHECK_EQ(direct_hypercall(&fake, 0, 1ull << 32 | KVM_PERF_OP, READ, 0, 0), -KVM_ENOSYS);
 	CHECK_EQ(direct_hypercall(&fake, 0, 0, 0, 0, 0), -KVM_ENOSYS);

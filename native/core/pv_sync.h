@@ -48,8 +48,11 @@ enum pv_rank {
 	PV_LOCK_DEPTH = 4, /* no thread holds more */
 };
 
+enum { PV_LOCK_MAGIC = 0x4b434f4c };
+
 struct pv_lock {
 	pv_u32 state;
+	uint32_t magic; /* PV_LOCK_MAGIC, as long as it is a lock */
 	uint32_t rank;
 	const char *name;
 	struct pv_thread *owner; /* read by others in a panic only */

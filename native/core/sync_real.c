@@ -51,7 +51,7 @@ static const char *name_of(const struct pv_thread *thread)
 
 static void lock_init(struct pv_lock *lock, enum pv_rank rank, const char *name)
 {
-	*lock = (struct pv_lock){ .rank = rank, .name = name };
+	*lock = (struct pv_lock){ .magic = PV_LOCK_MAGIC, .rank = rank, .name = name };
 }
 
 /* Held locks need not stand in the order of their ranks: a trylock may have come out of order. */
@@ -123,8 +123,16 @@ void pv_mutex_destroy_at(struct pv_mutex *mutex, const char *where)
 			 where, lock->name, name_of(owner_of(lock)), place_of(lock));
 }
 
+/* A lock that was freed meanwhile is nobody's to release. */
+static void check_is_lock(const struct pv_lock *lock, const char *where)
+{
+	if (__atomic_load_n(&lock->magic, __ATOMIC_RELAXED) != PV_LOCK_MAGIC)
+		pv_panic("%s in %s at %s waits for a lock in memory that was freed", pv_self()->name,
+			 pv_self()->doing ? pv_self()->doing : "no operation", where);
+}
+
 /* The slow path: a thread that sleeps marks the lock, so that the owner wakes it. */
-static void mutex_wait(struct pv_lock *lock)
+static void mutex_wait(struct pv_lock *lock, const char *where)
 {
 	for (int i = 0; i < SPINS_BEFORE_SLEEP; i++) {
 		if (pv_u32_load(&lock->state) == FREE && take_if_free(lock))
@@ -133,6 +141,7 @@ static void mutex_wait(struct pv_lock *lock)
 	}
 	while (pv_u32_exchange(&lock->state, CONTENDED) != FREE) {
 		pv_check_unwind();
+		check_is_lock(lock, where);
 		futex_wait(&lock->state, CONTENDED, &recheck);
 	}
 }
@@ -143,7 +152,7 @@ void pv_mutex_lock_at(struct pv_mutex *mutex, const char *where)
 
 	check_order(self, &mutex->lock, where);
 	if (!take_if_free(&mutex->lock))
-		mutex_wait(&mutex->lock);
+		mutex_wait(&mutex->lock, where);
 	note_taken(self, &mutex->lock, where);
 }
 

@@ -46,7 +46,8 @@ static void test_values(void)
 	report(second.member[0].id && second.member[0].id != second.member[1].id, "ids %lu and %lu", second.member[0].id,
 	       second.member[1].id);
 	kvm_pmu_group_values(&group, &first);
-	report(first.member[0].value == group.member[0].shared.count && first.member[1].value == group.member[1].shared.count &&
+	report(first.member[0].value == kvm_pmu_group_shared(&group, 0)->count &&
+		       first.member[1].value == kvm_pmu_group_shared(&group, 1)->count &&
 		       first.member[0].value > second.member[0].value + 2 * LOOPS,
 	       "DISABLE leaves the final counts of both: %lu, %lu", first.member[0].value, first.member[1].value);
 	report(kvm_pmu_group_close(&group) == 0, "closed");

@@ -108,6 +108,13 @@ static void spin_twice(void *arg)
 	pv_spin_lock(&spin);
 }
 
+static void wait_for_what_was_freed(void *arg)
+{
+	(void)arg;
+	memset(&mutex, 0x6b, sizeof(mutex));
+	pv_mutex_lock(&mutex);
+}
+
 static void enter_with_lock(void *arg)
 {
 	(void)arg;
@@ -122,7 +129,8 @@ static void expect_panic(void (*fn)(void *arg), const char *words)
 	pv_spinlock_init(&spin, "the spinlock");
 	panicked = 0;
 	CHECK(!pv_guarded(fn, NULL));
-	CHECK(strstr(panic_text, "tester at core_sync.c:"));
+	CHECK(!strncmp(panic_text, "tester ", 7));
+	CHECK(strstr(panic_text, " at core_sync.c:"));
 	CHECK(strstr(panic_text, words));
 }
 
@@ -138,6 +146,7 @@ static void misuse(void)
 	expect_panic(wrong_order, "takes the mutex while it holds the spinlock, taken at core_sync.c:");
 	expect_panic(same_rank, "takes the other while it holds the mutex");
 	expect_panic(spin_twice, "locks the spinlock again");
+	expect_panic(wait_for_what_was_freed, "waits for a lock in memory that was freed");
 	expect_panic(enter_with_lock, "still holds the mutex, taken at core_sync.c:");
 	pv_thread_adopt(NULL);
 }

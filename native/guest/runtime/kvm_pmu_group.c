@@ -8,8 +8,8 @@ int64_t kvm_pmu_group_add(struct kvm_pmu_group *group, int32_t id, const struct 
 	struct kvm_pv_perf_attr own = *attr;
 	struct kvm_pv_perf_event_param2 param = {
 		.attr_addr = (gpa_t)&own,
-		.guest_event_addr = (gpa_t)&member->shared,
-		.guest_event_bytes = sizeof(member->shared) + sizeof(member->room),
+		.guest_event_addr = (gpa_t)member->shared,
+		.guest_event_bytes = sizeof(member->shared),
 		.id = id,
 		.group = leads ? -1 : group->member[0].id,
 	};
@@ -43,9 +43,9 @@ int64_t kvm_pmu_group_read(struct kvm_pmu_group *group, struct kvm_pmu_group_val
 }
 
 /* Another vCPU's sync may come at any time: what was read between two changes of the sequence is one moment's. */
-void kvm_pmu_group_values(const struct kvm_pmu_group *group, struct kvm_pmu_group_values *ret)
+void kvm_pmu_group_values(struct kvm_pmu_group *group, struct kvm_pmu_group_values *ret)
 {
-	const struct kvm_pv_perf_event2 *shared = &group->member[0].shared;
+	const struct kvm_pv_perf_event2 *shared = kvm_pmu_group_shared(group, 0);
 	uint32_t before, after;
 
 	do {

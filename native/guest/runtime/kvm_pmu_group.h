@@ -14,10 +14,10 @@ enum {
 			       KVM_PV_PERF_FORMAT_ID | KVM_PV_PERF_FORMAT_GROUP,
 };
 
-/* A member as the host sees it; the leader's has room for all. */
+/* A member; what it shares with the host has room for the whole group, which the leader's needs. */
 struct kvm_pmu_member {
-	struct kvm_pv_perf_event2 shared __attribute__((aligned(16)));
-	struct kvm_pv_perf_member room[KVM_PMU_GROUP_MEMBERS];
+	uint8_t shared[sizeof(struct kvm_pv_perf_event2) + KVM_PMU_GROUP_MEMBERS * sizeof(struct kvm_pv_perf_member)]
+		__attribute__((aligned(16)));
 	int32_t id;
 };
 
@@ -33,6 +33,11 @@ struct kvm_pmu_group_values {
 	struct kvm_pv_perf_member member[KVM_PMU_GROUP_MEMBERS];
 };
 
+static inline struct kvm_pv_perf_event2 *kvm_pmu_group_shared(struct kvm_pmu_group *group, unsigned member)
+{
+	return (struct kvm_pv_perf_event2 *)(void *)group->member[member].shared;
+}
+
 /* Opens one more member under this id; the first one leads. The group must be disabled. */
 int64_t kvm_pmu_group_add(struct kvm_pmu_group *group, int32_t id, const struct kvm_pv_perf_attr *attr);
 /* The whole group, on this vCPU. */
@@ -41,7 +46,7 @@ int64_t kvm_pmu_group_disable(struct kvm_pmu_group *group);
 /* Asks the host for what it has counted by now. */
 int64_t kvm_pmu_group_read(struct kvm_pmu_group *group, struct kvm_pmu_group_values *ret);
 /* What the host stored last, whole, though it may be writing at this moment. */
-void kvm_pmu_group_values(const struct kvm_pmu_group *group, struct kvm_pmu_group_values *ret);
+void kvm_pmu_group_values(struct kvm_pmu_group *group, struct kvm_pmu_group_values *ret);
 /* Closes all, siblings first. The first error, if there is one. */
 int64_t kvm_pmu_group_close(struct kvm_pmu_group *group);
 

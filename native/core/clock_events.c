@@ -34,6 +34,7 @@ void clock_event_arm(struct pv_vcpu *vcpu, struct host_event *event, uint64_t co
 	uint64_t left = event->overflow.at - count, now = clock_now(vcpu->vm);
 
 	pv_spin_lock(&timer->lock);
+	/* Stopped behind its overflow, it is due in the past. */
 	event->clock_due = event->overflow.at < count || left < UINT64_MAX - now ? now + left : UINT64_MAX;
 	if (!event->clock_armed)
 		link_event(timer, event);

@@ -3,7 +3,8 @@
 
 From gpa 0 up: the ELF's segments where they want to be; behind the highest, each on a page of its own: a GDT, page
 tables that map the guest's RAM onto itself, the boot information, the command line. With an agent, the top of RAM
-is taken from the guest: blob, configuration, slots, a GDT, page tables that map all of RAM, a stack per vCPU.
+is taken from the guest: blob, configuration, slots, frames, sample rings, a GDT, page tables that map all of RAM, a
+stack per vCPU.
 
 `ffi` and `lib` are those of the core; structs are laid out by the C headers alone.
 """
@@ -15,7 +16,7 @@ from typing import Any, NamedTuple
 
 from emulator.elf import Image
 from emulator.errors import UsageError
-from emulator.protocol import Attr
+from emulator.protocol import Attr, Recording
 
 PAGE_BYTES = 4096
 LARGE_PAGE_BYTES = 2 << 20
@@ -29,6 +30,10 @@ _LARGE = 0x80
 
 # Flat descriptors: null, 64-bit code at CPL 0 (selector 0x08), data (0x10), both already accessed.
 _GDT = (0, 0x00AF9B000000FFFF, 0x00CF93000000FFFF)
+
+# Of a vCPU's sample ring: room for a few of the largest samples, and what struct pv_agent_config can say.
+MIN_RING_BYTES = 4096
+MAX_RING_BYTES = 1 << 31
 
 # In a slot: the agent has not come to this step. No errno has this value.
 NOT_YET = -(1 << 31)
@@ -49,12 +54,21 @@ class Jump(NamedTuple):
 
 
 class Agent(NamedTuple):
-    """Where the agent is: its two entries, as vCPU 0 takes them, and the gpa of its slots."""
+    """Where the agent is: its entries, as vCPU 0 takes them, and what it shares with the host, by gpa.
+
+    `frames` is an array of struct pv_agent_frame by vCPU; `rings` a struct pv_sample_ring per vCPU, `ring_stride`
+    bytes apart, with `ring_bytes` of data each. Without a recording these three are 0.
+    """
 
     start: Jump
     finish: Jump
+    nmi: Jump
     slots: int
     events: int
+    frames: int
+    rings: int
+    ring_stride: int
+    ring_bytes: int
 
 
 class Boot(NamedTuple):
@@ -101,10 +115,20 @@ def _round_up(value: int, unit: int) -> int:
 
 
 def load(
-    memory: Memory, *, guest: int, image: Image, command_line: bytes, vcpus: int, attrs: tuple[Attr, ...] = ()
+    memory: Memory,
+    *,
+    guest: int,
+    image: Image,
+    command_line: bytes,
+    vcpus: int,
+    attrs: tuple[Attr, ...] = (),
+    recording: Recording | None = None,
 ) -> Boot:
-    """Lays out guest RAM, all zeros until now, for the ELF open as descriptor `guest`. UsageError if it is short."""
-    agent = _place_agent(memory, vcpus=vcpus, attrs=attrs) if attrs else None
+    """Lays out guest RAM, all zeros until now, for the ELF open as descriptor `guest`. UsageError if it is short.
+
+    With `attrs` there is an agent, which opens them; with `recording` as well, it has rings for their samples.
+    """
+    agent = _place_agent(memory, vcpus=vcpus, attrs=attrs, recording=recording) if attrs else None
     ram_bytes = memory.limit
     memory.free = image.end
     if memory.free > memory.limit:
@@ -184,15 +208,29 @@ def read_agent() -> bytes:
         raise UsageError(f"the agent that counts events is missing ({error.strerror}): reinstall pvperf") from None
 
 
-def _place_agent(memory: Memory, *, vcpus: int, attrs: tuple[Attr, ...]) -> Agent:
+def _ring_stride(memory: Memory, recording: Recording | None) -> int:
+    """From one vCPU's ring to the next, bytes; 0 without a recording. UsageError for one that cannot be."""
+    if not recording:
+        return 0
+    size, most = recording.ring_bytes, memory.lib.PV_SAMPLE_MAX_CHAIN
+    if size & (size - 1) or not MIN_RING_BYTES <= size <= MAX_RING_BYTES:
+        raise UsageError(f"a sample ring has {MIN_RING_BYTES} to {MAX_RING_BYTES} bytes, a power of 2, not {size}")
+    if not 0 <= recording.max_chain <= most:
+        raise UsageError(f"a sample has 0 to {most} return addresses, not {recording.max_chain}")
+    return _round_up(memory.ffi.sizeof("struct pv_sample_ring") + size, PAGE_BYTES)
+
+
+def _place_agent(memory: Memory, *, vcpus: int, attrs: tuple[Attr, ...], recording: Recording | None) -> Agent:
     """Takes the top of RAM for the agent, and lowers the limit to what is left for the guest."""
     ffi, lib = memory.ffi, memory.lib
     blob = read_agent()
-    slot_bytes = ffi.sizeof("struct pv_agent_slot")
+    stride = _ring_stride(memory, recording)
     sizes = (
         len(blob),
         ffi.sizeof("struct pv_agent_config"),
-        slot_bytes * vcpus * len(attrs),
+        ffi.sizeof("struct pv_agent_slot") * vcpus * len(attrs),
+        ffi.sizeof("struct pv_agent_frame") * vcpus,
+        stride * vcpus,
         lib.PV_GDT_BYTES,
         page_table_bytes(memory.size),
         lib.PV_AGENT_STACK_BYTES * vcpus,
@@ -201,31 +239,38 @@ def _place_agent(memory: Memory, *, vcpus: int, attrs: tuple[Attr, ...]) -> Agen
     if base <= 0:
         raise UsageError(f"RAM is too small: {memory.size:#x} bytes, and counting events takes more; raise -m")
     memory.free = base
-    code = memory.pages(sizes[0])
+    code, config, slots, frames, rings = (memory.pages(size) for size in sizes[:5])
     memory.write(code, blob)
-    config = memory.pages(sizes[1])
-    slots = memory.pages(sizes[2])
-    _write_agent_config(memory.at(config, "struct pv_agent_config"), slots, vcpus, attrs)
-    array = memory.at(slots, "struct pv_agent_slot")
-    for index in range(vcpus * len(attrs)):
-        array[index].opened = array[index].enabled = array[index].disabled = array[index].closed = NOT_YET
+    _reset_slots(memory.at(slots, "struct pv_agent_slot"), vcpus * len(attrs))
     gdt = _place_gdt(memory)
     page_table = _place_page_tables(memory, memory.size)
-    stack = memory.pages(sizes[5]) + lib.PV_AGENT_STACK_BYTES
+    stack = memory.pages(sizes[-1]) + lib.PV_AGENT_STACK_BYTES
     header = memory.at(code, "struct pv_agent_header")
-    if bytes(ffi.buffer(header.magic)) != b"PVAGENT1":
+    if bytes(ffi.buffer(header.magic)) != b"PVAGENT2":
         raise UsageError("the agent that counts events is damaged: reinstall pvperf")
     memory.limit = base
-    start, finish = (
-        Jump(code + offset, stack, 0, config, 0, gdt, page_table) for offset in (header.start, header.finish)
+    start, finish, nmi = (
+        Jump(code + offset, stack, 0, config, 0, gdt, page_table)
+        for offset in (header.start, header.finish, header.nmi)
     )
-    return Agent(start, finish, slots, len(attrs))
+    recorded = (rings, stride, recording.ring_bytes) if recording else (0, 0, 0)
+    agent = Agent(start, finish, nmi, slots, len(attrs), frames, *recorded)
+    _write_agent_config(memory, agent, vcpus, attrs, recording.max_chain if recording else 0)
+    return agent
 
 
-def _write_agent_config(config: Any, slots: int, vcpus: int, attrs: tuple[Attr, ...]) -> None:
-    config.events = len(attrs)
+def _reset_slots(array: Any, length: int) -> None:
+    for index in range(length):
+        array[index].opened = array[index].enabled = array[index].disabled = array[index].closed = NOT_YET
+
+
+def _write_agent_config(memory: Memory, agent: Agent, vcpus: int, attrs: tuple[Attr, ...], max_chain: int) -> None:
+    config = memory.at(agent.start.rsi, "struct pv_agent_config")
+    for field in ("events", "slots", "frames", "rings", "ring_stride", "ring_bytes"):
+        setattr(config, field, getattr(agent, field))
     config.vcpus = vcpus
-    config.slots = slots
+    config.max_chain = max_chain
+    config.ram_size = memory.size
     for index, attr in enumerate(attrs):
         target = config.attr[index]
         for field, value in attr._asdict().items():

@@ -20,8 +20,13 @@ _HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
 _PROGRAM_HEADER = struct.Struct("<IIQQQQQQ")
 _ET_REL, _ET_EXEC, _ET_DYN = 1, 2, 3
 _EM_X86_64 = 62
-_PT_LOAD, _PT_INTERP = 1, 3
+_PT_LOAD, _PT_INTERP, _PT_NOTE = 1, 3, 4
 _PF_EXECUTE = 1
+
+# A note: length of its name, of its body, type.
+_NOTE = struct.Struct("<III")
+_NT_GNU_BUILD_ID = 3
+_MOST_NOTE_BYTES = 1 << 16
 
 
 class Segment(NamedTuple):
@@ -138,3 +143,27 @@ def _check_image(entry: int, segments: list[Segment]) -> None:
             raise UsageError(f"is damaged: its segments at {lower.gpa:#x} and {upper.gpa:#x} overlap")
     if not any(s.executable and s.gpa <= entry < s.gpa + s.file_bytes for s in segments):
         raise UsageError(f"has its entry, {entry:#x}, outside every executable segment")
+
+
+def read_build_id(fd: int) -> bytes:
+    """The GNU build id of an ELF file that read_image() has accepted; empty if it has none."""
+    header = _HEADER.unpack(os.pread(fd, _HEADER.size, 0))
+    table, entries = header[5], header[10]
+    for kind, _, offset, _, _, size, *_ in _PROGRAM_HEADER.iter_unpack(
+        os.pread(fd, entries * _PROGRAM_HEADER.size, table)
+    ):
+        if kind == _PT_NOTE and (found := _find_build_id(os.pread(fd, min(size, _MOST_NOTE_BYTES), offset))):
+            return found
+    return b""
+
+
+def _find_build_id(notes: bytes) -> bytes:
+    at = 0
+    while at + _NOTE.size <= len(notes):
+        name_bytes, size, kind = _NOTE.unpack_from(notes, at)
+        name = at + _NOTE.size
+        body = name + (name_bytes + 3 & -4)
+        if kind == _NT_GNU_BUILD_ID and notes[name : name + name_bytes] == b"GNU\0" and size <= 20:
+            return notes[body : body + size]
+        at = body + (size + 3 & -4)
+    return b""

@@ -60,3 +60,7 @@ class Unsupported(PvperfError):
     """Known, but not on this machine or in this version."""
 
     exit_status = 126
+
+
+class DataError(PvperfError):
+    """A recorded file is damaged, or holds what this version cannot read."""

@@ -60,15 +60,21 @@ KNOWN = (
     ),
     Known("dummy", (), "PV_TYPE_SOFTWARE", "PV_SW_DUMMY", "nothing: always 0"),
     Known(
-        "cache-references",
-        (),
-        "PV_TYPE_HARDWARE",
-        "PV_HW_CACHE_REFERENCES",
-        "",
-        countable=False,
+        "cache-references", (), "PV_TYPE_HARDWARE", "PV_HW_CACHE_REFERENCES", "lines asked of the model's last level"
     ),
-    Known("cache-misses", (), "PV_TYPE_HARDWARE", "PV_HW_CACHE_MISSES", "", countable=False),
-    Known("branch-misses", (), "PV_TYPE_HARDWARE", "PV_HW_BRANCH_MISSES", "", countable=False),
+    Known(
+        "cache-misses", (), "PV_TYPE_HARDWARE", "PV_HW_CACHE_MISSES", "lines that the model's last level did not have"
+    ),
+    Known("branch-misses", (), "PV_TYPE_HARDWARE", "PV_HW_BRANCH_MISSES", "branches that the model mispredicted"),
+    Known("L1-dcache-loads", (), "PV_TYPE_HW_CACHE", "PV_CACHE_L1D_LOADS", "instructions that read data, exact"),
+    Known(
+        "L1-dcache-load-misses",
+        (),
+        "PV_TYPE_HW_CACHE",
+        "PV_CACHE_L1D_LOAD_MISSES",
+        "of them, those that the model's L1D had not all of",
+    ),
+    Known("L1-dcache-stores", (), "PV_TYPE_HW_CACHE", "PV_CACHE_L1D_STORES", "instructions that write data, exact"),
     Known(
         "stalled-cycles-frontend",
         ("idle-cycles-frontend",),
@@ -89,18 +95,26 @@ KNOWN = (
 
 #: Names of perf's that this version has no counter for, beside the rows above.
 _WITHOUT_COUNTER = re.compile(
-    r"L1-dcache-(loads|load-misses|stores)|(page|minor|major)-faults|faults|mem:.+|[a-z]+:[a-z]+_[a-z_]+"
+    r"L1-dcache-(store-misses|prefetch(es|-misses))|(page|minor|major)-faults|faults|[a-z]+:[a-z]+_[a-z_]+"
 )
 
 _RAW = re.compile(r"r([0-9a-fA-F]{1,16})")
 _PMU = re.compile(r"cpu/(.*)/")
+_BREAKPOINT = re.compile(
+    r"mem:(?P<address>0[xX][0-9a-fA-F]{1,32}|[0-9]{1,32})(?:/(?P<length>0[xX][0-9a-fA-F]{1,8}|[1-9][0-9]{0,8}))?"
+    r"(?::(?P<access>[rwx]{1,3}))?(?::(?P<modifiers>[a-zA-Z]+))?"
+)
 _MODIFIERS = "uk"
 _FOREIGN_MODIFIERS = "hGHIpPSDWeb"
 
 
 @dataclass(frozen=True)
 class Event:
-    """An event to open: `flags` has the bit order of kvm_pv_perf_attr; `unit` is "msec" for clocks, else ""."""
+    """An event to open: `flags` has the bit order of kvm_pv_perf_attr; `unit` is "msec" for clocks, else "".
+
+    `breakpoint` is bp_type, bp_addr (a virtual address of the guest) and bp_len (bytes).
+    `sample_period` 0: it is counted, and not sampled. With the flag KVM_PV_PERF_FREQ it is samples a second.
+    """
 
     name: str
     canonical: str
@@ -108,6 +122,9 @@ class Event:
     config: int
     flags: int
     unit: str = ""
+    breakpoint: tuple[int, int, int] = (0, 0, 0)
+    sample_period: int = 0
+    sample_type: int = 0
 
 
 def _number(constant: str) -> int:
@@ -128,7 +145,7 @@ def countable_names() -> list[str]:
 
 def split_list(text: str) -> list[str]:
     """Splits at commas, but not within cpu/.../. UsageError for an empty item."""
-    items = re.findall(r"(?:[^,/]|/[^/]*/?)+|(?<=,)(?=,)|^(?=,)|(?<=,)$", text)
+    items = re.findall(r"(?:(?<![^, ])cpu/[^/]*/?|[^,])+|(?<=,)(?=,)|^(?=,)|(?<=,)$", text)
     if not items or not all(item.strip() for item in items):
         raise UsageError(f"an event name is empty in '{text}'")
     return [item.strip() for item in items]
@@ -142,6 +159,8 @@ def parse_events(texts: str | Iterable[str]) -> tuple[Event, ...]:
 
 
 def _parse(item: str) -> Event:
+    if item.startswith("mem:"):
+        return _parse_breakpoint(item)
     name, modifiers = _split_modifiers(item)
     flags = _flags(item, modifiers)
     if raw := _RAW.fullmatch(name):
@@ -160,8 +179,6 @@ def _split_modifiers(item: str) -> tuple[str, str]:
     if item.startswith("cpu/"):
         body, _, modifiers = item.rpartition("/")
         return body + "/", modifiers.removeprefix(":")
-    if item.startswith("mem:"):
-        return item, ""
     name, _, modifiers = item.partition(":")
     if modifiers and not set(modifiers) <= set(_MODIFIERS + _FOREIGN_MODIFIERS):
         if _WITHOUT_COUNTER.fullmatch(item):
@@ -211,6 +228,25 @@ def _parse_pmu(item: str, body: str, flags: int) -> Event:
             raise UsageError(f"'{term}' in '{item}' is not event=0x.. or umask=0x.., from 0 to 0xff")
         fields[key] = number
     return _raw(item, fields["event"] | fields["umask"] << 8, flags)
+
+
+def _parse_breakpoint(item: str) -> Event:
+    """mem:ADDRESS[/LENGTH][:ACCESS][:MODIFIERS], as perf has it: 4 bytes, or 8 for x; rw."""
+    match = _BREAKPOINT.fullmatch(item)
+    if match is None:
+        raise UsageError(f"'{item}' is not mem:ADDRESS[/LENGTH][:ACCESS], with an access of r, w, rw or x")
+    access = match["access"] or "rw"
+    bits = sum({_number(f"PV_BP_{letter.upper()}") for letter in access})
+    address = int(match["address"], 0)
+    length = int(match["length"], 0) if match["length"] else 8 if "x" in access else 4
+    if address >> 64:
+        raise UsageError(f"the address in '{item}' does not fit in 64 bits")
+    if length not in (1, 2, 4, 8) or ("x" in access and (set(access) != {"x"} or length not in (1, 8))):
+        raise UsageError(f"'{item}' cannot be watched: r, w and rw have 1, 2, 4 or 8 bytes; x is alone, and has 1 or 8")
+    if "x" not in access and address % length:
+        raise UsageError(f"the address in '{item}' is not a multiple of its length, {length}")
+    flags = _flags(item, match["modifiers"] or "")
+    return Event(item, "mem", _number("PV_TYPE_BREAKPOINT"), 0, flags, breakpoint=(bits, address, length))
 
 
 def _unknown(name: str) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-AGENT_MAGIC = b"PVAGENT1"
+AGENT_MAGIC = b"PVAGENT2"
 
 _COMMON_FLAGS = (
     "-std=c11",
@@ -64,6 +64,11 @@ def runtime_sources() -> list[Path]:
 def bundled_sources() -> dict[str, Path]:
     """Name of each bundled guest and the C file that it is made of."""
     return {path.stem: path for path in sorted((native_sources() / "guest" / "guests").glob("*.c"))}
+
+
+def code_flags() -> list[str]:
+    """How guest code is compiled, for code that shall be the same outside of a guest."""
+    return [*_COMMON_FLAGS, *_GUEST_FLAGS]
 
 
 def find_compiler(cc: str | None = None) -> list[str]:

@@ -16,19 +16,39 @@ import select
 import signal
 import socket
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from emulator import boot, shm, vcpu
 from emulator.errors import HostError, OutOfMemory, PvperfError
 from emulator.native import load_core, load_engine
 from emulator.process import describe_exit, die_with_parent, fork, name_process, pss_kib
-from emulator.protocol import Channel, Console, Ended, Failed, Finish, Kill, Launch, SlotCount, Started
+from emulator.protocol import (
+    Channel,
+    Console,
+    Ended,
+    Failed,
+    Finish,
+    Kill,
+    Launch,
+    Samples,
+    SlotCount,
+    SlotSamples,
+    Started,
+)
+from emulator.rings import Rings
+from emulator.trace.drain import INTERVAL, Drain
 
 # How long vCPU processes may take to leave a VM that is over, seconds; then they are killed.
 _LEAVE_SECONDS = 1.0
 # Console output is passed on at most this often, seconds, so that a guest that writes byte by byte costs little.
 _CONSOLE_SECONDS = 0.001
 _CONSOLE_BYTES = 1 << 16
+# Of struct pv_run.
+_ENGINE_FIGURES = (
+    *("blocks_decoded", "locked_ops", "exceptions", "oracle_checks", "oracle_differences"),
+    *("nmis", "nmis_coalesced", "agent_nmis"),
+)
 
 
 def main(launch: Launch) -> None:
@@ -86,10 +106,13 @@ class Host:
             command_line=launch.command_line,
             vcpus=launch.vcpus,
             attrs=launch.attrs,
+            recording=launch.recording,
         )
         self._end = self._ffi.new("struct pv_vm_end *")
         self._console = self._ffi.new("uint8_t[]", _CONSOLE_BYTES)
+        self._rings = self._find_rings()
         self._vm = self._create()
+        self._drain = self._create_drain()
         self._gate_reader, self._gate = os.pipe()
         self._processes: list[Any] = []
         self._alive: dict[int, int] = {}  # pidfd -> vCPU
@@ -105,12 +128,22 @@ class Host:
         die_with_parent(self._launch.front_pid)
         return segment
 
+    def _find_rings(self) -> Rings | None:
+        agent = self._boot.agent
+        if agent is None or not agent.rings:
+            return None
+        places = [
+            self._memory.at(agent.rings + index * agent.ring_stride, "struct pv_sample_ring")
+            for index in range(self._launch.vcpus)
+        ]
+        return Rings(self._ffi, self._lib, places, agent.ring_bytes, agent.events)
+
     def _create(self) -> Any:
         ffi, launch = self._ffi, self._launch
         config = ffi.new("struct pv_vm_config *")
         for field in (
             *("vcpus", "max_events", "counters", "rotate_us", "spin_ns", "pv_perf", "cycles_tsc"),
-            *("hold_us", "max_sample_rate", "seed"),
+            *("hold_us", "max_sample_rate", "seed", "trace_records", "trace_kinds"),
         ):
             setattr(config, field, getattr(launch, field))
         for name, permille in launch.faults:
@@ -133,6 +166,10 @@ class Host:
         self._check(self._lib.vm_create(config, vm, why, len(why)), "create the VM", why)
         return vm[0]
 
+    def _create_drain(self) -> Drain | None:
+        records = self._launch.trace_records
+        return Drain(self._ffi, self._lib, vcpus=self._launch.vcpus, records=records) if records else None
+
     def _check(self, error: int, what: str, why: Any = None) -> None:
         """Raises the error that a negative errno of the core stands for."""
         if error >= 0:
@@ -146,12 +183,19 @@ class Host:
         self._start()
         poller = self._poller()
         while not self._has_ended():
-            for fd, _ in poller.poll():
+            for fd, _ in poller.poll(self._patience_ms()):
                 self._handle(fd, poller)
+            self._pass_samples()
+            if self._drain and self._drain.is_due():
+                self._pass_trace()
         while self._pass_console():
             pass
         memory = self._measure_memory()
         self._reap()
+        while self._pass_samples():  # nobody writes any more
+            pass
+        while self._pass_trace():
+            pass
         ended = self._report(memory)
         self._check(self._lib.vm_destroy(self._vm), "take down the VM")
         return ended
@@ -161,7 +205,8 @@ class Host:
         signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
         host = os.getpid()
         for index in range(self._launch.vcpus):
-            args = (index, self._launch, self._segment, host, (self._launch.channel, self._gate), self._gate_reader)
+            not_mine = (self._launch.channel, self._gate)
+            args = (index, self._launch, self._segment, host, not_mine, self._gate_reader, self._boot.agent)
             process, pidfd = fork(vcpu.main, args)
             self._processes.append(process)
             self._alive[pidfd] = index
@@ -217,6 +262,25 @@ class Host:
             self._channel.send(Console(bytes(self._ffi.buffer(self._console, length))))
         return bool(length)
 
+    def _patience_ms(self) -> float | None:
+        """How long to wait for something to happen before the rings want a look; None: there are no rings."""
+        intervals = [self._rings.interval] if self._rings else []
+        if self._drain:
+            intervals.append(INTERVAL)
+        return min(intervals) * 1000 if intervals else None
+
+    def _pass_samples(self) -> bool:
+        """Sends what has come into the rings; False if there is nothing."""
+        return bool(self._rings and self._rings.drain(lambda vcpu, data: self._channel.send(Samples(vcpu, data))))
+
+    def _pass_trace(self) -> bool:
+        """Sends what is in the rings of the trace; False if there was nothing."""
+        if not self._drain:
+            return False
+        trace = self._drain.round(self._vm)
+        self._channel.send(trace)
+        return bool(trace.parts)
+
     def _measure_memory(self) -> dict[str, int]:
         """While the vCPU processes wait at the gate."""
         if not self._launch.measure_memory:
@@ -256,6 +320,8 @@ class Host:
             statistics=statistics,
             pss_kib=memory,
             elapsed_s=statistics["guest_ns"] * 1e-9,
+            sampled=tuple(self._sampled()),
+            ring_lost=self._rings.lost() if self._rings else (),
         )
 
     def _oracle_said(self) -> str:
@@ -287,6 +353,16 @@ class Host:
                 )
         return counts
 
+    def _sampled(self) -> Iterator[SlotSamples]:
+        agent = self._boot.agent
+        if agent is None or self._rings is None:
+            return
+        slots = self._memory.at(agent.slots, "struct pv_agent_slot")
+        for index in range(self._launch.vcpus):
+            for event in range(agent.events):
+                slot = slots[index * agent.events + event]
+                yield SlotSamples(index, event, slot.taken, slot.left, slot.samples)
+
     def _statistics(self) -> dict[str, int]:
         """struct pv_vm_statistics, arrays by the names of what they count, and the sums of the engines' figures."""
         ffi = self._ffi
@@ -306,7 +382,7 @@ class Host:
                 if 0 < number < len(array):
                     figures[f"{field}_{name.removeprefix(prefix).lower()}"] = array[number]
         figures["hypercalls_unknown"] = statistics.hypercalls[0]
-        for field in ("blocks_decoded", "locked_ops", "exceptions", "oracle_checks", "oracle_differences"):
+        for field in _ENGINE_FIGURES:
             figures[field] = sum(getattr(run, field) for run in self._runs)
         return figures
 

@@ -8,11 +8,11 @@ import errno
 import os
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from emulator import elf
 from emulator.errors import (
@@ -25,11 +25,13 @@ from emulator.errors import (
     UsageError,
     VcpuDied,
 )
-from emulator.protocol import Attr, Ended, Launch, SlotCount
+from emulator.models import parse_caches, parse_predictor
+from emulator.protocol import Attr, Ended, Launch, Recording, SlotCount, SlotSamples, Trace
 from emulator.session import Session
 
 if TYPE_CHECKING:
     from emulator.events import Event
+    from emulator.trace.records import Merger, Record
 
 MAX_VCPUS = 64  # PV_MAX_VCPUS
 MIN_MEMORY = 1 << 20
@@ -83,6 +85,9 @@ class MachineConfig:
         max_sample_rate: NMIs a second for one event, above which it is throttled; 0: no limit.
         fault: faults to inject, as "trylock=10%,guest-write=0.5%": see FAULTS.
         seed: of the faults.
+        l1d: L1 data cache of the model, "SIZE/WAYS/LINE"; None: 32K/8/64.
+        llc: last-level cache of the model; None: 1M/16/64.
+        predictor: branch predictor of the model, "gshare:BITS" of history; None: gshare:12.
     """
 
     smp: int = 1
@@ -104,6 +109,9 @@ class MachineConfig:
     max_sample_rate: int = 100_000
     fault: str = ""
     seed: int = 0
+    l1d: str | None = None
+    llc: str | None = None
+    predictor: str | None = None
 
     def __post_init__(self) -> None:
         _check_range("number of vCPUs (smp)", self.smp, 1, MAX_VCPUS)
@@ -117,6 +125,8 @@ class MachineConfig:
         _check_range("the sample rate (max_sample_rate)", self.max_sample_rate, 0, _MAX_U32)
         _check_range("seed", self.seed, 0, (1 << 64) - 1)
         parse_faults(self.fault)
+        parse_caches(self.l1d, self.llc)
+        parse_predictor(self.predictor)
         for name, choices in _CHOICES.items():
             _check_choice(name, getattr(self, name), choices)
 
@@ -175,6 +185,8 @@ class Result:
     -1. `console` is what the guest wrote, up to CONSOLE_KEPT bytes. `elapsed_s` is from the guest's
     first entry until its end was asked for.
     `pss_kib` has the proportional set size of "host", "vcpu0", ... in KiB, if it was asked for.
+    Of a recording, `sampled` says what became of each event's overflows on each vCPU, and `ring_lost` how many samples
+    each vCPU had no room for.
     """
 
     status: int
@@ -184,6 +196,18 @@ class Result:
     elapsed_s: float
     statistics: dict[str, int] = field(default_factory=dict)
     pss_kib: dict[str, int] = field(default_factory=dict)
+    sampled: tuple[SlotSamples, ...] = ()
+    ring_lost: tuple[int, ...] = ()
+
+
+class _Launch(NamedTuple):
+    """What run() was asked for; the rest of a Launch is the VM's."""
+
+    path: str | Path
+    command_line: bytes
+    attrs: tuple[Attr, ...]
+    measure_memory: bool
+    recording: Recording | None
 
 
 class VirtualMachine:
@@ -245,51 +269,55 @@ class VirtualMachine:
         timeout: float | None = None,
         console: Callable[[bytes], None] | None = None,
         measure_memory: bool = False,
+        recording: Recording | None = None,
+        samples: Callable[[int, bytes], None] | None = None,
+        trace: Callable[[list[Record]], None] | None = None,
+        trace_kinds: Iterable[str] | None = None,
     ) -> Result:
         """Boots `guest`, a bundled name or an ELF file, and runs it to its end.
 
         `args` become its command line. `events` are counted on every vCPU from the guest's entry on. After
         `timeout` seconds the VM is ended in good order. `console` gets the guest's output as it comes, in this
-        thread; what it raises ends the VM and comes out here. Raises PvperfError; no process is left in any case.
+        thread; what it raises ends the VM and comes out here. With `recording`, events that have a sample_period are
+        sampled, and `samples` gets a vCPU and samples of it, whole and in order, as struct pv_sample
+        (native/abi/sample.h); also no bytes, now and then, when none have come. `trace` gets what the host's threads
+        do, in order of time (see emulator.trace.records), likewise; only what is in `trace_kinds`, unless it is None.
+        Raises PvperfError; no process is left in any case.
         """
         if not self._busy.acquire(blocking=False):
             raise UsageError("this VM is running already")
         try:
-            return self._run(guest, args, events, timeout, console, measure_memory)
+            output, tracing = _Output(console), _Tracing(trace, trace_kinds)
+            session = Session(wake=self._wake, console=output.write, samples=samples, trace=tracing.add)
+            launch = _Launch(_find(guest), _command_line(args), event_attrs(events), measure_memory, recording)
+            try:
+                ended, why = self._run(session, launch, tracing, str(guest), timeout)
+            finally:
+                tracing.finish()
+            return _result(ended, why, bytes(output.kept), events, self.config.design)
         finally:
             self._session = None
             self._busy.release()
 
     def _run(
-        self,
-        guest: str | Path,
-        args: Sequence[str],
-        events: Sequence[Event],
-        timeout: float | None,
-        console: Callable[[bytes], None] | None,
-        measure_memory: bool,
-    ) -> Result:
+        self, session: Session, launch: _Launch, tracing: _Tracing, name: str, timeout: float | None
+    ) -> tuple[Ended, str]:
         with contextlib.suppress(BlockingIOError):  # a stop() from before this run
             self._wake.recv(1 << 12)
-        output = _Output(console)
-        self._session = session = Session(wake=self._wake, console=output.write)
-        path = _find(guest)
-        fd = elf.open_guest(path)
+        self._session = session
+        fd = elf.open_guest(launch.path)
         try:
-            image = elf.read_image(fd, name=str(guest), ram_bytes=self.config.memory)
-            launch = self._launch(fd, image, _command_line(args), _attrs(events), measure_memory)
-            ended, why = session.run(launch, timeout=timeout)
+            image = elf.read_image(fd, name=name, ram_bytes=self.config.memory)
+            return session.run(tracing.configure(self._complete(launch, fd, image)), timeout=timeout)
         finally:
             os.close(fd)
-        return _result(ended, why, bytes(output.kept), events)
 
-    def _launch(
-        self, guest: int, image: elf.Image, command_line: bytes, attrs: tuple[Attr, ...], measure_memory: bool
-    ) -> Launch:
+    def _complete(self, asked: _Launch, guest: int, image: elf.Image) -> Launch:
         config = self.config
         cores = sorted(os.sched_getaffinity(0))
         pinned = config.pin == "on" or (config.pin == "auto" and config.smp >= len(cores))
         short = pinned or 2 * config.smp > len(cores)
+        l1d, llc = parse_caches(config.l1d, config.llc)
         return Launch(
             front_pid=0,
             segment="",
@@ -307,6 +335,9 @@ class VirtualMachine:
             host_atomics=config.atomics == "host",
             oracle=config.oracle,
             hook=config.hook,
+            l1d=l1d,
+            llc=llc,
+            predictor_bits=parse_predictor(config.predictor),
             design=config.design,
             nmi=config.nmi,
             sync=config.sync,
@@ -315,10 +346,38 @@ class VirtualMachine:
             faults=tuple((FAULTS[name], share) for name, share in parse_faults(config.fault).items()),
             seed=config.seed,
             image=image,
-            command_line=command_line,
-            attrs=attrs,
-            measure_memory=measure_memory,
+            command_line=asked.command_line,
+            attrs=asked.attrs,
+            measure_memory=asked.measure_memory,
+            recording=asked.recording,
         )
+
+
+class _Tracing:
+    """Asks for a trace, if somebody wants one, and passes its records on in order."""
+
+    def __init__(self, callback: Callable[[list[Record]], None] | None, kinds: Iterable[str] | None) -> None:
+        self._callback = callback
+        self._kinds = kinds
+        self._merger: Merger | None = None
+
+    def configure(self, launch: Launch) -> Launch:
+        if self._callback is None:
+            return launch
+        from emulator.trace import drain, records
+
+        self._merger = records.Merger()
+        kinds = records.kind_bits(self._kinds)
+        return launch._replace(trace_records=drain.ring_records(launch.vcpus), trace_kinds=kinds)
+
+    def add(self, trace: Trace) -> None:
+        if self._callback and self._merger and (ready := self._merger.add(*trace)):
+            self._callback(ready)
+
+    def finish(self) -> None:
+        """No more come, however the run ended."""
+        if self._callback and self._merger and (ready := self._merger.rest()):
+            self._callback(ready)
 
 
 class _Output:
@@ -349,13 +408,24 @@ def _command_line(args: Sequence[str]) -> bytes:
     return line
 
 
-def _attrs(events: Sequence[Event]) -> tuple[Attr, ...]:
+def event_attrs(events: Sequence[Event]) -> tuple[Attr, ...]:
+    """What the agent opens for these events. UsageError if there are too many."""
     if len(events) > MAX_AGENT_EVENTS:
         raise UsageError(f"at most {MAX_AGENT_EVENTS} events can be counted at once, and {len(events)} were asked for")
-    return tuple(Attr(event.type, event.config, event.flags) for event in events)
+    return tuple(
+        Attr(
+            event.type,
+            event.config,
+            event.flags,
+            *event.breakpoint,
+            sample_period=event.sample_period,
+            sample_type=event.sample_type,
+        )
+        for event in events
+    )
 
 
-def _result(ended: Ended, why: str, console: bytes, events: Sequence[Event]) -> Result:
+def _result(ended: Ended, why: str, console: bytes, events: Sequence[Event], design: str) -> Result:
     if ended.reason == "exit_port":
         status, how = ended.status, "exit"
     elif ended.reason == "stopped":
@@ -364,8 +434,11 @@ def _result(ended: Ended, why: str, console: bytes, events: Sequence[Event]) -> 
         raise _end_error(ended)
     if ended.statistics["oracle_differences"]:
         raise HostError(f"the counts differ from the oracle's {ended.text}")
+    if ended.statistics["overflows_lost"] and design != "posted":
+        raise HostPanic(f"host panic: {ended.statistics['overflows_lost']} overflows were lost or doubled")
     counts = tuple(_count(count, events[count.event]) for count in ended.counts)
-    return Result(status, how, console, counts, ended.elapsed_s, ended.statistics, ended.pss_kib)
+    figures = (ended.elapsed_s, ended.statistics, ended.pss_kib, ended.sampled, ended.ring_lost)
+    return Result(status, how, console, counts, *figures)
 
 
 def _end_error(ended: Ended) -> HostError:
@@ -386,10 +459,14 @@ def _end_error(ended: Ended) -> HostError:
     return kind(f"host error on {who}: {text}")
 
 
+# KVM_ENOSYS, and the name of which Python knows another.
+_ERRORS = {1000: "ENOSYS", errno.EOPNOTSUPP: "EOPNOTSUPP"}
+
+
 def _count(count: SlotCount, event: Event) -> Count:
     error: str | None = None
     if count.error:
-        error = "ENOSYS" if count.error == -1000 else errno.errorcode.get(-count.error, str(count.error))
+        error = _ERRORS.get(-count.error) or errno.errorcode.get(-count.error, str(count.error))
     elif count.value is None:
         error = "not counted"
     return Count(event, count.vcpu, None if error else count.value, error, count.enabled_ns, count.running_ns)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The one door to the C code: loads the two extension modules, each when it is first needed.
+"""The one door to the C code: loads the extension modules, each when it is first needed.
 
-`load_core()` gives the host core, `load_engine()` guest mode. Both return a module with `ffi` and `lib`.
+`load_core()` gives the host core, `load_engine()` guest mode, `load_explore()` the core on fibers, `load_bench()` what
+benchmarks compare with. Each returns a module with `ffi` and `lib`.
 """
 
 from __future__ import annotations
@@ -42,6 +43,21 @@ def _extension(name: str) -> Any:
 def load_core() -> Any:
     """The host core: events, locks, VM exits. Raises Unsupported when it is not built."""
     return _extension("emulator._core")
+
+
+@cache
+def load_explore(*, races: bool = False) -> Any:
+    """The host core under the explorer's scheduler; with `races` it sees data races, and takes some times as long.
+
+    Raises Unsupported when it is not built.
+    """
+    return _extension("emulator._races" if races else "emulator._explore")
+
+
+@cache
+def load_bench() -> Any:
+    """The peers that benchmarks measure against. Raises Unsupported when it is not built."""
+    return _extension("emulator._bench")
 
 
 @cache

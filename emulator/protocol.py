@@ -9,6 +9,7 @@ import struct
 from typing import NamedTuple
 
 from emulator.elf import Image
+from emulator.models import Cache
 
 
 class Attr(NamedTuple):
@@ -20,6 +21,16 @@ class Attr(NamedTuple):
     bp_type: int = 0
     bp_addr: int = 0
     bp_len: int = 0
+    sample_period: int = 0
+    sample_type: int = 0
+    read_format: int = 0
+
+
+class Recording(NamedTuple):
+    """That samples are to be recorded: room for them on each vCPU, and how much call chain each has."""
+
+    ring_bytes: int = 256 << 10  # a power of 2
+    max_chain: int = 0  # return addresses, 0 to PV_SAMPLE_MAX_CHAIN
 
 
 class Launch(NamedTuple):
@@ -41,6 +52,9 @@ class Launch(NamedTuple):
     host_atomics: bool
     oracle: bool
     hook: str
+    l1d: Cache
+    llc: Cache
+    predictor_bits: int  # 0: the default
     design: str
     nmi: str
     sync: str
@@ -52,6 +66,9 @@ class Launch(NamedTuple):
     command_line: bytes
     attrs: tuple[Attr, ...]
     measure_memory: bool
+    recording: Recording | None = None
+    trace_records: int = 0  # room in each ring of the trace; 0: nothing is traced
+    trace_kinds: int = 0  # a bit for each of enum pv_trace_kind
 
 
 class Started(NamedTuple):
@@ -66,6 +83,20 @@ class Console(NamedTuple):
     data: bytes
 
 
+class Samples(NamedTuple):
+    """Host: samples of one vCPU, whole and in order, as struct pv_sample; none: none have come for a while."""
+
+    vcpu: int
+    data: bytes
+
+
+class Trace(NamedTuple):
+    """Host: a round over the rings of the trace: when it began, and what some rings gave, as struct pv_trace_record."""
+
+    began_ns: int
+    parts: tuple[tuple[int, bytes], ...]
+
+
 class SlotCount(NamedTuple):
     """One event on one vCPU. `error` is a negative errno of the guest interface, or 0; `value` None: not collected."""
 
@@ -75,6 +106,16 @@ class SlotCount(NamedTuple):
     error: int
     enabled_ns: int
     running_ns: int
+
+
+class SlotSamples(NamedTuple):
+    """What became of the overflows of one event on one vCPU: fields of struct pv_agent_slot."""
+
+    vcpu: int
+    event: int
+    taken: int
+    left: int
+    samples: int
 
 
 class Ended(NamedTuple):
@@ -89,6 +130,8 @@ class Ended(NamedTuple):
     statistics: dict[str, int]
     pss_kib: dict[str, int]  # proportional set size of "host", "vcpu0", ...; empty: not measured
     elapsed_s: float
+    sampled: tuple[SlotSamples, ...] = ()
+    ring_lost: tuple[int, ...] = ()  # by vCPU: samples that found no room in its ring, or came out of it damaged
 
 
 class Failed(NamedTuple):
@@ -106,7 +149,7 @@ class Kill(NamedTuple):
     """Front end: end the VM at once."""
 
 
-Message = Started | Console | Ended | Failed | Finish | Kill
+Message = Started | Console | Samples | Trace | Ended | Failed | Finish | Kill
 
 _LENGTH = struct.Struct("<Q")
 _READ_BYTES = 1 << 18

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from emulator import errors, shm
 from emulator.errors import HostDied, HostError, PvperfError
 from emulator.process import HostProcess, describe_exit
-from emulator.protocol import Channel, Console, Ended, Failed, Finish, Kill, Launch, Message, Started
+from emulator.protocol import Channel, Console, Ended, Failed, Finish, Kill, Launch, Message, Samples, Started, Trace
 
 # How long the host may take to collect the counts and end, after that to end at all, and then to leave, seconds.
 _FINISH_SECONDS = 3.0
@@ -27,10 +27,22 @@ _HELD_BACK = (signal.SIGINT, signal.SIGTERM)
 class Session:
     """The host process of one run, and all that hangs on it."""
 
-    def __init__(self, *, wake: socket.socket, console: Callable[[bytes], None]) -> None:
-        """`wake` becomes readable when the user wants an end; `console` gets what the guest writes."""
+    def __init__(
+        self,
+        *,
+        wake: socket.socket,
+        console: Callable[[bytes], None],
+        samples: Callable[[int, bytes], None] | None = None,
+        trace: Callable[[Trace], None] | None = None,
+    ) -> None:
+        """`wake` becomes readable when the user wants an end.
+
+        `console` gets what the guest writes, `samples` a vCPU and what it has recorded, `trace` the rounds of a trace.
+        """
         self._wake = wake
         self._console = console
+        self._samples = samples
+        self._trace = trace
         self._why = ""  # why the run was asked to end: "stopped" or "timeout"
         self._killing = False
         self._deadline: float | None = None  # of what is waited for now, time.monotonic()
@@ -105,10 +117,24 @@ class Session:
         for message in messages:
             if isinstance(message, Console):
                 self._console(message.data)
+            elif isinstance(message, Trace):
+                self._pass_trace(message)
+            elif isinstance(message, Samples):
+                if self._samples:
+                    self._samples(*message)
             elif isinstance(message, Started):
                 self.processes |= {f"vcpu{index}": pid for index, pid in enumerate(message.pids)}
             elif isinstance(message, Ended | Failed):
                 self._outcome = message
+
+    def _pass_trace(self, trace: Trace) -> None:
+        """What is done with a trace takes its time, which is not the host's to answer in."""
+        if not self._trace:
+            return
+        began = time.monotonic()
+        self._trace(trace)
+        if self._why and self._deadline is not None:
+            self._deadline += time.monotonic() - began
 
     def _patience_ms(self) -> float | None:
         if self._deadline is None:

@@ -8,6 +8,7 @@ import os
 import signal
 from typing import Any
 
+from emulator.boot import Agent
 from emulator.native import load_engine
 from emulator.process import die_with_parent, name_process
 from emulator.protocol import Launch
@@ -16,10 +17,19 @@ from emulator.protocol import Launch
 ENGINE_FAILED = 70
 
 
-def main(index: int, launch: Launch, segment: mmap.mmap, host: int, not_mine: tuple[int, ...], gate: int) -> None:
+def main(
+    index: int,
+    launch: Launch,
+    segment: mmap.mmap,
+    host: int,
+    not_mine: tuple[int, ...],
+    gate: int,
+    agent: Agent | None,
+) -> None:
     """Runs vCPU `index` until the VM is over, then waits for the host to close `gate`, and leaves the process.
 
-    `not_mine` are the host's descriptors: the front end's channel and the other end of `gate`.
+    `not_mine` are the host's descriptors: the front end's channel and the other end of `gate`. `agent` is where the
+    host has put it.
     """
     status = ENGINE_FAILED
     try:
@@ -30,14 +40,14 @@ def main(index: int, launch: Launch, segment: mmap.mmap, host: int, not_mine: tu
         name_process(f"pvperf:vcpu{index}")
         for fd in not_mine:
             os.close(fd)
-        status = _run(index, launch, segment)
+        status = _run(index, launch, segment, agent)
         if status == 0:
             os.read(gate, 1)
     finally:
         os._exit(status)
 
 
-def _run(index: int, launch: Launch, segment: mmap.mmap) -> int:
+def _run(index: int, launch: Launch, segment: mmap.mmap, agent: Agent | None) -> int:
     core = load_engine()
     ffi, lib = core.ffi, core.lib
     base = ffi.from_buffer("uint8_t[]", segment, require_writable=True)
@@ -52,11 +62,24 @@ def _run(index: int, launch: Launch, segment: mmap.mmap) -> int:
     config.hook = hooks[launch.hook]
     config.host_atomics = launch.host_atomics
     config.oracle = launch.oracle
+    config.l1d, config.llc = tuple(launch.l1d), tuple(launch.llc)
+    config.predictor_bits = launch.predictor_bits
     config.core = launch.cores[index % len(launch.cores)] if launch.cores else -1
+    if agent:
+        _place_agent(ffi, lib, config, agent)
     failure = _run_engine(ffi, lib, config)
     if failure and not ffi.string(run.text):
         run.text = failure[: ffi.sizeof(run.text) - 1]
     return ENGINE_FAILED if failure else 0
+
+
+def _place_agent(ffi: Any, lib: Any, config: Any, agent: Agent) -> None:
+    """Tells the engine where this vCPU takes the NMIs of the agent's events; its stack is its own."""
+    for field, value in agent.nmi._asdict().items():
+        setattr(config.agent_nmi, field, value)
+    config.agent_nmi.rdi = config.vcpu
+    config.agent_nmi.rsp += config.vcpu * lib.PV_AGENT_STACK_BYTES
+    config.agent_frame = agent.frames + config.vcpu * ffi.sizeof("struct pv_agent_frame")
 
 
 def _run_engine(ffi: Any, lib: Any, config: Any) -> bytes:

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from build_native import FLAGS, INCLUDES, NATIVE, declarations, relative
 from cffi import FFI
 
-HEADERS = ["agent.h", "attr.h", "handover.h", "pingpong.h", "sample.h", "vm.h"]
+HEADERS = ["agent.h", "attr.h", "handover.h", "pingpong.h", "sample.h", "sample_ring.h", "vm.h"]
 
 ffi = FFI()
 ffi.cdef(declarations(HEADERS))

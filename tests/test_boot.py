@@ -17,7 +17,7 @@ from tiny_guest import CODE_GPA, Elf, Load
 from emulator import boot, elf
 from emulator.errors import UsageError
 from emulator.native import load_core
-from emulator.protocol import Attr
+from emulator.protocol import Attr, Recording
 
 MIB = 1 << 20
 PAGE = 4096
@@ -27,7 +27,13 @@ GUEST = Elf(loads=(Load(data=CODE, memory_bytes=0x1801), Load(gpa=0x40000, data=
 
 @contextmanager
 def loaded(
-    ram_bytes: int, *, command_line: bytes = b"a b", vcpus: int = 3, attrs: tuple[Attr, ...] = (), guest: Elf = GUEST
+    ram_bytes: int,
+    *,
+    command_line: bytes = b"a b",
+    vcpus: int = 3,
+    attrs: tuple[Attr, ...] = (),
+    recording: Recording | None = None,
+    guest: Elf = GUEST,
 ) -> Iterator[tuple[Any, boot.Boot]]:
     """RAM and what load() says of it."""
     core = load_core()
@@ -37,10 +43,16 @@ def loaded(
         file.flush()
         image = elf.read_image(file.fileno(), name="guest", ram_bytes=ram_bytes)
         memory = boot.Memory(ram, ffi=core.ffi, lib=core.lib)
-        yield (
-            ram,
-            boot.load(memory, guest=file.fileno(), image=image, command_line=command_line, vcpus=vcpus, attrs=attrs),
+        result = boot.load(
+            memory,
+            guest=file.fileno(),
+            image=image,
+            command_line=command_line,
+            vcpus=vcpus,
+            attrs=attrs,
+            recording=recording,
         )
+        yield ram, result
 
 
 def word(ram: Any, gpa: int) -> int:
@@ -127,24 +139,29 @@ def test_gdt_has_the_promised_selectors() -> None:
         assert bytes(ram[result.entry.gdt + 24 : result.entry.gdt + 64]) == bytes(40)
 
 
-ATTRS = (Attr(type=0, config=1, flags=0x10), Attr(type=4, config=0x1C0, flags=0), Attr(5, 0, 0, 3, 0x1234, 8))
+ATTRS = (
+    Attr(type=0, config=1, flags=0x10, sample_period=10007, sample_type=0x107, read_format=3),
+    Attr(type=4, config=0x1C0, flags=0),
+    Attr(5, 0, 0, 3, 0x1234, 8),
+)
 
 
 @pytest.mark.parametrize("ram_bytes", [MIB, 2 * MIB, 5 * MIB + PAGE])
 def test_agent_takes_the_top_and_hides_it(ram_bytes: int) -> None:
     with loaded(ram_bytes, attrs=ATTRS) as (ram, result):
         assert result.agent
-        start, finish = result.agent.start, result.agent.finish
+        entries = result.agent.start, result.agent.finish, result.agent.nmi
         blob = boot.read_agent()
         assert result.ram_bytes % PAGE == 0
         assert ram[result.ram_bytes : result.ram_bytes + len(blob)] == blob
         assert word(ram, result.entry.rsi + 16) == result.ram_bytes < ram_bytes
         assert mapped_bytes(ram, result.entry.page_table) == result.ram_bytes
-        assert mapped_bytes(ram, start.page_table) == ram_bytes
-        for jump in (start, finish):
+        assert mapped_bytes(ram, entries[0].page_table) == ram_bytes
+        for jump in entries:
             assert result.ram_bytes <= jump.rip < result.ram_bytes + len(blob)
             assert jump.gdt > result.ram_bytes
-        assert start.rip != finish.rip
+        assert len({jump.rip for jump in entries}) == 3
+        assert len({jump._replace(rip=0) for jump in entries}) == 1
 
 
 def test_agent_stacks_fit_and_are_apart() -> None:
@@ -160,16 +177,48 @@ def test_agent_configuration() -> None:
     with loaded(MIB, vcpus=2, attrs=ATTRS) as (ram, result):
         assert result.agent
         config = result.agent.start.rsi
-        events, vcpus, slots = struct.unpack_from("<IIQ", ram, config)
-        assert (events, vcpus, slots) == (3, 2, result.agent.slots)
+        events, vcpus, slots, frames, *rest, size = struct.unpack_from("<IIQQQQIIQ", ram, config)
+        assert (events, vcpus, slots, frames) == (3, 2, result.agent.slots, result.agent.frames)
+        assert (rest, size) == ([0, 0, 0, 0], MIB)
+        assert (result.agent.rings, result.agent.ring_stride, result.agent.ring_bytes) == (0, 0, 0)
         for index, attr in enumerate(ATTRS):
             at = config + 56 + 72 * index
-            kind, config_, flags = (struct.unpack_from("<Q", ram, at + offset)[0] for offset in (0, 8, 40))
+            kind, config_, *sampling, flags = struct.unpack_from("<6Q", ram, at)
             breakpoint_ = struct.unpack_from("<IxxxxQQ", ram, at + 48)
-            assert Attr(kind, config_, flags, *breakpoint_) == attr
+            assert Attr(kind, config_, flags, *breakpoint_, *sampling) == attr
         for index in range(6):  # nothing opened yet: no result looks like a success
             results = struct.unpack_from("<4i", ram, slots + 128 * index + 40)
             assert results == (boot.NOT_YET,) * 4
+
+
+def test_frames_and_rings_are_apart() -> None:
+    with loaded(2 * MIB, vcpus=3, attrs=ATTRS, recording=Recording(ring_bytes=8192, max_chain=7)) as (ram, result):
+        agent = result.agent
+        assert agent
+        rings, stride, ring_bytes, max_chain, size = struct.unpack_from("<QQIIQ", ram, agent.start.rsi + 24)
+        assert (rings, stride, ring_bytes) == (agent.rings, agent.ring_stride, agent.ring_bytes)
+        assert (ring_bytes, max_chain, size) == (8192, 7, 2 * MIB)
+        assert stride >= 128 + 8192
+        assert agent.frames >= agent.slots + 3 * 3 * 128
+        assert agent.rings >= agent.frames + 3 * 64
+        assert agent.start.gdt >= agent.rings + 3 * stride
+        assert all(gpa % PAGE == 0 for gpa in (agent.slots, agent.frames, agent.rings, stride))
+        assert ram[agent.frames : agent.start.gdt] == bytes(agent.start.gdt - agent.frames)
+
+
+@pytest.mark.parametrize(
+    "recording",
+    [Recording(4097), Recording(2048), Recording(0), Recording(1 << 32), Recording(4096, -1), Recording(4096, 128)],
+)
+def test_recordings_that_cannot_be(recording: Recording) -> None:
+    with pytest.raises(UsageError, match="a sample"), loaded(MIB, attrs=ATTRS, recording=recording):
+        pass
+
+
+def test_no_rings_without_events() -> None:
+    with loaded(MIB, recording=Recording()) as (_, result):
+        assert result.agent is None
+        assert result.ram_bytes == MIB
 
 
 def test_ram_that_is_too_small() -> None:
@@ -181,6 +230,8 @@ def test_ram_that_is_too_small() -> None:
     with pytest.raises(UsageError, match="RAM is too small"), loaded(MIB, guest=full, attrs=ATTRS):
         pass
     with pytest.raises(UsageError, match="RAM is too small"), loaded(MIB, vcpus=300, attrs=ATTRS):
+        pass
+    with pytest.raises(UsageError, match="RAM is too small"), loaded(MIB, vcpus=4, attrs=ATTRS, recording=Recording()):
         pass
 
 

@@ -41,6 +41,14 @@ def one(text: str) -> Event:
         ("cpu/event=0xc0/", "instructions", 4, 0xC0, DISABLED),
         ("cpu/event=0x3c,umask=0x1/u", "ref-cycles", 4, 0x13C, NO_KERNEL),
         ("cpu/event=0xc4,umask=0x00/:k", "branches", 4, 0xC4, NO_USER),
+        ("cache-references", "cache-references", 0, 2, DISABLED),
+        ("cache-misses:u", "cache-misses", 0, 3, NO_KERNEL),
+        ("branch-misses:k", "branch-misses", 0, 5, NO_USER),
+        ("L1-dcache-loads", "L1-dcache-loads", 3, 0, DISABLED),
+        ("L1-dcache-load-misses:u", "L1-dcache-load-misses", 3, 0x10000, NO_KERNEL),
+        ("L1-dcache-stores", "L1-dcache-stores", 3, 0x100, DISABLED),
+        ("r412e", "cache-misses", 4, 0x412E, DISABLED),
+        ("cpu/event=0x2e,umask=0x4f/", "cache-references", 4, 0x4F2E, DISABLED),
     ],
 )
 def test_an_event(text: str, canonical: str, type_: int, config: int, flags: int) -> None:
@@ -52,6 +60,31 @@ def test_an_event(text: str, canonical: str, type_: int, config: int, flags: int
         config,
         flags,
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "breakpoint_", "flags"),
+    [
+        ("mem:0x1000", (3, 0x1000, 4), DISABLED),
+        ("mem:4096", (3, 0x1000, 4), DISABLED),
+        ("mem:0x1000:r", (1, 0x1000, 4), DISABLED),
+        ("mem:0x1000:w", (2, 0x1000, 4), DISABLED),
+        ("mem:0x1001/1:wr", (3, 0x1001, 1), DISABLED),
+        ("mem:0xffffffff80000000/8:rw", (3, 0xFFFFFFFF80000000, 8), DISABLED),
+        ("mem:0x1234567:x", (4, 0x1234567, 8), DISABLED),
+        ("mem:0x1234567/1:x:u", (4, 0x1234567, 1), NO_KERNEL),
+        ("mem:0x1000:w:k", (2, 0x1000, 4), NO_USER),
+        ("mem:0x1000/2:u", (3, 0x1000, 2), NO_KERNEL),
+    ],
+)
+def test_a_breakpoint(text: str, breakpoint_: tuple[int, int, int], flags: int) -> None:
+    event = one(text)
+    assert (event.name, event.canonical, event.type, event.config) == (text, "mem", lib.PV_TYPE_BREAKPOINT, 0)
+    assert (event.breakpoint, event.flags) == (breakpoint_, flags)
+    core = load_core()
+    attr = core.ffi.new("struct kvm_pv_perf_attr *", {"type": event.type})
+    attr.bp_type, attr.bp_addr, attr.bp_len = event.breakpoint
+    assert core.lib.attr_validate(attr, core.ffi.new("struct event_source *")) == 0
 
 
 def test_only_clocks_have_a_unit() -> None:
@@ -70,6 +103,8 @@ def test_only_clocks_have_a_unit() -> None:
         ("cpu/event=0xc0,umask=0/,cycles", ["cpu/event=0xc0,umask=0/", "cycles"]),
         ("cycles,cpu/event=0xc0,umask=0/u,r00c4:k", ["cycles", "cpu/event=0xc0,umask=0/u", "r00c4:k"]),
         ("cycles,cycles", ["cycles", "cycles"]),
+        ("mem:0x1000/4:rw,cycles,mem:0x2000/8:w:u", ["mem:0x1000/4:rw", "cycles", "mem:0x2000/8:w:u"]),
+        ("mem:0x1000/4,cpu/event=0xc0,umask=0/", ["mem:0x1000/4", "cpu/event=0xc0,umask=0/"]),
     ],
 )
 def test_a_list(text: str, names: list[str]) -> None:
@@ -96,13 +131,20 @@ def test_several_options_keep_their_order() -> None:
         ("cycles:x", "'x' in 'cycles:x' is not a modifier"),
         ("cycles:p", "modifier 'p' in 'cycles:p' is not supported"),
         ("cycles:uh", "modifier 'h' in 'cycles:uh' is not supported"),
-        ("cache-misses", "cache-misses has no counter in this version"),
-        ("branch-misses:u", "branch-misses has no counter"),
-        ("L1-dcache-loads", "L1-dcache-loads has no counter"),
+        ("stalled-cycles-backend", "stalled-cycles-backend has no counter in this version"),
+        ("stalled-cycles-frontend:u", "stalled-cycles-frontend has no counter"),
+        ("L1-dcache-prefetches", "L1-dcache-prefetches has no counter"),
         ("page-faults", "page-faults has no counter"),
-        ("mem:0x1000:rw", "mem:0x1000:rw has no counter"),
+        ("mem:main", "'mem:main' is not mem:ADDRESS"),
+        ("mem:", "'mem:' is not mem:ADDRESS"),
+        ("mem:0x1000:q", "modifier 'q' in 'mem:0x1000:q' is not supported"),
+        ("mem:0x1000:rx", "'mem:0x1000:rx' cannot be watched"),
+        ("mem:0x1000/4:x", "'mem:0x1000/4:x' cannot be watched"),
+        ("mem:0x1000/3", "'mem:0x1000/3' cannot be watched"),
+        ("mem:0x1002", "is not a multiple of its length, 4"),
+        ("mem:0x10000000000000000", "does not fit in 64 bits"),
         ("sched:sched_switch", "sched:sched_switch has no counter"),
-        ("r412e", "0x412e in 'r412e' has no counter"),
+        ("r412f", "0x412f in 'r412f' has no counter"),
         ("rffff", "0xffff in 'rffff' has no counter"),
         ("cpu/event=0x100/", "from 0 to 0xff"),
         ("cpu/event=-1/", "from 0 to 0xff"),
@@ -134,8 +176,12 @@ def test_every_countable_event_is_in_the_list() -> None:
     core = load_core()
     source = core.ffi.new("struct event_source *")
     listed = {(row["type"], row["config"]) for row in rows() if row["countable"]}
-    for type_, last in ((lib.PV_TYPE_HARDWARE, lib.PV_HW_MAX), (lib.PV_TYPE_SOFTWARE, lib.PV_SW_MAX)):
-        for config in range(last):
+    hardware = [(lib.PV_TYPE_HARDWARE, range(lib.PV_HW_MAX)), (lib.PV_TYPE_SOFTWARE, range(lib.PV_SW_MAX))]
+    caches = [
+        cache | operation << 8 | result << 16 for cache in range(7) for operation in range(3) for result in (0, 1)
+    ]
+    for type_, configs in (*hardware, (lib.PV_TYPE_HW_CACHE, caches)):
+        for config in configs:
             attr = core.ffi.new("struct kvm_pv_perf_attr *", {"type": type_, "config": config})
             assert (core.lib.attr_validate(attr, source) == 0) == ((type_, config) in listed), (type_, config)
 

@@ -55,6 +55,36 @@ CASES = [
     Case("lockforms", 4, ("count=20000",), slow=True),
 ]
 
+# Overflows and NMIs. What is exact has no rate limit: an event that is throttled misses overflows.
+UNTHROTTLED: dict[str, object] = {"max_sample_rate": 0}
+FAULTS = ("trylock=10%", "trylock=50%", "trylock=99%", "guest-write=10%", "trylock=50%,guest-write=99%")
+SAMPLING_CASES = [
+    Case("nmi_errno"),
+    Case("nmi_exact", 1, (), UNTHROTTLED),
+    Case("nmi_exact", 4, (), UNTHROTTLED),
+    Case("nmi_sample", 1, (), UNTHROTTLED),
+    Case("nmi_sample", 4, (), UNTHROTTLED),
+    Case("nmi_after", 1, (), UNTHROTTLED),
+    Case("nmi_after", 2, (), UNTHROTTLED),
+    Case("nmi_after", 2, ("rounds=2000",), UNTHROTTLED, slow=True),
+    Case("nmi_landing", 1, (), UNTHROTTLED),
+    Case("nmi_migrate", 1, (), UNTHROTTLED),
+    Case("nmi_migrate", 4, (), UNTHROTTLED),
+    Case("nmi_migrate", 4, ("rounds=20000",), UNTHROTTLED, slow=True),
+    *(
+        Case("nmi_conserve", 4, ("overflows=40000",), UNTHROTTLED | {"nmi": nmi, "fault": fault})
+        for nmi in ("trylock", "deferred", "lockless")
+        for fault in ("", *FAULTS)
+    ),
+    *(
+        Case("nmi_conserve", 4, ("overflows=1000000",), UNTHROTTLED | {"nmi": nmi, "fault": fault}, slow=True)
+        for nmi in ("trylock", "deferred", "lockless")
+        for fault in FAULTS
+    ),
+    Case("breakpoint", 1, (), UNTHROTTLED),
+    Case("breakpoint", 2, (), UNTHROTTLED),
+]
+
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -81,7 +111,10 @@ def marks(case: Case) -> list[pytest.MarkDecorator]:
     return [pytest.mark.slow, pytest.mark.timeout(600)] if case.slow else []
 
 
-@pytest.mark.parametrize("case", [pytest.param(case, id=str(case), marks=marks(case)) for case in CASES])
+ALL_CASES = [*CASES, *SAMPLING_CASES]
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=str(case), marks=marks(case)) for case in ALL_CASES])
 def test_guest(case: Case, built: Path) -> None:
     with VirtualMachine(smp=case.smp, **case.machine) as vm:
         result = vm.run(built / f"{case.guest}.elf", case.args, timeout=500 if case.slow else 100)
@@ -91,4 +124,4 @@ def test_guest(case: Case, built: Path) -> None:
 
 def test_every_guest_test_has_a_case() -> None:
     programs = {source.stem for source in GUESTS.glob("*.[cS]") if not source.stem.startswith("oracle_")}
-    assert programs == {case.guest for case in CASES}
+    assert programs == {case.guest for case in ALL_CASES}

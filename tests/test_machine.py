@@ -46,6 +46,8 @@ class Counted:
     config: int
     flags: int = 0
     name: str = ""
+    sample_period: int = 0
+    sample_type: int = 0
 
 
 INSTRUCTIONS, BRANCHES = Counted(0, 1), Counted(0, 4)

@@ -1,48 +1,155 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Guest speed with instructions and branches counted, against Unicorn with an empty block hook and with none."""
+"""Guest speed while counting: against the engine's own limits, by what is counted, and against other emulators."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
-from emulator.bench.measure import Row, Sample, interleave, ratio
+from emulator.bench import program, qemu_peer, unicorn_peer
+from emulator.bench.case import Absent, Case, Contender, Effort, Group, Plot, Ratio, single
+from emulator.bench.vm import run_guest
 
-#: Without LOCK in their loops, so that they cost the same whether or not it is atomic.
-GUESTS = ("spin", "matmul", "memwalk", "branchy", "hello", "user", "pingpong", "readloop")
+#: Without LOCK in their loops, so that they cost the same whether or not it is atomic; and what makes each shorter.
+GUESTS = {
+    "spin": "iterations=10000000",
+    "matmul": "rounds=6",
+    "memwalk": "",
+    "branchy": "",
+    "hello": "",
+    "user": "",
+    "pingpong": "",
+    "readloop": "count=10000",
+}
+_QUICK_GUESTS = ("spin", "matmul")
 #: All LOCK: what counting costs is seen beside what making it atomic between processes costs.
 LOCKED = "locks"
+_HOOKS = ("count", "empty", "none")
+
+#: What is counted, from nothing to more than there are counters for.
+EVENT_SETS = {
+    "nothing": "",
+    "instructions": "instructions",
+    "instructions and branches": "instructions,branches",
+    "instructions, branches and cycles": "instructions,branches,cycles",
+    "8 events, each with :u and :k": ",".join(
+        f"{name}{level}" for name in ("instructions", "branches", "cycles", "ref-cycles") for level in (":u", ":k")
+    ),
+    "16 events taking turns on 8 counters": ",".join(["instructions", "branches", "cycles", "ref-cycles"] * 4),
+    "branch-misses": "branch-misses",
+    "cache-references and cache-misses": "cache-references,cache-misses",
+    "L1-dcache-loads": "L1-dcache-loads",
+}
+#: Those that need a hook at every access to memory.
+_SLOW_SETS = ("cache-references and cache-misses", "L1-dcache-loads")
 
 
-def _run(guest: str, hook: str, atomics: str = "host") -> Callable[[], float]:
-    """Seconds from the guest's entry to its exit, on one vCPU."""
+def groups(effort: Effort) -> Iterator[Group]:
+    """Guest by guest; then by what is counted; then the same code on everything that can run it."""
+    for guest in _QUICK_GUESTS if effort.quick else GUESTS:
+        yield _against_hooks(guest, effort)
+    if not effort.quick:
+        yield _locked()
+    yield _by_events(effort)
+    yield _same_code(effort)
+
+
+def _seconds(guest: str, args: list[str], **config: Any) -> Callable[[], float]:
+    """From the guest's entry to its exit, on one vCPU."""
 
     def once() -> float:
-        from emulator.events import parse_events
-        from emulator.machine import VirtualMachine
-
-        events = parse_events("instructions,branches") if hook == "count" else ()
-        with VirtualMachine(smp=1, hook=hook, atomics=atomics) as vm:
-            return vm.run(guest, events=events).elapsed_s
+        counting = config.get("hook", "count") == "count"
+        return run_guest(guest, args, events="instructions,branches" if counting else "", **config).elapsed_s
 
     return once
 
 
-def _rows(what: str, samples: dict[str, Sample], *, target: str, bare_target: str = "") -> list[Row]:
-    counted, empty, none = samples["count"], samples["empty"], samples["none"]
-    return [
-        Row(f"{what}: speed against an empty block hook", ratio(empty, counted), "x", target, counted.seconds),
-        Row(f"{what}: speed against no hook", ratio(none, counted), "x", bare_target, none.seconds),
+def _against_hooks(guest: str, effort: Effort) -> Group:
+    args = [GUESTS[guest]] if effort.quick else []
+    contenders = [
+        single(Case(name=hook, unit="s", reference="none" if hook == "count" else ""), _seconds(guest, args, hook=hook))
+        for hook in _HOOKS
     ]
+    ratios = [
+        Ratio(f"{guest}: speed against an empty block hook", "empty", "count", ">= 0.85"),
+        Ratio(f"{guest}: speed against no hook", "none", "count", ">= 0.7" if guest == "matmul" else ""),
+    ]
+    about = f"{guest} with instructions and branches counted, with an empty block hook, and with none"
+    return Group(name=f"engine, {guest}", about=about, contenders=contenders, ratios=ratios)
 
 
-def measure(*, rounds: int) -> list[Row]:
-    rows = []
-    for guest in GUESTS:
-        samples = interleave({hook: _run(guest, hook) for hook in ("count", "empty", "none")}, rounds=rounds)
-        rows += _rows(guest, samples, target=">= 0.85", bare_target=">= 0.7" if guest == "matmul" else "")
-    contenders = {hook: _run(LOCKED, hook) for hook in ("count", "empty", "none")}
-    samples = interleave(contenders | {"plain": _run(LOCKED, "count", "none")}, rounds=rounds)
-    rows += _rows(LOCKED, samples, target="")
-    samples["count"] = samples["plain"]
-    rows += _rows(f"{LOCKED}, LOCK not atomic", samples, target=">= 0.85")[:1]
-    return rows
+def _locked() -> Group:
+    contenders = [single(Case(name=hook, unit="s"), _seconds(LOCKED, [], hook=hook)) for hook in _HOOKS]
+    plain = _seconds(LOCKED, [], hook="count", atomics="none")
+    contenders.append(single(Case(name="count, LOCK not atomic", unit="s"), plain))
+    ratios = [
+        Ratio("locks: speed against an empty block hook", "empty", "count"),
+        Ratio("locks: speed against no hook", "none", "count"),
+        Ratio(
+            "locks, LOCK not atomic: speed against an empty block hook", "empty", "count, LOCK not atomic", ">= 0.85"
+        ),
+    ]
+    about = "a guest that is all LOCK, which is made atomic between processes"
+    return Group(name="engine, locks", about=about, contenders=contenders, ratios=ratios)
+
+
+def _by_events(effort: Effort) -> Group:
+    """As speed, since what hooks every access is so slow that it gets less to do."""
+    contenders = []
+    for name, events in EVENT_SETS.items():
+        case = Case(name=name, unit="products/s", higher_is_better=True, reference="native")
+        rounds = effort.pick(2, 1) if name in _SLOW_SETS else effort.pick(32, 6)
+        contenders.append(single(case, _counting(rounds, events)))
+    native = Case(name="native", unit="M/s", higher_is_better=True, peer=True)
+    contenders.append(single(native, lambda: 30 / program.linux_seconds([], 30_000_000)))
+    ratios = [Ratio(f"speed while counting {name}", name, "nothing") for name, events in EVENT_SETS.items() if events]
+    about = "matrix products a second, by what is counted, against counting nothing"
+    plots = [Plot(title="Guest speed by what is counted", log_x=True)]
+    return Group(name="engine, by events", about=about, contenders=contenders, ratios=ratios, plots=plots)
+
+
+def _counting(rounds: int, events: str) -> Callable[[], float]:
+    """Matrix products a second while these events are counted; Absent if one of them is not supported."""
+
+    def once() -> float:
+        result = run_guest("matmul", [f"rounds={rounds}"], events=events)
+        for count in result.counts:
+            if count.error:
+                raise Absent(f"{count.event.name} is refused with {count.error}")
+        return rounds / result.elapsed_s
+
+    return once
+
+
+def _same_code(effort: Effort) -> Group:
+    """In millions of instructions a second, all of the same program."""
+    fast, slow = effort.pick(20_000_000, 3_000_000), effort.pick(100_000, 30_000)
+    runs: dict[str, tuple[int, Callable[[int], float]]] = {
+        "pvperf, instructions and branches counted": (
+            fast,
+            lambda n: program.guest_seconds(n, events="instructions,branches"),
+        ),
+        "pvperf, no hook": (fast, lambda n: program.guest_seconds(n, hook="none")),
+        "the processor itself": (5 * fast, lambda n: program.linux_seconds([], n)),
+        "Unicorn, no hook": (fast, lambda n: unicorn_peer.seconds(n, "none")),
+        "Unicorn, Python hook a block": (slow, lambda n: unicorn_peer.seconds(n, "block")),
+        "Unicorn, Python hook an instruction": (slow // 5, lambda n: unicorn_peer.seconds(n, "instruction")),
+        "QEMU": (fast, lambda n: qemu_peer.seconds(n, "")),
+        "QEMU, plugin that adds inline a block": (fast, lambda n: qemu_peer.seconds(n, "block")),
+        "QEMU, plugin called an instruction": (fast // 4, lambda n: qemu_peer.seconds(n, "insn")),
+    }
+    ours = "pvperf, instructions and branches counted"
+    contenders = [_speed(name, iterations, run) for name, (iterations, run) in runs.items()]
+    ratios = [Ratio(f"pvperf counting / {name}", ours, name) for name in runs if name != ours]
+    about = "the same program on everything that can run it"
+    plots = [Plot(title="Speed of counting instructions and branches, against others", log_x=True)]
+    return Group(name="engine, same code", about=about, contenders=contenders, ratios=ratios, plots=plots)
+
+
+def _speed(name: str, iterations: int, seconds: Callable[[int], float]) -> Contender:
+    def once() -> float:
+        return iterations * program.instructions_per_iteration() / seconds(iterations) * 1e-6
+
+    peer = not name.startswith("pvperf")
+    reference = "" if peer else "the processor itself"
+    return single(Case(name=name, unit="M insn/s", higher_is_better=True, peer=peer, reference=reference), once)

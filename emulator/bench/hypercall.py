@@ -1,125 +1,151 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Round trip of KVM_PERF_OP READ, against a bare futex ping-pong and multiprocessing.Pipe, pinned the same way."""
+"""Round trips of KVM_PERF_OP, against what handing a CPU over costs at least, and what one would write by hand.
+
+PVPERF_BENCH_SLOWER=5 makes each READ that is compared with peers 5 % slower, by a loop in the guest beside it: a
+made-up regression, with which `bench compare` can be tried.
+"""
 
 from __future__ import annotations
 
-import mmap
 import os
-import time
-from collections.abc import Callable
-from multiprocessing import Pipe
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
 
-from emulator.bench.measure import Row, interleave, ratio
+from emulator.bench import peer
+from emulator.bench.case import Case, Contender, Effort, Group, Plot, Ratio, single
+from emulator.bench.vm import cores, count_vcpus, printed_figures, run_guest, tsc_hz
+from emulator.errors import UsageError
 
-READS = 100_000
-PIPE_ROUNDS = 10_000
-#: As the host and the vCPU processes do where cores are not short.
-SPIN_NS = 20_000
-
-
-def _cores(shared: bool) -> tuple[int, int]:
-    """The cores of the two sides: one core for both, or two."""
-    cores = sorted(os.sched_getaffinity(0))
-    return (cores[0], cores[0]) if shared else (cores[0], cores[-1])
+OPS = ("open", "enable", "read", "disable", "close")
+_EVENTS = (1, 16, 128, 1024)
+_VCPUS = (1, 2, 4, 8, 16)
+_CALIBRATION_TURNS = 20_000
 
 
-def _in_child(core: int, play: Callable[[], None]) -> int:
-    """Forks a child that pins itself to `core`, plays its side and is gone. Returns its pid."""
-    pid = os.fork()
-    if pid == 0:
-        try:
-            os.sched_setaffinity(0, {core})
-            play()
-        finally:
-            os._exit(0)
-    return pid
+def groups(effort: Effort) -> Iterator[Group]:
+    """READ against its peers, on one core and on two; then every operation against events and vCPUs."""
+    yield _against_peers("one core", True, effort)
+    if cores().number > 1:
+        yield _against_peers("two cores", False, effort)
+    yield _by_events(effort)
+    yield _by_vcpus(effort)
 
 
-def _pinned(core: int, run: Callable[[], float]) -> float:
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
-    try:
-        return run()
-    finally:
-        os.sched_setaffinity(0, before)
-
-
-def _futex(shared: bool, *, spin: int = 0) -> Callable[[], float]:
-    """Seconds a round trip of a futex ping-pong; bare, unless each side spins for `spin` ns before it sleeps."""
-
-    def once() -> float:
-        from emulator.native import load_core
-
-        core = load_core()
-        mine, theirs = _cores(shared)
-        with mmap.mmap(-1, mmap.PAGESIZE) as memory:
-            word = core.ffi.from_buffer("uint32_t[]", memory)
-            child = _in_child(theirs, lambda: core.lib.pingpong_play(word, 1, READS, spin))
-            took = _pinned(mine, lambda: float(core.lib.pingpong_play(word, 0, READS, spin)))
-            os.waitpid(child, 0)
-            core.ffi.release(word)
-        return took * 1e-9 / READS
-
-    return once
-
-
-def _pipe(shared: bool) -> Callable[[], float]:
-    """Seconds a round trip of one integer through multiprocessing.Pipe."""
-
-    def once() -> float:
-        near, far = Pipe()
-
-        def serve() -> None:
-            for _ in range(PIPE_ROUNDS):
-                far.send(far.recv())
-
-        def ask() -> float:
-            start = time.perf_counter()
-            for i in range(PIPE_ROUNDS):
-                near.send(i)
-                near.recv()
-            return time.perf_counter() - start
-
-        mine, theirs = _cores(shared)
-        with near, far:
-            child = _in_child(theirs, serve)
-            took = _pinned(mine, ask)
-            os.waitpid(child, 0)
-        return took / PIPE_ROUNDS
-
-    return once
-
-
-def _read(shared: bool) -> Callable[[], float]:
-    """Seconds a READ takes a guest: the whole way out, through the event table, and back."""
-
-    def once() -> float:
-        from emulator.machine import VirtualMachine
-
-        with VirtualMachine(smp=1, pin="on" if shared else "off") as vm:
-            result = vm.run("readloop", [f"count={READS}"])
-        return result.elapsed_s / READS
-
-    return once
-
-
-def _rows(where: str, shared: bool, rounds: int) -> list[Row]:
-    contenders = {"READ": _read(shared), "futex ping-pong": _futex(shared), "Pipe": _pipe(shared)}
-    if not shared:
-        contenders["spinning ping-pong"] = _futex(shared, spin=SPIN_NS)
-    samples = interleave(contenders, rounds=rounds)
-    read = samples["READ"]
-    rows = [Row(f"{name}, {where}", sample.median * 1e6, "us", raw=sample.seconds) for name, sample in samples.items()]
-    rows.append(Row(f"READ / futex ping-pong, {where}", ratio(read, samples["futex ping-pong"]), "x", "<= 1.5"))
-    if not shared:
-        rows.append(Row(f"READ / spinning ping-pong, {where}", ratio(read, samples["spinning ping-pong"]), "x"))
+def _against_peers(where: str, shared: bool, effort: Effort) -> Group:
+    reads, few = effort.pick(50_000, 10_000), effort.pick(5_000, 1_000)
+    limit = "futex ping-pong" if shared else "spinning ping-pong"
+    contenders = [
+        single(Case(name="READ", unit="us", reference=limit), read(shared, reads)),
+        single(Case(name="futex ping-pong", unit="us", peer=True), peer.futex(shared, reads if shared else few)),
+        single(Case(name="multiprocessing.Pipe", unit="us", peer=True), peer.pipe(shared, few)),
+        single(Case(name="posix_ipc.MessageQueue", unit="us", peer=True), peer.message_queue(shared, few)),
+    ]
+    ratios = [Ratio("READ / futex ping-pong", "READ", "futex ping-pong", "<= 1.5")]
+    if shared:
+        contenders += _kernels_own(reads)
+        ratios.append(Ratio("real KVM exit / READ", "real KVM exit", "READ"))
+    else:
+        spinning = Case(name="spinning ping-pong", unit="us", peer=True)
+        contenders.append(single(spinning, peer.futex(shared, reads, spin_ns=peer.SPIN_NS)))
+        ratios.append(Ratio("READ / spinning ping-pong", "READ", "spinning ping-pong"))
     # On one core the two context switches are most of either: the factor cannot be reached there.
-    rows.append(Row(f"Pipe / READ, {where}", ratio(samples["Pipe"], read), "x", "" if shared else ">= 10"))
-    return rows
+    ratios.append(Ratio("Pipe / READ", "multiprocessing.Pipe", "READ", "" if shared else ">= 10"))
+    ratios.append(Ratio("MessageQueue / READ", "posix_ipc.MessageQueue", "READ"))
+    title = f"READ, host and vCPU on {where}"
+    return Group(
+        name=f"hypercall, {where}", about=title, contenders=contenders, ratios=ratios, plots=[Plot(title=title)]
+    )
 
 
-def measure(*, rounds: int) -> list[Row]:
-    rows = _rows("one core", True, rounds)
-    if len(os.sched_getaffinity(0)) > 1:
-        rows += _rows("two cores", False, rounds)
-    return rows
+def _kernels_own(calls: int) -> list[Contender]:
+    """They have no two sides, and so no second core."""
+    names = {"ENABLE": "ioctl ENABLE", "DISABLE": "ioctl DISABLE", "READ": "read"}
+    events = [
+        single(Case(name=f"perf_event {name}", unit="us", peer=True), peer.perf_event(call, calls))
+        for call, name in names.items()
+    ]
+    return [*events, single(Case(name="real KVM exit", unit="us", peer=True), peer.kvm_exit(calls))]
+
+
+def read(shared: bool, calls: int) -> Callable[[], float]:
+    """Microseconds that a READ takes a guest: the whole way out, through the event table, and back."""
+
+    def once() -> float:
+        args = ["only=read", f"calls={calls}", f"burn={_burn_turns(shared)}"]
+        (line,) = printed_figures(run_guest("ops", args, pin="on" if shared else "off"))
+        return _microseconds(line)
+
+    return once
+
+
+def _microseconds(line: dict[str, str]) -> float:
+    """Of one call, from a line of the guest `ops`."""
+    return int(line["ticks"]) / int(line["calls"]) / tsc_hz() * 1e6
+
+
+def _by_events(effort: Effort) -> Group:
+    contenders = []
+    for events in _EVENTS[:: effort.pick(1, 3)]:
+        cases = tuple(_op_case(op, {"open events": events}, f"{events} open") for op in OPS)
+        contenders.append(Contender(cases, _lives(effort.pick(2000, 500), f"events={events}", smp=1, pin="on")))
+    plot = Plot(title="Each operation against open events", x="open events", series="op", log_x=True)
+    about = "each operation on one vCPU, by the number of open events"
+    return Group(name="hypercall, by events", about=about, contenders=contenders, plots=[plot])
+
+
+def _by_vcpus(effort: Effort) -> Group:
+    contenders, plots = [], []
+    for same in (0, 1):
+        which = "the same event" if same else "different events"
+        ops = OPS[1:4] if same else OPS
+        for vcpus in _VCPUS[:: effort.pick(1, 4)]:
+            labels: dict[str, str | int] = {"vCPUs": vcpus, "which": which}
+            cases = tuple(_op_case(op, labels, f"{count_vcpus(vcpus)}, {which}") for op in ops)
+            calls = effort.pick(2000, 400) // vcpus + 50
+            contenders.append(Contender(cases, _lives(calls, f"same={same}", smp=vcpus)))
+        title = f"Each operation against vCPUs that do the same at once, {which}"
+        plots.append(Plot(title=title, x="vCPUs", series="op", where={"which": which}, log_x=True, log_y=True))
+    about = "each operation, by the number of vCPUs that do the same at once"
+    return Group(name="hypercall, by vCPUs", about=about, contenders=contenders, plots=plots)
+
+
+def _op_case(op: str, labels: dict[str, str | int], condition: str) -> Case:
+    return Case(name=f"{op.upper()}, {condition}", unit="us", labels={"op": op, **labels})
+
+
+def _lives(calls: int, arg: str, **config: Any) -> Callable[[], list[float]]:
+    """Microseconds of each operation that the guest times, in the order of OPS; the median over the vCPUs."""
+
+    def once() -> list[float]:
+        from statistics import median
+
+        lines = printed_figures(run_guest("ops", [f"calls={calls}", arg], **config))
+        return [
+            median(_microseconds(line) for line in lines if line["op"] == op)
+            for op in OPS
+            if any(line["op"] == op for line in lines)
+        ]
+
+    return once
+
+
+@cache
+def _burn_turns(shared: bool) -> int:
+    """Turns of the guest's loop that make a READ as much slower as PVPERF_BENCH_SLOWER says; 0 without it."""
+    percent = os.environ.get("PVPERF_BENCH_SLOWER", "")
+    if not percent:
+        return 0
+    try:
+        share = float(percent) / 100
+    except ValueError:
+        raise UsageError(f"PVPERF_BENCH_SLOWER is a percentage, and {percent!r} is not") from None
+    bare, burnt = (_time_reads(shared, turns) for turns in (0, _CALIBRATION_TURNS))
+    return round(share * bare / (burnt - bare) * _CALIBRATION_TURNS)
+
+
+def _time_reads(shared: bool, turns: int) -> float:
+    """The best of three: what disturbs a calibration makes it slower only."""
+    args = ["only=read", "calls=2000", f"burn={turns}"]
+    runs = [printed_figures(run_guest("ops", args, pin="on" if shared else "off"))[0] for _ in range(3)]
+    return min(_microseconds(line) for line in runs)

@@ -1,88 +1,54 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Interleaved measurements: every contender in turn, round after round, then medians and ratios.
-
-Nothing here judges: a ratio is printed beside its target, and the raw values are kept.
-"""
+"""Interleaved measurements: every contender in turn, round after round, and every raw value kept."""
 
 from __future__ import annotations
 
-import os
-import platform
-import statistics
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
 
-Contender = Callable[[], float]
+from emulator.bench.case import Absent, Contender, Group
+from emulator.bench.machine import Watch
+from emulator.bench.result import CaseResult, GroupResult
 
-
-@dataclass
-class Sample:
-    """Seconds that one contender took, a value a round."""
-
-    name: str
-    seconds: list[float] = field(default_factory=list)
-
-    @property
-    def median(self) -> float:
-        return statistics.median(self.seconds)
+WARM_UP = 1
 
 
-def interleave(contenders: dict[str, Contender], *, rounds: int, warm_up: int = 1) -> dict[str, Sample]:
-    """Runs the contenders A B C, A B C, ... and keeps what each returns, in seconds.
+def measure_group(
+    group: Group, *, rounds: int, warm_up: int = WARM_UP, progress: Callable[[str], None] = lambda _: None
+) -> GroupResult:
+    """Runs the contenders A B C, A B C, ... and keeps what they return.
 
-    The order of the first `warm_up` rounds is the same, but their values are dropped.
+    The first `warm_up` rounds are run like the others, but their values are dropped. A contender that is Absent
+    leaves for good, and its cases give the reason instead of values.
     """
-    samples = {name: Sample(name) for name in contenders}
+    watch = Watch()
+    values: dict[str, list[float]] = {case.name: [] for one in group.contenders for case in one.cases}
+    absent: dict[str, str] = {}
     for turn in range(warm_up + rounds):
-        for name, run in contenders.items():
-            seconds = run()
-            if turn >= warm_up:
-                samples[name].seconds.append(seconds)
-    return samples
+        progress(f"{group.name}: {'warm-up' if turn < warm_up else f'round {turn - warm_up + 1} of {rounds}'}")
+        for contender in group.contenders:
+            if contender.cases[0].name not in absent:
+                _take_turn(contender, values if turn >= warm_up else None, absent)
+    cases = [
+        CaseResult(case, [] if case.name in absent else values[case.name], absent.get(case.name, ""))
+        for contender in group.contenders
+        for case in contender.cases
+    ]
+    return GroupResult(group.name, group.about, cases, list(group.ratios), list(group.plots), watch.conditions())
 
 
-def ratio(first: Sample, second: Sample) -> float:
-    """Median over the rounds of first / second: paired, so that drift of the machine cancels."""
-    return statistics.median(a / b for a, b in zip(first.seconds, second.seconds, strict=True))
+def _take_turn(contender: Contender, values: dict[str, list[float]] | None, absent: dict[str, str]) -> None:
+    try:
+        got: Sequence[float] = contender.run()
+    except Absent as reason:
+        absent.update((case.name, str(reason)) for case in contender.cases)
+        return
+    for case, value in zip(contender.cases, got, strict=True):
+        if values is not None:
+            values[case.name].append(value)
 
 
-def machine() -> dict[str, object]:
-    """What the figures were measured on."""
-    return {
-        "cores": len(os.sched_getaffinity(0)),
-        "model": _cpu_model(),
-        "kernel": platform.release(),
-        "python": platform.python_version(),
-        "load": os.getloadavg()[0],
-    }
-
-
-def _cpu_model() -> str:
-    with open("/proc/cpuinfo", encoding="ascii", errors="replace") as info:
-        for line in info:
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.machine()
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of a report: a measured ratio, and the target it stands beside if there is one."""
-
-    what: str
-    value: float
-    unit: str
-    target: str = ""
-    raw: Sequence[float] = ()
-
-    def as_json(self) -> dict[str, object]:
-        return {"what": self.what, "value": self.value, "unit": self.unit, "target": self.target, "raw": list(self.raw)}
-
-
-def print_rows(title: str, rows: Sequence[Row]) -> None:
-    """A plain table on stdout."""
-    print(title)
-    width = max((len(row.what) for row in rows), default=0)
-    for row in rows:
-        target = f"   (target {row.target})" if row.target else ""
-        print(f"  {row.what:<{width}}  {row.value:>10.3f} {row.unit}{target}")
+def measure_groups(
+    groups: Iterable[Group], *, rounds: int, warm_up: int = WARM_UP, progress: Callable[[str], None] = lambda _: None
+) -> list[GroupResult]:
+    """Group after group; within a group everything is interleaved."""
+    return [measure_group(group, rounds=rounds, warm_up=warm_up, progress=progress) for group in groups]

@@ -22,5 +22,6 @@ def main(arguments: argparse.Namespace) -> int:
         names = " OR ".join([str(row["name"]), *aliases])
         counts = row["counts"] if row["countable"] else "(known, not countable in this version)"
         print(f"{names:<48}{row['type']:>4}{row['config']:>#8x}  {counts}")
-    print("\nModifiers: EVENT:u counts at CPL 3 alone, EVENT:k at CPL 0. Raw: rUUEE, or cpu/event=0xEE,umask=0xUU/.")
+    print("\nBreakpoints: mem:ADDRESS[/LENGTH][:ACCESS], with an access of r, w, rw or x (default rw, 4 bytes).")
+    print("Modifiers: EVENT:u counts at CPL 3 alone, EVENT:k at CPL 0. Raw: rUUEE, or cpu/event=0xEE,umask=0xUU/.")
     return 0

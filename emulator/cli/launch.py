@@ -10,16 +10,19 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 from emulator.cli import Killed
-from emulator.errors import GuestTimeout, HostError
+from emulator.errors import GuestTimeout, HostError, UsageError
 from emulator.machine import MachineConfig, Result, VirtualMachine
 
 if TYPE_CHECKING:
+    from emulator.cli.trace_file import TraceFile
     from emulator.events import Event
+    from emulator.protocol import Recording
+    from emulator.trace.records import Record
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _FIELDS = (
@@ -40,6 +43,9 @@ _FIELDS = (
         "max_sample_rate",
         "fault",
         "seed",
+        "l1d",
+        "llc",
+        "predictor",
     ),
 )
 
@@ -57,6 +63,7 @@ class Launcher:
         self._arguments = arguments
         self._vm = VirtualMachine(machine_config(arguments))
         self._before: dict[int, Any] = {}
+        self._trace = _open_trace(arguments, self._vm.config.smp)
         self.signum = 0  # the signal that asked for the end; SIGPIPE if nobody reads the output any more
 
     def __enter__(self) -> Launcher:
@@ -71,6 +78,8 @@ class Launcher:
         for signum, handler in self._before.items():
             signal.signal(signum, handler)
         self._vm.close()
+        if self._trace:
+            self._trace.close()
 
     def _on_signal(self, signum: int, _: FrameType | None) -> None:
         if self.signum or not self._vm.processes:
@@ -79,16 +88,39 @@ class Launcher:
         self.signum = signum
         self._vm.stop()
 
-    def run(self, events: Sequence[Event] = ()) -> Result:
-        """One boot of the guest, to its end. PvperfError, or Killed; no process is left in any case."""
+    @property
+    def config(self) -> MachineConfig:
+        """Of the VM."""
+        return self._vm.config
+
+    def run(
+        self,
+        events: Sequence[Event] = (),
+        *,
+        recording: Recording | None = None,
+        samples: Callable[[int, bytes], None] | None = None,
+        trace: Callable[[list[Record]], None] | None = None,
+        trace_kinds: Iterable[str] = (),
+    ) -> Result:
+        """One boot of the guest, to its end. PvperfError, or Killed; no process is left in any case.
+
+        `trace` gets records of the kinds `trace_kinds` at least; a file of --trace gets all there are.
+        """
         arguments = self._arguments
+        draw = self._trace.boot(lambda: self._vm.processes) if self._trace else None
         result = self._vm.run(
             arguments.guest,
             arguments.guest_args,
             events=events,
             timeout=arguments.timeout,
             console=None if arguments.quiet else self._write,
+            trace=_both(draw, trace),
+            trace_kinds=None if draw else trace_kinds,
+            recording=recording,
+            samples=samples,
         )
+        if self._trace:
+            self._trace.lost += result.statistics["trace_lost"]
         if arguments.verbose:
             _print_statistics(result)
         return result
@@ -112,6 +144,29 @@ class Launcher:
         if result.ended == "timeout":
             raise GuestTimeout(f"the guest did not end within {self._arguments.timeout:g} s")
         return result.status
+
+
+def _both(
+    one: Callable[[list[Record]], None] | None, other: Callable[[list[Record]], None] | None
+) -> Callable[[list[Record]], None] | None:
+    if one is None or other is None:
+        return one or other
+
+    def call(records: list[Record]) -> None:
+        one(records)
+        other(records)
+
+    return call
+
+
+def _open_trace(arguments: argparse.Namespace, vcpus: int) -> TraceFile | None:
+    if arguments.trace is None:
+        if arguments.trace_records is not None:
+            raise UsageError("--trace-records needs a file: name it with --trace")
+        return None
+    from emulator.cli.trace_file import TraceFile
+
+    return TraceFile(arguments.trace, most=arguments.trace_records, vcpus=vcpus)
 
 
 def _print_statistics(result: Result) -> None:

@@ -13,7 +13,7 @@ from emulator.errors import HostError, UsageError
 
 
 class Output:
-    """Text for FILE, `-` (stdout) or None (stderr). What cannot be written is known on entry, before any work.
+    """Text or bytes for FILE, `-` (stdout) or None (stderr). What cannot be written is known on entry, before any work.
 
     A regular file appears, or changes, at the end of the `with` statement, and only if something was written.
     """
@@ -21,7 +21,7 @@ class Output:
     def __init__(self, name: str | None, *, append: bool = False) -> None:
         self._name = name
         self._append = append
-        self._text = ""
+        self._data = bytearray()
         self._partial: str | None = None
 
     def __enter__(self) -> Output:
@@ -34,15 +34,15 @@ class Output:
                 raise UsageError(f"cannot write {self._name}: {error.strerror}") from None
         return self
 
-    def write(self, text: str) -> None:
+    def write(self, data: str | bytes) -> None:
         """Adds to what will be written."""
-        self._text += text
+        self._data += os.fsencode(data)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if self._text:
+            if self._data:
                 self._commit()
         except BrokenPipeError:
             raise
@@ -54,12 +54,14 @@ class Output:
 
     def _commit(self) -> None:
         if self._name is None:
-            print(self._text, end="", file=sys.stderr, flush=True)
+            print(os.fsdecode(bytes(self._data)), end="", file=sys.stderr, flush=True)
         elif self._name == "-":
-            print(self._text, end="", flush=True)
+            sys.stdout.flush()
+            sys.stdout.buffer.write(self._data)
+            sys.stdout.flush()
         elif self._partial is None:
-            with open(self._name, "a" if self._append else "w", encoding="utf-8") as file:
-                file.write(self._text)
+            with open(self._name, "ab" if self._append else "wb") as file:
+                file.write(self._data)
         else:
             self._replace(self._partial)
             self._partial = None
@@ -71,7 +73,7 @@ class Output:
             if self._append and exists:
                 with open(self._path, "rb") as old:
                     file.write(old.read())
-            file.write(self._text.encode())
+            file.write(self._data)
             os.fchmod(file.fileno(), stat.S_IMODE(os.stat(self._path).st_mode) if exists else 0o666 & ~_umask())
         os.replace(partial, self._path)
 

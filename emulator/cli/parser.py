@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from emulator.cli.quantity import duration, positive, size, whole
+from emulator.cli.quantity import duration, period, positive, size, whole
 from emulator.errors import UsageError
 
 TYPE_CHECKING = False
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any, NoReturn
 
-BENCHES = ("engine", "hypercall", "boot")
-
+FORMATS = ("table", "folded", "speedscope", "perfetto")
 _EXIT_STATUS = """\
 exit status: the guest's own; 2 usage; 124 time-out; 125 host error; 126 not supported here;
 that of a signal, if one ended the run. What follows -- is the guest's command line."""
@@ -74,7 +73,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
         cut = argv.index("--")
         own, guests_own = argv[:cut], argv[cut + 1 :]
     arguments = _build(own).parse_args(own)
-    if arguments.command in ("run", "stat"):
+    if arguments.command in ("run", "stat", "record"):
         _take_guest(arguments, guests_own)
     elif guests_own is not None:
         raise UsageError(f"pvperf {arguments.command} starts no guest, so that nothing can follow --")
@@ -136,11 +135,16 @@ def _add_machine(parser: argparse.ArgumentParser) -> None:
     add("--max-sample-rate", type=whole, metavar="N", help="NMIs a second for an event; 0: any (default 100000)")
     add("--fault", metavar="NAME=PERCENT%", help="inject faults: trylock, guest-write; more behind commas")
     add("--seed", type=whole, metavar="N", help="of the faults (default 0)")
+    add("--l1d", metavar="SIZE/WAYS/LINE", help="the L1 data cache that is modelled (default 32K/8/64)")
+    add("--llc", metavar="SIZE/WAYS/LINE", help="the last-level cache that is modelled (default 1M/16/64)")
+    add("--predictor", metavar="NAME:BITS", help="the branch predictor that is modelled (default gshare:12)")
     add("--pin", metavar="WHEN", help="a vCPU and its host thread on one core: auto, on or off (default auto)")
     add("--no-pv-perf", action="store_false", dest="pv_perf", default=None, help="do not offer the interface")
     add("--oracle", action="store_true", default=None, help="compare with a single-stepping oracle; slow")
     run = parser.add_argument_group("the run")
     run.add_argument("--timeout", type=duration, metavar="TIME", help="end the VM after 10s, 500ms, 2m")
+    run.add_argument("--trace", metavar="FILE", help="write what the VM does, for ui.perfetto.dev, to FILE")
+    run.add_argument("--trace-records", type=positive, metavar="N", help="of them, N at most (default 1000000)")
     run.add_argument("-v", "--verbose", action="store_true", help="also print what the VM did, to stderr")
     run.add_argument("-q", "--quiet", action="store_true", help="do not print what the guest writes")
 
@@ -163,6 +167,43 @@ def _stat(parser: argparse.ArgumentParser) -> None:
     add("--append", action="store_true", help="add to the file of -o")
 
 
+def _record(parser: argparse.ArgumentParser) -> None:
+    _add_machine(parser)
+    record = parser.add_argument_group("sampling")
+    add = record.add_argument
+    add(
+        "-e",
+        "--event",
+        action="append",
+        metavar="EVENT",
+        help="EVENT[:uk][,EVENT...], repeatable (default instructions)",
+    )
+    how = record.add_mutually_exclusive_group()
+    how.add_argument("-c", "--count", type=period, metavar="N", help="a sample every N (default 100000: exact)")
+    how.add_argument("-F", "--freq", type=positive, metavar="HZ", help="adapt the period to HZ samples a second")
+    add("-g", action="store_true", dest="call_graph", help="with call chains, by frame pointer")
+    add("--max-stack", type=whole, metavar="N", help="return addresses in a call chain, 1 to 127 (default 64)")
+    add("-o", "--output", default="perf.data", metavar="FILE", help="(default perf.data); an old one becomes FILE.old")
+    add("--ring", type=size, metavar="SIZE", help="room for samples on each vCPU, in guest RAM (default: up to 1M)")
+    add("--guest-mode", action="store_true", help="mark samples as a guest's: for perf kvm --guest report")
+
+
+def _report(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("-i", "--input", default="perf.data", metavar="FILE", help="what record has written (default perf.data)")
+    add("--sort", default="symbol", metavar="KEY[,KEY...]", help="of symbol, dso, vcpu (default symbol)")
+    add("-g", action="store_true", dest="call_graph", help="below each row, the call chains that led there")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print a JSON document")
+    form.add_argument("--format", choices=FORMATS, default="table", metavar="NAME", help="one of " + ", ".join(FORMATS))
+    add("-o", "--output", metavar="FILE", help="write to FILE, whole or not at all (default: stdout)")
+
+
+def _script(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("-i", "--input", default="perf.data", metavar="FILE", help="what record has written (default perf.data)")
+
+
 def _events(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print a JSON document")
 
@@ -182,19 +223,50 @@ def _doctor(parser: argparse.ArgumentParser) -> None:
 
 
 def _bench(parser: argparse.ArgumentParser) -> None:
-    suites = parser.add_subparsers(dest="suite", metavar="SUITE", required=True)
-    for name in BENCHES:
-        suite = suites.add_parser(name, allow_abbrev=False, help=f"the cost of {_BENCH_OF[name]}")
-        suite.add_argument("--json", action="store_true", help="print a JSON document")
-        suite.add_argument("--rounds", type=positive, default=5, metavar="N", help="measure N times (default 5)")
+    from emulator.bench.options import add_options
+
+    add_options(parser)
 
 
-_BENCH_OF = {"engine": "counting", "hypercall": "a way out of the guest and back", "boot": "starting a VM"}
+def _explore(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = "exit status: 0 all held; 1 a violation, which is in the replay file; 2 usage; 7 it proves nothing"
+    add = parser.add_argument
+    add("scenarios", nargs="*", metavar="SCENARIO", help="close-enable, migrate, churn, ..., or a file (default: all)")
+    add("--design", default="per-vm", metavar="NAME", help="of the event table (default per-vm)")
+    add("--nmi", default="trylock", metavar="NAME", help="what an NMI does that finds the lock taken (default trylock)")
+    add("--sync", default="entry", metavar="NAME", help="when overflows reach guest memory (default entry)")
+    add("--races", action="store_true", help="see data races, too; takes some times as long")
+    add("--seed", type=whole, metavar="N", help="of the sampled schedules (default: a fresh one, which is printed)")
+    amount = parser.add_mutually_exclusive_group()
+    amount.add_argument(
+        "--schedules", type=positive, metavar="N", help="sample N of each scenario: ends the same each time"
+    )
+    amount.add_argument("--duration", type=duration, metavar="TIME", help="sample for so long in all (default 10s)")
+    amount.add_argument("--exhaustive", type=whole, metavar="PB", help="only all schedules with at most PB preemptions")
+    add("--shrink", type=duration, default=1.0, metavar="TIME", help="how long to make a case smaller (default 1s)")
+    add("-v", "--verbose", action="store_true", help="a line for each canary")
+    add("-o", "--output", metavar="FILE", help="the replay file of a violation (default SCENARIO-DESIGN.replay)")
+    add("--json", action="store_true", help="print a JSON document")
+
+
+def _replay(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = (
+        "exit status: 1 the violation is there again; 0 nothing is violated any more; 2 usage; 7 it went another way."
+    )
+    parser.add_argument("file", metavar="FILE", help="what pvperf explore wrote")
+    parser.add_argument("--times", type=positive, default=1, metavar="N", help="replay it N times and compare")
+    parser.add_argument("--json", action="store_true", help="print a JSON document")
+
 
 #: Name, what `pvperf --help` says of it, and the function that adds its options.
 COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "run": ("boot a guest", _run),
     "stat": ("boot a guest and count events while it runs", _stat),
+    "explore": ("search the interleavings of the host core for violations", _explore),
+    "replay": ("run a recorded interleaving again, and show it", _replay),
+    "record": ("boot a guest and sample events while it runs", _record),
+    "report": ("show where a recording's samples fell", _report),
+    "script": ("print a recording, a line for each sample", _script),
     "events": ("list the events", _events),
     "guests": ("list the bundled guests, or build one of your own", _guests),
     "doctor": ("check what this machine can do", _doctor),

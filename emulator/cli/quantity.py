@@ -42,6 +42,13 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def period(text: str) -> int:
+    """A sampling period, 1 to 2^63."""
+    if not (text.isascii() and text.isdigit()) or not 0 < int(text) <= 1 << 63:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 1 to 2^63")
+    return int(text)
+
+
 def whole(text: str) -> int:
     """Any whole number; whether it makes sense is decided where it is used."""
     try:

@@ -30,6 +30,20 @@ static bool cache_config_ok(uint64_t config)
 	       (config >> 16) < CACHE_RESULTS;
 }
 
+/* As Linux has it on x86-64, but that R alone is possible. The length of X is sizeof(long), or 1, and means nothing. */
+static bool breakpoint_ok(const struct kvm_pv_perf_attr *attr)
+{
+	enum { LENGTH_OF_X = 8 };
+
+	if (attr->config)
+		return false;
+	if (attr->bp_type == PV_BP_X)
+		return attr->bp_len == 1 || attr->bp_len == LENGTH_OF_X;
+	return attr->bp_type && !(attr->bp_type & ~(uint32_t)(PV_BP_R | PV_BP_W)) &&
+	       (attr->bp_len == 1 || attr->bp_len == 2 || attr->bp_len == 4 || attr->bp_len == 8) &&
+	       !(attr->bp_addr & (attr->bp_len - 1));
+}
+
 static bool well_formed(const struct kvm_pv_perf_attr *attr)
 {
 	if (attr->type == PV_TYPE_HARDWARE && attr->config >= PV_HW_MAX)
@@ -46,8 +60,9 @@ static bool well_formed(const struct kvm_pv_perf_attr *attr)
 	if ((attr->flags & BIT(KVM_PV_PERF_FREQ)) &&
 	    (!attr->sample_period || attr->sample_period > MOST_FREQUENT))
 		return false;
-	return attr->type == PV_TYPE_BREAKPOINT ||
-	       (!attr->bp_type && !attr->bp_addr && !attr->bp_len);
+	if (attr->type == PV_TYPE_BREAKPOINT)
+		return breakpoint_ok(attr);
+	return !attr->bp_type && !attr->bp_addr && !attr->bp_len;
 }
 
 /* One row for each event that can be counted. */
@@ -66,6 +81,16 @@ static const struct countable {
 	{ PV_TYPE_RAW, PV_RAW_REF_CPU_CYCLES, COUNTER(PV_COUNT_CYCLES, 1) },
 	{ PV_TYPE_RAW, PV_RAW_INSTRUCTIONS, COUNTER(PV_COUNT_INSTRUCTIONS, 1) },
 	{ PV_TYPE_RAW, PV_RAW_BRANCH_INSTRUCTIONS, COUNTER(PV_COUNT_BRANCHES, 1) },
+	{ PV_TYPE_HARDWARE, PV_HW_CACHE_REFERENCES, COUNTER(PV_COUNT_CACHE_REFERENCES, 1) },
+	{ PV_TYPE_HARDWARE, PV_HW_CACHE_MISSES, COUNTER(PV_COUNT_CACHE_MISSES, 1) },
+	{ PV_TYPE_HARDWARE, PV_HW_BRANCH_MISSES, COUNTER(PV_COUNT_BRANCH_MISSES, 1) },
+	{ PV_TYPE_RAW, PV_RAW_CACHE_REFERENCES, COUNTER(PV_COUNT_CACHE_REFERENCES, 1) },
+	{ PV_TYPE_RAW, PV_RAW_CACHE_MISSES, COUNTER(PV_COUNT_CACHE_MISSES, 1) },
+	{ PV_TYPE_RAW, PV_RAW_BRANCH_MISSES, COUNTER(PV_COUNT_BRANCH_MISSES, 1) },
+	{ PV_TYPE_HW_CACHE, PV_CACHE_L1D_LOADS, COUNTER(PV_COUNT_L1D_LOADS, 1) },
+	{ PV_TYPE_HW_CACHE, PV_CACHE_L1D_LOAD_MISSES, COUNTER(PV_COUNT_L1D_LOAD_MISSES, 1) },
+	{ PV_TYPE_HW_CACHE, PV_CACHE_L1D_STORES, COUNTER(PV_COUNT_L1D_STORES, 1) },
+	{ PV_TYPE_BREAKPOINT, 0, { .kind = SOURCE_BREAKPOINT, .divisor = 1 } },
 	{ PV_TYPE_SOFTWARE, PV_SW_CPU_CLOCK, { .kind = SOURCE_CPU_CLOCK } },
 	{ PV_TYPE_SOFTWARE, PV_SW_TASK_CLOCK, { .kind = SOURCE_TASK_CLOCK } },
 	{ PV_TYPE_SOFTWARE, PV_SW_DUMMY, { .kind = SOURCE_DUMMY } },
@@ -98,6 +123,10 @@ int attr_validate(const struct kvm_pv_perf_attr *attr, struct event_source *ret)
 	    attr->read_format)
 		return -PV_EOPNOTSUPP;
 	*ret = *source;
+	if (source->kind == SOURCE_BREAKPOINT)
+		ret->breakpoint = (struct pv_breakpoint){
+			.address = attr->bp_addr, .length = (uint32_t)attr->bp_len, .type = attr->bp_type,
+		};
 	ret->kernel = !(attr->flags & BIT(KVM_PV_PERF_EXCLUDE_KERNEL));
 	ret->user = !(attr->flags & BIT(KVM_PV_PERF_EXCLUDE_USER));
 	if (attr->flags & BIT(KVM_PV_PERF_FREQ))

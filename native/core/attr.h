@@ -13,14 +13,14 @@ enum source_kind {
 	SOURCE_CPU_CLOCK,   /* ns while attached to a vCPU */
 	SOURCE_TASK_CLOCK,  /* the same without the time that the vCPU is parked in HLT */
 	SOURCE_DUMMY,       /* 0 */
-	SOURCE_BREAKPOINT,  /* accesses to a guest address: takes one of the vCPU's breakpoint slots */
+	SOURCE_BREAKPOINT,  /* one of the vCPU's breakpoint slots, which is chosen when it begins to run */
 };
 
 struct event_source {
 	uint8_t kind;     /* enum source_kind */
 	uint8_t counter;  /* SOURCE_COUNTER: enum pv_hw_counter */
 	bool kernel, user; /* the privilege levels that count */
-	uint32_t divisor; /* SOURCE_COUNTER: raw units in one count */
+	uint32_t divisor; /* SOURCE_COUNTER, SOURCE_BREAKPOINT: raw units in one count */
 	struct pv_breakpoint breakpoint; /* SOURCE_BREAKPOINT */
 	uint64_t period;    /* counts between two overflows; 0: it does not sample */
 	uint32_t frequency; /* overflows a second instead; 0: none */

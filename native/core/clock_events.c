@@ -31,9 +31,11 @@ static void unlink_event(struct pv_timer *timer, struct host_event *event)
 void clock_event_arm(struct pv_vcpu *vcpu, struct host_event *event, uint64_t count)
 {
 	struct pv_timer *timer = &vcpu->vm->timer;
-	uint64_t left = event->overflow.at - count, now = clock_now(vcpu->vm);
+	uint64_t left, now;
 
 	pv_spin_lock(&timer->lock);
+	left = event->overflow.at - count;
+	now = clock_now(vcpu->vm);
 	/* Stopped behind its overflow, it is due in the past. */
 	event->clock_due = event->overflow.at < count || left < UINT64_MAX - now ? now + left : UINT64_MAX;
 	if (!event->clock_armed)

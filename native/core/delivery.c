@@ -98,16 +98,19 @@ int deliver_count(const struct guest_mem *mem, struct host_event *event, const s
 int deliver_overflows(const struct guest_mem *mem, struct host_event *event, const struct pmu_value *value,
 		      uint64_t *delivered)
 {
-	uint64_t n = pv_u64_exchange(&event->shadow.overflows, 0);
+	uint64_t n = PV_CANARY(shadow_read_then_cleared) ? pv_u64_load(&event->shadow.overflows) :
+							   pv_u64_exchange(&event->shadow.overflows, 0);
 	gpa_t word = event->guest_addr + offsetof(struct kvm_pv_perf_event, overflows);
 	uint32_t added = 0;
 	int ret;
 
 	pv_point("deliver: shadow taken");
+	if (PV_CANARY(shadow_read_then_cleared))
+		pv_u64_store(&event->shadow.overflows, 0);
 	ret = deliver_count(mem, event, value);
 	if (!ret && n)
 		ret = guest_add_s32(mem, word, n, &added);
-	if (added < n)
+	if (added < n && !PV_CANARY(failed_write_not_undone))
 		pv_u64_add(&event->shadow.overflows, n - added);
 	pv_u64_add(&event->vm->ledger.delivered, added);
 	*delivered = added;

@@ -93,7 +93,9 @@ static int64_t create_posted(struct pv_vcpu *vcpu, const struct kvm_pv_perf_even
 		pv_u64_add(&vm->ledger.host_breakpoints, 1);
 	event->agent = vcpu_in_agent(vcpu);
 	event->opener = vcpu;
-	return posted_insert(vm, vcpu, event);
+	posted_insert(vm, vcpu, event);
+	trace(vm, PV_TRACE_OPEN, vcpu->index, param->id, 0, 0);
+	return 0;
 }
 
 /* 2, 4: this is the mail's kvm_pv_perf_op_open(), from its allocations on. */

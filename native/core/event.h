@@ -36,6 +36,7 @@ struct host_event {
 	uint32_t read_format; /* KVM_PV_PERF_FORMAT_* */
 	uint64_t unique_id;   /* version 2 */
 	struct pv_vcpu *opener; /* design `posted` alone looks at it */
+	struct host_event *locked_by; /* whose lock guards it: its own or, for life, that of the leader it joined */
 	bool agent; /* the agent opened it: its NMIs are the agent's */
 	/* Who freed it, once it is in quarantine. */
 	char freed_by[16];
@@ -48,7 +49,6 @@ struct host_event {
 
 	/* Serialises operations on this event and its siblings, over their guest write too. */
 	struct pv_mutex lock;
-	struct host_event *locked_by; /* whose lock it is: its own or, for life, that of the leader it joined */
 	/* lock held: */
 	bool closed;
 	uint64_t written; /* the largest count that the guest was given */

@@ -20,7 +20,7 @@ static enum parking park(struct pv_vcpu *vcpu)
 	if (vcpu->kicked) {
 		vcpu->kicked = false;
 		ret = GO_ON;
-	} else if (pv_u32_load(&vcpu->queue.due)) {
+	} else if (pv_u32_load(&vcpu->queue.due) && !PV_CANARY(halts_with_an_nmi_due)) {
 		ret = GO_ON;
 	} else {
 		vcpu->parked = true;
@@ -84,7 +84,7 @@ void halt_kick(struct pv_vcpu *vcpu)
 		vcpu->parked = false;
 		vm->halt.parked--;
 	} else {
-		vcpu->kicked = true;
+		vcpu->kicked = !PV_CANARY(early_kick_forgotten);
 	}
 	pv_spin_unlock(&vm->halt.lock);
 	pv_wake(&vcpu->kick);

@@ -27,6 +27,7 @@
 #include "sync.h"
 #include "table.h"
 #include "timer.h"
+#include "trace.h"
 #include "vm.h"
 
 /* What the core takes from its surroundings; tests put their own in. */
@@ -116,6 +117,7 @@ struct pv_vm {
 	struct pv_halt halt;
 	struct pv_timer timer;
 	struct vm_ending end;
+	struct pv_trace trace;
 
 	pv_u64 kicks;
 	pv_u64 entered_at; /* CLOCK_MONOTONIC ns of the guest's own first entry; 0: not yet */
@@ -142,6 +144,14 @@ static inline bool vcpu_in_agent(const struct pv_vcpu *vcpu)
 	return stage == STAGE_AGENT_START || stage == STAGE_AGENT_FINISH;
 }
 
+/* trace(vm, kind, vcpu, id, a, b): adds a record to the calling thread's ring, if records of this
+ * kind are wanted; only then are a and b looked at. */
+#define trace(vm, kind, ...) \
+	do { \
+		if (__builtin_expect((vm)->trace.kinds >> (kind) & 1, 0)) \
+			trace_put(vm, kind, __VA_ARGS__); \
+	} while (0)
+
 /* vcpu.c: guest mode, and how others bring a vCPU out of it. */
 
 /* Rings the doorbell: the vCPU leaves guest mode soon. */
@@ -156,6 +166,8 @@ bool vcpu_enter_guest(struct pv_vcpu *vcpu);
  * held: the VM is over.
  */
 bool vcpu_hold(struct pv_vcpu *vcpu);
+/* The same for the calling thread's own vCPU, which is in host mode. */
+void vcpu_hold_own(struct pv_vcpu *vcpu);
 void vcpu_release(struct pv_vcpu *vcpu);
 
 /* exit.c: serves the exit that the run page describes, and says how to enter. */

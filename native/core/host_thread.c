@@ -70,9 +70,11 @@ static void *vcpu_main(void *arg)
 
 	snprintf(name, sizeof(name), "host/vcpu%u", vcpu->index);
 	host_thread_adopt(vcpu->vm, &vcpu->thread, name);
+	vcpu->thread.trace = trace_ring_of(vcpu->vm, vcpu->index);
 	pthread_setname_np(pthread_self(), name);
 	if (pv_guarded(serve_until_end, vcpu))
 		pv_guarded(stop_its_time, vcpu);
+	trace(vcpu->vm, PV_TRACE_STOP, vcpu->index, 0, 0, 0);
 	end_thread_left(vcpu->vm);
 	return NULL;
 }
@@ -87,6 +89,7 @@ static void *timer_main(void *arg)
 	struct pv_vm *vm = arg;
 
 	host_thread_adopt(vm, &vm->timer_thread, "host/timer");
+	vm->timer_thread.trace = trace_ring_of(vm, vm->config.vcpus + PV_TRACE_RING_TIMER);
 	pthread_setname_np(pthread_self(), "host/timer");
 	pv_guarded(run_timer, vm);
 	return NULL;

@@ -36,12 +36,16 @@ enum pv_entry_action hypercall_serve(struct pv_vcpu *vcpu)
 	enum pv_entry_action action = PV_ENTER_RESUME;
 	const uint64_t arg[4] = { vcpu->run->arg[0], vcpu->run->arg[1], vcpu->run->arg[2],
 				  vcpu->run->arg[3] };
-	int64_t result = dispatch(vcpu, arg, &action);
+	int64_t result;
+
+	trace(vcpu->vm, PV_TRACE_HYPERCALL, vcpu->index, (int32_t)(uint32_t)arg[2], arg[0], arg[1]);
+	result = dispatch(vcpu, arg, &action);
 
 	if (result == HC_NO_RESULT)
 		return PV_ENTER_STOP;
 	if (result < 0)
 		pv_u64_count(&vcpu->figures.guest_errors, 1);
 	vcpu->run->rax = (uint64_t)result;
+	trace(vcpu->vm, PV_TRACE_RESULT, vcpu->index, 0, (uint64_t)result, 0);
 	return action;
 }

@@ -6,25 +6,28 @@
 #include "host.h"
 
 /* Overflows of one event, raised already, try to reach the queue. */
-static void deliver_nmi(struct pv_vcpu *vcpu, struct host_event *event)
+static void deliver_nmi(struct pv_vcpu *vcpu, struct host_event *event, uint64_t raised)
 {
 	if (!overflow_admit_nmi(event))
 		return;
 	pv_u64_add(&vcpu->vm->ledger.nmis, 1);
+	trace(vcpu->vm, PV_TRACE_NMI, vcpu->index, event->id, raised, 0);
 	vcpu->vm->nmi->overflow_nmi(vcpu, event);
 }
 
 static void counter_nmi(struct pv_vcpu *vcpu, struct host_event *event)
 {
 	struct pmu_value value;
+	uint64_t raised;
 
 	if (!event->overflow.period || !pmu_has_counter(event) || overflow_throttled_nmi(event))
 		return;
 	value = pmu_read(vcpu, event);
-	if (!overflow_raise_nmi(event, pmu_count(event, &value)))
+	raised = overflow_raise_nmi(event, pmu_count(event, &value));
+	if (!raised)
 		return;
 	vcpu->pmu.rearm = true;
-	deliver_nmi(vcpu, event);
+	deliver_nmi(vcpu, event, raised);
 }
 
 static void group_nmi(struct pv_vcpu *vcpu, struct host_event *leader)
@@ -49,28 +52,29 @@ void nmi_counters(struct pv_vcpu *vcpu)
 
 bool nmi_clock(struct pv_vcpu *vcpu, struct host_event *event, uint64_t count)
 {
-	bool raised;
+	uint64_t raised;
 
 	pv_nmi_enter();
-	raised = !overflow_throttled_nmi(event) && overflow_raise_nmi(event, count);
+	raised = overflow_throttled_nmi(event) ? 0 : overflow_raise_nmi(event, count);
 	if (raised)
-		deliver_nmi(vcpu, event);
+		deliver_nmi(vcpu, event, raised);
 	pv_nmi_exit();
-	return raised;
+	return raised > 0;
 }
 
 /* A miss: the overflows stay in the shadow. */
-static bool trylock_nmi(struct pv_vcpu *vcpu)
+static bool trylock_nmi(struct pv_vcpu *vcpu, const struct host_event *event)
 {
 	if (!fault_hits(vcpu->vm, PV_FAULT_TRYLOCK) && pv_mutex_trylock(&vcpu->event_mutex))
 		return true;
 	pv_u64_add(&vcpu->vm->ledger.misses, 1);
+	trace(vcpu->vm, PV_TRACE_MISS, vcpu->index, event->id, 0, 0);
 	return false;
 }
 
 static bool queue_nmi(struct pv_vcpu *vcpu, struct host_event *event)
 {
-	if (!trylock_nmi(vcpu))
+	if (!trylock_nmi(vcpu, event))
 		return false;
 	vcpu->vm->design->queue(vcpu, event);
 	pv_mutex_unlock(&vcpu->event_mutex);
@@ -86,7 +90,7 @@ static void overflow_trylock_nmi(struct pv_vcpu *vcpu, struct host_event *event)
 /* A miss is noted without a lock, and is synced at the next entry. */
 static void overflow_deferred_nmi(struct pv_vcpu *vcpu, struct host_event *event)
 {
-	if (!queue_nmi(vcpu, event))
+	if (!queue_nmi(vcpu, event) && !PV_CANARY(miss_not_deferred))
 		queue_defer_nmi(vcpu, event);
 }
 

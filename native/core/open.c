@@ -159,8 +159,10 @@ static int64_t open_parsed(struct pv_vcpu *vcpu, const struct opening *opening)
 		event->unique_id = pv_u64_add(&vm->unique_ids, 1);
 	pv_point("open: created");
 	ret = insert(vcpu, event, opening->group);
-	if (ret)
+	if (ret && !PV_CANARY(refused_open_kept))
 		event_put(event);
+	else
+		trace(vm, PV_TRACE_OPEN, vcpu->index, opening->id, 0, 0);
 	return ret;
 }
 

@@ -71,6 +71,7 @@ uint64_t overflow_raise_nmi(struct host_event *event, uint64_t count)
 		return 0;
 	if (overflow->frequency)
 		adapt(overflow, n, clock_now(event->vm));
+	trace(event->vm, PV_TRACE_RAISE, event->vcpu->index, event->id, n, count);
 	pv_u64_store(&event->shadow.count, count);
 	pv_point("nmi: shadow count stored");
 	pv_u64_add(&event->shadow.overflows, n);
@@ -82,6 +83,7 @@ static void unthrottle(struct host_event *event)
 {
 	event->overflow.throttled = false;
 	pv_u64_add(&event->vm->ledger.unthrottled, 1);
+	trace(event->vm, PV_TRACE_UNTHROTTLE, event->vcpu->index, event->id, 0, 0);
 	pv_u32_sub(&event->vm->timer.throttled, 1);
 }
 
@@ -130,6 +132,7 @@ bool overflow_admit_nmi(struct host_event *event)
 		return true;
 	overflow->throttled = true;
 	pv_u64_add(&vm->ledger.throttled, 1);
+	trace(vm, PV_TRACE_THROTTLE, event->vcpu->index, event->id, 0, 0);
 	pv_u32_add(&vm->timer.throttled, 1);
 	return false;
 }

@@ -35,7 +35,7 @@ void overflow_init(struct event_overflow *overflow, const struct event_source *s
  * has crossed, adapting the period. Returns how many, 0 for none.
  */
 uint64_t overflow_raise_nmi(struct host_event *event, uint64_t count);
-/* It is attached nowhere any more, and stands at `count`: raises what is left to raise, and ends a throttling. */
+/* It is being detached, counts no more, and stands at `count`: raises what is left to raise, and ends a throttling. */
 void overflow_settle(struct host_event *event, uint64_t count);
 /* Is this event to be left alone for now? Ends a throttling whose window is over. */
 bool overflow_throttled_nmi(struct host_event *event);

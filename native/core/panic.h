@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 struct pv_lock;
+struct trace_ring;
 
 /* A host thread as the core sees it. Fields are the thread's own. */
 struct pv_thread {
@@ -25,6 +26,7 @@ struct pv_thread {
 	bool panicking;
 	unsigned nmi; /* depth of NMI context */
 	const char *doing; /* the operation that it is in, for a panic */
+	struct trace_ring *trace; /* where it writes what it does, or NULL */
 	unsigned held;
 	struct pv_lock *locks[4]; /* PV_LOCK_DEPTH, in the order in which they were taken */
 };

@@ -39,7 +39,8 @@ static bool detach(struct host_event *leader)
 	pmu_detach(on, leader);
 	vcpu_release(on);
 	for_each_member(event, leader)
-		event->vm->design->put(event); /* the PMU's reference; who is open, or being closed, has another */
+		if (!PV_CANARY(detached_keeps_reference))
+			event->vm->design->put(event); /* the PMU's reference; who is open, or being closed, has another */
 	return true;
 }
 
@@ -61,13 +62,15 @@ static bool leave(struct host_event *sibling)
 }
 
 /* Lock held, attached nowhere: gives the guest what these have counted. */
-static int64_t finish(struct host_event *first)
+static int64_t finish(struct pv_vcpu *vcpu, struct host_event *first)
 {
 	uint64_t delivered;
 	int64_t ret = 0;
 
-	for (struct host_event *event = first; event && !ret; event = event->sibling)
+	for (struct host_event *event = first; event && !ret; event = event->sibling) {
 		ret = event->vm->design->finish(&event->vm->mem, event, &event->sum, &delivered);
+		trace(event->vm, PV_TRACE_FINISH, vcpu->index, event->id, delivered, 0);
+	}
 	return ret;
 }
 
@@ -76,7 +79,7 @@ static bool hold_place(struct pv_vcpu *vcpu, struct pv_vcpu *place)
 {
 	if (place != vcpu)
 		return vcpu_hold(place);
-	pv_mutex_lock(&vcpu->event_mutex);
+	vcpu_hold_own(vcpu);
 	return true;
 }
 
@@ -101,10 +104,9 @@ static int64_t enable_locked(struct pv_vcpu *vcpu, struct host_event *event)
 
 static int64_t disable_locked(struct pv_vcpu *vcpu, struct host_event *event)
 {
-	(void)vcpu;
 	if (!group_leads(event))
 		return -PV_EINVAL;
-	return detach(event) ? finish(event) : HC_NO_RESULT;
+	return detach(event) ? finish(vcpu, event) : HC_NO_RESULT;
 }
 
 /* Written with the event_mutex held: a sync that comes later writes later, too. */
@@ -144,9 +146,12 @@ static int64_t with_event(struct pv_vcpu *vcpu, uint64_t rcx,
 	event_check_live(event, "locks");
 	pv_mutex_lock(event_lock(event));
 	event_check_live(event, "uses");
-	ret = event->closed ? -PV_ENOENT : op(vcpu, event);
+	ret = event->closed && !PV_CANARY(closed_not_looked_at) ? -PV_ENOENT : op(vcpu, event);
+	if (PV_CANARY(put_before_unlock))
+		design->put(event);
 	pv_mutex_unlock(event_lock(event));
-	design->put(event);
+	if (!PV_CANARY(put_before_unlock))
+		design->put(event);
 	return ret;
 }
 
@@ -169,14 +174,14 @@ static int64_t op_read(struct pv_vcpu *vcpu, uint64_t rcx, uint64_t rdx)
 }
 
 /* A leader's siblings are stopped with it, and told what they have counted. False: the VM is over. */
-static bool close_locked(struct host_event *event)
+static bool close_locked(struct pv_vcpu *vcpu, struct host_event *event)
 {
 	event->closed = true;
 	if (!group_leads(event))
 		return leave(event);
 	if (!detach(event))
 		return false;
-	finish(event->sibling);
+	finish(vcpu, event->sibling);
 	group_dissolve(event);
 	return true;
 }
@@ -195,10 +200,13 @@ static int64_t op_close(struct pv_vcpu *vcpu, uint64_t rcx, uint64_t rdx)
 	if (!event)
 		return -PV_ENOENT;
 	pv_point("close: removed");
+	if (PV_CANARY(closed_set_without_lock))
+		event->closed = true;
 	pv_mutex_lock(event_lock(event));
-	detached = close_locked(event);
+	detached = close_locked(vcpu, event);
 	if (detached)
 		closed_times_note(&vm->closed, id, &event->times);
+	trace(vm, PV_TRACE_CLOSE, vcpu->index, id, pv_u64_load(&event->shadow.overflows), 0);
 	pv_mutex_unlock(event_lock(event));
 	pv_point("close: closed");
 	vm->design->release(event);

@@ -131,10 +131,12 @@ static void member_attach(struct pv_vcpu *vcpu, struct host_event *event, uint64
 {
 	if (event->source.kind == SOURCE_BREAKPOINT)
 		slot_take(&vcpu->pmu, event);
-	vcpu->vm->design->hold(event);
+	if (!PV_CANARY(attached_without_reference))
+		vcpu->vm->design->hold(event);
 	event->floor = floor_behind_exit(vcpu, event, now);
 	event->enabled_since = now;
 	event->vcpu = vcpu;
+	trace(vcpu->vm, PV_TRACE_ATTACH, vcpu->index, event->id, pv_u64_load(&event->shadow.overflows), 0);
 	if (pv_u64_load(&event->shadow.overflows))
 		vcpu->vm->design->queue(vcpu, event); /* it brought them from where it was */
 }
@@ -161,9 +163,11 @@ static void member_detach(struct pv_vcpu *vcpu, struct host_event *event, uint64
 	if (event->running)
 		run_stop(vcpu, event, now);
 	event->times.enabled_ns += now - event->enabled_since;
-	queue_remove(vcpu, event);
-	event->vcpu = NULL;
+	if (!PV_CANARY(detached_stays_queued))
+		queue_remove(vcpu, event);
 	overflow_settle(event, pmu_count(event, &event->sum));
+	event->vcpu = NULL;
+	trace(vcpu->vm, PV_TRACE_DETACH, vcpu->index, event->id, pv_u64_load(&event->shadow.overflows), 0);
 	if (event->source.kind == SOURCE_BREAKPOINT)
 		vcpu->pmu.slot[event->slot] = NULL;
 }

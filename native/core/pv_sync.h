@@ -35,6 +35,11 @@
  *   pv_point(tag)                        a place where a scheduler may switch; nothing in the real build
  */
 
+/* A defect planted for the explorer to find, by its name in native/explore/canary.h. */
+#ifndef PV_CANARY
+#define PV_CANARY(name) 0
+#endif
+
 /* Lock order: a thread takes locks in rising rank; a trylock, which does not wait, is free of it. */
 enum pv_rank {
 	PV_RANK_EVENT = 1, /* one host event's lock */
@@ -84,6 +89,9 @@ void pv_spin_unlock_at(struct pv_spinlock *spin, const char *where);
 #define pv_spin_lock(spin) pv_spin_lock_at(spin, PV_HERE)
 #define pv_spin_unlock(spin) pv_spin_unlock_at(spin, PV_HERE)
 
+/* For canaries: what others may do while the lock is not held, they do here. */
+#define pv_spin_let_go(spin) (pv_spin_unlock(spin), pv_spin_lock(spin))
+
 /*
  * NMI context: what interrupts a host thread wherever it is. Nothing there may wait or
  * allocate: locking is a host panic, trylock is not, whoever holds the lock. That may be the
@@ -109,10 +117,13 @@ struct pv_event_count {
 	pv_u32 waiters;
 };
 
-uint32_t pv_ticket(struct pv_event_count *count);
-void pv_wait(struct pv_event_count *count, uint32_t ticket);
+uint32_t pv_ticket_at(struct pv_event_count *count, const char *where);
+void pv_wait_at(struct pv_event_count *count, uint32_t ticket, const char *where);
 /* The same, but not past `deadline`, in ns of CLOCK_MONOTONIC. */
 void pv_wait_until(struct pv_event_count *count, uint32_t ticket, uint64_t deadline);
-void pv_wake(struct pv_event_count *count);
+void pv_wake_at(struct pv_event_count *count, const char *where);
+#define pv_ticket(count) pv_ticket_at(count, PV_HERE)
+#define pv_wait(count, ticket) pv_wait_at(count, ticket, PV_HERE)
+#define pv_wake(count) pv_wake_at(count, PV_HERE)
 
 #endif

@@ -27,7 +27,8 @@ static void note_due(struct pv_vcpu *vcpu, const struct host_event *event)
 void queue_add(struct pv_vcpu *vcpu, struct host_event *event)
 {
 	if (!event->queued) {
-		vcpu->vm->design->hold(event);
+		if (!PV_CANARY(queued_without_reference))
+			vcpu->vm->design->hold(event);
 		append(&vcpu->queue, event);
 	}
 	note_due(vcpu, event);
@@ -79,6 +80,10 @@ void queue_drain(struct pv_vcpu *vcpu)
 		return;
 	event = pv_ptr_exchange(&vcpu->queue.deferred, NULL);
 	for (; event; event = next) {
+		if (PV_CANARY(flag_cleared_before_next)) {
+			pv_u32_exchange(&event->deferred, 0);
+			pv_point("drain: flag cleared");
+		}
 		next = event->deferred_next;
 		pv_u32_exchange(&event->deferred, 0);
 		pv_point("drain: between flag and queue");
@@ -96,7 +101,12 @@ void queue_defer_nmi(struct pv_vcpu *vcpu, struct host_event *event)
 		do {
 			head = pv_ptr_load(&vcpu->queue.deferred);
 			event->deferred_next = head;
+			if (PV_CANARY(push_not_retried)) {
+				pv_ptr_store(&vcpu->queue.deferred, event);
+				break;
+			}
 		} while (!pv_ptr_replace(&vcpu->queue.deferred, head, event));
+		trace(vcpu->vm, PV_TRACE_DEFER, vcpu->index, event->id, 0, 0);
 	}
 	note_due(vcpu, event);
 }

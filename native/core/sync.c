@@ -5,18 +5,24 @@
 
 #include "host.h"
 
-/* Delivers one event; false: it must be tried again. A fault that is injected is guest memory without a byte. */
-static bool sync_event(struct pv_vcpu *vcpu, struct host_event *event)
+/* Delivers one event, and adds how many overflows to *total; false: it must be tried again. A fault that is
+ * injected is guest memory without a byte. */
+static bool sync_event(struct pv_vcpu *vcpu, struct host_event *event, uint64_t *total)
 {
 	struct pv_vm *vm = vcpu->vm;
 	struct guest_mem mem = vm->mem;
 	struct pmu_value value = pmu_read(vcpu, event);
 	uint64_t delivered;
+	int failed;
 
 	if (fault_hits(vm, PV_FAULT_GUEST_WRITE))
 		mem.size = 0;
-	if (vm->design->deliver(&mem, event, &value, &delivered)) {
+	failed = vm->design->deliver(&mem, event, &value, &delivered);
+	*total += delivered;
+	trace(vm, PV_TRACE_DELIVER, vcpu->index, event->id, delivered, 0);
+	if (failed) {
 		pv_u64_add(&vm->ledger.failed, 1);
+		trace(vm, PV_TRACE_FAILED, vcpu->index, event->id, 0, 0);
 		return false;
 	}
 	if (delivered)
@@ -28,6 +34,7 @@ static bool sync_event(struct pv_vcpu *vcpu, struct host_event *event)
 void sync_events(struct pv_vcpu *vcpu)
 {
 	struct pv_vm *vm = vcpu->vm;
+	uint64_t delivered = 0;
 	uint32_t left;
 
 	pv_u32_exchange(&vcpu->queue.due, 0);
@@ -36,16 +43,18 @@ void sync_events(struct pv_vcpu *vcpu)
 	if (!left)
 		return;
 	pv_u64_add(&vm->ledger.syncs, 1);
+	trace(vm, PV_TRACE_SYNC, vcpu->index, 0, left, 0);
 	if (vm->config.hold_us)
 		vm->hooks.hold_ns(vm->hooks.context, vm->config.hold_us * 1000ull);
 	for (; left; left--) {
 		struct host_event *event = queue_take(vcpu);
 
 		pv_point("sync: event taken");
-		if (!sync_event(vcpu, event))
+		if (!sync_event(vcpu, event, &delivered) && !PV_CANARY(failed_sync_not_queued_again))
 			queue_add(vcpu, event);
 		vm->design->put(event);
 	}
+	trace(vm, PV_TRACE_SYNCED, vcpu->index, 0, delivered, 0);
 }
 
 void sync_after_exit(struct pv_vcpu *vcpu)

@@ -210,8 +210,9 @@ void pv_hold_nothing_at(const char *where)
 			 self->locks[0]->name, place_of(self->locks[0]));
 }
 
-uint32_t pv_ticket(struct pv_event_count *count)
+uint32_t pv_ticket_at(struct pv_event_count *count, const char *where)
 {
+	(void)where;
 	return __atomic_load_n(&count->sequence.v, __ATOMIC_SEQ_CST);
 }
 
@@ -225,8 +226,9 @@ static void event_count_wait(struct pv_event_count *count, uint32_t ticket,
 	pv_u32_sub(&count->waiters, 1);
 }
 
-void pv_wait(struct pv_event_count *count, uint32_t ticket)
+void pv_wait_at(struct pv_event_count *count, uint32_t ticket, const char *where)
 {
+	(void)where;
 	event_count_wait(count, ticket, &recheck);
 }
 
@@ -244,8 +246,9 @@ void pv_wait_until(struct pv_event_count *count, uint32_t ticket, uint64_t deadl
 	event_count_wait(count, ticket, &left);
 }
 
-void pv_wake(struct pv_event_count *count)
+void pv_wake_at(struct pv_event_count *count, const char *where)
 {
+	(void)where;
 	pv_u32_add(&count->sequence, 1);
 	if (__atomic_load_n(&count->waiters.v, __ATOMIC_SEQ_CST))
 		futex_wake(&count->sequence, INT32_MAX);

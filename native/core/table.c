@@ -21,8 +21,12 @@ bool open_events_reserve(struct open_events *events)
 
 	do {
 		open = pv_u32_load(&events->open);
-		if (open >= events->limit)
+		if (open >= events->limit + PV_CANARY(limit_off_by_one))
 			return false;
+		if (PV_CANARY(limit_read_then_counted)) {
+			pv_u32_add(&events->open, 1);
+			break;
+		}
 	} while (!pv_u32_replace(&events->open, open, open + 1));
 	note_opened(events, open + 1);
 	return true;
@@ -85,8 +89,12 @@ int table_insert(struct event_table *table, struct open_events *events, struct h
 		ret = -PV_EEXIST;
 	else if (!open_events_reserve(events))
 		ret = -PV_ENOSPC;
-	else
+	else {
+		if (PV_CANARY(lock_let_go_before_insertion))
+			pv_spin_let_go(&table->lock);
+		event->bucket_next = *link;
 		*link = event;
+	}
 	pv_spin_unlock(&table->lock);
 	return ret;
 }
@@ -97,7 +105,9 @@ struct host_event *table_get(struct event_table *table, const struct pv_design *
 
 	pv_spin_lock(&table->lock);
 	event = *find_link(table, id);
-	if (event)
+	if (PV_CANARY(lock_let_go_before_reference))
+		pv_spin_let_go(&table->lock);
+	if (event && !PV_CANARY(found_without_reference))
 		design->hold(event);
 	pv_spin_unlock(&table->lock);
 	return event;
@@ -112,7 +122,8 @@ struct host_event *table_remove(struct event_table *table, struct open_events *e
 	event = *link;
 	if (event) {
 		*link = event->bucket_next;
-		open_events_release(events);
+		if (!PV_CANARY(slot_not_returned))
+			open_events_release(events);
 	}
 	pv_spin_unlock(&table->lock);
 	return event;

@@ -12,6 +12,7 @@
 void vcpu_ring(struct pv_vcpu *vcpu)
 {
 	pv_u64_add(&vcpu->vm->kicks, 1);
+	trace(vcpu->vm, PV_TRACE_KICK, vcpu->index, 0, 0, 0);
 	handover_ring(vcpu->run);
 }
 
@@ -20,6 +21,7 @@ void vcpu_leave_guest(struct pv_vcpu *vcpu)
 {
 	bool wanted;
 
+	trace(vcpu->vm, PV_TRACE_EXIT, vcpu->index, 0, vcpu->run->exit_reason, vcpu->run->rip);
 	nmi_counters(vcpu);
 	pv_mutex_lock(&vcpu->event_mutex);
 	vcpu->mode = VCPU_HOST;
@@ -27,7 +29,7 @@ void vcpu_leave_guest(struct pv_vcpu *vcpu)
 		pmu_rotate(vcpu);
 	wanted = vcpu->pause_requests > 0;
 	pv_mutex_unlock(&vcpu->event_mutex);
-	if (wanted)
+	if (wanted && !PV_CANARY(pause_not_announced))
 		pv_wake(&vcpu->paused);
 }
 
@@ -50,6 +52,7 @@ static void prepare_entry(struct pv_vcpu *vcpu)
 	pmu_arm(vcpu);
 	vcpu->run->inject = take_inject(vcpu);
 	vcpu->mode = VCPU_GUEST;
+	trace(vcpu->vm, PV_TRACE_ENTRY, vcpu->index, 0, vcpu->run->inject, vcpu_in_agent(vcpu));
 }
 
 static bool enter_unless_wanted(struct pv_vcpu *vcpu)
@@ -57,7 +60,7 @@ static bool enter_unless_wanted(struct pv_vcpu *vcpu)
 	bool free;
 
 	pv_mutex_lock(&vcpu->event_mutex);
-	free = !vcpu->pause_requests;
+	free = !vcpu->pause_requests || PV_CANARY(pause_not_obeyed);
 	if (free)
 		prepare_entry(vcpu);
 	pv_mutex_unlock(&vcpu->event_mutex);
@@ -82,7 +85,7 @@ bool vcpu_enter_guest(struct pv_vcpu *vcpu)
 /* event_mutex held: one pause request less. */
 static void withdraw(struct pv_vcpu *vcpu)
 {
-	if (!--vcpu->pause_requests)
+	if (!--vcpu->pause_requests && !PV_CANARY(resume_not_announced))
 		pv_wake(&vcpu->resumed);
 }
 
@@ -93,6 +96,8 @@ static bool wait_for_host_mode(struct pv_vcpu *vcpu)
 		uint32_t ticket = pv_ticket(&vcpu->paused);
 
 		pv_mutex_unlock(&vcpu->event_mutex);
+		if (PV_CANARY(ticket_too_late))
+			ticket = pv_ticket(&vcpu->paused);
 		if (vm_phase(vcpu->vm) != PHASE_OVER)
 			pv_wait(&vcpu->paused, ticket);
 		pv_mutex_lock(&vcpu->event_mutex);
@@ -102,7 +107,7 @@ static bool wait_for_host_mode(struct pv_vcpu *vcpu)
 	return true;
 }
 
-bool vcpu_hold(struct pv_vcpu *vcpu)
+static bool hold_paused(struct pv_vcpu *vcpu)
 {
 	bool held;
 
@@ -118,7 +123,22 @@ bool vcpu_hold(struct pv_vcpu *vcpu)
 	return held;
 }
 
+bool vcpu_hold(struct pv_vcpu *vcpu)
+{
+	if (!hold_paused(vcpu))
+		return false;
+	trace(vcpu->vm, PV_TRACE_HOLD, vcpu->index, 0, 0, 0);
+	return true;
+}
+
+void vcpu_hold_own(struct pv_vcpu *vcpu)
+{
+	pv_mutex_lock(&vcpu->event_mutex);
+	trace(vcpu->vm, PV_TRACE_HOLD, vcpu->index, 0, 0, 0);
+}
+
 void vcpu_release(struct pv_vcpu *vcpu)
 {
+	trace(vcpu->vm, PV_TRACE_RELEASE, vcpu->index, 0, 0, 0);
 	pv_mutex_unlock(&vcpu->event_mutex);
 }

@@ -58,6 +58,11 @@ static const struct pv_host_hooks default_hooks = {
 	.patience_ns = PV_END_PATIENCE_NS,
 };
 
+static bool is_capacity_of_ring(uint32_t records)
+{
+	return records >= TRACE_LEAST_RECORDS && records <= MOST_OF_A_CAPACITY && !(records & (records - 1));
+}
+
 /* The first field that is wrong, as a sentence; NULL: all are right. */
 static const char *config_check(const struct pv_vm_config *config)
 {
@@ -85,6 +90,8 @@ static const char *config_check(const struct pv_vm_config *config)
 		return "nmi: not known";
 	if (!sync_policy_find(config->sync))
 		return "sync: not known";
+	if (config->trace_records && !is_capacity_of_ring(config->trace_records))
+		return "trace_records: a power of 2, 2 to 16777216";
 	return NULL;
 }
 
@@ -152,6 +159,8 @@ static int parts_create(struct pv_vm *vm)
 	if (!ret)
 		ret = closed_times_create(vm, vm->config.max_events);
 	if (!ret)
+		ret = trace_create(vm);
+	if (!ret)
 		ret = vm->design->create(vm);
 	return ret;
 }
@@ -165,6 +174,7 @@ static void vm_free(struct pv_vm *vm)
 	if (vm->vcpus)
 		vm->design->destroy(vm);
 	closed_times_destroy(vm);
+	trace_destroy(vm);
 	console_destroy(vm);
 	hooks.release(hooks.context, vm->vcpus);
 	hooks.release(hooks.context, vm->runs);
@@ -226,6 +236,7 @@ static bool api_call(struct pv_vm *vm, void (*fn)(void *arg), void *arg)
 	bool returned;
 
 	host_thread_adopt(vm, &self, "api");
+	self.trace = trace_ring_of(vm, vm->config.vcpus + PV_TRACE_RING_API);
 	returned = pv_guarded(fn, arg);
 	pv_thread_adopt(NULL);
 	return returned;
@@ -352,6 +363,8 @@ static void add_ledger(struct pv_vm *vm, struct pv_vm_statistics *to)
 	to->overflows_delivered = pv_u64_load(&ledger->delivered);
 	to->overflows_dropped = pv_u64_load(&ledger->dropped);
 	to->overflows_in_shadow = event_set_shadow(&vm->events);
+	to->overflows_lost = (int64_t)(to->overflows_raised - to->overflows_delivered - to->overflows_in_shadow -
+				       to->overflows_dropped);
 	to->nmi_raised = pv_u64_load(&ledger->nmis);
 	to->nmi_misses = pv_u64_load(&ledger->misses);
 	to->syncs = pv_u64_load(&ledger->syncs);
@@ -383,6 +396,7 @@ static void api_statistics(void *arg)
 	call->ret->events_opened = figures.opened;
 	call->ret->events_allocated = event_set_count(&vm->events);
 	add_ledger(vm, call->ret);
+	call->ret->trace_lost = trace_lost(vm);
 }
 
 void vm_statistics(struct pv_vm *vm, struct pv_vm_statistics *ret)
@@ -391,6 +405,11 @@ void vm_statistics(struct pv_vm *vm, struct pv_vm_statistics *ret)
 
 	memset(ret, 0, sizeof(*ret));
 	api_call(vm, api_statistics, &call);
+}
+
+uint32_t vm_trace_read(struct pv_vm *vm, uint32_t ring, struct pv_trace_record *to, uint32_t most)
+{
+	return trace_take(vm, ring, to, most);
 }
 
 int vm_destroy(struct pv_vm *vm)

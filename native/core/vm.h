@@ -8,6 +8,7 @@
 #define PV_VM_H
 
 #include "run_page.h"
+#include "trace_record.h"
 
 struct pv_vm;
 
@@ -33,6 +34,8 @@ struct pv_vm_config {
 	uint32_t hold_us;     /* how long a sync holds the vCPU's event_mutex beyond what it needs */
 	uint32_t max_sample_rate; /* NMIs a second for one event, above which it is throttled; 0: no limit */
 	uint32_t fault_permille[PV_FAULTS]; /* faults to inject, by kind: how many of 1000 */
+	uint32_t trace_records; /* room for them in each ring of the trace, a power of 2; 0: nothing is traced */
+	uint32_t trace_kinds; /* a bit for each enum pv_trace_kind that is */
 	uint32_t pad;
 	uint64_t seed;        /* of the faults */
 	const char *design;   /* "per-vm" */
@@ -84,8 +87,10 @@ struct pv_vm_statistics {
 	uint64_t guest_ns; /* from the first entry of the guest itself to the moment the end was asked for */
 	uint64_t dropped_port_writes; /* to ports that nothing answers on */
 	/* The ledger: raised = delivered + in_shadow, at every quiet point. What is still in the
-	 * shadow when an event is closed is `dropped`, and in_shadow no more. */
+	 * shadow when an event is closed is `dropped`, and in_shadow no more. What the law does
+	 * not account for is lost; only `posted` may lose any. */
 	uint64_t overflows_raised, overflows_delivered, overflows_in_shadow, overflows_dropped;
+	int64_t overflows_lost;
 	uint64_t nmi_raised;     /* times that the NMI path was entered for an event */
 	uint64_t nmi_misses;     /* of them, those that lost the trylock */
 	uint64_t nmi_injected;   /* marked for a vCPU at its entry */
@@ -94,6 +99,7 @@ struct pv_vm_statistics {
 	uint64_t throttled, unthrottled;
 	uint64_t host_breakpoints; /* set on host addresses that a guest chose: `posted` alone does */
 	uint64_t leaked_buffers; /* `posted` again */
+	uint64_t trace_lost;     /* records that found no room in their ring */
 };
 
 /* Time that an event was enabled, and held a counter, in ns. */
@@ -124,6 +130,9 @@ int64_t vm_check_extension(const struct pv_vm *vm, uint64_t capability);
  * after a host panic. */
 int vm_event_times(struct pv_vm *vm, int32_t id, struct pv_event_times *ret);
 void vm_statistics(struct pv_vm *vm, struct pv_vm_statistics *ret);
+/* Takes up to `most` records out of one ring of the trace, oldest first, and returns how many; 0: there are none.
+ * One thread reads. Where there is a trace, the calls of this API are one thread's, too. */
+uint32_t vm_trace_read(struct pv_vm *vm, uint32_t ring, struct pv_trace_record *to, uint32_t most);
 /* Joins the threads and frees everything; the VM must have ended, or never have been started.
  * -EBUSY otherwise. */
 int vm_destroy(struct pv_vm *vm);

@@ -6,17 +6,31 @@
 #include <sched.h>
 #include <x86intrin.h>
 
+/* How far to go until the next look: at the doorbell, an alarm, or what was asked for. */
+static void choose_chunk(struct pv_engine *e)
+{
+	int64_t most = e->unlooked < CHUNK_INSTRUCTIONS ? CHUNK_INSTRUCTIONS - e->unlooked : 0;
+
+	e->chunk = alarm_chunk(e, most);
+	if (e->attend)
+		e->chunk = 0;
+	e->budget = e->chunk << BRANCH_BITS;
+}
+
 /* The sum of what was charged since the last fold goes to the totals of this CPL. */
 void count_fold(struct pv_engine *e)
 {
 	uint64_t now = __rdtsc();
+	int64_t charged = e->chunk - (e->budget >> BRANCH_BITS);
 
-	e->total[PV_COUNT_INSTRUCTIONS][e->cpl] += (uint64_t)(e->chunk - (e->budget >> BRANCH_BITS));
+	e->total[PV_COUNT_INSTRUCTIONS][e->cpl] += (uint64_t)charged;
 	e->total[PV_COUNT_BRANCHES][e->cpl] += (uint64_t)e->budget & ((1u << BRANCH_BITS) - 1);
 	e->total[PV_COUNT_GUEST_TSC][e->cpl] += now - e->tsc_start;
+	if (e->config.page->cycles_tsc)
+		e->total[PV_COUNT_CYCLES][e->cpl] += now - e->tsc_start;
 	e->tsc_start = now;
-	e->chunk = e->attend ? 0 : CHUNK_INSTRUCTIONS;
-	e->budget = e->chunk << BRANCH_BITS;
+	e->unlooked += charged;
+	choose_chunk(e);
 }
 
 /* Asks for a look before the next block is charged: with nothing left in the
@@ -29,7 +43,18 @@ void count_attend(struct pv_engine *e, uint32_t what)
 
 void count_penalty(struct pv_engine *e, uint64_t cycles)
 {
-	e->penalty_cycles[e->cpl] += cycles;
+	e->total[PV_COUNT_CYCLES][e->cpl] += cycles;
+	if (unlikely(alarm_is_armed(e, PV_COUNT_CYCLES)))
+		count_attend(e, ATTEND_ALARM);
+}
+
+void count_enter_cpl(struct pv_engine *e, unsigned cpl)
+{
+	if (cpl == e->cpl)
+		return;
+	count_fold(e);
+	e->cpl = cpl;
+	choose_chunk(e); /* other alarms are near */
 }
 
 static void charge(struct pv_engine *e, int64_t cost)
@@ -38,32 +63,64 @@ static void charge(struct pv_engine *e, int64_t cost)
 }
 
 /* How many of the block's charged instructions, and branches among them, lie at or behind `rip`. */
-static void charged_from(const struct block *block, uint64_t rip, uint64_t *instructions, uint64_t *branches)
+static struct charged charged_from(const struct block *block, uint64_t rip)
 {
 	uint64_t at = rip - block->address;
 	unsigned k = 0;
 
-	*instructions = *branches = 0;
 	if (at >= block->size)
-		return;
+		return (struct charged){ 0 };
 	while (k < block->instructions && block->offset[k] < at)
 		k++;
-	*instructions = block->instructions - k;
-	*branches = *instructions && block->last_is_branch;
+	return (struct charged){
+		.instructions = block->instructions - k,
+		.branches = k < block->instructions && block->last_is_branch,
+	};
+}
+
+struct charged count_ahead(const struct pv_engine *e, uint64_t rip)
+{
+	return e->current ? charged_from(e->current, rip) : (struct charged){ 0 };
+}
+
+uint64_t count_value(const struct pv_engine *e, unsigned counter, unsigned cpl, const struct charged *ahead)
+{
+	bool of_model = counter == PV_COUNT_CYCLES && !e->config.page->cycles_tsc;
+	uint64_t value = e->total[counter][cpl];
+
+	if (of_model)
+		value += e->total[PV_COUNT_INSTRUCTIONS][cpl];
+	if (cpl == e->cpl && (of_model || counter == PV_COUNT_INSTRUCTIONS))
+		value -= ahead->instructions;
+	if (cpl == e->cpl && counter == PV_COUNT_BRANCHES)
+		value -= ahead->branches;
+	return value;
+}
+
+/* Where the current block was left: did its last instruction execute? An iret that faults
+ * lets NMIs through all the same (SDM vol. 3, 6.7.1). */
+static void leave_last(struct pv_engine *e, uint64_t rip)
+{
+	const struct block *block = e->current;
+
+	e->attend &= ~(uint32_t)ATTEND_UNKNOWN; /* those bytes were not reached */
+	if (block && rip - block->address < block->last_offset)
+		e->attend &= ~(uint32_t)ATTEND_IRET;
 }
 
 /* From the totals, not from the budget: the charge may have been folded since. */
 void count_leave_block(struct pv_engine *e, uint64_t rip)
 {
-	uint64_t instructions, branches;
+	struct charged ahead = count_ahead(e, rip);
 
-	e->attend &= ~(uint32_t)ATTEND_UNKNOWN; /* those bytes were not reached */
+	leave_last(e, rip);
+	if (e->hooks.wanted)
+		held_leave(e, rip);
 	if (!e->current)
 		return;
-	charged_from(e->current, rip, &instructions, &branches);
 	count_fold(e);
-	e->total[PV_COUNT_INSTRUCTIONS][e->cpl] -= instructions;
-	e->total[PV_COUNT_BRANCHES][e->cpl] -= branches;
+	e->total[PV_COUNT_INSTRUCTIONS][e->cpl] -= ahead.instructions;
+	e->total[PV_COUNT_BRANCHES][e->cpl] -= ahead.branches;
 	e->current = NULL;
 }
 
@@ -72,33 +129,40 @@ void count_take_back_branch(struct pv_engine *e, unsigned cpl)
 {
 	e->total[PV_COUNT_INSTRUCTIONS][cpl]--;
 	e->total[PV_COUNT_BRANCHES][cpl]--;
-	if (e->config.oracle) {
+	if (e->config.oracle && !count_frozen(e)) {
 		e->oracle.count[PV_COUNT_INSTRUCTIONS][cpl]--;
 		e->oracle.count[PV_COUNT_BRANCHES][cpl]--;
 	}
 }
 
+static void publish(struct pv_engine *e, unsigned counter, const struct charged *ahead)
+{
+	for (unsigned cpl = 0; cpl < PV_CPLS; cpl++)
+		e->config.run->count[counter][cpl] = count_value(e, counter, cpl, ahead);
+}
+
+void count_publish_all(struct pv_engine *e)
+{
+	static const struct charged none = { 0 };
+
+	for (unsigned counter = 0; counter < PV_COUNTS; counter++)
+		publish(e, counter, &none);
+}
+
 void count_publish(struct pv_engine *e, uint64_t rip)
 {
 	struct pv_run *run = e->config.run;
-	uint64_t ahead[2] = { 0, 0 };
+	struct charged ahead = count_ahead(e, rip);
 
 	count_fold(e);
-	if (e->current)
-		charged_from(e->current, rip, &ahead[0], &ahead[1]);
-	for (unsigned cpl = 0; cpl < PV_CPLS; cpl++) {
-		uint64_t instructions = e->total[PV_COUNT_INSTRUCTIONS][cpl];
-		uint64_t branches = e->total[PV_COUNT_BRANCHES][cpl];
-
-		if (cpl == e->cpl) {
-			instructions -= ahead[0];
-			branches -= ahead[1];
-		}
-		run->count[PV_COUNT_INSTRUCTIONS][cpl] = instructions;
-		run->count[PV_COUNT_BRANCHES][cpl] = branches;
-		run->count[PV_COUNT_GUEST_TSC][cpl] = e->total[PV_COUNT_GUEST_TSC][cpl];
-		run->count[PV_COUNT_CYCLES][cpl] = e->config.page->cycles_tsc ?
-			e->total[PV_COUNT_GUEST_TSC][cpl] : instructions + e->penalty_cycles[cpl];
+	if (e->hooks.wanted)
+		held_settle(e, rip);
+	publish(e, PV_COUNT_GUEST_TSC, &ahead);
+	if (!count_frozen(e)) {
+		for (unsigned counter = 0; counter < PV_COUNTS_AT_EXIT; counter++)
+			publish(e, counter, &ahead);
+		for (uint32_t wanted = run->wanted; wanted; wanted &= wanted - 1)
+			publish(e, (unsigned)__builtin_ctz(wanted), &ahead);
 	}
 	run->cpl = e->cpl;
 	run->rip = rip;
@@ -109,7 +173,7 @@ static bool look_at_ring(struct pv_engine *e)
 {
 	uint32_t cs = (uint32_t)reg_get(e, UC_X86_REG_CS);
 
-	e->cpl = cs & 3 ? PV_CPL_USER : PV_CPL_KERNEL;
+	count_enter_cpl(e, cs & 3 ? PV_CPL_USER : PV_CPL_KERNEL);
 	if (cs == e->known_cs[e->cpl])
 		return true;
 	if (!hidden_is_64bit(e)) {
@@ -133,25 +197,15 @@ static bool attend(struct pv_engine *e, uint64_t address)
 {
 	uint32_t what = e->attend;
 
-	e->attend = 0;
+	e->attend &= ATTEND_BOUNDARY;
 	count_fold(e);
 	if ((what & ATTEND_RING) && !look_at_ring(e))
 		return false;
 	if (what & ATTEND_SPACE)
-		decode_forget_all(e);
+		decode_forget_space(e);
 	if ((what & ATTEND_UNKNOWN) && !is_inside(e->current, address)) {
 		vmexit_fail(e, -1, "executed bytes before 0x%llx that could not be decoded",
 			    (unsigned long long)address);
-		return false;
-	}
-	if (what & ATTEND_ENTRY) {
-		vmexit_late_entry(e);
-		return false;
-	}
-	if (what & ATTEND_FLUSH) {
-		e->flush = true;
-		e->current = NULL;
-		uc_emu_stop(e->uc);
 		return false;
 	}
 	return true;
@@ -174,7 +228,7 @@ static void continue_rep(struct pv_engine *e, struct block *block)
 {
 	e->current = block;
 	if (++e->rep_iterations % REP_DOORBELL == 0 && handover_doorbell(e->config.run))
-		vmexit_kick(e, block->address, true);
+		boundary_attend(e, block->address, true);
 }
 
 static bool continues_rep(const struct pv_engine *e, const struct block *block)
@@ -196,6 +250,8 @@ static void announce(struct pv_engine *e, const struct block *block)
 		what |= ATTEND_SPACE;
 	if (block->flags & BLOCK_UNKNOWN)
 		what |= ATTEND_UNKNOWN;
+	if ((block->flags & BLOCK_IRET) && e->nmi.in_service && !e->agent.in_service)
+		what |= ATTEND_IRET;
 	if (what)
 		count_attend(e, what);
 	if ((block->flags & BLOCK_PAUSE) && ++e->pauses % PAUSES_TO_YIELD == 0)
@@ -206,18 +262,22 @@ static void announce(struct pv_engine *e, const struct block *block)
  * host from getting it out: the doorbell is looked at when the budget is spent. */
 static void spent(struct pv_engine *e, uint64_t address)
 {
+	e->unlooked = 0;
 	count_fold(e);
 	if (handover_doorbell(e->config.run))
-		vmexit_kick(e, address, true);
+		boundary_attend(e, address, true);
 }
 
 static __attribute__((noinline, cold)) void block_slow(struct pv_engine *e, uint64_t address, uint32_t size)
 {
 	struct slot *slot = &e->slots[address % BLOCK_SLOTS];
 	struct block *block;
-	bool retranslate;
+	bool looks, again, retranslate;
 
-	if (e->attend && !attend(e, address))
+	if (e->hooks.wanted)
+		held_arrive(e, address);
+	looks = e->attend;
+	if (looks && !attend(e, address))
 		return;
 	block = decode_block(e, address, size, &retranslate);
 	if (!block)
@@ -228,17 +288,28 @@ static __attribute__((noinline, cold)) void block_slow(struct pv_engine *e, uint
 		rip_set_in_block(e, address);
 		return;
 	}
-	if (continues_rep(e, block)) {
+	again = continues_rep(e, block);
+	if (block->flags & BLOCK_LONE_STORE)
+		leave_rewritten_block(e, block);
+	if (!again) { /* the one before has retired */
+		e->current = NULL;
+		if (e->hooks.wanted)
+			held_retire(e, address);
+		looks |= e->attend != 0;
+	}
+	if (looks && !boundary_attend(e, address, true))
+		return;
+	if (again) {
 		continue_rep(e, block);
 		return;
 	}
-	if (block->flags & BLOCK_LONE_STORE)
-		leave_rewritten_block(e, block);
+	if (e->hooks.wanted)
+		held_begin(e, block);
 	charge(e, block->cost);
 	e->current = block;
 	if (block->flags)
 		announce(e, block);
-	else
+	else if (!e->hooks.wanted) /* held_begin() must see every block */
 		*slot = (struct slot){ .address = address, .size = size, .cost = block->cost, .block = block };
 	if (e->budget < 0)
 		spent(e, address);

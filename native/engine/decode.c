@@ -19,10 +19,15 @@ int decode_create(struct pv_engine *e)
 		return -ENOMEM;
 	cs_option(e->capstone, CS_OPT_DETAIL, CS_OPT_ON);
 	e->insn = cs_malloc(e->capstone);
-	e->slots = calloc(BLOCK_SLOTS, sizeof(*e->slots));
 	e->code_pages = calloc(1, (pages + 7) / 8);
-	if (!e->insn || !e->slots || !e->code_pages)
+	if (!e->insn || !e->code_pages)
 		return -ENOMEM;
+	for (unsigned world = 0; world < WORLDS; world++) {
+		e->decoded[world].slots = calloc(BLOCK_SLOTS, sizeof(*e->slots));
+		if (!e->decoded[world].slots)
+			return -ENOMEM;
+	}
+	decode_switch(e, WORLD_GUEST);
 	return 0;
 }
 
@@ -31,31 +36,39 @@ void decode_destroy(struct pv_engine *e)
 	decode_forget_all(e);
 	for (unsigned i = 0; i < TRAP_BUCKETS; i++) {
 		while (e->traps[i]) {
-			struct trap *next = e->traps[i]->next;
+			struct trap_place *next = e->traps[i]->next;
 
 			free(e->traps[i]);
 			e->traps[i] = next;
 		}
 	}
 	free(e->code_pages);
-	free(e->slots);
+	for (unsigned world = 0; world < WORLDS; world++)
+		free(e->decoded[world].slots);
 	if (e->insn)
 		cs_free(e->insn, 1);
 	if (e->capstone)
 		cs_close(&e->capstone);
 }
 
-static void slot_clear(struct pv_engine *e, const struct block *block)
+void decode_switch(struct pv_engine *e, enum world world)
 {
-	struct slot *slot = &e->slots[block->address % BLOCK_SLOTS];
+	e->world = world;
+	e->slots = e->decoded[world].slots;
+	e->current = NULL;
+}
+
+static void slot_clear(struct decoded *decoded, const struct block *block)
+{
+	struct slot *slot = &decoded->slots[block->address % BLOCK_SLOTS];
 
 	if (slot->block == block)
 		memset(slot, 0, sizeof(*slot));
 }
 
-void decode_forget(struct pv_engine *e, uint64_t address)
+static void forget_in_world(struct pv_engine *e, struct decoded *decoded, uint64_t address)
 {
-	struct block **link = &e->blocks[hash_address(address, BLOCK_BUCKETS)];
+	struct block **link = &decoded->blocks[hash_address(address, BLOCK_BUCKETS)];
 
 	while (*link) {
 		struct block *block = *link;
@@ -65,7 +78,7 @@ void decode_forget(struct pv_engine *e, uint64_t address)
 			continue;
 		}
 		*link = block->next;
-		slot_clear(e, block);
+		slot_clear(decoded, block);
 		if (block == e->current) {
 			free(e->forgotten);
 			e->forgotten = block;
@@ -75,61 +88,97 @@ void decode_forget(struct pv_engine *e, uint64_t address)
 	}
 }
 
-void decode_forget_all(struct pv_engine *e)
+void decode_forget(struct pv_engine *e, uint64_t address)
+{
+	for (unsigned world = 0; world < WORLDS; world++)
+		forget_in_world(e, &e->decoded[world], address);
+}
+
+static void forget_world(struct pv_engine *e, struct decoded *decoded)
 {
 	e->current = NULL;
 	free(e->forgotten);
 	e->forgotten = NULL;
 	for (unsigned i = 0; i < BLOCK_BUCKETS; i++) {
-		while (e->blocks[i]) {
-			struct block *next = e->blocks[i]->next;
+		while (decoded->blocks[i]) {
+			struct block *next = decoded->blocks[i]->next;
 
-			free(e->blocks[i]);
-			e->blocks[i] = next;
+			free(decoded->blocks[i]);
+			decoded->blocks[i] = next;
 		}
 	}
-	if (e->slots)
-		memset(e->slots, 0, BLOCK_SLOTS * sizeof(*e->slots));
+	if (decoded->slots)
+		memset(decoded->slots, 0, BLOCK_SLOTS * sizeof(*decoded->slots));
+}
+
+void decode_forget_space(struct pv_engine *e)
+{
+	forget_world(e, &e->decoded[e->world]);
+}
+
+void decode_forget_all(struct pv_engine *e)
+{
+	for (unsigned world = 0; world < WORLDS; world++)
+		forget_world(e, &e->decoded[world]);
+}
+
+static struct trap_place *place_find(struct pv_engine *e, uint64_t address)
+{
+	struct trap_place *place = e->traps[hash_address(address, TRAP_BUCKETS)];
+
+	while (place && place->address != address)
+		place = place->next;
+	return place;
 }
 
 struct trap *trap_find(struct pv_engine *e, uint64_t address)
 {
-	struct trap *trap = e->traps[hash_address(address, TRAP_BUCKETS)];
+	struct trap_place *place = place_find(e, address);
 
-	while (trap && trap->address != address)
-		trap = trap->next;
-	return trap;
+	return place && place->trap[e->world].kind != TRAP_STALE ? &place->trap[e->world] : NULL;
 }
 
-/* Puts a code hook on the instruction at insn->address. 1: a new hook, so that
- * the block must be translated again before it takes effect; 0: there was one. */
-static int trap_set(struct pv_engine *e, const cs_insn *insn, enum trap_kind kind)
+/* The place at this address, with its code hook; *fresh: made now. NULL: out of memory. */
+static struct trap_place *place_make(struct pv_engine *e, uint64_t address, bool *fresh)
 {
-	struct trap *trap = trap_find(e, insn->address);
-	struct trap **head = &e->traps[hash_address(insn->address, TRAP_BUCKETS)];
-	bool fresh = !trap;
+	struct trap_place **head = &e->traps[hash_address(address, TRAP_BUCKETS)];
+	struct trap_place *place = place_find(e, address);
 	uc_hook hook;
 
-	if (fresh) {
-		trap = calloc(1, sizeof(*trap));
-		if (!trap)
-			return -ENOMEM;
-		trap->address = insn->address;
+	*fresh = !place;
+	if (place)
+		return place;
+	place = calloc(1, sizeof(*place));
+	if (!place)
+		return NULL;
+	if (uc_hook_add(e->uc, &hook, UC_HOOK_CODE, (void *)on_trap, e, address, address) != UC_ERR_OK) {
+		free(place);
+		return NULL;
 	}
+	place->address = address;
+	place->next = *head;
+	*head = place;
+	return place;
+}
+
+/* Traps the instruction at insn->address. 1: for the first time in this world, so that
+ * the block must be translated again, with the hook; 0: it was trapped before. */
+static int trap_set(struct pv_engine *e, const cs_insn *insn, enum trap_kind kind)
+{
+	bool fresh;
+	struct trap_place *place = place_make(e, insn->address, &fresh);
+	struct trap *trap;
+
+	if (!place)
+		return -ENOMEM;
+	trap = &place->trap[e->world];
+	fresh |= !trap->length;
+	trap->address = insn->address;
 	trap->kind = kind;
 	trap->length = (uint8_t)insn->size;
 	if (kind == TRAP_LOCKED)
 		trap->locked = e->locked;
-	if (!fresh)
-		return 0;
-	if (uc_hook_add(e->uc, &hook, UC_HOOK_CODE, (void *)on_trap, e, insn->address,
-			insn->address) != UC_ERR_OK) {
-		free(trap);
-		return -ENOMEM;
-	}
-	trap->next = *head;
-	*head = trap;
-	return 1;
+	return fresh;
 }
 
 /* An instruction that used to be trapped and no longer is what it was. */
@@ -226,6 +275,7 @@ static uint32_t last_flags(const cs_insn *insn)
 		return BLOCK_RING;
 	switch (insn->id) {
 	case X86_INS_IRET: case X86_INS_IRETD: case X86_INS_IRETQ:
+		return BLOCK_RING | BLOCK_IRET;
 	case X86_INS_SYSRET: case X86_INS_SYSRETQ: case X86_INS_SYSEXIT: case X86_INS_SYSEXITQ:
 	case X86_INS_RETF: case X86_INS_RETFQ: case X86_INS_LJMP: case X86_INS_LCALL:
 		return BLOCK_RING;
@@ -306,6 +356,7 @@ static int decode_bytes(struct pv_engine *e, const uint8_t *bytes, struct block 
 		block->last_offset = (uint16_t)(insn->address - block->address);
 		block->offset[block->instructions++] = block->last_offset;
 		block->last_is_branch = is_branch(e->capstone, insn);
+		block->branch = block->last_is_branch ? branch_kind(insn) : BRANCH_NONE;
 		block->flags = trapped ? 0 : last_flags(insn);
 		if (block->instructions == 1 && !left && !trapped && writes_memory(insn) && !has_rep(insn) &&
 		    (!block->last_is_branch || insn->id == X86_INS_CALL))
@@ -366,7 +417,7 @@ static struct block *decode_new(struct pv_engine *e, uint64_t address, uint32_t 
 
 struct block *decode_block(struct pv_engine *e, uint64_t address, uint32_t size, bool *retranslate)
 {
-	struct block **head = &e->blocks[hash_address(address, BLOCK_BUCKETS)];
+	struct block **head = &e->decoded[e->world].blocks[hash_address(address, BLOCK_BUCKETS)];
 	struct block *block;
 
 	*retranslate = false;

@@ -102,7 +102,8 @@ static int open_unicorn(struct pv_engine *e)
 	/* No address ends the emulation: hooks do. */
 	if (uc_ctl_exits_enable(e->uc) || uc_ctl_set_exits(e->uc, NULL, 0))
 		return -EOPNOTSUPP;
-	return set_hooks(e);
+	ret = agent_nmi_create(e);
+	return ret ? ret : set_hooks(e);
 }
 
 static void pin(const struct pv_engine *e)
@@ -119,6 +120,7 @@ static void pin(const struct pv_engine *e)
 int engine_create(const struct pv_engine_config *config, struct pv_engine **ret, char *why, uint64_t why_size)
 {
 	struct pv_engine *e = calloc(1, sizeof(*e));
+	const char *what;
 	int err;
 
 	if (!e) {
@@ -128,13 +130,21 @@ int engine_create(const struct pv_engine_config *config, struct pv_engine **ret,
 	e->config = *config;
 	e->chunk = CHUNK_INSTRUCTIONS;
 	e->budget = e->chunk << BRANCH_BITS;
+	e->overflowed_at = UINT64_MAX;
 	pin(e);
+	err = hooks_create(e, &what);
+	if (err) {
+		snprintf(why, why_size, "%s", what);
+		engine_destroy(e);
+		return err;
+	}
 	err = decode_create(e);
 	if (!err)
 		err = open_unicorn(e);
 	if (err) {
 		snprintf(why, why_size, "%s", err == -EOPNOTSUPP ?
-			 "this build of Unicorn is not one that the engine knows; 2.1.4 is" :
+			 "this build of Unicorn is not one that the engine knows; 2.1.4 is" : err == -EFAULT ?
+			 "the agent's frame does not lie in RAM, aligned" :
 			 "cannot set Unicorn up: out of memory");
 		engine_destroy(e);
 		return err;
@@ -146,6 +156,8 @@ int engine_create(const struct pv_engine_config *config, struct pv_engine **ret,
 void engine_destroy(struct pv_engine *e)
 {
 	decode_destroy(e);
+	agent_nmi_destroy(e);
+	hooks_destroy(e);
 	if (e->context)
 		uc_context_free(e->context);
 	if (e->uc)
@@ -175,8 +187,10 @@ int engine_run(struct pv_engine *e)
 
 		if (e->flush) {
 			e->flush = false;
+			hooks_change(e);
 			uc_ctl_flush_tb(e->uc);
 			decode_forget_all(e);
+			continue;
 		}
 		err = uc_emu_start(e->uc, reg_get(e, UC_X86_REG_RIP), 0, 0, 0);
 		if (!e->stop && !e->flush)

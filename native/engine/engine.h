@@ -17,6 +17,20 @@ enum pv_engine_hook {
 	PV_ENGINE_NO_HOOK,
 };
 
+/* A level of the cache model. All zero: the default (see cache.c). */
+struct pv_cache_config {
+	uint32_t bytes, ways, line; /* line and number of sets are powers of two */
+};
+
+/* Bounds of what can be configured. */
+enum {
+	PV_CACHE_BYTES_MAX = 64 << 20,
+	PV_CACHE_WAYS_MAX = 64,
+	PV_CACHE_LINE_MIN = 16,
+	PV_CACHE_LINE_MAX = 4096,
+	PV_PREDICTOR_BITS_MAX = 24,
+};
+
 struct pv_engine_config {
 	uint8_t *ram;
 	uint64_t ram_size;
@@ -27,6 +41,10 @@ struct pv_engine_config {
 	uint32_t host_atomics; /* 0: leave LOCK to Unicorn, which loses updates; a negative control */
 	uint32_t oracle;       /* 1: also step every instruction, and compare at every exit */
 	int32_t core;          /* pin to this core; -1: do not */
+	struct pv_jump agent_nmi; /* the agent's NMI handler on this vCPU; rip 0: there is no agent */
+	gpa_t agent_frame;        /* of this vCPU's pv_agent_frame */
+	uint32_t predictor_bits; /* of global history; 0: the default (see predictor.h) */
+	struct pv_cache_config l1d, llc;
 };
 
 /* The engine in *ret, or a negative errno and a sentence in `why`. */

@@ -8,7 +8,8 @@
 #include <string.h>
 
 enum {
-	VECTOR_DE = 0, VECTOR_BP = 3, VECTOR_DF = 8, VECTOR_TS = 10, VECTOR_GP = 13, VECTOR_PF = 14, VECTOR_AC = 17,
+	VECTOR_DE = 0, VECTOR_NMI = 2, VECTOR_BP = 3, VECTOR_DF = 8, VECTOR_TS = 10, VECTOR_GP = 13,
+	VECTOR_PF = 14, VECTOR_AC = 17,
 
 	RFLAGS_TF = 1 << 8,
 	RFLAGS_IF = 1 << 9,
@@ -161,7 +162,7 @@ static bool doubles(unsigned first, unsigned second)
 	return is_contributory(first) && is_contributory(second);
 }
 
-void exception_raise(struct pv_engine *e, unsigned vector, uint32_t error, bool software, uint64_t rip)
+static void raise(struct pv_engine *e, unsigned vector, uint32_t error, bool software, uint64_t rip)
 {
 	struct interrupted from = {
 		.rip = rip,
@@ -171,7 +172,6 @@ void exception_raise(struct pv_engine *e, unsigned vector, uint32_t error, bool 
 		.ss = reg_get(e, UC_X86_REG_SS),
 	};
 
-	e->config.run->exceptions++;
 	/* What was charged so far belongs to the CPL that was interrupted. */
 	count_fold(e);
 	if (from.cs & 3)
@@ -199,6 +199,17 @@ void exception_raise(struct pv_engine *e, unsigned vector, uint32_t error, bool 
 	}
 }
 
+void exception_raise(struct pv_engine *e, unsigned vector, uint32_t error, bool software, uint64_t rip)
+{
+	e->config.run->exceptions++;
+	raise(e, vector, error, software, rip);
+}
+
+void exception_deliver_nmi(struct pv_engine *e, uint64_t rip)
+{
+	raise(e, VECTOR_NMI, 0, false, rip);
+}
+
 /* Called by Unicorn between blocks: RIP is the faulting instruction, or the one
  * behind an int n. */
 void on_interrupt(uc_engine *uc, uint32_t vector, void *data)
@@ -214,7 +225,7 @@ void on_interrupt(uc_engine *uc, uint32_t vector, void *data)
 		oracle_settle(e, rip, true);
 	count_leave_block(e, rip);
 	exception_raise(e, vector, error, software, rip);
-	/* A handler that faults at its first fetch never gets to a block, where the doorbell is looked at. */
-	if (!e->stop && handover_doorbell(e->config.run))
-		vmexit_kick(e, reg_get(e, UC_X86_REG_RIP), false);
+	/* A handler that faults at its first fetch never gets to a block. */
+	if (!e->stop)
+		boundary_attend(e, reg_get(e, UC_X86_REG_RIP), false);
 }

@@ -20,6 +20,7 @@ enum {
 	OLD_EXCEPTION_BEHIND_DR = 8 * 8 + 4 * 8,
 
 	HFLAGS_CPL = 3,
+	HFLAGS_SHADOW = 1 << 3, /* interrupts are inhibited for an instruction */
 	HFLAGS_64BIT = 1 << 7 | 1 << 14 | 1 << 15, /* protected mode, long mode, 64-bit code */
 
 	SEGMENT_CS = 1,
@@ -135,11 +136,17 @@ void hidden_enter_kernel(struct pv_engine *e)
 	ss->flags &= ~(uint32_t)SEGMENT_DPL;
 	ss->selector = 0;
 	uc_context_restore(e->uc, e->context);
-	e->cpl = PV_CPL_KERNEL;
+	count_enter_cpl(e, PV_CPL_KERNEL);
 }
 
 bool hidden_is_64bit(struct pv_engine *e)
 {
 	uc_context_save(e->uc, e->context);
 	return ((uint32_t)*int_field(e, e->hidden.hflags) & HFLAGS_64BIT) == HFLAGS_64BIT;
+}
+
+bool hidden_in_shadow(struct pv_engine *e)
+{
+	uc_context_save(e->uc, e->context);
+	return *int_field(e, e->hidden.hflags) & HFLAGS_SHADOW;
 }

@@ -65,6 +65,8 @@ void on_oracle(uc_engine *uc, uint64_t address, uint32_t size, void *data)
 	struct oracle *o = &e->oracle;
 
 	(void)uc;
+	if (count_frozen(e))
+		return;
 	if (o->pending && o->address == address && !opcode_is_branch(opcode_of(o)))
 		return;
 	count_pending(o);

@@ -10,7 +10,8 @@
  *
  * Instructions and branches are charged with one subtraction: `budget` holds the
  * instructions left before the next look at the doorbell in its upper bits, and
- * the branches charged since the last fold in its lower BRANCH_BITS.
+ * the branches charged since the last fold in its lower BRANCH_BITS. It starts so
+ * small that it goes below zero at the block that may reach an alarm (alarm.c).
  */
 #ifndef PV_ENGINE_STATE_H
 #define PV_ENGINE_STATE_H
@@ -24,6 +25,7 @@
 
 #include "engine.h"
 #include "handover.h"
+#include "hooks.h"
 #include "lockop.h"
 
 #define likely(x) __builtin_expect(!!(x), 1)
@@ -49,6 +51,7 @@ enum {
 	BLOCK_LONE_STORE = 1 << 3, /* one instruction that writes memory: see count.c */
 	BLOCK_PAUSE = 1 << 4,
 	BLOCK_UNKNOWN = 1 << 5,    /* ends in bytes that must turn out to be no instruction */
+	BLOCK_IRET = 1 << 6,       /* ends in iret, which lets NMIs through again */
 };
 
 /* A decoded translation block. */
@@ -60,6 +63,7 @@ struct block {
 	uint16_t instructions; /* that it can retire: up to the first trap */
 	uint16_t last_is_branch;
 	uint16_t last_offset;
+	enum branch_kind branch; /* of the last */
 	struct block *next;
 	uint16_t offset[]; /* of each instruction, from `address` */
 };
@@ -71,11 +75,20 @@ struct slot {
 	struct block *block;
 };
 
+/* Whose code is executed: the agent's NMI handler has page tables of its own. */
+enum world { WORLD_GUEST, WORLD_AGENT, WORLDS };
+
+/* What was decoded of one world's code. */
+struct decoded {
+	struct slot *slots;
+	struct block *blocks[BLOCK_BUCKETS];
+};
+
 enum trap_kind {
+	TRAP_STALE,
 	TRAP_LOCKED,
 	TRAP_PORT,        /* in, out */
 	TRAP_PORT_STRING, /* ins, outs: only asks for permission, Unicorn executes them */
-	TRAP_STALE,
 };
 
 /* An instruction that a code hook executes in Unicorn's place. */
@@ -84,7 +97,13 @@ struct trap {
 	enum trap_kind kind;
 	uint8_t length;
 	struct lockop locked;
-	struct trap *next;
+};
+
+/* An address with a code hook, and what is trapped there in each world. */
+struct trap_place {
+	uint64_t address;
+	struct trap trap[WORLDS];
+	struct trap_place *next;
 };
 
 /* What wants a look before the next block is charged. */
@@ -94,6 +113,39 @@ enum {
 	ATTEND_FLUSH = 1 << 2,   /* leave Unicorn and drop translated code */
 	ATTEND_UNKNOWN = 1 << 3, /* the last block should have raised #UD */
 	ATTEND_ENTRY = 1 << 4,   /* the host's answer to an exit that could not act on it at once */
+	ATTEND_IRET = 1 << 5,    /* the last block ended in an iret while an NMI was in service */
+	ATTEND_ALARM = 1 << 6,   /* an alarm may have been reached */
+	ATTEND_INJECT = 1 << 7,  /* an NMI is pending */
+
+	/* boundary.c's: they wait until it is known what the last block retired. */
+	ATTEND_BOUNDARY = ATTEND_FLUSH | ATTEND_ENTRY | ATTEND_IRET | ATTEND_ALARM | ATTEND_INJECT,
+};
+
+/* Instructions and branches that were charged ahead of the point that is looked at. */
+struct charged {
+	uint64_t instructions, branches;
+};
+
+/* Counters stand still while depth is not 0; what goes to the totals meanwhile is thrown away. */
+struct freeze {
+	unsigned depth; /* handlers in service, one interrupting the other */
+	uint64_t total[PV_COUNTS][PV_CPLS];
+};
+
+struct nmi {
+	bool pending;    /* came, and waits to be delivered */
+	bool in_service; /* from delivery to IRET: another one waits */
+};
+
+struct agent_nmi {
+	bool pending;
+	bool in_service;
+	uint64_t guest_rip;
+	uint32_t guest_cpl;
+	uint32_t guest_attend;
+	uc_context *guest; /* as it was interrupted */
+	uc_context *entry; /* about to run the handler */
+	bool entry_made;
 };
 
 /* Where Unicorn keeps what its API does not show, as offsets into a saved context. */
@@ -114,15 +166,18 @@ struct pv_engine {
 	/* The block hook's line. */
 	int64_t budget;
 	struct block *current; /* charged last, and may still be executing */
-	struct slot *slots;
+	struct slot *slots; /* of this world */
 
 	int64_t chunk; /* instructions that `budget` started from */
+	int64_t unlooked; /* instructions folded since the doorbell was looked at */
 	uint32_t attend;
 	uint32_t cpl;       /* PV_CPL_KERNEL or PV_CPL_USER */
 	uint32_t known_cs[PV_CPLS]; /* selectors seen to be of 64-bit code */
+	/* Of cycles, what is counted beside the one of each instruction: all, if cycles_tsc. */
 	uint64_t total[PV_COUNTS][PV_CPLS];
-	uint64_t penalty_cycles[PV_CPLS];
+	struct freeze freeze;
 	uint64_t tsc_start; /* of the guest-mode interval that is not yet in total */
+	uint64_t overflowed_at; /* instructions retired by the last PV_EXIT_OVERFLOW */
 
 	struct pv_engine_config config;
 	uc_engine *uc;
@@ -132,9 +187,10 @@ struct pv_engine {
 	cs_insn *insn;        /* being decoded */
 	struct lockop locked; /* the same, if it is_locked */
 	bool is_locked;
-	struct block *blocks[BLOCK_BUCKETS];
+	enum world world;
+	struct decoded decoded[WORLDS];
 	struct block *forgotten; /* the current block, when it was translated anew meanwhile */
-	struct trap *traps[TRAP_BUCKETS];
+	struct trap_place *traps[TRAP_BUCKETS];
 	uint8_t *code_pages; /* a bit per 4 KiB gpa page that a block was decoded from */
 	uint64_t rep_iterations;
 	uint32_t pauses;
@@ -143,6 +199,9 @@ struct pv_engine {
 	bool flush;   /* drop translated code before going on */
 	int failure;  /* negative errno once PV_EXIT_ERROR was raised */
 	struct oracle oracle;
+	struct nmi nmi;
+	struct agent_nmi agent;
+	struct hooks hooks;
 };
 
 /* registers.c: by Unicorn's number. */
@@ -162,7 +221,12 @@ void decode_destroy(struct pv_engine *e);
 struct block *decode_block(struct pv_engine *e, uint64_t address, uint32_t size, bool *retranslate);
 /* Forget every block that starts at this address: it was translated anew. */
 void decode_forget(struct pv_engine *e, uint64_t address);
+/* Forget this world's blocks: its addresses may mean something else. */
+void decode_forget_space(struct pv_engine *e);
 void decode_forget_all(struct pv_engine *e);
+/* Go on in this world, with what was decoded of it before. */
+void decode_switch(struct pv_engine *e, enum world world);
+/* What is trapped at this address in this world, or NULL. */
 struct trap *trap_find(struct pv_engine *e, uint64_t address);
 
 /* count.c */
@@ -173,9 +237,57 @@ void count_fold(struct pv_engine *e);
 void count_leave_block(struct pv_engine *e, uint64_t rip);
 /* Totals into the run page, less what the current block was charged from `rip` on. */
 void count_publish(struct pv_engine *e, uint64_t rip);
+/* Every counter, whether or not it is wanted, with the totals exact. */
+void count_publish_all(struct pv_engine *e);
 void count_take_back_branch(struct pv_engine *e, unsigned cpl);
 void count_attend(struct pv_engine *e, uint32_t what);
 void count_penalty(struct pv_engine *e, uint64_t cycles);
+/* What the current block was charged from `rip` on. */
+struct charged count_ahead(const struct pv_engine *e, uint64_t rip);
+/* A counter less what was charged ahead. */
+uint64_t count_value(const struct pv_engine *e, unsigned counter, unsigned cpl, const struct charged *ahead);
+/* The privilege level from here on. */
+void count_enter_cpl(struct pv_engine *e, unsigned cpl);
+
+/* freeze.c: all counters but PV_COUNT_GUEST_TSC, with the totals exact. May be nested. */
+void count_freeze(struct pv_engine *e);
+void count_thaw(struct pv_engine *e);
+static inline bool count_frozen(const struct pv_engine *e)
+{
+	return e->freeze.depth;
+}
+
+/* alarm.c */
+/* Instructions, at most `most`, that can be charged before any alarm may be reached. 0 and
+ * ATTEND_ALARM: one is, if all that was charged retires. */
+int64_t alarm_chunk(struct pv_engine *e, int64_t most);
+/* Is one reached by what has retired in front of `rip`? */
+bool alarm_reached(const struct pv_engine *e, uint64_t rip);
+/* The same for one counter alone, which has just been added to: asks for a look. */
+void alarm_look(struct pv_engine *e, unsigned counter);
+static inline bool alarm_is_armed(const struct pv_engine *e, unsigned counter)
+{
+	return e->config.run->armed >> (counter * PV_ALARM_LEVELS) & ((1u << PV_ALARM_LEVELS) - 1);
+}
+
+/* Adds to a counter that blocks are not charged for: one at or above PV_COUNTS_AT_EXIT. */
+static inline void count_event(struct pv_engine *e, unsigned counter, uint64_t n)
+{
+	e->total[counter][e->cpl] += n;
+	if (unlikely(alarm_is_armed(e, counter)))
+		alarm_look(e, counter);
+}
+
+/* boundary.c */
+/*
+ * What may come between two blocks: the end of an NMI, the doorbell, an alarm, an NMI.
+ * `e->current` must be a block that contains `rip` and has not retired from there on, or
+ * NULL. False: the vCPU has left for elsewhere, or stopped.
+ */
+bool boundary_attend(struct pv_engine *e, uint64_t rip, bool in_block);
+
+/* branch.c: of a branch instruction. */
+enum branch_kind branch_kind(const cs_insn *insn);
 
 /* trap.c */
 void on_trap(uc_engine *uc, uint64_t address, uint32_t size, void *data);
@@ -187,10 +299,32 @@ void hidden_take_exception(struct pv_engine *e, uint32_t *error, bool *software)
 /* CPL 0 with a null SS, as an interrupt leaves it, whatever it was. */
 void hidden_enter_kernel(struct pv_engine *e);
 bool hidden_is_64bit(struct pv_engine *e);
+/* Behind an instruction that keeps interrupts out until the next one has executed: mov ss, pop ss, sti. */
+bool hidden_in_shadow(struct pv_engine *e);
 
 /* exception.c */
 void on_interrupt(uc_engine *uc, uint32_t vector, void *data);
 void exception_raise(struct pv_engine *e, unsigned vector, uint32_t error, bool software, uint64_t rip);
+/* The same for an NMI, which is no exception. */
+void exception_deliver_nmi(struct pv_engine *e, uint64_t rip);
+
+/* nmi.c */
+void nmi_inject(struct pv_engine *e);
+/* Delivers a pending one at `rip` if nothing blocks it: true. */
+bool nmi_deliver(struct pv_engine *e, uint64_t rip, bool in_block);
+/* An iret was executed. */
+void nmi_end(struct pv_engine *e);
+void nmi_abandon(struct pv_engine *e);
+
+/* agent_nmi.c */
+int agent_nmi_create(struct pv_engine *e);
+void agent_nmi_destroy(struct pv_engine *e);
+void agent_nmi_inject(struct pv_engine *e);
+/* Enters the agent at `rip` of the guest if one is pending and none in service: true. */
+bool agent_nmi_enter(struct pv_engine *e, uint64_t rip, bool in_block);
+/* PV_HC_AGENT_IRET: back to the guest. Between blocks. */
+void agent_nmi_leave(struct pv_engine *e);
+void agent_nmi_abandon(struct pv_engine *e);
 
 /* vmexit.c */
 bool on_invalid(uc_engine *uc, void *data);
@@ -201,10 +335,11 @@ void on_out(uc_engine *uc, uint32_t port, int size, uint32_t value, void *data);
 void vmexit_ready(struct pv_engine *e);
 /* True: the vCPU goes on where it was; false: it was sent elsewhere, or stopped. */
 bool vmexit_kick(struct pv_engine *e, uint64_t rip, bool in_block);
+bool vmexit_overflow(struct pv_engine *e, uint64_t rip, bool in_block);
 bool vmexit_out(struct pv_engine *e, uint64_t rip, uint32_t port, uint32_t size, uint32_t value);
 void vmexit_hlt(struct pv_engine *e);
 /* Acts on an answer of the host's that could not be acted on when it came. */
-void vmexit_late_entry(struct pv_engine *e);
+void vmexit_late_entry(struct pv_engine *e, uint64_t rip);
 void vmexit_shutdown(struct pv_engine *e, unsigned vector, uint32_t error, const char *why);
 /* The engine itself failed; `why` may have printf arguments. */
 void vmexit_fail(struct pv_engine *e, int error, const char *why, ...) __attribute__((format(printf, 3, 4)));

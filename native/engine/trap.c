@@ -107,6 +107,10 @@ static void trap_locked(struct pv_engine *e, const struct trap *trap)
 	lockop_execute(&trap->locked, memory, &regs);
 	registers_write(e, &trap->locked, &regs);
 	drop_code(e, address, gpa, trap->locked.width);
+	if (e->hooks.memory) {
+		held_access(e, trap->address, gpa, trap->locked.width, false);
+		held_access(e, trap->address, gpa, trap->locked.width, true);
+	}
 	count_penalty(e, PV_CYCLES_LOCKED_OP);
 	e->config.run->locked_ops++;
 	e->current = NULL;
@@ -233,6 +237,6 @@ void on_trap(uc_engine *uc, uint64_t address, uint32_t size, void *data)
 		trap_port_string(e, trap);
 		break;
 	case TRAP_STALE:
-		break;
+		break; /* never found */
 	}
 }

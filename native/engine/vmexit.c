@@ -2,10 +2,13 @@
 /* Leaves guest mode: fills the run page, hands the CPU to the host, acts on its answer. */
 #include "state.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <x86intrin.h>
+
+#include "agent.h"
 
 enum {
 	VECTOR_UD = 6,
@@ -45,6 +48,8 @@ static bool hand_over(struct pv_engine *e, enum pv_exit_reason reason, uint64_t 
 		return false;
 	e->tsc_start = __rdtsc();
 	retire(e);
+	count_fold(e); /* other alarms may be armed */
+	hooks_entered(e);
 	return true;
 }
 
@@ -52,10 +57,23 @@ static void set_retire(struct pv_engine *e, uint64_t instructions, uint64_t cycl
 {
 	struct pv_run *run = e->config.run;
 
+	if (count_frozen(e))
+		instructions = cycles = 0;
 	run->retire[PV_COUNT_INSTRUCTIONS] = instructions;
 	run->retire[PV_COUNT_BRANCHES] = 0;
 	run->retire[PV_COUNT_CYCLES] = e->config.page->cycles_tsc ? 0 : instructions + cycles;
 	run->retire[PV_COUNT_GUEST_TSC] = 0;
+}
+
+/* What comes with the entry is delivered before the next block. */
+static void inject(struct pv_engine *e)
+{
+	uint32_t what = e->config.run->inject;
+
+	if (what & PV_INJECT_AGENT_NMI)
+		agent_nmi_inject(e);
+	if (what & PV_INJECT_NMI)
+		nmi_inject(e);
 }
 
 /* Sends the vCPU where the host wants it. True: on from where it was. */
@@ -70,12 +88,14 @@ static bool enter(struct pv_engine *e, bool entered, bool in_block)
 	if (run->action == PV_ENTER_JUMP) {
 		/* The exiting instruction, if it retires, is not taken back. */
 		count_leave_block(e, run->rip + run->retire[PV_COUNT_INSTRUCTIONS]);
-		e->attend = 0;
+		agent_nmi_abandon(e);
+		nmi_abandon(e);
+		e->attend &= ATTEND_FLUSH;
 		jump_load(e, &run->jump, in_block);
 		e->oracle.pending = false;
-		return false;
 	}
-	return true;
+	inject(e);
+	return run->action == PV_ENTER_RESUME;
 }
 
 void vmexit_ready(struct pv_engine *e)
@@ -93,6 +113,15 @@ bool vmexit_kick(struct pv_engine *e, uint64_t rip, bool in_block)
 		oracle_settle(e, rip, false);
 	set_retire(e, 0, 0);
 	return enter(e, hand_over(e, PV_EXIT_KICK, rip), in_block);
+}
+
+/* Between two blocks, with what came before `rip` retired. */
+bool vmexit_overflow(struct pv_engine *e, uint64_t rip, bool in_block)
+{
+	if (e->config.oracle)
+		oracle_settle(e, rip, false);
+	set_retire(e, 0, 0);
+	return enter(e, hand_over(e, PV_EXIT_OVERFLOW, rip), in_block);
 }
 
 bool vmexit_out(struct pv_engine *e, uint64_t rip, uint32_t port, uint32_t size, uint32_t value)
@@ -131,20 +160,24 @@ void on_out(uc_engine *uc, uint32_t port, int size, uint32_t value, void *data)
 	run->arg[0] = port;
 	run->arg[1] = (uint32_t)size;
 	run->arg[2] = value;
-	set_retire(e, 1, PV_CYCLES_VM_EXIT);
+	set_retire(e, 0, PV_CYCLES_VM_EXIT); /* it retires with its last iteration */
 	if (!hand_over(e, PV_EXIT_IO_OUT, rip))
 		run->action = PV_ENTER_STOP;
-	if (run->action == PV_ENTER_RESUME)
+	if (run->action == PV_ENTER_RESUME) {
+		inject(e);
 		return;
+	}
 	if (e->config.hook == PV_ENGINE_COUNT)
 		count_attend(e, ATTEND_ENTRY);
 	else
 		stop(e);
 }
 
-void vmexit_late_entry(struct pv_engine *e)
+void vmexit_late_entry(struct pv_engine *e, uint64_t rip)
 {
-	e->current = NULL;
+	if (e->config.oracle)
+		oracle_settle(e, rip, false);
+	count_leave_block(e, rip);
 	enter(e, true, true);
 }
 
@@ -161,14 +194,19 @@ static void hypercall(struct pv_engine *e, uint64_t rip)
 	static const int regs[4] = { UC_X86_REG_RAX, UC_X86_REG_RBX, UC_X86_REG_RCX, UC_X86_REG_RDX };
 	struct pv_run *run = e->config.run;
 	void *values[4] = { &run->arg[0], &run->arg[1], &run->arg[2], &run->arg[3] };
-
 	bool entered;
 
 	uc_reg_read_batch(e->uc, regs, values, 4);
+	if (e->agent.in_service && run->arg[0] == PV_HC_AGENT_IRET) {
+		agent_nmi_leave(e);
+		return;
+	}
 	set_retire(e, 1, PV_CYCLES_VM_EXIT);
 	entered = hand_over(e, PV_EXIT_HYPERCALL, rip);
 	/* Taken out of its block when it was found invalid: so it is counted here. */
 	e->total[PV_COUNT_INSTRUCTIONS][e->cpl] += entered;
+	held_execute(e, rip);
+	count_fold(e);
 	if (!enter(e, entered, false))
 		return;
 	reg_set(e, UC_X86_REG_RAX, run->rax);
@@ -187,10 +225,11 @@ bool on_invalid(uc_engine *uc, void *data)
 		oracle_settle(e, rip, true);
 	count_leave_block(e, rip);
 	uc_vmem_read(e->uc, rip, UC_PROT_EXEC, code, sizeof(code));
-	if (code[0] == 0x0f && code[1] == 0x01 && (code[2] == 0xc1 || code[2] == 0xd9))
-		hypercall(e, rip);
-	else
+	if (code[0] != 0x0f || code[1] != 0x01 || (code[2] != 0xc1 && code[2] != 0xd9))
 		exception_raise(e, VECTOR_UD, 0, false, rip);
+	/* What is due before it comes before it: it may disable what is counted. */
+	else if (!(e->attend & (ATTEND_ALARM | ATTEND_INJECT)) || boundary_attend(e, rip, false))
+		hypercall(e, rip);
 	return true;
 }
 
@@ -265,6 +304,7 @@ void on_syscall(uc_engine *uc, void *data)
 	if (e->config.oracle)
 		oracle_settle(e, rip + LENGTH, false);
 	star = msr_get(e, MSR_STAR);
+	held_settle(e, rip + LENGTH);
 	e->current = NULL;
 	count_fold(e);
 	if (e->cpl == PV_CPL_USER)
@@ -282,6 +322,10 @@ void vmexit_shutdown(struct pv_engine *e, unsigned vector, uint32_t error, const
 	struct pv_run *run = e->config.run;
 	uint64_t rip = reg_get(e, UC_X86_REG_RIP);
 
+	if (e->agent.in_service) {
+		vmexit_fail(e, -EFAULT, "the agent's NMI handler: %s at rip 0x%llx", why, (unsigned long long)rip);
+		return;
+	}
 	run->arg[0] = vector;
 	run->arg[1] = error;
 	run->arg[2] = reg_get(e, UC_X86_REG_CR2);

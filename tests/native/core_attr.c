@@ -26,21 +26,26 @@ static const struct row rows[] = {
 	{ { .type = PV_TYPE_RAW, .config = PV_RAW_REF_CPU_CYCLES }, 0 },
 	{ { .type = PV_TYPE_RAW, .config = PV_RAW_INSTRUCTIONS }, 0 },
 	{ { .type = PV_TYPE_RAW, .config = PV_RAW_BRANCH_INSTRUCTIONS }, 0 },
+	{ { .type = PV_TYPE_HARDWARE, .config = PV_HW_CACHE_REFERENCES }, 0 },
+	{ { .type = PV_TYPE_HARDWARE, .config = PV_HW_CACHE_MISSES }, 0 },
+	{ { .type = PV_TYPE_HARDWARE, .config = PV_HW_BRANCH_MISSES }, 0 },
+	{ { .type = PV_TYPE_RAW, .config = PV_RAW_CACHE_REFERENCES }, 0 },
+	{ { .type = PV_TYPE_RAW, .config = PV_RAW_CACHE_MISSES }, 0 },
+	{ { .type = PV_TYPE_RAW, .config = PV_RAW_BRANCH_MISSES }, 0 },
+	{ { .type = PV_TYPE_HW_CACHE, .config = PV_CACHE_L1D_LOADS }, 0 },
+	{ { .type = PV_TYPE_HW_CACHE, .config = PV_CACHE_L1D_LOAD_MISSES }, 0 },
+	{ { .type = PV_TYPE_HW_CACHE, .config = PV_CACHE_L1D_STORES }, 0 },
 	/* known, but not countable */
-	{ { .type = PV_TYPE_HARDWARE, .config = PV_HW_CACHE_REFERENCES }, -PV_ENOENT },
-	{ { .type = PV_TYPE_HARDWARE, .config = PV_HW_CACHE_MISSES }, -PV_ENOENT },
-	{ { .type = PV_TYPE_HARDWARE, .config = PV_HW_BRANCH_MISSES }, -PV_ENOENT },
 	{ { .type = PV_TYPE_HARDWARE, .config = PV_HW_STALLED_FRONTEND }, -PV_ENOENT },
 	{ { .type = PV_TYPE_HARDWARE, .config = PV_HW_STALLED_BACKEND }, -PV_ENOENT },
 	{ { .type = PV_TYPE_SOFTWARE, .config = 2 }, -PV_ENOENT },
 	{ { .type = PV_TYPE_SOFTWARE, .config = 11 }, -PV_ENOENT },
 	{ { .type = PV_TYPE_TRACEPOINT, .config = 1 }, -PV_ENOENT },
-	{ { .type = PV_TYPE_HW_CACHE, .config = 0 }, -PV_ENOENT },
+	{ { .type = PV_TYPE_HW_CACHE, .config = 0x10100 }, -PV_ENOENT },
+	{ { .type = PV_TYPE_HW_CACHE, .config = 0x00001 }, -PV_ENOENT },
 	{ { .type = PV_TYPE_HW_CACHE, .config = 0x10206 }, -PV_ENOENT },
-	{ { .type = PV_TYPE_RAW, .config = PV_RAW_CACHE_REFERENCES }, -PV_ENOENT },
-	{ { .type = PV_TYPE_RAW, .config = PV_RAW_BRANCH_MISSES }, -PV_ENOENT },
+	{ { .type = PV_TYPE_RAW, .config = PV_RAW_BRANCH_MISSES | 0x100 }, -PV_ENOENT },
 	{ { .type = PV_TYPE_RAW, .config = PV_RAW_INSTRUCTIONS | 1ull << 32 }, -PV_ENOENT },
-	{ { .type = PV_TYPE_BREAKPOINT, .bp_type = 1, .bp_addr = 64, .bp_len = 8 }, -PV_ENOENT },
 	{ { .type = 6 }, -PV_ENOENT },
 	{ { .type = UINT32_MAX }, -PV_ENOENT },
 	/* malformed */
@@ -126,9 +131,50 @@ static void attr_levels(void)
 	CHECK(!source.user && source.kernel);
 }
 
+/* Every type with every length and alignment. */
+static void attr_breakpoints(void)
+{
+	for (uint32_t type = 0; type < 16; type++) {
+		for (uint64_t length = 0; length <= 17; length++) {
+			for (uint64_t address = 0x1000; address < 0x1010; address++) {
+				struct kvm_pv_perf_attr attr = { .type = PV_TYPE_BREAKPOINT, .bp_type = type,
+								 .bp_addr = address, .bp_len = length };
+				bool data = type >= 1 && type <= 3 && length && !(8 % length) && !(address % length);
+				bool code = type == PV_BP_X && (length == 1 || length == 8);
+
+				check_attr(&attr, data || code ? 0 : -PV_EINVAL);
+				attr.config = 1;
+				check_attr(&attr, -PV_EINVAL);
+			}
+		}
+	}
+}
+
+static void attr_breakpoint_source(void)
+{
+	struct kvm_pv_perf_attr attr = { .type = PV_TYPE_BREAKPOINT, .bp_type = PV_BP_W,
+					 .bp_addr = 0xffffffff80001000, .bp_len = 4,
+					 .flags = BIT(KVM_PV_PERF_EXCLUDE_USER) };
+	struct event_source source;
+
+	CHECK_EQ(attr_validate(&attr, &source), 0);
+	CHECK_EQ(source.kind, SOURCE_BREAKPOINT);
+	CHECK_EQ(source.breakpoint.address, 0xffffffff80001000);
+	CHECK_EQ(source.breakpoint.length, 4);
+	CHECK_EQ(source.breakpoint.type, PV_BP_W);
+	CHECK(source.kernel && !source.user);
+	attr.bp_addr |= 1ull << 32 | 1;
+	CHECK_EQ(attr_validate(&attr, &source), -PV_EINVAL);
+	attr.bp_addr--;
+	attr.bp_len |= 1ull << 32;
+	CHECK_EQ(attr_validate(&attr, &source), -PV_EINVAL);
+}
+
 const struct core_test attr_tests[] = {
 	{ "attr_rows", attr_rows, false },
 	{ "attr_bits", attr_bits, false },
 	{ "attr_levels", attr_levels, false },
+	{ "attr_breakpoints", attr_breakpoints, false },
+	{ "attr_breakpoint_source", attr_breakpoint_source, false },
 	{ NULL, NULL, false },
 };

@@ -238,6 +238,36 @@ static void defect_7_bound_to_opener(void)
 	each_design(follows);
 }
 
+/* What the guest watches is watched in guest memory, with one of the vCPU's slots; never on the host. */
+static void breakpoints(void)
+{
+	struct pv_run *run;
+
+	create();
+	for (int32_t id = 0; id <= PV_BREAKPOINTS; id++) {
+		put_open(&fake, PARAM, id, PV_TYPE_BREAKPOINT, 0, 0, at((uint32_t)id));
+		*(struct kvm_pv_perf_attr *)fake_ram(&fake, PARAM + 32) = (struct kvm_pv_perf_attr){
+			.type = PV_TYPE_BREAKPOINT, .bp_type = PV_BP_W, .bp_addr = 0x7000, .bp_len = 8,
+		};
+		CHECK_EQ(direct_open(&fake, 0, PARAM), 0);
+		CHECK_EQ(direct_op(&fake, 0, ENABLE, (uint64_t)id), posted || id < PV_BREAKPOINTS ? 0 : -PV_ENOSPC);
+	}
+	direct_enter(&fake, 0);
+	run = fake.vm->vcpus[0].run;
+	CHECK_EQ(run->wanted >> PV_COUNT_BREAKPOINT, posted ? 0 : (1 << PV_BREAKPOINTS) - 1);
+	CHECK_EQ(pv_u64_load(&fake.vm->ledger.host_breakpoints), posted ? PV_BREAKPOINTS + 1 : 0);
+	run->count[PV_COUNT_BREAKPOINT + 1][PV_CPL_KERNEL] += 3;
+	direct_exit(&fake, 0, PV_EXIT_KICK);
+	CHECK_EQ(direct_op(&fake, 0, DISABLE, 1), 0);
+	CHECK_EQ(fake_count(&fake, at(1)), posted ? 0 : 3);
+	CHECK_EQ(direct_op(&fake, 0, ENABLE, PV_BREAKPOINTS), 0); /* there is a slot again */
+}
+
+static void defect_8_host_breakpoint(void)
+{
+	each_design(breakpoints);
+}
+
 /* vCPU 1 takes the overflows while the host has read them and not written them back. */
 static void take_in_between(const char *tag)
 {
@@ -330,6 +360,7 @@ const struct core_test design_tests[] = {
 	{ "defect_5_list_of_counters", defect_5_list_of_counters, false },
 	{ "defect_6_errors", defect_6_errors, false },
 	{ "defect_7_bound_to_opener", defect_7_bound_to_opener, false },
+	{ "defect_8_host_breakpoint", defect_8_host_breakpoint, false },
 	{ "defect_9_written_back_whole", defect_9_written_back_whole, false },
 	{ "scenario_2", scenario_2, false },
 	{ "per_vcpu", per_vcpu, false },

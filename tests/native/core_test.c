@@ -5,9 +5,9 @@
 #include <string.h>
 
 static const struct core_test *const suites[] = {
-	attr_tests, op_tests,   pmu_tests,  overflow_tests, design_tests,
-	sync_tests, life_tests, race_tests, hostile_tests,  stress_tests,
+	attr_tests,  op_tests,   pmu_tests,     overflow_tests, design_tests, conserve_tests, sync_tests,
 	group_tests, group_race_tests,
+	life_tests,  race_tests, hostile_tests, ring_tests,     trace_tests,  stress_tests,
 };
 static long failed_checks;
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* struct pv_agent_header, and its two entries: RDI vCPU, RSI gpa of the configuration, RSP a stack. */
+/* struct pv_agent_header, and its three entries: RDI vCPU, RSI gpa of the configuration, RSP a stack. */
 	.section .header, "ax", @progbits
 base:
-	.ascii "PVAGENT1"
+	.ascii "PVAGENT2"
 	.quad start - base
 	.quad finish - base
+	.quad nmi - base
 
 start:
 	cld
@@ -17,5 +18,11 @@ finish:
 	and $-16, %rsp
 	xor %ebp, %ebp
 	call agent_finish
+
+nmi:
+	cld
+	and $-16, %rsp
+	xor %ebp, %ebp
+	call agent_nmi
 
 	.section .note.GNU-stack, "", @progbits

@@ -21,7 +21,7 @@ enum {
 	/* Memory of each vCPU, from the first free gpa on, lowest first. */
 	CPU_USER_STACK = 16384,
 	CPU_FAULT_STACK = 4096, /* double fault */
-	CPU_NMI_STACK = 4096,
+	CPU_NMI_STACK = 8192, /* all registers, and what `overflow` needs: kvm_pmu.h */
 	CPU_STACK = 16384,
 	CPU_AREA = CPU_USER_STACK + CPU_FAULT_STACK + CPU_NMI_STACK + CPU_STACK,
 

@@ -25,7 +25,10 @@ struct exception_frame {
 	uint64_t rip, cs, rflags, rsp, ss;
 };
 
-/* Runs at CPL 0 with interrupts off; SSE registers are saved around it. */
+/*
+ * Runs at CPL 0 with interrupts off; SSE registers are saved around it. One for NMIs must raise no
+ * exception: the IRET of that would let in the next NMI, which begins on the same stack.
+ */
 typedef void (*exception_handler)(struct exception_frame *frame);
 
 /* The handler of a vector; NULL: it ends the VM again, with STATUS_CRASHED. Returns the one before. */

@@ -28,6 +28,15 @@ struct kvm_pv_perf_attr kvm_pmu_attr(uint32_t type, uint64_t config, bool exclud
 	};
 }
 
+struct kvm_pv_perf_attr kvm_pmu_attr_sampling(uint32_t type, uint64_t config, bool exclude_user, bool exclude_kernel,
+					      uint64_t period)
+{
+	struct kvm_pv_perf_attr attr = kvm_pmu_attr(type, config, exclude_user, exclude_kernel);
+
+	attr.sample_period = period;
+	return attr;
+}
+
 static int32_t next_id(void)
 {
 	return (int32_t)(atomic_fetch_add(&last_id, 1u) % KVM_PMU_LAST_ID) + 1;
@@ -42,8 +51,7 @@ int64_t kvm_pmu_open(struct kvm_pmu_event *event, const struct kvm_pv_perf_attr 
 	};
 	int64_t ret;
 
-	event->shared = (struct kvm_pv_perf_event){ 0 };
-	event->id = 0;
+	*event = (struct kvm_pmu_event){ .sampling = attr->sample_period };
 	do {
 		param.id = next_id();
 		ret = perf_open((gpa_t)&param);
@@ -53,14 +61,33 @@ int64_t kvm_pmu_open(struct kvm_pmu_event *event, const struct kvm_pv_perf_attr 
 	return ret;
 }
 
+/* Once it runs, its NMI may come at once: so the handler knows it before. The vCPU where it ran
+ * till now forgets it afterwards, so that an overflow in between finds either of them. */
 int64_t kvm_pmu_enable(struct kvm_pmu_event *event)
 {
-	return perf_op(KVM_PV_PERF_OP_ENABLE, event->id);
+	struct kvm_pmu_slot *before = event->slot, *here = event->sampling ? kvm_pmu_slot_here(event) : NULL;
+	int64_t ret;
+
+	if (event->sampling && !here)
+		return -PV_ENOSPC;
+	event->slot = here;
+	ret = perf_op(KVM_PV_PERF_OP_ENABLE, event->id);
+	if (here == before)
+		return ret;
+	if (ret)
+		event->slot = before;
+	kvm_pmu_slot_empty(ret ? here : before);
+	return ret;
 }
 
+/* The NMI of what overflowed last comes as DISABLE returns: the handler knows it till then. */
 int64_t kvm_pmu_disable(struct kvm_pmu_event *event)
 {
-	return perf_op(KVM_PV_PERF_OP_DISABLE, event->id);
+	int64_t ret = perf_op(KVM_PV_PERF_OP_DISABLE, event->id);
+
+	if (!ret)
+		kvm_pmu_slot_leave(event);
+	return ret;
 }
 
 int64_t kvm_pmu_read(struct kvm_pmu_event *event, uint64_t *count)
@@ -75,8 +102,10 @@ int64_t kvm_pmu_close(struct kvm_pmu_event *event)
 {
 	int64_t ret = perf_op(KVM_PV_PERF_OP_CLOSE, event->id);
 
-	if (ret == 0)
+	if (!ret) {
+		kvm_pmu_slot_leave(event);
 		event->id = 0;
+	}
 	return ret;
 }
 

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Benchmarks as data: what is measured, against what, and how it is drawn. `measure.py` runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from emulator.errors import PvperfError
+
+
+class Absent(Exception):
+    """What a contender needs is not there; the text is the reason that the report gives."""
+
+
+class Violated(PvperfError):
+    """A benchmark run broke a law that it relies on, such as conservation: a failure, and no result."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One figure, measured once a round.
+
+    Attributes:
+        name: unique in its group.
+        unit: of the figure, such as "us" or "M/s".
+        higher_is_better: of speeds; times and sizes are better low.
+        peer: not ours: measured to compare with, and never judged.
+        reference: the case of the same group whose change between two runs is the machine's, not ours.
+        labels: what plots select and sort by: {"op": "read", "events": 64}.
+    """
+
+    name: str
+    unit: str
+    higher_is_better: bool = False
+    peer: bool = False
+    reference: str = ""
+    labels: Mapping[str, str | int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Contender:
+    """Takes its turn in every round: one run gives a value for each of its cases, in their order.
+
+    `run` may raise Absent; then the cases are reported as absent, with the reason.
+    """
+
+    cases: tuple[Case, ...]
+    run: Callable[[], Sequence[float]]
+
+
+def single(case: Case, run: Callable[[], float]) -> Contender:
+    """A contender of one case."""
+    return Contender((case,), lambda: (run(),))
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """`top` / `bottom`, pair by pair of the same round. `target` is "<= 1.5" or ">= 10", or nothing."""
+
+    name: str
+    top: str
+    bottom: str
+    target: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plot:
+    """Cases with the label `x` drawn against it: a line for each value of the label `series`.
+
+    `where` are labels that the cases must have. Without `x` the ratios of the group are drawn.
+    """
+
+    title: str
+    x: str = ""
+    series: str = ""
+    where: Mapping[str, str | int] = field(default_factory=dict)
+    log_x: bool = False
+    log_y: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Contenders that are interleaved with each other, and so can be compared."""
+
+    name: str
+    about: str
+    contenders: Sequence[Contender]
+    ratios: Sequence[Ratio] = ()
+    plots: Sequence[Plot] = ()
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much a suite may measure: everything, or a look in seconds."""
+
+    quick: bool = False
+
+    def pick(self, full: int, quick: int) -> int:
+        """An amount of work for this effort."""
+        return quick if self.quick else full

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""`pvperf bench compare`: two results, or two commands that take turns."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import subprocess
+import sys
+
+from emulator.bench.axis import number
+from emulator.bench.compare import ALPHA, Change, compare_documents, compare_rounds, differing_machine
+from emulator.bench.result import Document, GroupResult, load_document, parse_document
+from emulator.cli.output import Output
+from emulator.errors import UsageError
+
+
+def compare(args: argparse.Namespace) -> int:
+    """Prints every case. 1 if one got worse, else 0."""
+    if not args.run and (args.suites or args.only):
+        raise UsageError("--suite and --only say what --run shall run")
+    if args.run:
+        rounds = _take_turns(args)
+        changes = compare_rounds(rounds, min_effect=args.min_effect, seed=args.seed)
+    else:
+        old, new = load_document(args.old), load_document(args.new)
+        for note in _differences(old, new):
+            print(f"pvperf: {note}", file=sys.stderr)
+        changes = compare_documents(old, new, min_effect=args.min_effect, seed=args.seed)
+    if not changes:
+        raise UsageError("the two have no figure in common")
+    worse = any(change.verdict == "worse" for change in changes)
+    if args.json:
+        with Output(args.json) as output:
+            output.write(json.dumps(_as_json(changes, args.min_effect)) + "\n")
+    if args.json != "-":
+        print(_table(changes))
+    return int(worse)
+
+
+def _differences(old: Document, new: Document) -> list[str]:
+    """Why two results may differ without any difference between the builds."""
+    said = [
+        f"the two machines differ: {key} was {old.machine.get(key)!r} and is {new.machine.get(key)!r}"
+        for key in differing_machine(old, new)
+    ]
+    if old.quick != new.quick:
+        said.append("one of the two was a quick look, which does less work in a round")
+    for which, document in (("old", old), ("new", new)):
+        said += [f"the {which} result is not to be trusted: {warning}" for warning in document.warnings]
+    return said
+
+
+def _table(changes: list[Change]) -> str:
+    """Those that changed first."""
+    order = {"worse": 0, "better": 1, "same": 2}
+    lines = []
+    for change in sorted(changes, key=lambda change: order[change.verdict]):
+        span = f"[{_percent(change.effect.low)}, {_percent(change.effect.high)}]"
+        values = f"{number(change.old)} -> {number(change.new)} {change.case.unit}"
+        lines.append(
+            f"{change.verdict:<7}{_percent(change.effect.value):>8} {span:<20} p {change.p:<8.2g} "
+            f"{values:<30} {change.group}: {change.case.name}"
+        )
+    counts = ", ".join(f"{sum(c.verdict == v for c in changes)} {v}" for v in order)
+    return "\n".join(
+        [*lines, f"{counts} (positive: worse; p is adjusted for {len(changes)} comparisons, below {ALPHA} counts)"]
+    )
+
+
+def _percent(effect: float) -> str:
+    return f"{(effect - 1) * 100:+.1f}%"
+
+
+def _as_json(changes: list[Change], min_effect: float) -> dict[str, object]:
+    rows = [
+        {
+            "group": change.group,
+            "case": change.case.name,
+            "unit": change.case.unit,
+            "old": change.old,
+            "new": change.new,
+            "effect": change.effect._asdict(),
+            "p": change.p,
+            "verdict": change.verdict,
+        }
+        for change in changes
+    ]
+    return {"schema_version": 1, "alpha": ALPHA, "min_effect": min_effect, "changes": rows}
+
+
+def _take_turns(args: argparse.Namespace) -> list[tuple[GroupResult, GroupResult]]:
+    """In each round OLD NEW NEW OLD: what the machine does hits both, and neither is always the second.
+
+    Of its two values of a round a case keeps the better one: what disturbs a run never makes it faster.
+    """
+    commands = [shlex.split(command) for command in (args.old, args.new)]
+    kept: tuple[list[GroupResult], list[GroupResult]] = ([], [])
+    for _ in range(args.rounds):
+        for suite in args.suites or ["hypercall"]:
+            taken: tuple[list[Document], list[Document]] = ([], [])
+            for side in (0, 1, 1, 0):
+                taken[side].append(_one_round(commands[side], suite, args))
+            for side in (0, 1):
+                _add_round(kept[side], *taken[side])
+    return [(old, new) for old in kept[0] for new in kept[1] if old.name == new.name]
+
+
+def _one_round(command: list[str], suite: str, args: argparse.Namespace) -> Document:
+    """One round of a suite by that command; it ends with 7, since one round is too few to be trusted."""
+    full = [*command, "bench", suite, "--rounds", "1", "--warm-up", "0", "--json", "-"]
+    full += ["--quick"] if args.quick else []
+    full += ["--only", args.only] if args.only else []
+    try:
+        done = subprocess.run(full, capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise UsageError(f"cannot run {full[0]}: {error.strerror}") from None
+    if done.returncode not in (0, 7):
+        said = done.stderr.strip().splitlines()
+        raise UsageError(f"{shlex.join(full)} failed with {done.returncode}{': ' + said[-1] if said else ''}")
+    return parse_document(json.loads(done.stdout), shlex.join(full))
+
+
+def _add_round(kept: list[GroupResult], first: Document, second: Document) -> None:
+    """Adds the better value of each case to those of the rounds before."""
+    known = {group.name: group for group in kept}
+    for one, other in zip(first.groups, second.groups, strict=True):
+        for a, b in zip(one.cases, other.cases, strict=True):
+            better = max if a.case.higher_is_better else min
+            a.values[:] = map(better, a.values, b.values)
+        if one.name in known:
+            for result in one.cases:
+                known[one.name].case(result.case.name).values.extend(result.values)
+        else:
+            kept.append(one)

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The options of `pvperf bench`. Only argparse is loaded here: `--help` has to be fast."""
+
+from __future__ import annotations
+
+import argparse
+
+from emulator.cli.quantity import positive, whole
+
+#: Name, and what it measures; `all` runs them in this order.
+SUITES = {
+    "hypercall": "a way out of the guest and back, for each operation, against peers",
+    "handover": "overflow counters that change hands by exchange and addition",
+    "engine": "guest speed while counting, by what is counted, and against other emulators",
+    "scale": "1 to 64 vCPUs: what they get done together, and fairness between them",
+    "memory": "proportional set size of VMs, vCPUs and events",
+    "boot": "starting a VM",
+}
+#: The default of --rounds, and with --quick.
+ROUNDS, QUICK_ROUNDS = 10, 3
+PAIRED_ROUNDS = 20
+
+_EPILOG = """\
+exit status: 0 measured; 1 a law such as conservation was broken; 2 usage; 7 the figures cannot be trusted, and
+stderr says why. --quick is a look, and no measurement: its rounds are too few to be trusted."""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the suites, `all`, `compare` and `report`."""
+    actions = parser.add_subparsers(dest="suite", metavar="SUITE", required=True)
+    for name, what in {**SUITES, "all": "everything, side by side with peers"}.items():
+        suite = actions.add_parser(
+            name,
+            help=what,
+            description=f"Measures {what}.",
+            epilog=_EPILOG,
+            allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        _add_measuring(suite)
+        _add_writing(suite)
+        suite.add_argument("--json", nargs="?", const="-", metavar="FILE", help="every raw value; - or nothing: stdout")
+    _add_compare(actions.add_parser("compare", help="tell a change from noise", allow_abbrev=False))
+    report = actions.add_parser("report", help="write reports of a result that was kept", allow_abbrev=False)
+    report.add_argument("result", metavar="FILE", help="what --json FILE wrote")
+    _add_writing(report)
+    report.add_argument("--markdown", metavar="FILE", help="a page such as docs/performance.md")
+
+
+def _add_measuring(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--rounds", type=positive, metavar="N", help=f"measure N times (default {ROUNDS})")
+    _add_only(parser)
+    add("--warm-up", type=whole, default=1, metavar="N", help="rounds before, whose values are dropped (default 1)")
+    add("--quick", action="store_true", help=f"less of everything, {QUICK_ROUNDS} rounds: a look in seconds")
+    add("--seed", type=whole, default=1, metavar="N", help="of the bootstrap's random numbers (default 1)")
+
+
+def _add_only(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--only", metavar="TEXT", help="measure only groups whose name has TEXT in it")
+
+
+def _add_writing(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--html", metavar="FILE", help="a page with plots that needs no other file; the figures go beside it as .csv")
+    add("--csv", metavar="FILE", help="medians, intervals and raw values")
+    add("--png", metavar="FILE", help="a picture of the page; needs chromium")
+
+
+def _add_compare(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Tells whether NEW is worse or better than OLD, beyond noise. With two results, a figure has changed only if "
+        "both it and its ratio to its reference of the same rounds have. With --run OLD and NEW are commands, such as "
+        "two builds' pvperf, that take turns: on a machine that drifts, only that is a fair comparison."
+    )
+    parser.epilog = "exit status: 0 nothing got worse; 1 something did; 2 usage."
+    add = parser.add_argument
+    add("old", metavar="OLD", help="a result of --json; with --run, a command")
+    add("new", metavar="NEW", help="the same")
+    add("--run", action="store_true", help="run both commands in turn, and compare round by round")
+    add("--suite", action="append", choices=SUITES, dest="suites", help="with --run: what to run (default hypercall)")
+    _add_only(parser)
+    add("--rounds", type=positive, default=PAIRED_ROUNDS, metavar="N", help=f"with --run (default {PAIRED_ROUNDS})")
+    add("--quick", action="store_true", help="with --run: less in every round")
+    add("--min-effect", type=_percent, default=0.02, metavar="PERCENT", help="smaller changes do not count (default 2)")
+    add("--seed", type=whole, default=1, metavar="N", help="of the bootstrap's random numbers (default 1)")
+    add("--json", nargs="?", const="-", metavar="FILE", help="the comparison; - or nothing: stdout")
+
+
+def _percent(text: str) -> float:
+    try:
+        value = float(text.removesuffix("%"))
+    except ValueError:
+        value = -1
+    if not 0 <= value < 100:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a percentage")
+    return value / 100

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The program under QEMU's TCG in user mode, with and without a plugin that counts instructions."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from functools import cache
+
+from emulator.bench.case import Absent, Violated
+from emulator.bench.program import COUNTED_LENGTHS, instructions_per_iteration, linux_seconds, programs
+
+EXECUTABLE = "qemu-x86_64"
+_COUNTED = re.compile(r"(\d+) instructions")
+
+
+def seconds(iterations: int, plugin: str) -> float:
+    """Seconds of the program without a plugin (""), or counting per "block" or per "insn"."""
+    return linux_seconds(_launcher(plugin), iterations)
+
+
+def _launcher(plugin: str) -> list[str]:
+    path = shutil.which(EXECUTABLE)
+    if path is None:
+        raise Absent(f"{EXECUTABLE} is not installed (Debian: qemu-user)")
+    if not plugin:
+        return [path]
+    launcher = [path, "-plugin", f"{programs().plugin},per={plugin}"]
+    _check_count(tuple(launcher))
+    return launcher
+
+
+@cache
+def _check_count(launcher: tuple[str, ...]) -> None:
+    """The plugin has to count what the paravirtual interface counts, or something else would be compared."""
+    few, many = (_count(launcher, iterations) for iterations in COUNTED_LENGTHS)
+    counted = (many - few) / (COUNTED_LENGTHS[1] - COUNTED_LENGTHS[0])
+    if abs(counted - instructions_per_iteration()) > 0.001:
+        raise Violated(f"QEMU counted {counted} instructions an iteration, and pvperf {instructions_per_iteration()}")
+
+
+def _count(launcher: tuple[str, ...], iterations: int) -> int:
+    command = [*launcher, str(programs().linux), str(iterations)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    found = _COUNTED.search(done.stderr)
+    if done.returncode or not found:
+        said = done.stderr.strip().splitlines()
+        raise Absent(f"this QEMU cannot load the plugin{': ' + said[-1] if said else ''}")
+    return int(found[1])

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What was measured: every raw value, what is computed from them, and the JSON document that keeps them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from emulator.bench.case import Case, Plot, Ratio
+from emulator.bench.machine import Conditions
+from emulator.bench.panel import Panel
+from emulator.bench.statistic import Estimate, bootstrap, paired_ratios, seed_of
+from emulator.errors import UsageError
+
+SCHEMA_VERSION = 2
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """A case and a value a round, or the reason why there is none."""
+
+    case: Case
+    values: list[float]
+    absent: str = ""
+
+
+@dataclass(frozen=True)
+class RatioResult:
+    """A ratio and its value in each round; `verdict` is "met", "missed", "open" (the interval straddles it) or ""."""
+
+    ratio: Ratio
+    values: list[float]
+    estimate: Estimate
+    verdict: str
+
+
+@dataclass(frozen=True)
+class GroupResult:
+    """A group after its rounds. `panels` are plots of data that no case holds, such as distributions."""
+
+    name: str
+    about: str
+    cases: list[CaseResult]
+    ratios: list[Ratio]
+    plots: list[Plot]
+    conditions: Conditions
+    panels: list[Panel] = field(default_factory=list)
+
+    def case(self, name: str) -> CaseResult:
+        """The case of that name; KeyError if there is none."""
+        for result in self.cases:
+            if result.case.name == name:
+                return result
+        raise KeyError(name)
+
+    def estimate(self, result: CaseResult, seed: int) -> Estimate:
+        """Median and interval of a case that has values."""
+        return bootstrap(result.values, seed=seed_of(seed, self.name, result.case.name))
+
+    def ratio_results(self, seed: int) -> list[RatioResult]:
+        """Of those ratios whose both sides were measured."""
+        found = []
+        for ratio in self.ratios:
+            top, bottom = self.case(ratio.top), self.case(ratio.bottom)
+            if top.values and bottom.values:
+                values = paired_ratios(top.values, bottom.values)
+                estimate = bootstrap(values, seed=seed_of(seed, self.name, ratio.name))
+                found.append(RatioResult(ratio, values, estimate, _verdict(ratio.target, estimate)))
+        return found
+
+
+def _verdict(target: str, estimate: Estimate) -> str:
+    if not target:
+        return ""
+    sign, _, limit = target.partition(" ")
+    bound = float(limit)
+    inside, outside = (estimate.high <= bound, estimate.low > bound)
+    if sign == ">=":
+        inside, outside = (estimate.low >= bound, estimate.high < bound)
+    return "met" if inside else "missed" if outside else "open"
+
+
+@dataclass(frozen=True)
+class Document:
+    """One run of `pvperf bench`."""
+
+    suites: list[str]
+    date: str  # ISO 8601, UTC
+    rounds: int
+    quick: bool
+    seed: int
+    machine: dict[str, Any]
+    groups: list[GroupResult]
+    warnings: list[str] = field(default_factory=list)
+
+    def as_json(self) -> str:
+        """One JSON object, a line a case, so that two documents can be compared by eye, too."""
+        head = {"schema_version": SCHEMA_VERSION, "kind": "pvperf bench"}
+        head |= {name: getattr(self, name) for name in ("suites", "date", "rounds", "quick", "seed", "machine")}
+        head["warnings"] = self.warnings
+        lines = [f" {json.dumps(key)}: {json.dumps(value)}," for key, value in head.items()]
+        groups = ",\n".join(_group_json(group) for group in self.groups)
+        return "\n".join(["{", *lines, ' "groups": [', groups, " ]", "}"]) + "\n"
+
+
+def _group_json(group: GroupResult) -> str:
+    cases = [asdict(result.case) | {"values": result.values, "absent": result.absent} for result in group.cases]
+    lists: dict[str, list[Any]] = {
+        "cases": cases,
+        "ratios": [asdict(ratio) for ratio in group.ratios],
+        "plots": [asdict(plot) for plot in group.plots],
+        "panels": [asdict(panel) for panel in group.panels],
+    }
+    head = {"name": group.name, "about": group.about, "conditions": asdict(group.conditions)}
+    lines = [f"   {json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
+    for key, values in lists.items():
+        inner = ",\n".join(f"    {json.dumps(value, allow_nan=False)}" for value in values)
+        lines.append(f'   "{key}": [\n{inner}\n   ]' if values else f'   "{key}": []')
+    return "  {\n" + ",\n".join(lines) + "\n  }"
+
+
+def load_document(path: str | Path) -> Document:
+    """A document from its file. Raises UsageError, in one sentence, for what is none."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            data = json.load(file)
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    except ValueError:
+        raise UsageError(f"{path} is not JSON") from None
+    return parse_document(data, str(path))
+
+
+def parse_document(data: Any, name: str) -> Document:
+    """A document from its JSON value; `name` is for the error."""
+    if not isinstance(data, Mapping) or data.get("kind") != "pvperf bench":
+        raise UsageError(f"{name} is not a result of pvperf bench")
+    if data.get("schema_version") != SCHEMA_VERSION:
+        raise UsageError(f"{name} has schema version {data.get('schema_version')!r}, and this is {SCHEMA_VERSION}")
+    try:
+        groups = [_parse_group(group) for group in data["groups"]]
+        fields = ("suites", "date", "rounds", "quick", "seed", "machine")
+        return Document(**{field: data[field] for field in fields}, groups=groups, warnings=data["warnings"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"{name} is damaged: {error!r}") from None
+
+
+def _parse_group(data: Mapping[str, Any]) -> GroupResult:
+    return GroupResult(
+        data["name"],
+        data["about"],
+        [_parse_case(dict(case)) for case in data["cases"]],
+        [Ratio(**ratio) for ratio in data["ratios"]],
+        [Plot(**plot) for plot in data["plots"]],
+        Conditions(**data["conditions"]),
+        [Panel.from_json(panel) for panel in data["panels"]],
+    )
+
+
+def _parse_case(data: dict[str, Any]) -> CaseResult:
+    values, absent = data.pop("values"), data.pop("absent")
+    if not all(isinstance(value, int | float) and math.isfinite(value) for value in values):
+        raise ValueError(f"a value of {data['name']} is not a number")
+    return CaseResult(Case(**data), values, absent)

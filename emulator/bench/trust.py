@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Why a result cannot be trusted, if there is a reason: each warning names its cause."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+
+from emulator.bench.result import GroupResult
+from emulator.bench.statistic import signed_rank
+
+#: Exit status of a measurement that cannot be trusted.
+UNTRUSTED = 7
+MIN_ROUNDS = 10
+MAX_STOLEN = 0.01
+MAX_OTHERS = 0.05
+#: Half of the interval, as a share of the value.
+MAX_HALF_WIDTH = 0.10
+_NAMED = 3
+
+
+def warnings(groups: Sequence[GroupResult], *, rounds: int, seed: int, governor: str) -> list[str]:
+    """A sentence for each cause, none for a result that can be trusted."""
+    found = []
+    if rounds < MIN_ROUNDS:
+        found.append(f"too few rounds: {rounds}, and an interval needs {MIN_ROUNDS}")
+    if governor and governor != "performance":
+        found.append(f"the clock frequency may change: the governor is {governor}, not performance")
+    found += _of_machine(groups)
+    found += _of_intervals(groups, seed)
+    found += _of_drift(groups)
+    return found
+
+
+def _of_machine(groups: Sequence[GroupResult]) -> list[str]:
+    seconds = sum(group.conditions.seconds for group in groups)
+    if not seconds:
+        return []
+    stolen = sum(group.conditions.stolen * group.conditions.seconds for group in groups) / seconds
+    others = sum(group.conditions.others * group.conditions.seconds for group in groups) / seconds
+    found = []
+    if stolen > MAX_STOLEN:
+        found.append(f"steal: the hypervisor below took {stolen:.1%} of the CPU time away")
+    if others > MAX_OTHERS:
+        found.append(f"load: other processes used {others:.1%} of the CPU time")
+    return found
+
+
+def _of_intervals(groups: Sequence[GroupResult], seed: int) -> list[str]:
+    """Of our own figures, and of every ratio that has a target."""
+    wide = []
+    for group in groups:
+        for result in group.cases:
+            if len(result.values) > 1 and not result.case.peer:
+                width = group.estimate(result, seed).half_width
+                if width > MAX_HALF_WIDTH:
+                    wide.append((width, f"{group.name}: {result.case.name}"))
+        for ratio in group.ratio_results(seed):
+            if ratio.ratio.target and len(ratio.values) > 1 and ratio.estimate.half_width > MAX_HALF_WIDTH:
+                wide.append((ratio.estimate.half_width, f"{group.name}: {ratio.ratio.name}"))
+    if not wide:
+        return []
+    wide.sort(reverse=True)
+    return [f"intervals wider than +-{MAX_HALF_WIDTH:.0%}: {_some([f'{name} (+-{w:.0%})' for w, name in wide])}"]
+
+
+def _of_drift(groups: Sequence[GroupResult]) -> list[str]:
+    """Cases that went up or down from the first half of the rounds to the second, beyond chance."""
+    found = []
+    for group in groups:
+        for result in group.cases:
+            values = result.values
+            half = len(values) // 2
+            if half < MIN_ROUNDS // 2 or result.case.peer:
+                continue
+            first, second = values[:half], values[-half:]
+            change = median(second) / median(first) - 1 if median(first) else 0.0
+            if abs(change) > MAX_HALF_WIDTH and signed_rank([b - a for a, b in zip(first, second, strict=True)]) < 0.1:
+                found.append((abs(change), f"{group.name}: {result.case.name} ({change:+.0%})"))
+    if not found:
+        return []
+    found.sort(reverse=True)
+    return [f"drift: between the first and the second half of the rounds moved {_some([name for _, name in found])}"]
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Runs a guest for a benchmark: what it printed, after the laws that every run must keep have been checked."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from emulator.bench.case import Absent, Violated
+from emulator.errors import Unsupported, UsageError
+from emulator.events import parse_events
+from emulator.machine import Result, VirtualMachine
+from emulator.native import load_bench
+
+TIMEOUT_SECONDS = 120
+_PAIR = re.compile(r"(\w+)=(\w+)")
+
+
+@cache
+def tsc_hz() -> float:
+    """Ticks of the time-stamp counter in a second: guests read the same one."""
+    return float(load_bench().lib.tsc_hz(50))
+
+
+def run_guest(
+    guest: str | Path, args: Sequence[str] = (), *, events: str = "", measure_memory: bool = False, **config: Any
+) -> Result:
+    """Boots the guest and runs it to its end. Raises Violated unless it ended well, Absent for what cannot be run."""
+    try:
+        counted = parse_events(events) if events else ()
+        with VirtualMachine(**config) as vm:
+            result = vm.run(guest, args, events=counted, timeout=TIMEOUT_SECONDS, measure_memory=measure_memory)
+    except (Unsupported, UsageError) as error:  # an event, or a design, that this version does not have
+        raise Absent(str(error).partition(";")[0]) from None
+    check_end(result, str(guest))
+    return result
+
+
+def check_end(result: Result, guest: str) -> None:
+    """The guest is content, and no overflow was lost or doubled; otherwise Violated."""
+    if result.status != 0:
+        said = result.console.decode(errors="replace").strip().splitlines()
+        raise Violated(f"guest {guest} ended with {result.ended} {result.status}{': ' + said[-1] if said else ''}")
+    check_ledger(result.statistics, guest)
+
+
+def check_ledger(statistics: Mapping[str, int], guest: str) -> None:
+    """Conservation: every overflow raised was delivered, lies in the shadow, or was dropped with its event."""
+    raised = statistics.get("overflows_raised", 0)
+    kept = sum(statistics.get(f"overflows_{where}", 0) for where in ("delivered", "in_shadow", "dropped"))
+    if raised != kept:
+        raise Violated(f"guest {guest}: {raised} overflows were raised, and {kept} are accounted for")
+
+
+def count_vcpus(number: int) -> str:
+    """For the name of a case."""
+    return "1 vCPU" if number == 1 else f"{number} vCPUs"
+
+
+def printed_figures(result: Result) -> list[dict[str, str]]:
+    """The `key=value` words of each line that has any."""
+    lines = result.console.decode(errors="replace").splitlines()
+    return [dict(pairs) for line in lines if (pairs := _PAIR.findall(line))]
+
+
+@dataclass(frozen=True)
+class Cores:
+    """Those that this process may use."""
+
+    first: int
+    last: int
+    number: int
+
+
+def cores() -> Cores:
+    """As the kernel says now."""
+    allowed = sorted(os.sched_getaffinity(0))
+    return Cores(allowed[0], allowed[-1], len(allowed))

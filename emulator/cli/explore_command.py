@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""`pvperf explore`: searches the schedules of the host core, and says how far it got and whether it can be trusted."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import statistics
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from emulator.errors import UsageError
+from emulator.explore import canaries
+from emulator.explore.case import Case
+from emulator.explore.interleaving import interleaving
+from emulator.explore.machine import Machine, Setup, Totals
+from emulator.explore.program import Program
+from emulator.explore.scenarios import SCENARIOS, Scenario, find
+from emulator.explore.search import Crew, Found, blocks_of, exhaustive_blocks, search
+from emulator.explore.shrink import shrink
+
+HELD, VIOLATED, INCONCLUSIVE = 0, 1, 7
+
+_DEFAULT_SECONDS = 10.0
+_DEFAULT_PREEMPTIONS = 2
+_CANARY_SECONDS = 4.0
+
+
+@dataclass
+class Searched:
+    """What was done for one scenario."""
+
+    scenario: Scenario
+    exhausted: Totals | None = None
+    sampled: Totals | None = None
+    case: Case | None = None
+    agreed: bool = True
+
+    def add(self, found: Found) -> Totals:
+        self.case = found.case
+        self.agreed = self.agreed and found.agreed
+        return found.totals
+
+    def totals(self) -> Totals:
+        totals = Totals()
+        for part in (self.exhausted, self.sampled):
+            if part:
+                totals.add(part)
+        return totals
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Returns 0 when all held, 1 for a violation, 7 when the search proves nothing."""
+    scenarios = [find(name) for name in arguments.scenarios] or list(SCENARIOS.values())
+    setup = Setup(design=arguments.design, nmi=arguments.nmi, sync=arguments.sync, races=int(arguments.races))
+    with Machine(setup, Program.parse(["open 1"])):
+        pass  # an unknown name is refused here, before anything is started
+    seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1 << 32)
+    with Crew() as crew:
+        report = Report(setup, seed, arguments)
+        for scenario in scenarios:
+            report.add(_search(crew, scenario, setup, seed, arguments, len(scenarios)))
+            if report.violation:
+                return report.end_violated()
+        caught = canaries.catch_all(crew, setup, seed=seed, seconds=_CANARY_SECONDS)
+    return report.end(caught)
+
+
+def _search(
+    crew: Crew, scenario: Scenario, setup: Setup, seed: int, arguments: argparse.Namespace, of: int
+) -> Searched:
+    """Everything within the bound for what is small, then samples."""
+    done = Searched(scenario)
+    if arguments.exhaustive is not None and not scenario.programs:
+        return done
+    if scenario.programs and arguments.schedules is None:
+        bound = _DEFAULT_PREEMPTIONS if arguments.exhaustive is None else arguments.exhaustive
+        done.exhausted = done.add(search(crew, exhaustive_blocks(scenario, setup, bound)))
+    if done.case or arguments.exhaustive is not None:
+        return done
+    seconds = None if arguments.schedules else (arguments.duration or _DEFAULT_SECONDS) / of
+    blocks = blocks_of(scenario, setup, seed, schedules=arguments.schedules, seconds=seconds)
+    done.sampled = done.add(search(crew, blocks))
+    return done
+
+
+class Report:
+    """Says it line by line as it comes, or as one JSON document at the end."""
+
+    def __init__(self, setup: Setup, seed: int, arguments: argparse.Namespace) -> None:
+        self.setup, self.seed, self.arguments = setup, seed, arguments
+        self.searched: list[Searched] = []
+        self._say(f"explore: design {setup.design}, nmi {setup.nmi}, sync {setup.sync}, seed {seed}")
+
+    def _say(self, line: str) -> None:
+        if not self.arguments.json:
+            print(line, flush=True)
+
+    @property
+    def violation(self) -> Searched | None:
+        return next((each for each in self.searched if each.case), None)
+
+    def add(self, searched: Searched) -> None:
+        self.searched.append(searched)
+        self._say(f"  {searched.scenario.name:<15} {self._how_far(searched)}")
+
+    def _bound(self) -> int:
+        return _DEFAULT_PREEMPTIONS if self.arguments.exhaustive is None else int(self.arguments.exhaustive)
+
+    def _how_far(self, searched: Searched) -> str:
+        if searched.case:
+            return f"VIOLATED after {searched.totals().schedules:,} schedules: {searched.case.oracle}"
+        parts = []
+        if searched.exhausted:
+            parts.append(f"complete: {searched.exhausted.schedules:,} with at most {self._bound()} preemptions")
+        if searched.sampled:
+            parts.append(f"sampled: {searched.sampled.schedules:,}")
+        return "held  " + ("; ".join(parts) or "random programs cannot be searched completely: nothing done")
+
+    def end_violated(self) -> int:
+        """Shrinks the case, writes it, shows it."""
+        found = self.violation
+        assert found is not None
+        assert found.case is not None
+        case = shrink(found.case, seconds=self.arguments.shrink)
+        path = Path(self.arguments.output or f"{Path(found.scenario.name).stem}-{self.setup.design}.replay")
+        try:
+            case.write(path)
+        except OSError as error:
+            raise UsageError(f"cannot write {path}: {error.strerror}") from None
+        _, log = case.replay()
+        self._say(f"{case.oracle}: {case.text}")
+        self._say(
+            f"shrunk from {found.case.program.length} operations and {found.case.preemptions} preemptions to "
+            f"{case.program.length} and {case.preemptions}:"
+        )
+        for line in [*case.program.lines(), *interleaving(case, log)]:
+            self._say(f"  {line}")
+        self._say(f"replay it with: pvperf replay {path}")
+        self._json("violated", case=case, path=path)
+        return VIOLATED
+
+    def end(self, caught: list[canaries.Caught]) -> int:
+        """The canaries, the figures and the verdict."""
+        for each in caught:
+            if self.arguments.verbose or not each.case:
+                took = f"found after {each.schedules:,} schedules, {each.seconds:.2f} s" if each.case else "NOT FOUND"
+                self._say(f"  canary {each.name:<32} {took}")
+        doubts, totals = self._doubts(caught), self.totals()
+        tries = [each.schedules for each in caught]
+        self._say(
+            f"canaries: {sum(each.case is not None for each in caught)} of {len(caught)} found, in "
+            f"{statistics.median(tries):,.0f} schedules at the median, {max(tries):,} at most"
+        )
+        self._say(
+            f"{totals.schedules:,} schedules of {totals.steps // max(1, totals.schedules)} steps, {self.rate():,.0f} "
+            f"a second and core; {totals.nmis:,} NMIs, {totals.trylock_failures:,} found the lock taken"
+        )
+        self._say("verdict: held" if not doubts else f"verdict: inconclusive: {'; '.join(doubts)}")
+        self._json("held" if not doubts else "inconclusive", caught=caught, doubts=doubts)
+        return INCONCLUSIVE if doubts else HELD
+
+    def totals(self) -> Totals:
+        totals = Totals()
+        for searched in self.searched:
+            totals.add(searched.totals())
+        return totals
+
+    def rate(self) -> float:
+        """Schedules a second, of the time that processes spent in them."""
+        totals = self.totals()
+        return totals.schedules / max(1, totals.ns) * 1e9
+
+    def _doubts(self, caught: list[canaries.Caught]) -> list[str]:
+        """Why "held" would say more than is known."""
+        doubts = [f"canary {each.name} was not found" for each in caught if not each.case]
+        if not all(searched.agreed for searched in self.searched):
+            doubts.append("a schedule that was run twice did not end the same")
+        totals = self.totals()
+        if not totals.contended:
+            doubts.append("no lock was ever taken when somebody wanted it")
+        return doubts
+
+    def _json(
+        self,
+        verdict: str,
+        *,
+        case: Case | None = None,
+        path: Path | None = None,
+        caught: list[canaries.Caught] | None = None,
+        doubts: list[str] | None = None,
+    ) -> None:
+        if not self.arguments.json:
+            return
+        totals = self.totals()
+        document: dict[str, object] = {
+            "schema_version": 1,
+            "verdict": verdict,
+            "design": self.setup.design,
+            "nmi": self.setup.nmi,
+            "sync": self.setup.sync,
+            "seed": self.seed,
+            "schedules": totals.schedules,
+            "schedules_per_second": self.rate(),
+            "trylock_failures": totals.trylock_failures,
+            "scenarios": [self._scenario_json(each) for each in self.searched],
+        }
+        if case:
+            document |= {"oracle": case.oracle, "text": case.text, "replay": str(path)}
+            document |= {"program": case.program.lines(), "preemptions": case.preemptions}
+        if caught is not None:
+            document["canaries"] = [
+                {
+                    "name": each.name,
+                    "found": each.case is not None,
+                    "schedules": each.schedules,
+                    "seconds": each.seconds,
+                }
+                for each in caught
+            ]
+            document["doubts"] = doubts
+        json.dump(document, sys.stdout)
+        print()
+
+    def _scenario_json(self, searched: Searched) -> dict[str, object]:
+        return {
+            "name": searched.scenario.name,
+            "held": searched.case is None,
+            "complete_to_preemptions": self._bound() if searched.exhausted and searched.exhausted.complete else None,
+            "exhausted": searched.exhausted.schedules if searched.exhausted else 0,
+            "sampled": searched.sampled.schedules if searched.sampled else 0,
+        }

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""`pvperf report`: where a recording's samples fell, as a table or in other programs' formats."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from emulator.cli.output import Output
+from emulator.errors import UsageError
+from emulator.perfdata import reader
+from emulator.perfdata.reader import PerfData
+from emulator.profile import table
+from emulator.profile.symbolize import Symbolizer
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Returns 0."""
+    keys = table.parse_keys(arguments.sort)
+    binary = arguments.format == "perfetto"
+    if binary and arguments.output is None and sys.stdout.isatty():
+        raise UsageError("a Perfetto trace is not for a terminal: name a file with -o")
+    data = reader.read(arguments.input)
+    symbolizer = Symbolizer(data)
+    with Output(arguments.output or "-") as output:
+        output.write(_render(arguments, data, symbolizer, keys))
+    for warning in symbolizer.warnings:
+        print(f"pvperf: {warning}", file=sys.stderr)
+    return 0
+
+
+def _render(
+    arguments: argparse.Namespace, data: PerfData, symbolizer: Symbolizer, keys: tuple[str, ...]
+) -> str | bytes:
+    if arguments.format == "folded":
+        from emulator.export.folded import folded
+
+        return folded(data, symbolizer)
+    if arguments.format == "speedscope":
+        from emulator.export.speedscope import speedscope
+
+        return json.dumps(speedscope(data, symbolizer)) + "\n"
+    if arguments.format == "perfetto":
+        from emulator.export.vcpu_tracks import vcpu_tracks
+
+        return vcpu_tracks(data, symbolizer)
+    made = table.tables(data, symbolizer, keys)
+    no_room = sum(data.lost.values())
+    if arguments.json:
+        return json.dumps(table.as_json(made, no_room=no_room), indent=1) + "\n"
+    return table.text(made, chains=arguments.call_graph, no_room=no_room)

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""`pvperf script`: a recording, a line for each sample."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from emulator.perfdata import reader
+from emulator.profile.lines import lines
+from emulator.profile.symbolize import Symbolizer
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Returns 0."""
+    data = reader.read(arguments.input)
+    symbolizer = Symbolizer(data)
+    for line in lines(data, symbolizer):
+        sys.stdout.buffer.write(os.fsencode(line) + b"\n")
+    for warning in symbolizer.warnings:
+        print(f"pvperf: {warning}", file=sys.stderr)
+    return 0

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Before a search may say that everything held, it has to find defects that are known to be there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from emulator.explore.case import Case
+from emulator.explore.machine import Setup, Totals, canaries
+from emulator.explore.scenarios import SCENARIOS
+from emulator.explore.search import Block, Crew, run_block
+
+#: Schedules tried of each scenario in a round; random programs get a whole block.
+_SLICE = 500
+
+
+@dataclass(frozen=True)
+class Caught:
+    """A canary, and what it took to find it."""
+
+    name: str
+    schedules: int
+    seconds: float
+    case: Case | None
+
+
+def _blocks(setup: Setup, seed: int) -> Iterator[Block]:
+    number = 0
+    while True:
+        for scenario in SCENARIOS.values():
+            size = _SLICE if scenario.programs else 2 * _SLICE
+            yield Block(scenario.name, setup, seed, number, size)
+        number += 1
+
+
+def catch(name: str, setup: Setup, *, seed: int, seconds: float) -> Caught:
+    """Searches for one canary, in this process, for at most about so much CPU time."""
+    begin, totals = time.process_time(), Totals()
+    for block in _blocks(replace(setup, canary=name), seed):
+        found = run_block(block)
+        totals.add(found.totals)
+        took = time.process_time() - begin
+        if found.case or took > seconds:
+            break
+    return Caught(name, totals.schedules, took, found.case)
+
+
+def catch_all(crew: Crew, setup: Setup, *, seed: int, seconds: float) -> list[Caught]:
+    """All canaries that this design has, over the crew's processes."""
+    return crew.map(lambda name: catch(name, setup, seed=seed, seconds=seconds), canaries_of(setup))
+
+
+#: Canaries that are no defect, or no code, on every machine: the field of Setup, and its values for which they are.
+_SHARED = ("design", ("per-vm", "no-refcount", "posted"))  # one vCPU works on another one's event
+_ONLY = {
+    "limit_read_then_counted": ("design", ("per-vcpu",)),  # elsewhere the one table's lock is held
+    "lock_let_go_before_reference": _SHARED,
+    "lock_let_go_before_insertion": _SHARED,
+    "closed_not_looked_at": _SHARED,
+    "put_before_unlock": _SHARED,
+    "pause_not_announced": _SHARED,
+    "pause_not_obeyed": _SHARED,
+    "resume_not_announced": _SHARED,
+    "ticket_too_late": _SHARED,
+    "detached_stays_queued": _SHARED,
+    "flag_cleared_before_next": ("nmi", ("lockless",)),
+    "push_not_retried": ("nmi", ("lockless",)),
+    "closed_set_without_lock": ("races", (1,)),
+    "miss_not_deferred": ("nmi", ("deferred",)),
+}
+
+
+def canaries_of(setup: Setup) -> list[str]:
+    """The canaries that this machine has."""
+    return [name for name in canaries() if name not in _ONLY or getattr(setup, _ONLY[name][0]) in _ONLY[name][1]]

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A replayed schedule for people: a column a vCPU, time downwards, with the lines of source."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from emulator.explore.case import Case
+from emulator.explore.machine import Step
+
+_PLACE = re.compile(r"(\w+\.c):(\d+)")
+_NATIVE = Path(__file__).resolve().parents[2] / "native"
+
+
+@cache
+def _source(name: str) -> list[str]:
+    """The lines of a file of the core; none where the sources are not installed."""
+    for folder in ("core", "explore"):
+        path = _NATIVE / folder / name
+        if path.exists():
+            return path.read_text(encoding="utf-8").splitlines()
+    return []
+
+
+def source_line(where: str) -> str:
+    """The code at a place such as `event.c:103`, or ''."""
+    place = _PLACE.match(where)
+    if not place:
+        return ""
+    lines, number = _source(place[1]), int(place[2])
+    return lines[number - 1].strip() if number <= len(lines) else ""
+
+
+def _runs(log: list[Step]) -> Iterator[tuple[int, list[Step]]]:
+    """The log cut where the fiber changes; each piece with the number of its first step."""
+    first = 0
+    for at in range(1, len(log) + 1):
+        if at == len(log) or log[at].fiber != log[first].fiber:
+            yield first, log[first:at]
+            first = at
+
+
+def _op_text(case: Case, step: Step) -> str:
+    fibers = [*case.program.vcpus, case.program.timer]
+    ops = fibers[step.fiber] if step.fiber < len(fibers) else ()
+    return str(ops[step.op]) if step.op < len(ops) else "idle"
+
+
+def _name(case: Case, fiber: int) -> str:
+    return f"vCPU {fiber}" if fiber < len(case.program.vcpus) else "timer"
+
+
+def _piece(case: Case, steps: list[Step]) -> Iterator[str]:
+    """An operation's name where it begins, then the first and the last place of each stretch of it."""
+    op = -1
+    for at, step in enumerate(steps):
+        if step.op != op:
+            op = step.op
+            yield f"[{_op_text(case, step)}]"
+        if step.kind in ("guest", "idle"):
+            continue
+        edge = at in (0, len(steps) - 1) or steps[at - 1].op != step.op
+        if edge or step.kind in ("point", "trylock", "wait", "wake"):
+            yield f"  {step.kind} {step.where}"
+            if code := source_line(step.where):
+                yield f"    {code}"
+
+
+def interleaving(case: Case, log: list[Step], *, width: int = 120) -> list[str]:
+    """Lines of text. Between a vCPU's first and last step in a column it ran alone."""
+    fibers = len(case.program.vcpus) + bool(case.program.timer)
+    column = max(24, (width - 8) // max(1, fibers))
+    lines = ["step    " + "".join(_name(case, fiber).ljust(column) for fiber in range(fibers)).rstrip()]
+    preempted = {switch.step for switch in case.switches if switch.preempts}
+    for first, steps in _runs(log):
+        fiber = steps[0].fiber
+        for at, text in enumerate(_piece(case, steps)):
+            number = str(first) if at == 0 else ""
+            lines.append(
+                f"{number:<8}{' ' * (column * fiber)}{text[: column - 1 if fiber < fibers - 1 else None]}".rstrip()
+            )
+        if first + len(steps) in preempted:
+            lines.append(f"{'':<8}{' ' * (column * fiber)}-- preempted --")
+    return lines

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The search: blocks of schedules, numbered, over all cores. What is found first is what the lowest number found.
+
+A block is a pure function of (build, setup, seed, number), so that a search with a number of schedules ends the
+same each time, however many cores it had.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from emulator.explore.case import Case
+from emulator.explore.machine import Machine, Setup, Totals
+from emulator.explore.scenarios import Scenario, find
+
+#: Schedules of a block: of one fixed program, or of so many random ones.
+BLOCK = 10_000
+_OF_RANDOM = 200
+_DFS_SLICE = 200_000
+
+
+@dataclass(frozen=True)
+class Block:
+    """A piece of work for one process."""
+
+    scenario: str
+    setup: Setup
+    seed: int
+    number: int
+    schedules: int = BLOCK
+    exhaustive: int = -1  # the bound; below 0: the mix
+
+
+@dataclass
+class Found:
+    """What a block or a search came to."""
+
+    totals: Totals = field(default_factory=Totals)
+    case: Case | None = None
+    agreed: bool = True  # what was run twice was the same twice
+
+
+def run_block(block: Block) -> Found:
+    """Runs one block in this process."""
+    scenario = find(block.scenario)
+    if block.exhaustive >= 0:
+        return _exhaust(scenario, block)
+    return _fixed(scenario, block) if scenario.programs else _random(scenario, block)
+
+
+def _fixed(scenario: Scenario, block: Block) -> Found:
+    setup, program = scenario.setup(block.setup, block.number), scenario.program(block.number, block.seed)
+    with Machine(setup, program) as machine:
+        totals, verdict = machine.run("mix", seed=block.seed, first=block.number * BLOCK, count=block.schedules)
+        case = None if verdict.held else Case.of(setup, program, verdict)
+        again = min(100, totals.schedules)
+        once = machine.run("mix", seed=block.seed, first=block.number * BLOCK, count=again)[0].digest
+        twice = machine.run("mix", seed=block.seed, first=block.number * BLOCK, count=again)[0].digest
+        return Found(totals, case, once == twice)
+
+
+def _random(scenario: Scenario, block: Block) -> Found:
+    found = Found()
+    each = BLOCK // _OF_RANDOM
+    for number in range(block.number * each, block.number * each + max(1, block.schedules // _OF_RANDOM)):
+        setup, program = scenario.setup(block.setup, number), scenario.program(number, block.seed)
+        with Machine(setup, program) as machine:
+            totals, verdict = machine.run("mix", seed=block.seed + number, count=_OF_RANDOM)
+            found.totals.add(totals)
+            if not verdict.held:
+                found.case = Case.of(setup, program, verdict)
+                return found
+            if number % each == 0:
+                again = machine.run("mix", seed=block.seed + number, count=_OF_RANDOM)[0]
+                found.agreed = found.agreed and again.digest == totals.digest
+    return found
+
+
+def _exhaust(scenario: Scenario, block: Block) -> Found:
+    """Every schedule of the `number`-th program within the bound."""
+    setup, program = scenario.setup(block.setup, block.number), scenario.program(block.number, block.seed)
+    found = Found()
+    with Machine(setup, program) as machine:
+        while not found.totals.complete:
+            done = found.totals.schedules
+            totals, verdict = machine.run("dfs", bound=block.exhaustive, first=done, count=_DFS_SLICE)
+            found.totals.add(totals)
+            found.totals.complete = totals.complete
+            if not verdict.held:
+                found.case = Case.of(setup, program, verdict)
+                break
+    return found
+
+
+def _ignore_interrupts() -> None:
+    """Ctrl-C is for the process that waits."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+class Crew:
+    """Processes that run blocks; with one core, this process does."""
+
+    def __init__(self, processes: int | None = None) -> None:
+        self.processes = processes or len(os.sched_getaffinity(0))
+        self._pool: Any = None
+
+    def __enter__(self) -> Crew:
+        if self.processes > 1:
+            import multiprocess
+
+            self._pool = multiprocess.get_context("fork").Pool(self.processes, _ignore_interrupts)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool:
+            self._pool.terminate()
+            self._pool.join()
+
+    def map(self, function: Callable[[str], Any], names: list[str]) -> list[Any]:
+        """function(name) for each, in their order."""
+        return list(self._pool.map(function, names, 1)) if self._pool else list(map(function, names))
+
+    def each(self, blocks: Iterator[Block]) -> Iterator[tuple[Block, Found]]:
+        """The blocks' results, in their order; a few are always under way."""
+        if not self._pool:
+            for block in blocks:
+                yield block, run_block(block)
+            return
+        under_way: deque[tuple[Block, Any]] = deque()
+        for block in blocks:
+            under_way.append((block, self._pool.apply_async(run_block, (block,))))
+            if len(under_way) > 2 * self.processes:
+                first, result = under_way.popleft()
+                yield first, result.get()
+        for first, result in under_way:
+            yield first, result.get()
+
+
+def blocks_of(
+    scenario: Scenario, setup: Setup, seed: int, *, schedules: int | None, seconds: float | None
+) -> Iterator[Block]:
+    """The blocks of a sampling search: so many schedules, or as many as there is time for."""
+    ends, number = time.monotonic() + (seconds or 0), 0
+    while (schedules is not None and number * BLOCK < schedules) or (
+        schedules is None and (number == 0 or time.monotonic() < ends)
+    ):
+        size = BLOCK if schedules is None else min(BLOCK, schedules - number * BLOCK)
+        yield Block(scenario.name, setup, seed, number, size)
+        number += 1
+
+
+def exhaustive_blocks(scenario: Scenario, setup: Setup, bound: int) -> Iterator[Block]:
+    """One for each program of the scenario."""
+    for number in range(len(scenario.programs)):
+        yield Block(scenario.name, setup, 0, number, exhaustive=bound)
+
+
+def search(crew: Crew, blocks: Iterator[Block], progress: Callable[[Totals], None] | None = None) -> Found:
+    """Runs blocks until one finds a violation or there are no more."""
+    all_of_it, complete = Found(), True
+    for _, found in crew.each(blocks):
+        all_of_it.totals.add(found.totals)
+        all_of_it.agreed = all_of_it.agreed and found.agreed
+        complete = complete and found.totals.complete
+        if progress:
+            progress(all_of_it.totals)
+        if found.case:
+            all_of_it.case = found.case
+            complete = False
+            break
+    all_of_it.totals.complete = complete
+    return all_of_it

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Names the addresses of a recording by the files that were mapped there."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from typing import NamedTuple
+
+from emulator.errors import PvperfError
+from emulator.perfdata.reader import Mapping, PerfData
+from emulator.perfdata.sample import Sample
+from emulator.symbols import SymbolTable, read_symbols
+
+UNKNOWN = "[unknown]"
+
+
+class Place(NamedTuple):
+    """Where an address is. `symbol` is "" where there is none; `dso` the path of the file, or UNKNOWN."""
+
+    address: int
+    symbol: str
+    offset: int  # from the symbol's start
+    dso: str
+
+    @property
+    def name(self) -> str:
+        """The symbol, or the address."""
+        return self.symbol or f"{self.address:#x}"
+
+    @property
+    def exact(self) -> str:
+        """The symbol and the offset, as perf script has them."""
+        return f"{self.symbol}+{self.offset:#x}" if self.symbol else UNKNOWN
+
+    @property
+    def file(self) -> str:
+        """The name of the file, without its directory."""
+        return os.path.basename(self.dso)
+
+
+class Symbolizer:
+    """Finds places. `warnings` says, in a sentence each, for which files there are no symbols, and why."""
+
+    def __init__(self, data: PerfData) -> None:
+        self._mappings = data.mappings
+        self._build_ids = {build.path: build.build_id for build in data.build_ids}
+        self._tables: dict[str, SymbolTable] = {}
+        self.warnings: list[str] = []
+        self.place = lru_cache(maxsize=None)(self._place)
+        self.caller = lru_cache(maxsize=None)(self._caller)
+
+    def _place(self, address: int) -> Place:
+        mapping = next((m for m in self._mappings if m.address <= address < m.address + m.length), None)
+        if mapping is None:
+            return Place(address, "", 0, UNKNOWN)
+        symbol = self._table(mapping).find(address)
+        if symbol is None:
+            return Place(address, "", 0, mapping.path)
+        return Place(address, symbol.name, address - symbol.address, mapping.path)
+
+    def _caller(self, address: int) -> Place:
+        """A return address is that of the instruction behind the call, where another function may begin."""
+        place = self._place(max(address - 1, 0))
+        return place._replace(address=address, offset=place.offset + 1)
+
+    def _table(self, mapping: Mapping) -> SymbolTable:
+        path = mapping.path
+        if path not in self._tables:
+            self._tables[path] = SymbolTable([])
+            try:
+                table, build_id = read_symbols(path)
+                if build_id == self._build_ids.get(path, build_id):
+                    self._tables[path] = table
+                else:
+                    self.warnings.append(f"{path} was built anew since it was recorded: its symbols are not used")
+            except PvperfError as error:
+                self.warnings.append(f"no symbols: {error}")
+        return self._tables[path]
+
+    def chain(self, sample: Sample) -> tuple[Place, ...]:
+        """The call chain, innermost first; the sample alone where none was recorded."""
+        return (self.place(sample.ip), *map(self.caller, sample.chain[1:]))

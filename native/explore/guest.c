@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What a vCPU's guest does, and the vCPU's host thread when it leaves guest mode: one fiber. */
+#include <string.h>
+
+#include "schedule.h"
+#include "world.h"
+
+enum { OPEN_BYTES = 128, ATTR_BEHIND = 32 };
+
+gpa_t guest_event_word(unsigned fiber, unsigned op)
+{
+	return WORLD_EVENTS + (fiber * EXPLORE_OPS + op) * sizeof(struct kvm_pv_perf_event);
+}
+
+static struct kvm_pv_perf_event *event_at(gpa_t gpa)
+{
+	return (struct kvm_pv_perf_event *)(void *)(world.ram + gpa);
+}
+
+uint64_t guest_overflows(unsigned vcpu)
+{
+	uint64_t sum = world.guest[vcpu].taken;
+
+	for (unsigned at = 0; at < world.program.length[vcpu]; at++)
+		sum += (uint32_t)event_at(guest_event_word(vcpu, at))->overflows;
+	return sum;
+}
+
+static uint64_t retired(const struct pv_run *run)
+{
+	return run->count[PV_COUNT_INSTRUCTIONS][PV_CPL_KERNEL];
+}
+
+/* Takes the overflows of the events that this vCPU opened. */
+static void take_overflows(unsigned vcpu)
+{
+	for (uint32_t left = world.guest[vcpu].opened; left; left &= left - 1) {
+		struct kvm_pv_perf_event *event =
+			event_at(guest_event_word(vcpu, (unsigned)__builtin_ctz(left)));
+
+		schedule_point(POINT_UPDATE, event, "the guest takes overflows");
+		world.guest[vcpu].taken += (uint32_t)event->overflows;
+		event->overflows = 0;
+	}
+}
+
+/* What host_thread.c does between two hand-overs. False: the vCPU does not go on. */
+static bool serve(struct pv_vcpu *vcpu)
+{
+	struct pv_run *run = vcpu->run;
+	enum pv_entry_action action;
+
+	vcpu_leave_guest(vcpu);
+	action = exit_serve(vcpu);
+	if (action == PV_ENTER_STOP || vm_phase(vcpu->vm) == PHASE_OVER || !vcpu_enter_guest(vcpu)) {
+		world.guest[vcpu->index].over = true;
+		return false;
+	}
+	for (int i = 0; i < PV_COUNTS_AT_EXIT; i++)
+		run->count[i][PV_CPL_KERNEL] += run->retire[i];
+	return true;
+}
+
+/* An exit, the entry after it, and the NMI that the entry brings. */
+static bool leave_and_enter(struct pv_vcpu *vcpu, uint32_t reason)
+{
+	struct pv_run *run = vcpu->run;
+	bool retires = reason == PV_EXIT_HYPERCALL;
+
+	run->exit_reason = reason;
+	run->retire[PV_COUNT_INSTRUCTIONS] = retires;
+	run->retire[PV_COUNT_CYCLES] = retires ? 1 + PV_CYCLES_VM_EXIT : 0;
+	run->inject = 0;
+	if (!serve(vcpu))
+		return false;
+	if (run->inject & PV_INJECT_NMI && !world.machine.no_handler)
+		take_overflows(vcpu->index);
+	return true;
+}
+
+bool guest_pass(unsigned vcpu)
+{
+	return leave_and_enter(&world.vm->vcpus[vcpu], PV_EXIT_KICK);
+}
+
+/* A doorbell is seen between two operations of the guest. */
+static bool answer_doorbell(struct pv_vcpu *vcpu)
+{
+	if (!vcpu->run->doorbell)
+		return true;
+	vcpu->run->doorbell = 0;
+	return leave_and_enter(vcpu, PV_EXIT_KICK);
+}
+
+static bool alarm_reached(const struct pv_run *run)
+{
+	for (uint64_t left = run->armed; left; left &= left - 1) {
+		unsigned alarm = (unsigned)__builtin_ctzll(left), levels = alarm % PV_ALARM_LEVELS + 1;
+		const uint64_t *count = run->count[alarm / PV_ALARM_LEVELS];
+		uint64_t sum = (levels & 1 ? count[PV_CPL_KERNEL] : 0) + (levels & 2 ? count[PV_CPL_USER] : 0);
+
+		if ((int64_t)(sum - run->alarm[alarm]) >= 0)
+			return true;
+	}
+	return false;
+}
+
+static bool execute(struct pv_vcpu *vcpu, uint64_t instructions)
+{
+	struct pv_run *run = vcpu->run;
+
+	run->count[PV_COUNT_INSTRUCTIONS][PV_CPL_KERNEL] += instructions;
+	run->count[PV_COUNT_BRANCHES][PV_CPL_KERNEL] += instructions / 4;
+	run->count[PV_COUNT_CYCLES][PV_CPL_KERNEL] += instructions;
+	return !alarm_reached(run) || leave_and_enter(vcpu, PV_EXIT_OVERFLOW);
+}
+
+static void put_open(unsigned fiber, unsigned at, const struct explore_op *op)
+{
+	gpa_t gpa = WORLD_PARAMS + fiber * OPEN_BYTES;
+	struct kvm_pv_perf_event_param param = { .attr_addr = gpa + ATTR_BEHIND, .id = op->id,
+						 .guest_event_addr = guest_event_word(fiber, at) };
+	struct kvm_pv_perf_attr attr = { .type = PV_TYPE_HARDWARE, .config = PV_HW_INSTRUCTIONS,
+					 .sample_period = op->value };
+
+	if (op->value == EXPLORE_OF_BREAKPOINT)
+		attr = (struct kvm_pv_perf_attr){ .type = PV_TYPE_BREAKPOINT, .bp_type = PV_BP_W,
+						  .bp_addr = WORLD_EVENTS, .bp_len = 8 };
+	else if (op->value & EXPLORE_OF_CLOCK)
+		attr = (struct kvm_pv_perf_attr){ .type = PV_TYPE_SOFTWARE, .config = PV_SW_CPU_CLOCK,
+						  .sample_period = op->value & ~EXPLORE_OF_CLOCK };
+
+	memcpy(world.ram + gpa, &param, sizeof(param));
+	memcpy(world.ram + gpa + ATTR_BEHIND, &attr, sizeof(attr));
+}
+
+static const uint64_t op_of[] = {
+	[EXPLORE_OPEN] = KVM_PV_PERF_OP_OPEN, [EXPLORE_CLOSE] = KVM_PV_PERF_OP_CLOSE,
+	[EXPLORE_ENABLE] = KVM_PV_PERF_OP_ENABLE, [EXPLORE_DISABLE] = KVM_PV_PERF_OP_DISABLE,
+	[EXPLORE_READ] = KVM_PV_PERF_OP_READ,
+};
+
+/* What the guest itself counts while it alone has the event enabled. */
+static void keep_window(struct guest *guest, const struct explore_op *op, uint64_t before, uint64_t after)
+{
+	uint64_t *window = &guest->window[op->id];
+
+	if (op->kind == EXPLORE_ENABLE && *window == UINT64_MAX)
+		*window = after;
+	if ((op->kind != EXPLORE_DISABLE && op->kind != EXPLORE_CLOSE) || *window == UINT64_MAX)
+		return;
+	guest->expected[op->id] += before - *window;
+	*window = UINT64_MAX;
+}
+
+/* Nobody else changes when the event counts, and it never waits for a counter. */
+static bool counts_exactly(uint8_t id, uint8_t fiber)
+{
+	return world.word[id] && world.owner[id] == fiber && world.machine.counters >= EXPLORE_IDS;
+}
+
+static void note_result(const struct explore_op *op, struct explore_result *result)
+{
+	bool has_count = op->kind == EXPLORE_READ || op->kind == EXPLORE_DISABLE;
+
+	result->returned = world.clock++;
+	if (has_count && !result->result && world.word[op->id])
+		result->count = event_at(world.word[op->id])->count;
+	if (op->kind == EXPLORE_DISABLE && !result->result && counts_exactly(op->id, result->fiber))
+		result->expected = world.guest[result->fiber].expected[op->id];
+	if (op->kind == EXPLORE_CLOSE && !result->result && world.word[op->id])
+		world.closed[op->id] = (struct closed_word){ true, *event_at(world.word[op->id]) };
+	if (op->kind == EXPLORE_OPEN && !result->result)
+		world.guest[result->fiber].opened |= 1u << result->op;
+}
+
+static bool hypercall(struct pv_vcpu *vcpu, unsigned at, const struct explore_op *op)
+{
+	struct explore_result *result = &world.results[world.result_count++];
+	struct pv_run *run = vcpu->run;
+	uint64_t before = retired(run);
+
+	*result = (struct explore_result){ .fiber = (uint8_t)vcpu->index, .op = (uint8_t)at,
+					   .result = INT32_MIN, .invoked = world.clock++,
+					   .returned = UINT32_MAX, .expected = UINT64_MAX };
+	if (op->kind == EXPLORE_OPEN)
+		put_open(vcpu->index, at, op);
+	run->arg[0] = KVM_PERF_OP;
+	run->arg[1] = op_of[op->kind];
+	run->arg[2] = op->kind == EXPLORE_OPEN ? WORLD_PARAMS + vcpu->index * OPEN_BYTES : op->id;
+	run->arg[3] = 0;
+	if (!leave_and_enter(vcpu, PV_EXIT_HYPERCALL))
+		return false;
+	result->result = (int32_t)run->rax;
+	if (!result->result)
+		keep_window(&world.guest[vcpu->index], op, before, retired(run));
+	note_result(op, result);
+	return true;
+}
+
+/* It stands in HLT, and was neither kicked since it last woke nor has it an NMI to take. */
+bool guest_may_stay(unsigned fiber)
+{
+	const struct pv_vcpu *vcpu = &world.vm->vcpus[fiber];
+
+	return fiber < world.machine.vcpus && schedule.fiber[fiber].object == &vcpu->kick && vcpu->parked &&
+	       world.guest[fiber].kicked_at <= world.guest[fiber].woken_at && !vcpu->queue.due.v;
+}
+
+static bool halt(struct pv_vcpu *vcpu)
+{
+	bool goes_on = leave_and_enter(vcpu, PV_EXIT_HLT);
+
+	world.guest[vcpu->index].woken_at = schedule.step + 1;
+	return goes_on;
+}
+
+static bool kick(struct pv_vcpu *vcpu, unsigned other)
+{
+	uint32_t begun = schedule.step + 1;
+
+	vcpu->run->arg[0] = KVM_HC_KICK_CPU;
+	vcpu->run->arg[2] = other;
+	if (!leave_and_enter(vcpu, PV_EXIT_HYPERCALL))
+		return false;
+	if (begun > world.guest[other].kicked_at)
+		world.guest[other].kicked_at = begun;
+	return true;
+}
+
+static bool do_op(struct pv_vcpu *vcpu, unsigned at)
+{
+	const struct explore_op *op = &world.program.op[vcpu->index][at];
+
+	switch (op->kind) {
+	case EXPLORE_RUN:
+		return execute(vcpu, op->value);
+	case EXPLORE_HALT:
+		return halt(vcpu);
+	case EXPLORE_KICK:
+		return kick(vcpu, op->id);
+	case EXPLORE_HANDLE:
+		for (unsigned i = 0; i < world.machine.vcpus; i++)
+			take_overflows(i);
+		return true;
+	default:
+		return hypercall(vcpu, at, op);
+	}
+}
+
+void guest_run_program(unsigned vcpu_index)
+{
+	struct pv_vcpu *vcpu = &world.vm->vcpus[vcpu_index];
+	unsigned n = world.program.length[vcpu_index];
+
+	for (unsigned at = 0; at < n; at++) {
+		schedule_guest(&vcpu->run->doorbell, (uint8_t)at, false);
+		if (!answer_doorbell(vcpu) || !do_op(vcpu, at))
+			return;
+	}
+	for (;;) {
+		schedule_guest(&vcpu->run->doorbell, (uint8_t)n, true);
+		if (!answer_doorbell(vcpu))
+			return;
+	}
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Switches where it was told to, and nowhere else. */
+#include <stddef.h>
+
+#include "strategy.h"
+
+static const struct explore_switch *plan;
+static uint32_t planned;
+
+static void diverged(const struct fiber *self)
+{
+	schedule_violation(EXPLORE_DIVERGED, "at step %u %s stands at %s, where it did not go on when this was recorded",
+			   schedule.step, self->thread.name, self->where);
+}
+
+/* The switches in which nobody was asked are the schedule's own; they count all the same. */
+static unsigned replay_next(void)
+{
+	unsigned me = (unsigned)(schedule.current - schedule.fiber);
+	const struct explore_switch *due = schedule.switches < planned ? &plan[schedule.switches] : NULL;
+
+	if (due && due->step == schedule.step && due->from == me) {
+		if (!(schedule.enabled >> due->to & 1))
+			diverged(&schedule.fiber[due->to]);
+		return due->to;
+	}
+	if (!(schedule.enabled >> me & 1) || (due && due->step <= schedule.step))
+		diverged(schedule.current);
+	return me;
+}
+
+static bool replay_done(void)
+{
+	return false;
+}
+
+const struct strategy *strategy_replay(const struct explore_switch *switches, uint32_t n)
+{
+	static const struct strategy replay = { replay_next, replay_done };
+
+	plan = switches;
+	planned = n;
+	return &replay;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The machine: a VM that has booted, and the program that its vCPUs run. */
+#ifndef EXPLORE_WORLD_H
+#define EXPLORE_WORLD_H
+
+#include "explore.h"
+#include "host.h"
+
+enum {
+	WORLD_RAM = 16384,
+	WORLD_PARAMS = 0,      /* 128 bytes a fiber: what OPEN is given */
+	WORLD_EVENTS = 0x1000, /* a kvm_pv_perf_event for every OPEN of the program */
+	WORLD_RESULTS = EXPLORE_VCPUS * EXPLORE_OPS,
+};
+
+/* What one vCPU's guest knows. */
+struct guest {
+	uint32_t opened;               /* its OPENs that succeeded: a bit an operation */
+	uint64_t taken;                /* overflows that its handlers took */
+	bool over;
+	uint32_t kicked_at;            /* the step at which the last kick that returned was begun, plus 1 */
+	uint32_t woken_at;             /* the step at which its last HLT was over, plus 1 */
+	uint64_t window[EXPLORE_IDS];  /* instructions at which it enabled the event; ~0: it has not */
+	uint64_t expected[EXPLORE_IDS];
+};
+
+/* What a CLOSE left in an event's words. */
+struct closed_word {
+	bool closed;
+	struct kvm_pv_perf_event left;
+};
+
+struct world {
+	struct explore_machine machine;
+	struct explore_program program;
+	struct pv_vm *vm;
+	uint8_t *ram;
+	/* By id, from the program: */
+	gpa_t word[EXPLORE_IDS];      /* of the event, if one OPEN is for this id, and of instructions; else 0 */
+	int8_t owner[EXPLORE_IDS];    /* the fiber that alone enables, disables and closes it; else -1 */
+	/* Of the schedule: */
+	struct guest guest[EXPLORE_VCPUS];
+	struct closed_word closed[EXPLORE_IDS];
+	struct explore_result results[WORLD_RESULTS];
+	uint32_t result_count;
+	uint32_t clock; /* of invocations and returns */
+};
+extern struct world world;
+
+/* Begins a schedule from the kept state. */
+void world_restore(void);
+/* The fibers: vCPUs, then the timer. */
+uint32_t world_fibers(void);
+void world_body(unsigned fiber);
+/* guest.c: one vCPU's life; and an exit and entry that changes nothing but what is synced. */
+void guest_run_program(unsigned vcpu);
+bool guest_pass(unsigned vcpu);
+gpa_t guest_event_word(unsigned fiber, unsigned op);
+/* Overflows that this vCPU's handler took, and those in its events' words. */
+uint64_t guest_overflows(unsigned vcpu);
+/* oracle.c, on the checker: everybody is idle, in guest mode. */
+void oracle_check(void);
+/* linearize.c: a violation if the results fit no order of the specification. */
+void linearize_check(void);
+
+#endif

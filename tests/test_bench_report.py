@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The report: what it draws, that nothing in it comes from elsewhere, and that a real browser opens it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import math
+import re
+import shutil
+import subprocess
+import xml.etree.ElementTree as ElementTree
+import zlib
+from pathlib import Path
+
+import pytest
+
+from emulator.bench import browser
+from emulator.bench.axis import Axis, fit_axis, number
+from emulator.bench.case import Case, Plot, Ratio
+from emulator.bench.html import document_html
+from emulator.bench.machine import Conditions
+from emulator.bench.page import document_page
+from emulator.bench.panel import Panel, Row, Rows, Series
+from emulator.bench.report import document_csv
+from emulator.bench.result import CaseResult, Document, GroupResult, load_document
+from emulator.bench.svg import draw_panel, draw_rows
+from emulator.bench.table import document_table
+from emulator.errors import Unsupported
+
+ROOT = Path(__file__).resolve().parent.parent
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def case(name: str, values: list[float], **fields: object) -> CaseResult:
+    return CaseResult(Case(name=name, unit="us", **fields), values)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def document() -> Document:
+    rounds = [0.98, 1.0, 1.02, 1.01, 0.99]
+    cases = [
+        case("READ & <co>", [5 * x for x in rounds]),
+        case("futex", [4 * x for x in reversed(rounds)], peer=True),
+        CaseResult(Case(name="KVM", unit="us", peer=True), [], "no /dev/kvm"),
+        *(case(f"at {n}", [n * x for x in rounds], labels={"vCPUs": n, "op": "read"}) for n in (1, 2, 4)),
+    ]
+    plots = [Plot(title="By vCPUs", x="vCPUs", series="op", log_y=True), Plot(title="Everything")]
+    delays = Series(name="trylock", x=[1, 10, 100], y=[0.5, 0.99, 1.0])
+    group = GroupResult(
+        "made up",
+        "figures & text",
+        cases,
+        [Ratio("READ / futex", "READ & <co>", "futex", "<= 1.5")],
+        plots,
+        Conditions(1.0, 0.0, 0.0),
+        [Panel(title="Delay", x_label="us", y_label="share", series=[delays], log_x=True, steps=True)],
+    )
+    machine = {"model": "a CPU", "cores": 2, "virtual": True, "memory_mib": 512, "kernel": "6.1", "governor": ""}
+    machine |= {"python": "3.11", "unicorn": "2.1.4", "pvperf": "1", "commit": "abc", "load": 0.1}
+    return Document(["made up"], "2010-06-21T21:12:00+00:00", 5, False, 1, machine, [group], ["too few rounds: 5"])
+
+
+def drawings(page: str) -> list[ElementTree.Element]:
+    return [ElementTree.fromstring(text) for text in re.findall(r"<svg.*?</svg>", page, flags=re.DOTALL)]
+
+
+def test_the_page_has_every_plot_and_needs_nothing_else(document: Document) -> None:
+    page = document_html(document)
+    assert [svg.get("aria-label") for svg in drawings(page)] == [
+        "By vCPUs",
+        "Everything",
+        "Everything: ratios",
+        "Delay",
+    ]
+    assert "<script" not in page
+    assert not re.search(r"(?:src|href)=\"(?!data:)|url\(|@import", page)
+    assert "prefers-color-scheme: dark" in page
+    assert "Not to be trusted: too few rounds: 5." in page
+    assert "Left out: KVM: no /dev/kvm." in page
+    assert "READ &amp; &lt;co&gt;" in page
+
+
+def test_every_point_lies_where_its_value_is() -> None:
+    series = Series(name="s", x=[1, 10, 100], y=[0, 5, 10], low=[0, 4, 9], high=[1, 6, 11])
+    svg = ElementTree.fromstring(draw_panel(Panel(title="t", x_label="x", y_label="y", series=[series], log_x=True)))
+    points = [(float(c.get("cx", "")), float(c.get("cy", ""))) for c in svg.iter("circle")]
+    assert len(points) == 3
+    assert points[1][0] - points[0][0] == pytest.approx(points[2][0] - points[1][0], abs=0.2)
+    assert points[0][1] - points[1][1] == pytest.approx(points[1][1] - points[2][1], abs=0.2)
+    assert [title.text for title in svg.iter("title")][1] == "s: 10, 5 [4, 6]"
+
+
+def test_a_logarithmic_axis_leaves_out_what_it_cannot_show() -> None:
+    series = Series(name="s", x=[0, 1, 2], y=[1, 0, 5], low=[0, 0, 0], high=[2, 1, 6])
+    panel = Panel(title="t", x_label="x", y_label="y", series=[series], log_x=True, log_y=True)
+    assert len(list(ElementTree.fromstring(draw_panel(panel)).iter("circle"))) == 1
+
+
+def test_rows_show_target_and_verdict() -> None:
+    rows = [
+        Row(name="good", value=1, low=0.9, high=1.1, target=1.5, verdict="met", text="1"),
+        Row(name="bad", value=3, low=2.9, high=3.1, target=1.5, verdict="missed", text="3"),
+    ]
+    svg = ElementTree.fromstring(draw_rows(Rows(title="t", x_label="x", rows=rows)))
+    assert [circle.get("class") for circle in svg.iter("circle")] == ["met", "missed"]
+    assert len([line for line in svg.iter("line") if line.get("class") == "target"]) == 2
+
+
+def test_series_of_different_lengths_are_refused() -> None:
+    with pytest.raises(ValueError, match="differ in length"):
+        Series(name="s", x=[1, 2], y=[1])
+    with pytest.raises(ValueError, match="differ in length"):
+        Series(name="s", x=[1], y=[1], low=[1])
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (3, 3.01), (-5, 1200), (0, 7e9)])
+def test_ticks_are_few_round_and_within(low: float, high: float) -> None:
+    ticks = Axis(low, high, 0, 100).ticks()
+    assert 2 <= len(ticks) <= 8
+    assert all(low <= tick <= high for tick in ticks)
+    steps = {round(b - a, 12) for a, b in itertools.pairwise(ticks)}
+    assert len(steps) == 1
+    assert f"{steps.pop():e}"[0] in "125"
+
+
+@pytest.mark.parametrize(("low", "high"), [(1, 64), (0.001, 1e9), (2.5, 2.6)])
+def test_logarithmic_ticks(low: float, high: float) -> None:
+    ticks = Axis(low, high, 0, 100, log=True).ticks()
+    assert 1 <= len(ticks) <= 8
+    assert all(low <= tick <= high for tick in ticks)
+
+
+def test_axes_of_nothing_and_of_one_value() -> None:
+    for values in ([], [5.0], [0.0], [math.inf, math.nan]):
+        for log in (False, True):
+            axis = fit_axis(values, 0, 100, log=log)
+            assert axis.low < axis.high
+
+
+def test_numbers_are_short() -> None:
+    values = (0.0, 0.25, 12.0, 3400.0, 34000.0, 1.2e6, 4e-5)
+    assert [number(v) for v in values] == ["0", "0.25", "12", "3400", "34k", "1.2M", "4.00e-05"]
+
+
+def test_csv_has_every_case_ratio_and_raw_value(document: Document) -> None:
+    rows = list(csv.DictReader(io.StringIO(document_csv(document))))
+    assert [row["kind"] for row in rows] == ["case", "peer", "peer", "case", "case", "case", "ratio"]
+    assert [float(value) for value in rows[0]["values"].split()] == document.groups[0].cases[0].values
+    assert rows[2]["absent"] == "no /dev/kvm"
+    assert rows[-1]["verdict"] == "met"
+    assert float(rows[-1]["low"]) <= float(rows[-1]["median"]) <= float(rows[-1]["high"])
+
+
+def test_the_terminal_table(document: Document) -> None:
+    table = document_table(document)
+    assert re.search(r"READ / futex +1\.\d+ x +\[.*\] +target <= 1.5: met", table)
+    assert re.search(r"\(KVM\) +- +left out: no /dev/kvm", table)
+
+
+def test_the_page_of_figures_is_what_its_result_generates() -> None:
+    """No figure in docs/performance.md is typed by hand."""
+    document = load_document(ROOT / "docs" / "performance.json")
+    assert (ROOT / "docs" / "performance.md").read_text() == document_page(document)
+
+
+chromium = pytest.mark.skipif(
+    not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), reason="chromium is not installed"
+)
+
+
+def colours(png: bytes) -> set[int]:
+    """Bytes that a picture's scanlines have, filters and all: more than a few only if something was drawn."""
+    assert png.startswith(b"\x89PNG")
+    chunks = dict(browser._chunks(png))
+    return set(zlib.decompress(chunks[b"IDAT"]))
+
+
+@chromium
+def test_a_real_browser_draws_it_light_and_dark(document: Document, tmp_path: Path) -> None:
+    pictures = []
+    for dark in (False, True):
+        target = tmp_path / f"{dark}.png"
+        browser.screenshot(document_html(document), target, dark=dark, height=2500)
+        pictures.append(target.read_bytes())
+        assert len(colours(pictures[-1])) > 50
+    assert pictures[0] != pictures[1]
+
+
+@chromium
+def test_a_real_browser_has_nothing_to_complain_about(document: Document, tmp_path: Path) -> None:
+    """It parses every plot, and writes no line to its console."""
+    page = tmp_path / "page.html"
+    page.write_text(document_html(document))
+    command = browser.command("--dump-dom", "--enable-logging=stderr", page.as_uri(), profile=str(tmp_path))
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.count("<svg") == 4
+    assert "CONSOLE" not in done.stderr
+
+
+def test_without_a_browser_there_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(Unsupported, match="a picture needs a browser"):
+        browser.find_chromium()
+
+
+def test_only_the_blank_end_of_a_picture_goes() -> None:
+    line = b"\0" + b"\xff" * 6
+    drawn = b"\0" + b"\x10" * 6
+    png = b"\x89PNG\r\n\x1a\n" + b"".join(
+        browser._chunk(kind, body)
+        for kind, body in (
+            (b"IHDR", (2).to_bytes(4, "big") + (100).to_bytes(4, "big") + bytes((8, 2, 0, 0, 0))),
+            (b"IDAT", zlib.compress(line * 10 + drawn + line * 89)),
+            (b"IEND", b""),
+        )
+    )
+    chunks = dict(browser._chunks(browser.without_blank_end(png)))
+    assert int.from_bytes(chunks[b"IHDR"][4:8], "big") == 11 + 24
+    assert zlib.decompress(chunks[b"IDAT"]) == line * 10 + drawn + line * 24

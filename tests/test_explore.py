@@ -1,0 +1,306 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The explorer: it finds what is planted, always the same way, and finds nothing in the designs that are sound."""
+
+import json
+import statistics
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from emulator.cli import main
+from emulator.errors import UsageError
+from emulator.explore.canaries import canaries_of, catch
+from emulator.explore.case import Case, read_case
+from emulator.explore.machine import Machine, Setup
+from emulator.explore.program import Program, parse_op, random_program
+from emulator.explore.scenarios import SCENARIOS
+from emulator.explore.search import BLOCK, Block, Crew, blocks_of, run_block, search
+from emulator.explore.shrink import same, shrink
+from emulator.explore.specification import apply
+
+FIXED = [scenario for scenario in SCENARIOS.values() if scenario.programs]
+SOUND = [("per-vm", "trylock"), ("per-vm", "deferred"), ("per-vm", "lockless"), ("per-vcpu", "trylock")]
+CLOSE_ENABLE = Program.parse(["open 1; enable 1", "close 1"])
+PLANTED = Setup(canary="closed_not_looked_at")
+
+
+def found(setup: Setup, name: str, blocks: int = 6) -> Case | None:
+    """The first violation that a scenario shows in its first blocks."""
+    cases = (run_block(Block(name, setup, 1, number)).case for number in range(blocks))
+    return next((case for case in cases if case), None)
+
+
+def test_programs_are_text() -> None:
+    for number in range(200):
+        program = random_program(7, number, vcpus=3, ops=6, ids=3)
+        lines = [line.partition(": ")[2] for line in program.lines()]
+        assert Program.parse(lines[:3], lines[3] if len(lines) > 3 else "") == program
+
+
+@pytest.mark.parametrize(
+    "text", ["open", "open 8", "open 1 period", "run", "run 40000", "walk 1", "close 1 2", "tick x"]
+)
+def test_what_is_no_operation_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="is no operation"):
+        parse_op(text)
+
+
+def test_specification() -> None:
+    """The sequential specification, spelled out once by hand."""
+    state = frozenset()
+    steps = [("open", 1, 0), ("open", 1, -17), ("read", 2, -2), ("open", 2, -28), ("close", 1, 0), ("enable", 1, -2)]
+    for kind, event_id, result in steps:
+        state, got = apply(state, "per-vm", 1, 0, kind, event_id)
+        assert got == result, kind
+    opened, _ = apply(frozenset(), "per-vcpu", 4, 0, "open", 1)
+    assert apply(opened, "per-vcpu", 4, 1, "read", 1)[1] == -2
+    assert apply(opened, "per-vcpu", 4, 0, "read", 1)[1] == 0
+
+
+def test_the_same_seed_is_the_same_schedule() -> None:
+    """10,000 schedules of random programs, run twice: every trace and every end state is the same."""
+    for number in range(100):
+        setup, program = SCENARIOS["churn"].setup(Setup(), number), SCENARIOS["churn"].program(number, 5)
+        digests = set()
+        for _ in range(2):
+            with Machine(setup, program) as machine:
+                totals, verdict = machine.run("mix", seed=number, count=100)
+            assert verdict.held, (program.lines(), verdict)
+            digests.add((totals.schedules, totals.steps, totals.digest))
+        assert len(digests) == 1, program.lines()
+
+
+def test_other_seeds_are_other_schedules() -> None:
+    with Machine(Setup(), CLOSE_ENABLE) as machine:
+        digests = {machine.run("random", seed=seed, count=50)[0].digest for seed in range(20)}
+    assert len(digests) == 20
+
+
+@pytest.mark.parametrize("strategy", ["random", "sticky", "pct", "pos", "urw", "mix", "dfs"])
+def test_every_strategy_finds_what_is_planted(strategy: str) -> None:
+    with Machine(PLANTED, CLOSE_ENABLE) as machine:
+        totals, verdict = machine.run(strategy, seed=1, count=10**6, bound=1 if strategy == "dfs" else 0)
+    assert verdict.oracle == "O6 nothing stranded", totals
+
+
+def test_depth_first_search_knows_the_fewest_preemptions() -> None:
+    with Machine(PLANTED, CLOSE_ENABLE) as machine:
+        totals, verdict = machine.run("dfs", bound=0, count=10**6)
+        assert totals.complete
+        assert verdict.held
+        assert machine.run("dfs", bound=1, count=10**6)[1].preemptions == 1
+
+
+@pytest.mark.parametrize(("design", "nmi"), SOUND)
+@pytest.mark.parametrize("name", [scenario.name for scenario in FIXED])
+def test_sound_designs_hold_in_every_schedule_with_two_preemptions(name: str, design: str, nmi: str) -> None:
+    for number in range(len(SCENARIOS[name].programs)):
+        result = run_block(Block(name, Setup(design=design, nmi=nmi), 0, number, exhaustive=2))
+        assert result.case is None, "\n".join(result.case.lines())
+        assert result.totals.complete
+        assert result.totals.schedules > 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("design", "nmi"), SOUND)
+def test_sound_designs_hold_in_every_schedule_with_three_preemptions(design: str, nmi: str) -> None:
+    for scenario in FIXED:
+        for number in range(len(scenario.programs)):
+            result = run_block(Block(scenario.name, Setup(design=design, nmi=nmi), 0, number, exhaustive=3))
+            assert result.case is None, "\n".join(result.case.lines())
+            assert result.totals.complete
+
+
+@pytest.mark.parametrize("sync", ["entry", "every-exit"])
+@pytest.mark.parametrize(("design", "nmi"), SOUND)
+def test_sound_designs_hold_under_random_programs(design: str, nmi: str, sync: str) -> None:
+    for number in range(2):
+        result = run_block(Block("churn", Setup(design=design, nmi=nmi, sync=sync), 11, number))
+        assert result.case is None, "\n".join(result.case.lines())
+        assert result.agreed
+
+
+@pytest.mark.parametrize(("design", "nmi"), SOUND)
+def test_sound_designs_have_no_data_races(design: str, nmi: str) -> None:
+    setup = Setup(design=design, nmi=nmi, races=1)
+    for scenario in SCENARIOS.values():
+        for number in range(max(1, len(scenario.programs))):
+            case = run_block(Block(scenario.name, setup, 13, number, 2000)).case
+            assert case is None, "\n".join(case.lines())
+
+
+def test_a_data_race_is_found_and_replayed() -> None:
+    caught = catch("closed_set_without_lock", Setup(races=1), seed=3, seconds=20)
+    assert caught.case is not None
+    small = shrink(caught.case)
+    assert small.oracle == "O9 data race"
+    assert all(same(small, small.replay()[0]) for _ in range(100))
+    assert catch("closed_set_without_lock", Setup(), seed=3, seconds=0.3).case is None
+
+
+#: What the mail's code does wrong, by its number in design_posted.c, and the scenario that shows it.
+DEFECTS = {
+    1: ("failing-write", "O5 conservation"),
+    2: ("dup-open", "O3 limit"),
+    3: ("open-limit", "O3 limit"),
+    4: ("no-memory", "O1 memory"),
+    5: ("full-queue", "O1 memory"),
+    6: ("errno", "O8 linearizability"),
+    7: ("follow-task", "O5 conservation"),
+    9: ("handler-sync", "O5 conservation"),
+}
+
+
+@pytest.mark.parametrize("number", DEFECTS)
+def test_the_defects_of_the_posted_code_are_found(number: int) -> None:
+    name, oracle = DEFECTS[number]
+    case = found(Setup(design="posted"), name)
+    assert case is not None
+    assert case.oracle == oracle
+    small = shrink(case)
+    assert small.program.length <= 6
+    assert small.preemptions <= 2
+    assert found(Setup(), name) is None
+
+
+def test_scenario_2_is_found_without_references() -> None:
+    case = found(Setup(design="no-refcount"), "close-enable")
+    assert case is not None
+    small = shrink(case)
+    assert small.oracle in ("O1 memory", "O7 lock order"), small.text  # freed, or freed with its lock held
+    assert small.program.length <= 4
+    assert small.preemptions <= 2
+
+
+@pytest.mark.parametrize("nmi", ["trylock", "deferred", "lockless"])
+def test_canaries_are_found_shrunk_and_replayed(nmi: str) -> None:
+    lengths, preemptions = [], []
+    for name in canaries_of(Setup(nmi=nmi)):
+        caught = catch(name, Setup(nmi=nmi), seed=3, seconds=20)
+        assert caught.case is not None, name
+        small = shrink(caught.case)
+        assert all(same(small, small.replay()[0]) for _ in range(100)), name
+        lengths.append(small.program.length)
+        preemptions.append(small.preemptions)
+    assert len(lengths) >= 12
+    assert statistics.median(lengths) <= 4
+    assert statistics.median(preemptions) <= 2
+
+
+def test_a_search_ends_the_same_on_any_number_of_processes() -> None:
+    setup = replace(PLANTED, canary="detached_stays_queued")
+    results = []
+    for processes in (1, 3):
+        with Crew(processes) as crew:
+            blocks = blocks_of(SCENARIOS["close-nmi"], setup, 4, schedules=5 * BLOCK, seconds=None)
+            results.append(search(crew, blocks))
+    assert results[0].case == results[1].case
+    assert results[0].totals.schedules == results[1].totals.schedules
+
+
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parent / "replays").glob("*.replay")), ids=lambda path: path.stem
+)
+def test_defects_that_were_found_stay_mended(path: Path) -> None:
+    """Each file is a violation that the core once had; its program holds now, within the preemptions that it took."""
+    case = read_case(path)
+    with Machine(case.setup, case.program) as machine:
+        totals, verdict = machine.run("dfs", bound=max(2, case.preemptions), count=10**7)
+        assert verdict.held, verdict
+        assert totals.complete
+        assert machine.run("mix", count=2000)[1].held
+
+
+def planted_case() -> Case:
+    with Machine(PLANTED, CLOSE_ENABLE) as machine:
+        return Case.of(PLANTED, CLOSE_ENABLE, machine.run("mix", seed=1, count=20000)[1])
+
+
+def test_a_case_is_a_file(tmp_path: Path) -> None:
+    case = planted_case()
+    case.write(tmp_path / "case")
+    assert read_case(tmp_path / "case") == case
+    assert [path.name for path in tmp_path.iterdir()] == ["case"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("pvperf-replay 1", "pvperf-replay 2", "first line"),
+        ("switch", "swatch", "is not understood"),
+        ("max-events", "max-events x", "is not understood"),
+        ("violates", "text", "what is violated"),
+        ("vcpu 0: open", "vcpu 0: shut", "is no operation"),
+    ],
+)
+def test_what_is_no_case_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, complaint: str
+) -> None:
+    path = tmp_path / "case"
+    replace_setup = replace(planted_case(), setup=replace(PLANTED, max_events=3))
+    replace_setup.write(path)
+    path.write_text(path.read_text().replace(old, new))
+    assert main(["replay", str(path)]) == 2
+    assert complaint in capsys.readouterr().err
+
+
+def test_replay_shows_the_interleaving(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shrink(planted_case()).write(tmp_path / "case")
+    assert main(["replay", "--times", "100", str(tmp_path / "case")]) == 1
+    out = capsys.readouterr().out
+    assert "100 of 100 replays ended the same" in out
+    assert "O6 nothing stranded: event 1 is closed, and still counts on vCPU 0" in out
+    assert "-- preempted --" in out
+    assert 'pv_point("op: found");' in out
+
+
+def test_replay_on_a_sound_core_holds_or_says_where_it_went_another_way(tmp_path: Path) -> None:
+    case = shrink(planted_case())
+    replace(case, setup=Setup()).write(tmp_path / "mended")
+    assert main(["replay", str(tmp_path / "mended")]) in (0, 7)
+    first = case.switches[0]
+    wrong = (replace(first, step=first.step + 1, source=1 - first.source), *case.switches[1:])
+    replace(case, switches=wrong).write(tmp_path / "diverged")
+    assert main(["replay", str(tmp_path / "diverged")]) == 7
+
+
+def test_explore_says_what_it_searched(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explore", "open-limit", "--exhaustive", "2", "--seed", "1", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["verdict"] == "held"
+    assert document["scenarios"][0]["complete_to_preemptions"] == 2
+    assert len(document["canaries"]) >= 12
+    assert all(canary["found"] for canary in document["canaries"])
+
+
+def test_explore_leaves_a_case_that_replays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "case"
+    arguments = ["explore", "close-enable", "--design", "no-refcount", "--schedules", "10000", "-o", str(path)]
+    assert main(arguments) == 1
+    assert f"pvperf replay {path}" in capsys.readouterr().out
+    assert main(["replay", str(path)]) == 1
+
+
+def test_a_program_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "mine.txt"
+    path.write_text("# scenario 2\nmax-events 1\nvcpu 0: open 1; close 1\nvcpu 1: enable 1\n")
+    assert main(["explore", str(path), "--exhaustive", "1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["scenarios"][0]["exhausted"] > 10
+    arguments = ["explore", str(path), "--design", "no-refcount", "-o", str(tmp_path / "case")]
+    assert main(arguments) == 1
+    assert read_case(tmp_path / "case").setup.max_events == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["close-enabel"], "did you mean close-enable"),
+        (["--design", "per-cpu"], "design: not known"),
+        (["--nmi", "tryhard"], "nmi: not known"),
+        (["--schedules", "10", "--duration", "1s"], "not allowed with"),
+    ],
+)
+def test_explore_refuses(capsys: pytest.CaptureFixture[str], arguments: list[str], complaint: str) -> None:
+    assert main(["explore", *arguments]) == 2
+    assert complaint in capsys.readouterr().err

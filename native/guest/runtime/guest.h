@@ -17,6 +17,7 @@
 #include "exception.h"
 #include "hypercall.h"
 #include "kvm_pmu.h"
+#include "kvm_pmu_group.h"
 #include "kvm_pmu_nmi.h"
 #include "memory.h"
 #include "option.h"

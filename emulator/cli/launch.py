@@ -123,6 +123,7 @@ class Launcher:
             self._trace.lost += result.statistics["trace_lost"]
         if arguments.verbose:
             _print_statistics(result)
+        _print_loss(result)
         return result
 
     def _write(self, data: bytes) -> None:
@@ -167,6 +168,13 @@ def _open_trace(arguments: argparse.Namespace, vcpus: int) -> TraceFile | None:
     from emulator.cli.trace_file import TraceFile
 
     return TraceFile(arguments.trace, most=arguments.trace_records, vcpus=vcpus)
+
+
+def _print_loss(result: Result) -> None:
+    """What a design loses is never passed over in silence, and only a broken one loses any."""
+    lost, raised = result.statistics["overflows_lost"], result.statistics["overflows_raised"]
+    if lost:
+        print(f"pvperf: lost: {lost:,} of {raised:,} overflows reached no guest, and are nowhere", file=sys.stderr)
 
 
 def _print_statistics(result: Result) -> None:

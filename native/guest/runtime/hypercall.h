@@ -24,12 +24,6 @@ static inline int64_t perf_open(gpa_t param)
 	return hypercall(KVM_PERF_OP, KVM_PV_PERF_OP_OPEN, (uint32_t)param, param >> 32);
 }
 
-/* The same for OPEN2, of a kvm_pv_perf_event_param2. */
-static inline int64_t perf_open2(gpa_t param)
-{
-	return hypercall(KVM_PERF_OP, KVM_PV_PERF_OP_OPEN2, (uint32_t)param, param >> 32);
-}
-
 /* Ends a halt() of that vCPU: the present one, or else the next. */
 static inline int64_t kick(unsigned vcpu)
 {

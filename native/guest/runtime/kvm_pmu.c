@@ -37,7 +37,7 @@ struct kvm_pv_perf_attr kvm_pmu_attr_sampling(uint32_t type, uint64_t config, bo
 	return attr;
 }
 
-int32_t kvm_pmu_next_id(void)
+static int32_t next_id(void)
 {
 	return (int32_t)(atomic_fetch_add(&last_id, 1u) % KVM_PMU_LAST_ID) + 1;
 }
@@ -53,7 +53,7 @@ int64_t kvm_pmu_open(struct kvm_pmu_event *event, const struct kvm_pv_perf_attr 
 
 	*event = (struct kvm_pmu_event){ .sampling = attr->sample_period };
 	do {
-		param.id = kvm_pmu_next_id();
+		param.id = next_id();
 		ret = perf_open((gpa_t)&param);
 	} while (ret == -PV_EEXIST);
 	if (ret == 0)

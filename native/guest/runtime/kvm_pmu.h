@@ -52,9 +52,6 @@ struct kvm_pv_perf_attr kvm_pmu_attr(uint32_t type, uint64_t config, bool exclud
 struct kvm_pv_perf_attr kvm_pmu_attr_sampling(uint32_t type, uint64_t config, bool exclude_user, bool exclude_kernel,
 					      uint64_t period);
 
-/* An id that was not used for long. */
-int32_t kvm_pmu_next_id(void);
-
 /* Opens it disabled, under a new id; whatever the event was before, it is new. */
 int64_t kvm_pmu_open(struct kvm_pmu_event *event, const struct kvm_pv_perf_attr *attr);
 /* Starts it on this vCPU, wherever it ran before. -PV_ENOSPC: too many that sample run here. */

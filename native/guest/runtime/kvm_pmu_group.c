@@ -1,66 +1,75 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "guest.h"
 
-_Static_assert(__builtin_offsetof(struct kvm_pmu_record, member) == sizeof(struct kvm_pv_perf_event2), "record");
-_Static_assert(__builtin_offsetof(struct kvm_pmu_record, sequence) ==
-		       __builtin_offsetof(struct kvm_pv_perf_event2, sequence), "record");
-
-int64_t kvm_pmu_open2(struct kvm_pmu_event2 *event, const struct kvm_pv_perf_attr *attr,
-		      const struct kvm_pmu_event2 *leader)
+int64_t kvm_pmu_group_add(struct kvm_pmu_group *group, int32_t id, const struct kvm_pv_perf_attr *attr)
 {
+	struct kvm_pmu_member *member = &group->member[group->members];
+	bool leads = !group->members;
+	struct kvm_pv_perf_attr own = *attr;
 	struct kvm_pv_perf_event_param2 param = {
-		.attr_addr = (gpa_t)attr,
-		.guest_event_addr = (gpa_t)&event->shared,
-		.guest_event_bytes = sizeof(event->shared),
-		.group = leader ? leader->id : -1,
+		.attr_addr = (gpa_t)&own,
+		.guest_event_addr = (gpa_t)&member->shared,
+		.guest_event_bytes = sizeof(member->shared) + sizeof(member->room),
+		.id = id,
+		.group = leads ? -1 : group->member[0].id,
 	};
 	int64_t ret;
 
-	memset(event, 0, sizeof(*event));
-	do {
-		param.id = kvm_pmu_next_id();
-		ret = perf_open2((gpa_t)&param);
-	} while (ret == -PV_EEXIST);
-	if (ret == 0)
-		event->id = param.id;
+	if (group->members == KVM_PMU_GROUP_MEMBERS)
+		return -PV_ENOSPC;
+	*member = (struct kvm_pmu_member){ .id = id };
+	own.read_format = KVM_PMU_GROUP_FORMAT & ~(leads ? 0u : (unsigned)KVM_PV_PERF_FORMAT_GROUP);
+	ret = hypercall(KVM_PERF_OP, KVM_PV_PERF_OP_OPEN2, (uint32_t)(gpa_t)&param, (gpa_t)&param >> 32);
+	group->members += ret == 0;
 	return ret;
 }
 
-int64_t kvm_pmu_enable2(struct kvm_pmu_event2 *leader)
+int64_t kvm_pmu_group_enable(struct kvm_pmu_group *group)
 {
-	return perf_op(KVM_PV_PERF_OP_ENABLE, leader->id);
+	return perf_op(KVM_PV_PERF_OP_ENABLE, group->member[0].id);
 }
 
-int64_t kvm_pmu_disable2(struct kvm_pmu_event2 *leader)
+int64_t kvm_pmu_group_disable(struct kvm_pmu_group *group)
 {
-	return perf_op(KVM_PV_PERF_OP_DISABLE, leader->id);
+	return perf_op(KVM_PV_PERF_OP_DISABLE, group->member[0].id);
 }
 
-int64_t kvm_pmu_read2(struct kvm_pmu_event2 *event)
+int64_t kvm_pmu_group_read(struct kvm_pmu_group *group, struct kvm_pmu_group_values *ret)
 {
-	return perf_op(KVM_PV_PERF_OP_READ, event->id);
+	int64_t result = perf_op(KVM_PV_PERF_OP_READ, group->member[0].id);
+
+	kvm_pmu_group_values(group, ret);
+	return result;
 }
 
-int64_t kvm_pmu_close2(struct kvm_pmu_event2 *event)
+/* Another vCPU's sync may come at any time: what was read between two changes of the sequence is one moment's. */
+void kvm_pmu_group_values(const struct kvm_pmu_group *group, struct kvm_pmu_group_values *ret)
 {
-	int64_t ret = perf_op(KVM_PV_PERF_OP_CLOSE, event->id);
-
-	if (ret == 0)
-		event->id = 0;
-	return ret;
-}
-
-/* Words, not memcpy(): each is loaded once, in this order. */
-void kvm_pmu_snapshot(const struct kvm_pmu_event2 *event, struct kvm_pmu_record *ret)
-{
-	const uint64_t *from = (const uint64_t *)&event->shared;
-	uint64_t *to = (uint64_t *)ret;
-	uint32_t before;
+	const struct kvm_pv_perf_event2 *shared = &group->member[0].shared;
+	uint32_t before, after;
 
 	do {
-		while ((before = atomic_load(&event->shared.sequence)) % 2)
-			cpu_relax();
-		for (size_t i = 0; i < sizeof(*ret) / sizeof(*to); i++)
-			to[i] = atomic_load(&from[i]);
-	} while (atomic_load(&event->shared.sequence) != before);
+		before = __atomic_load_n(&shared->sequence, __ATOMIC_ACQUIRE);
+		ret->time_enabled = atomic_load(&shared->time_enabled);
+		ret->time_running = atomic_load(&shared->time_running);
+		ret->members = atomic_load(&shared->nr);
+		for (unsigned i = 0; i < KVM_PMU_GROUP_MEMBERS && i < ret->members; i++) {
+			ret->member[i].value = atomic_load(&shared->member[i].value);
+			ret->member[i].id = atomic_load(&shared->member[i].id);
+		}
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		after = __atomic_load_n(&shared->sequence, __ATOMIC_RELAXED);
+	} while (before != after || before % 2);
+}
+
+int64_t kvm_pmu_group_close(struct kvm_pmu_group *group)
+{
+	int64_t first = 0;
+
+	while (group->members) {
+		int64_t ret = perf_op(KVM_PV_PERF_OP_CLOSE, group->member[--group->members].id);
+
+		first = first ? first : ret;
+	}
+	return first;
 }

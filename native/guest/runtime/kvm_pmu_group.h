@@ -1,38 +1,48 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Driver of version 2: events with a read_format, and groups of them. Counting alone. As
- * in kvm_pmu.h, functions return 0 or the hypercall's negative result.
+ * Event groups, version 2 of the interface: members that are counted together or not at all,
+ * and read at one moment. Functions return 0 or the hypercall's negative result.
  */
 #ifndef GUEST_KVM_PMU_GROUP_H
 #define GUEST_KVM_PMU_GROUP_H
 
 #include "kvm_pv_perf.h"
 
-enum { KVM_PMU_MEMBERS = 16 }; /* of a group, its leader included */
-
-/* What the host stores, with room for a whole group. */
-struct kvm_pmu_record {
-	uint64_t count;
-	int32_t overflows;
-	uint32_t sequence;
-	uint64_t time_enabled, time_running, id, nr;
-	struct kvm_pv_perf_member member[KVM_PMU_MEMBERS];
+enum {
+	KVM_PMU_GROUP_MEMBERS = 8,
+	KVM_PMU_GROUP_FORMAT = KVM_PV_PERF_FORMAT_TOTAL_TIME_ENABLED | KVM_PV_PERF_FORMAT_TOTAL_TIME_RUNNING |
+			       KVM_PV_PERF_FORMAT_ID | KVM_PV_PERF_FORMAT_GROUP,
 };
 
-struct kvm_pmu_event2 {
-	struct kvm_pmu_record shared __attribute__((aligned(16))); /* with the host */
-	int32_t id; /* 0: closed */
+/* A member as the host sees it; the leader's has room for all. */
+struct kvm_pmu_member {
+	struct kvm_pv_perf_event2 shared __attribute__((aligned(16)));
+	struct kvm_pv_perf_member room[KVM_PMU_GROUP_MEMBERS];
+	int32_t id;
 };
 
-/* Opens it disabled: a sibling of `leader`, which is stopped, or with NULL a leader itself. */
-int64_t kvm_pmu_open2(struct kvm_pmu_event2 *event, const struct kvm_pv_perf_attr *attr,
-		      const struct kvm_pmu_event2 *leader);
-/* The group, on this vCPU, wherever it ran before. */
-int64_t kvm_pmu_enable2(struct kvm_pmu_event2 *leader);
-int64_t kvm_pmu_disable2(struct kvm_pmu_event2 *leader);
-int64_t kvm_pmu_read2(struct kvm_pmu_event2 *event);
-int64_t kvm_pmu_close2(struct kvm_pmu_event2 *event);
-/* All that the host stored last, at one moment of its; without asking it, from any vCPU. */
-void kvm_pmu_snapshot(const struct kvm_pmu_event2 *event, struct kvm_pmu_record *ret);
+struct kvm_pmu_group {
+	struct kvm_pmu_member member[KVM_PMU_GROUP_MEMBERS]; /* the leader first */
+	unsigned members;
+};
+
+/* What all of them stood at, at one moment. */
+struct kvm_pmu_group_values {
+	uint64_t time_enabled, time_running; /* ns */
+	uint64_t members;
+	struct kvm_pv_perf_member member[KVM_PMU_GROUP_MEMBERS];
+};
+
+/* Opens one more member under this id; the first one leads. The group must be disabled. */
+int64_t kvm_pmu_group_add(struct kvm_pmu_group *group, int32_t id, const struct kvm_pv_perf_attr *attr);
+/* The whole group, on this vCPU. */
+int64_t kvm_pmu_group_enable(struct kvm_pmu_group *group);
+int64_t kvm_pmu_group_disable(struct kvm_pmu_group *group);
+/* Asks the host for what it has counted by now. */
+int64_t kvm_pmu_group_read(struct kvm_pmu_group *group, struct kvm_pmu_group_values *ret);
+/* What the host stored last, whole, though it may be writing at this moment. */
+void kvm_pmu_group_values(const struct kvm_pmu_group *group, struct kvm_pmu_group_values *ret);
+/* Closes all, siblings first. The first error, if there is one. */
+int64_t kvm_pmu_group_close(struct kvm_pmu_group *group);
 
 #endif

@@ -14,11 +14,12 @@ from pathlib import Path
 from emulator.errors import UsageError
 from emulator.explore import canaries
 from emulator.explore.case import Case
+from emulator.explore.crew import Crew
 from emulator.explore.interleaving import interleaving
 from emulator.explore.machine import Machine, Setup, Totals
 from emulator.explore.program import Program
 from emulator.explore.scenarios import SCENARIOS, Scenario, find
-from emulator.explore.search import Crew, Found, blocks_of, exhaustive_blocks, search
+from emulator.explore.search import Found, blocks_of, exhaustive_blocks, search
 from emulator.explore.shrink import shrink
 
 HELD, VIOLATED, INCONCLUSIVE = 0, 1, 7

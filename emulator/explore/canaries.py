@@ -6,11 +6,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 from emulator.explore.case import Case
+from emulator.explore.crew import Crew
 from emulator.explore.machine import Setup, Totals, canaries
 from emulator.explore.scenarios import SCENARIOS
-from emulator.explore.search import Block, Crew, run_block
+from emulator.explore.search import Block, run_block
 
 #: Schedules tried of each scenario in a round; random programs get a whole block.
 _SLICE = 500
@@ -49,7 +51,7 @@ def catch(name: str, setup: Setup, *, seed: int, seconds: float) -> Caught:
 
 def catch_all(crew: Crew, setup: Setup, *, seed: int, seconds: float) -> list[Caught]:
     """All canaries that this design has, over the crew's processes."""
-    return crew.map(lambda name: catch(name, setup, seed=seed, seconds=seconds), canaries_of(setup))
+    return list(crew.each(partial(catch, name, setup, seed=seed, seconds=seconds) for name in canaries_of(setup)))
 
 
 #: Canaries that are no defect, or no code, on every machine: the field of Setup, and its values for which they are.

@@ -188,14 +188,22 @@ class Machine:
             raise UsageError("the program has more events than its specification can be tabled for")
 
     def run(
-        self, strategy: str, *, seed: int = 0, first: int = 0, count: int, bound: int = 0, deadline_ns: int = 0
+        self,
+        strategy: str,
+        *,
+        seed: int = 0,
+        first: int = 0,
+        count: int,
+        bound: int = 0,
+        deadline_ns: int = 0,
+        full: bool = False,
     ) -> tuple[Totals, Verdict]:
         """Schedules `first` to `first + count - 1` of a seed, until one violates an oracle."""
         ffi, lib = self._module.ffi, self._module.lib
         search = ffi.new("struct explore_search *")
         search.strategy, search.bound = STRATEGIES.index(strategy), bound
         search.seed, search.first, search.count = seed, first, count
-        search.deadline_ns = deadline_ns
+        search.deadline_ns, search.full = deadline_ns, full
         totals, verdict = ffi.new("struct explore_totals *"), ffi.new("struct explore_verdict *")
         lib.explore_run(search, totals, verdict)
         names = ("schedules", "steps", "ns", "longest", "digest", "trylock_failures", "contended", "nmis", "nmi_misses")

@@ -132,6 +132,11 @@ SCENARIOS = {
             no_handler=1,
         ),
         _scenario(
+            "breakpoint",
+            "a breakpoint is opened on an address of the guest's",
+            Program.parse(["open 1 breakpoint; enable 1; close 1", "read 1"]),
+        ),
+        _scenario(
             "no-memory",
             "an allocation of OPEN fails",
             Program.parse(["open 1; enable 1", "open 2"]),

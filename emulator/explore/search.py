@@ -7,15 +7,13 @@ same each time, however many cores it had.
 
 from __future__ import annotations
 
-import os
-import signal
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
 
 from emulator.explore.case import Case
+from emulator.explore.crew import Crew
 from emulator.explore.machine import Machine, Setup, Totals
 from emulator.explore.scenarios import Scenario, find
 
@@ -98,50 +96,6 @@ def _exhaust(scenario: Scenario, block: Block) -> Found:
     return found
 
 
-def _ignore_interrupts() -> None:
-    """Ctrl-C is for the process that waits."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-class Crew:
-    """Processes that run blocks; with one core, this process does."""
-
-    def __init__(self, processes: int | None = None) -> None:
-        self.processes = processes or len(os.sched_getaffinity(0))
-        self._pool: Any = None
-
-    def __enter__(self) -> Crew:
-        if self.processes > 1:
-            import multiprocess
-
-            self._pool = multiprocess.get_context("fork").Pool(self.processes, _ignore_interrupts)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._pool:
-            self._pool.terminate()
-            self._pool.join()
-
-    def map(self, function: Callable[[str], Any], names: list[str]) -> list[Any]:
-        """function(name) for each, in their order."""
-        return list(self._pool.map(function, names, 1)) if self._pool else list(map(function, names))
-
-    def each(self, blocks: Iterator[Block]) -> Iterator[tuple[Block, Found]]:
-        """The blocks' results, in their order; a few are always under way."""
-        if not self._pool:
-            for block in blocks:
-                yield block, run_block(block)
-            return
-        under_way: deque[tuple[Block, Any]] = deque()
-        for block in blocks:
-            under_way.append((block, self._pool.apply_async(run_block, (block,))))
-            if len(under_way) > 2 * self.processes:
-                first, result = under_way.popleft()
-                yield first, result.get()
-        for first, result in under_way:
-            yield first, result.get()
-
-
 def blocks_of(
     scenario: Scenario, setup: Setup, seed: int, *, schedules: int | None, seconds: float | None
 ) -> Iterator[Block]:
@@ -161,15 +115,13 @@ def exhaustive_blocks(scenario: Scenario, setup: Setup, bound: int) -> Iterator[
         yield Block(scenario.name, setup, 0, number, exhaustive=bound)
 
 
-def search(crew: Crew, blocks: Iterator[Block], progress: Callable[[Totals], None] | None = None) -> Found:
+def search(crew: Crew, blocks: Iterator[Block]) -> Found:
     """Runs blocks until one finds a violation or there are no more."""
     all_of_it, complete = Found(), True
-    for _, found in crew.each(blocks):
+    for found in crew.each(partial(run_block, block) for block in blocks):
         all_of_it.totals.add(found.totals)
         all_of_it.agreed = all_of_it.agreed and found.agreed
         complete = complete and found.totals.complete
-        if progress:
-            progress(all_of_it.totals)
         if found.case:
             all_of_it.case = found.case
             complete = False

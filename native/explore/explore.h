@@ -99,6 +99,8 @@ enum explore_strategy {
 struct explore_search {
 	uint32_t strategy;
 	uint32_t bound;
+	uint32_t full;         /* 1: a DFS leaves out no point; otherwise those that cannot matter */
+	uint32_t pad;
 	uint64_t seed;
 	uint64_t first, count; /* indices; `first` of a DFS that goes on is not 0 */
 	uint64_t deadline_ns;  /* of CPU time that the process has used; 0: none */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arena.h"
 #include "fiber.h"
 #include "pv_sync.h"
 #include "race.h"
@@ -127,6 +128,12 @@ static void note_step(const struct fiber *self)
 				   (unsigned)SCHEDULE_STEPS, self->thread.name, self->where);
 }
 
+static void take_step(struct fiber *self)
+{
+	self->steps++;
+	note_step(self);
+}
+
 /* The fiber stands at its point; whoever the strategy picks goes on, and takes the step. */
 static void decide(struct fiber *self)
 {
@@ -147,8 +154,7 @@ static void decide(struct fiber *self)
 		schedule.current = &schedule.fiber[next];
 		fiber_switch(&self->context, schedule.current->context);
 	}
-	self->steps++;
-	note_step(self);
+	take_step(self);
 }
 
 static void stand_at(struct fiber *self, enum point_kind kind, const void *object, const char *where)
@@ -164,6 +170,42 @@ static void stand_at(struct fiber *self, enum point_kind kind, const void *objec
 		schedule.conditional &= ~bit;
 }
 
+static bool changes(enum point_kind kind)
+{
+	return kind != POINT_LOAD && kind != POINT_WAIT;
+}
+
+/* Who touched the words of the arena, in any schedule of this program: a bit a fiber. */
+enum { CHANGED = 1 << 31, WORD = 4 };
+static uint32_t touched[ARENA_BYTES / WORD];
+
+void schedule_forget_touched(void)
+{
+	memset(touched, 0, sizeof(touched));
+}
+
+static bool is_shared(uint32_t mask)
+{
+	uint32_t by = mask & ~(uint32_t)CHANGED;
+
+	return mask & CHANGED && by & (by - 1);
+}
+
+/* Does nobody else care when this step is taken? If that turns out wrong, the search begins anew. */
+static bool is_private(const struct fiber *self)
+{
+	uint32_t offset = arena_offset(self->object), before, *mask = &touched[offset / WORD];
+
+	if (!offset || self->kind == POINT_WAIT)
+		return false;
+	before = *mask;
+	*mask |= 1u << (self - schedule.fiber);
+	if (changes((enum point_kind)self->kind))
+		*mask |= CHANGED;
+	schedule.grown = schedule.grown || is_shared(*mask) != is_shared(before);
+	return !is_shared(*mask);
+}
+
 void schedule_point(enum point_kind kind, const void *object, const char *where)
 {
 	struct fiber *self = schedule.current;
@@ -171,7 +213,10 @@ void schedule_point(enum point_kind kind, const void *object, const char *where)
 	if (!schedule.controlled)
 		return;
 	stand_at(self, kind, object, where);
-	decide(self);
+	if (schedule.reduced && is_private(self))
+		take_step(self);
+	else
+		decide(self);
 }
 
 void schedule_wait(const void *object, uint32_t ticket, const char *where)
@@ -186,11 +231,6 @@ void schedule_guest(const uint32_t *doorbell, uint8_t op, bool idle)
 {
 	schedule.current->op = op;
 	schedule_point(idle ? POINT_IDLE : POINT_GUEST, doorbell, "guest mode");
-}
-
-static bool changes(enum point_kind kind)
-{
-	return kind != POINT_LOAD && kind != POINT_WAIT;
 }
 
 bool schedule_conflict(const struct fiber *a, const struct fiber *b)

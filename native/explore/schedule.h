@@ -64,6 +64,8 @@ struct schedule {
 	const struct strategy *strategy;
 	struct explore_totals *totals;
 	struct explore_verdict *verdict;
+	bool reduced;          /* points at what one fiber alone touches, or none changes, are none */
+	bool grown;            /* since it was cleared, something was found to be shared */
 	bool logging;          /* each step is kept */
 	bool crashed;
 	void *main;
@@ -90,6 +92,8 @@ void schedule_wait(const void *object, uint32_t ticket, const char *where);
 void schedule_guest(const uint32_t *doorbell, uint8_t op, bool idle);
 /* guest.c: may this vCPU stay where it waits, though nobody will wake it? */
 bool guest_may_stay(unsigned fiber);
+/* Another program: nothing is known of what its fibers share. */
+void schedule_forget_touched(void);
 /* Do the two operations conflict: the same object, and one changes it? */
 bool schedule_conflict(const struct fiber *a, const struct fiber *b);
 

@@ -25,11 +25,21 @@ static uint64_t hash(uint64_t before, const void *bytes, uint64_t size)
 	return before;
 }
 
+/* What an operation came to, whenever that was. */
+static uint64_t result_hash(const struct explore_result *result)
+{
+	uint64_t what = (uint64_t)result->fiber << 40 | (uint64_t)result->op << 32 | (uint32_t)result->result;
+
+	return mix64(mix64(what) ^ result->count);
+}
+
 /* What the guests can see at the end. */
 static uint64_t state_hash(void)
 {
-	uint64_t ret = hash(schedule.verdict->oracle, world.results, world.result_count * sizeof(*world.results));
+	uint64_t ret = schedule.verdict->oracle;
 
+	for (uint32_t i = 0; i < world.result_count; i++)
+		ret += result_hash(&world.results[i]);
 	for (unsigned f = 0; f < world.machine.vcpus; f++)
 		ret = hash(ret, world.ram + guest_event_word(f, 0), world.program.length[f] * 16ull);
 	return ret;
@@ -68,21 +78,26 @@ static void search_all(const struct explore_search *search, struct explore_total
 
 	if (!dfs)
 		measure_program(&(struct explore_totals){ 0 }, verdict);
+	schedule.reduced = dfs && !search->full;
 	for (uint64_t i = search->first; i < search->first + search->count; i++) {
 		verdict->index = i;
 		verdict->strategy = search->strategy;
 		verdict->bound = search->bound;
-		if (dfs && i && !dfs->done()) {
+		if (dfs && schedule.grown) {
+			strategy_dfs(search->bound, true);
+			schedule.grown = false;
+		} else if (dfs && i && !dfs->done()) {
 			totals->complete = 1;
-			return;
+			break;
 		}
 		run_one(dfs ? dfs : strategy_for(search, i, verdict), totals, verdict);
 		totals->digest = mix64(totals->digest ^ verdict->trace_hash) ^ verdict->state_hash;
 		if (verdict->oracle)
-			return;
+			break;
 		if (search->deadline_ns && i % BETWEEN_CLOCKS == 0 && now_ns(CLOCK_PROCESS_CPUTIME_ID) > search->deadline_ns)
-			return;
+			break;
 	}
+	schedule.reduced = false;
 }
 
 void explore_run(const struct explore_search *search, struct explore_totals *totals,

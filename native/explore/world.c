@@ -166,6 +166,7 @@ int explore_program_set(const struct explore_program *program)
 		}
 	}
 	world.program = *program;
+	schedule_forget_touched();
 	find_simple_ids();
 	return 0;
 }

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from emulator.errors import UsageError
+from emulator.errors import Unsupported, UsageError
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,9 @@ def countable_names() -> list[str]:
 
 
 def split_list(text: str) -> list[str]:
-    """Splits at commas, but not within cpu/.../. UsageError for an empty item."""
+    """Splits at commas, but not within cpu/.../. UsageError for an empty item; Unsupported for a {group}."""
+    if "{" in text or "}" in text:
+        raise Unsupported(f"groups as in '{text}' are for guests that open them themselves, with OPEN2")
     items = re.findall(r"(?:(?<![^, ])cpu/[^/]*/?|[^,])+|(?<=,)(?=,)|^(?=,)|(?<=,)$", text)
     if not items or not all(item.strip() for item in items):
         raise UsageError(f"an event name is empty in '{text}'")

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from emulator.errors import UsageError
+from emulator.errors import Unsupported, UsageError
 from emulator.events import KNOWN, Event, countable_names, parse_events, rows, split_list
 from emulator.native import load_core
 
@@ -150,7 +150,6 @@ def test_several_options_keep_their_order() -> None:
         ("cpu/event=-1/", "from 0 to 0xff"),
         ("cpu/edge=1/", "'edge=1' in 'cpu/edge=1/'"),
         ("cpu//", "is not event=0x"),
-        ("{cycles,instructions}", "unknown event"),
     ],
 )
 def test_what_is_refused_says_why(text: str, sentence: str) -> None:
@@ -194,3 +193,9 @@ def test_what_bus_cycles_says_of_itself_is_so() -> None:
 def test_names_are_unique() -> None:
     names = [name for row in KNOWN for name in (row.name, *row.aliases)]
     assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("text", ["{instructions,branches},cycles", "{cycles}:u", "cycles}"])
+def test_groups_are_not_for_stat(text: str) -> None:
+    with pytest.raises(Unsupported, match="guests that open them themselves"):
+        parse_events(text)

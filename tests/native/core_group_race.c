@@ -84,7 +84,10 @@ static void move_and_look(struct guest *guest)
 {
 	static const uint64_t ops[] = { ENABLE, READ, READ, DISABLE };
 	uint64_t last = 0, seen = 0;
+	int32_t rival = MEMBERS + (int32_t)guest->vcpu;
 
+	CHECK_EQ(open2(guest, rival, -1, 0, 0), 0);
+	CHECK_EQ(guest_op(guest, ENABLE, (uint64_t)rival), 0);
 	if (guest->vcpu == 0)
 		for (int32_t id = 0; id < MEMBERS; id++)
 			CHECK_EQ(open2(guest, id, id ? 0 : -1, id ? 0 : 11, 0), 0);
@@ -106,7 +109,7 @@ static void move_and_look(struct guest *guest)
 	exit_port(guest);
 }
 
-/* A group is whole at every moment, on whatever vCPU, and taking turns with an event that wants its counters. */
+/* A group is whole at every moment, on whatever vCPU, and taking turns with an event that wants one of its counters. */
 static void group_is_whole(void)
 {
 	create(MEMBERS);

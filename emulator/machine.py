@@ -106,7 +106,7 @@ class MachineConfig:
     hook: str = "count"
     rotate_us: int = 4000
     hold_us: int = 0
-    max_sample_rate: int = 100_000
+    max_sample_rate: int = 200_000
     fault: str = ""
     seed: int = 0
     l1d: str | None = None

@@ -29,6 +29,19 @@ static void list_remove(struct event_list *list, struct host_event *event)
 	event->before = event->behind = NULL;
 }
 
+/* What overflows may be throttled, and the timer ends that. */
+static void count_sampling(struct pv_vcpu *vcpu, const struct host_event *event, int change)
+{
+	struct pmu *pmu = &vcpu->pmu;
+	bool before = pmu->sampling;
+
+	if (!pmu_has_counter(event) || !event->overflow.period)
+		return;
+	pmu->sampling += (uint32_t)change;
+	if (before != (pmu->sampling > 0))
+		timer_want_windows(vcpu->vm, !before);
+}
+
 static void run_start(struct pv_vcpu *vcpu, struct host_event *event, uint64_t now)
 {
 	struct pmu_value reading = pmu_reading_at(vcpu, event, now);
@@ -38,7 +51,7 @@ static void run_start(struct pv_vcpu *vcpu, struct host_event *event, uint64_t n
 	event->running_since = now;
 	event->running = true;
 	vcpu->pmu.rearm = true;
-	vcpu->pmu.sampling += pmu_has_counter(event) && event->overflow.period;
+	count_sampling(vcpu, event, 1);
 	pmu_clock_start(vcpu, event);
 }
 
@@ -46,7 +59,7 @@ static void run_start(struct pv_vcpu *vcpu, struct host_event *event, uint64_t n
 static void run_stop(struct pv_vcpu *vcpu, struct host_event *event, uint64_t now)
 {
 	vcpu->pmu.rearm = true;
-	vcpu->pmu.sampling -= pmu_has_counter(event) && event->overflow.period;
+	count_sampling(vcpu, event, -1);
 	event->sum = pmu_read_at(vcpu, event, now);
 	event->times.running_ns += now - event->running_since;
 	event->running = false;

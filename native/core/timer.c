@@ -21,6 +21,16 @@ void timer_want_rotation(struct pv_vcpu *vcpu, bool wanted)
 		pv_wake(&timer->wake);
 }
 
+void timer_want_windows(struct pv_vm *vm, bool wanted)
+{
+	if (!vm->config.max_sample_rate)
+		return;
+	if (!wanted)
+		pv_u32_sub(&vm->timer.sampling, 1);
+	else if (pv_u32_add(&vm->timer.sampling, 1) == 1)
+		pv_wake(&vm->timer.wake);
+}
+
 /* A vCPU rotates by itself when it comes out: its counts are exact there. */
 static void ask_for_rotation(struct pv_vm *vm)
 {
@@ -44,7 +54,7 @@ static void give_up(struct pv_vm *vm)
 /* Throttled counters look at their windows when their vCPU comes out. */
 static void ask_for_unthrottling(struct pv_vm *vm)
 {
-	for (uint32_t i = 0; i < vm->config.vcpus; i++)
+	for (uint32_t i = 0; i < vm->config.vcpus && pv_u32_load(&vm->timer.throttled); i++)
 		vcpu_ring(&vm->vcpus[i]);
 }
 
@@ -89,7 +99,7 @@ void timer_run(struct pv_vm *vm)
 			give_up(vm);
 		until = earlier(until, run_periodically(vm, &vm->timer.rotating, now, vm->config.rotate_us * 1000ull,
 							&next_rotation, ask_for_rotation));
-		until = earlier(until, run_periodically(vm, &vm->timer.throttled, now, OVERFLOW_WINDOW_NS,
+		until = earlier(until, run_periodically(vm, &vm->timer.sampling, now, OVERFLOW_WINDOW_NS,
 							&next_window, ask_for_unthrottling));
 		until = earlier(until, on_host_clock(vm, clock_events_run(vm), now));
 		if (!pv_u32_load(&vm->end.published))

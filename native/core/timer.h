@@ -12,6 +12,7 @@ struct host_event;
 struct pv_timer {
 	struct pv_event_count wake;
 	pv_u32 rotating;  /* vCPUs with more events than counters */
+	pv_u32 sampling;  /* vCPUs with events that may be throttled: an NMI cannot wake the timer, so it ticks */
 	pv_u32 throttled; /* events that raise nothing for now */
 	pv_u32 wake_due;  /* some vcpu->nmi_wake is set */
 
@@ -24,6 +25,8 @@ struct pv_timer {
 void timer_init(struct pv_vm *vm);
 /* event_mutex held: does this vCPU need rotation from now on? */
 void timer_want_rotation(struct pv_vcpu *vcpu, bool wanted);
+/* One more vCPU with counters that sample, or one less. */
+void timer_want_windows(struct pv_vm *vm, bool wanted);
 /* The thread's life: returns once the VM's end is published. */
 void timer_run(struct pv_vm *vm);
 

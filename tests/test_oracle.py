@@ -20,19 +20,24 @@ EVENTS = "instructions:u,instructions:k,branches:u,branches:k,cycles"
 BUNDLED = {
     "branchy": ["iterations=20000"],
     "hello": ["lines=3"],
+    "hotspots": ["iterations=20"],
     "locks": ["iterations=2000"],
     "matmul": ["size=32", "rounds=2"],
     "memwalk": ["bytes=65536", "steps=50000"],
+    "ops": ["calls=20"],
     "pingpong": ["rounds=20", "work=2000"],
     "readloop": ["count=300"],
+    "sampler": ["period=1000", "iterations=100000"],
+    "share": ["ticks=20000000"],
     "spin": ["iterations=100000"],
     "user": ["rounds=10", "user=2000", "kernel=500"],
 }
 #: Those that neither trap nor make a hypercall on one vCPU, so that Python can step them.
-STEPPED = ("branchy", "hello", "matmul", "memwalk", "spin")
+STEPPED = ("branchy", "hello", "hotspots", "matmul", "memwalk", "spin")
 STEPPED_ARGS = {
     **BUNDLED,
     "branchy": ["iterations=500"],
+    "hotspots": ["iterations=2"],
     "matmul": ["size=8", "rounds=1"],
     "memwalk": ["bytes=4096", "steps=500"],
     "spin": ["iterations=5000"],
@@ -44,6 +49,8 @@ TESTS = {
     "hostile": ["count=500"],
     "lockforms": ["count=20"],
     "migrate": ["legs=6", "work=2000"],
+    "nmi_landing": [],
+    "nmi_migrate": ["rounds=5"],
     "rotate": ["work=300000"],
     "window": [],
 }

@@ -25,6 +25,7 @@ class Case:
     args: tuple[str, ...] = ()
     machine: dict[str, object] = field(default_factory=dict)
     slow: bool = False
+    soak: bool = False
 
     def __str__(self) -> str:
         words = (self.guest, f"smp{self.smp}", *self.args, *(f"{key}={value}" for key, value in self.machine.items()))
@@ -82,7 +83,7 @@ SAMPLING_CASES = [
         for fault in ("", *FAULTS)
     ),
     *(
-        Case("nmi_conserve", 4, ("overflows=1000000",), UNTHROTTLED | {"nmi": nmi, "fault": fault}, slow=True)
+        Case("nmi_conserve", 4, ("overflows=1000000",), UNTHROTTLED | {"nmi": nmi, "fault": fault}, soak=True)
         for nmi in ("trylock", "deferred", "lockless")
         for fault in FAULTS
     ),
@@ -113,7 +114,8 @@ def check_report(console: str) -> None:
 
 
 def marks(case: Case) -> list[pytest.MarkDecorator]:
-    return [pytest.mark.slow, pytest.mark.timeout(600)] if case.slow else []
+    long = [pytest.mark.slow] * case.slow + [pytest.mark.soak] * case.soak
+    return [*long, pytest.mark.timeout(600)] if long else []
 
 
 ALL_CASES = [*CASES, *SAMPLING_CASES]
@@ -122,7 +124,7 @@ ALL_CASES = [*CASES, *SAMPLING_CASES]
 @pytest.mark.parametrize("case", [pytest.param(case, id=str(case), marks=marks(case)) for case in ALL_CASES])
 def test_guest(case: Case, built: Path) -> None:
     with VirtualMachine(smp=case.smp, **case.machine) as vm:
-        result = vm.run(built / f"{case.guest}.elf", case.args, timeout=500 if case.slow else 100)
+        result = vm.run(built / f"{case.guest}.elf", case.args, timeout=500 if case.slow or case.soak else 100)
     check_report(result.console.decode())
     assert (result.status, result.ended) == (0, "exit")
 

@@ -104,7 +104,7 @@ def test_help_loads_little() -> None:
         (["guests", "buld"], "there is no 'buld'; did you mean build?"),
         (["guests", "build", "x.c"], "the following arguments are required: -o/--output"),
         (["guests", "build", "no-such-file.c", "-o", "x.elf"], "no such source file: no-such-file.c"),
-        (["bench", "everything"], "there is no 'everything'; there are hypercall, handover, engine"),
+        (["bench", "everything"], "there is no 'everything'; there are hypercall, handover, sampling"),
     ],
 )
 def test_bad_usage_is_one_sentence(arguments: list[str], said: str) -> None:

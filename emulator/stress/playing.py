@@ -49,6 +49,11 @@ class Playing:
     def samples(self) -> bool:
         return any(op.kind == "open" and op.value for ops in self._all() for op in ops)
 
+    @property
+    def exact(self) -> bool:
+        """Are there events whose overflows must be their count by their period?"""
+        return any(op.kind == "open" and 0 < op.value < OF_CLOCK for ops in self._all() for op in ops)
+
     def _all(self) -> list[tuple[Op, ...]]:
         return [ops for program in self.programs for ops in program.vcpus]
 

@@ -10,7 +10,7 @@ from emulator.errors import UsageError
 from emulator.explore.case import Case
 from emulator.explore.machine import Machine, Setup
 from emulator.explore.program import Program
-from emulator.explore.shrink import shrink
+from emulator.explore.shrink import alike, shrink
 from emulator.stress.boot import Outcome
 from emulator.stress.playing import Playing
 
@@ -18,26 +18,36 @@ _BLOCK = 10_000
 
 
 def find_case(playing: Playing, outcome: Outcome, *, seconds: float, shrink_seconds: float = 1.0) -> Case | None:
-    """The violation, or another one of the same operations, as a small case; None if none was found in `seconds`."""
+    """A small case of the same operations that violates the same oracle, or else another one; None if there was
+    none in `seconds`, of which the second half is only for want of any."""
     setup = replace(playing.setup, strict_errno=int(outcome.oracle.startswith("O8")))
     rounds = max(0, outcome.rounds - 1)
     # The round itself first; then the others, should an earlier one have left the damage.
     programs = [playing.window(rounds), *(playing.window(k) for k in range(len(playing.programs)))]
-    ends = time.monotonic() + seconds
-    first = 0
-    while True:
+    begin, other, first = time.monotonic(), None, 0
+    while (spent := time.monotonic() - begin) < seconds and not (other and spent > seconds / 2):
         for program in programs:
-            case = _search(setup, program, first)
-            if case:
+            case = _search(setup, program, first, outcome.oracle)
+            if case and alike(case.oracle, outcome.oracle):
                 return shrink(case, seconds=shrink_seconds)
-            if time.monotonic() > ends:
-                return None
+            other = other or case
         first += _BLOCK
+    return shrink(other, seconds=shrink_seconds) if other else None
 
 
-def _search(setup: Setup, program: Program, first: int) -> Case | None:
+def _search(setup: Setup, program: Program, first: int, oracle: str) -> Case | None:
+    """A violation of that oracle in a block of schedules, or else of any."""
+    other, ends = None, first + _BLOCK
+    try:
         with Machine(setup, program) as machine:
-            _, verdict = machine.run("mix", seed=1, first=first, count=_BLOCK)
-    except UsageError:  # too much for the explorer's tables
+            while first < ends:
+                totals, verdict = machine.run("mix", seed=1, first=first, count=ends - first)
+                if verdict.held:
+                    break
+                if alike(verdict.oracle, oracle):
+                    return Case.of(setup, program, verdict)
+                other = other or Case.of(setup, program, verdict)
+                first += totals.schedules
+    except UsageError:  # more events than the explorer has tables for
         return None
-    return None if verdict.held else Case.of(setup, program, verdict)
+    return other

@@ -121,14 +121,15 @@ class _Watch:
         self._thread.start()
 
     def _run(self) -> None:
-        before = -1
-        while not self._over.wait(HANG_SECONDS):
+        before, since = -1, time.monotonic()
+        while not self._over.wait(0.1):
             host = self._vm.processes.get("host")
-            if host and len(self._output) == before:
+            if len(self._output) != before:
+                before, since = len(self._output), time.monotonic()
+            elif host and time.monotonic() - since > HANG_SECONDS:
                 self.hangs = True
                 os.kill(host, signal.SIGKILL)
                 return
-            before = len(self._output)
 
     def end(self) -> None:
         self._over.set()

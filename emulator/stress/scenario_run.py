@@ -65,10 +65,11 @@ class Stressed:
 
     def verdicts(self) -> dict[str, tuple[str, str]]:
         """Of each oracle: held, VIOLATED or inconclusive, and why that."""
-        doubts = self.doubts()
-        found = {
-            oracle: (_INCONCLUSIVE if oracle in doubts else _HELD, doubts.get(oracle, "")) for oracle in VM_ORACLES
-        }
+        found = dict.fromkeys(VM_ORACLES, (_HELD, ""))
+        for oracle in self._not_tried():
+            found[oracle] = (_NOT_TRIED, "")
+        for oracle, doubt in self.doubts().items():
+            found[oracle] = (_INCONCLUSIVE, doubt)
         if self.outcome:
             found[self.outcome.oracle] = (_VIOLATED, self.outcome.text)
         return found

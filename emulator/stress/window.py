@@ -21,18 +21,24 @@ def find_case(playing: Playing, outcome: Outcome, *, seconds: float, shrink_seco
     """A small case of the same operations that violates the same oracle, or else another one; None if there was
     none in `seconds`, of which the second half is only for want of any."""
     setup = replace(playing.setup, strict_errno=int(outcome.oracle.startswith("O8")))
-    rounds = max(0, outcome.rounds - 1)
-    # The round itself first; then the others, should an earlier one have left the damage.
-    programs = [playing.window(rounds), *(playing.window(k) for k in range(len(playing.programs)))]
+    programs = _candidates(playing, max(0, outcome.rounds - 1))
     begin, other, first = time.monotonic(), None, 0
     while (spent := time.monotonic() - begin) < seconds and not (other and spent > seconds / 2):
         for program in programs:
-            case = _search(setup, program, first, outcome.oracle)
+            faulty = replace(setup, fault_seed=setup.fault_seed + first // _BLOCK)
+            case = _search(faulty, program, first, outcome.oracle)
             if case and alike(case.oracle, outcome.oracle):
                 return shrink(case, seconds=shrink_seconds)
             other = other or case
         first += _BLOCK
     return shrink(other, seconds=shrink_seconds) if other else None
+
+
+def _candidates(playing: Playing, last: int) -> list[Program]:
+    """The last round first, then the others, should an earlier one have left the damage; each also of two vCPUs
+    alone, where other races do not come first."""
+    whole = [playing.window(last), *(playing.window(k) for k in range(len(playing.programs)))]
+    return [part for program in whole for part in (program, Program(program.vcpus[:2], program.timer))]
 
 
 def _search(setup: Setup, program: Program, first: int, oracle: str) -> Case | None:

@@ -127,6 +127,14 @@ def test_what_was_not_seen_is_not_said_to_hold() -> None:
     assert stressed.verdicts()["O3 limit"][0] == "not tried"
 
 
+def test_what_was_never_compared_is_not_said_to_hold() -> None:
+    stressed = Stressed(find("close-nmi"), "per-vm", "trylock")
+    stressed.add(Outcome(oracle="O7 lock order", text="a panic"), alone("open 1 period 10"), MachineConfig())
+    verdicts = stressed.verdicts()
+    assert verdicts.pop("O7 lock order") == ("VIOLATED", "a panic")
+    assert {verdict for verdict, _ in verdicts.values()} == {"not tried"}
+
+
 def test_the_same_seed_plays_the_same() -> None:
     def programs(seed: int, number: int) -> list[str]:
         return play(SCENARIOS["churn"], Setup(), vcpus=4, seed=seed, boot=number, mix=MIX).arguments()

@@ -249,6 +249,35 @@ def _explore(parser: argparse.ArgumentParser) -> None:
     add("--json", action="store_true", help="print a JSON document")
 
 
+def _stress(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = "exit status: 0 all held; 1 a violation, which is in the replay file; 2 usage; 7 it proves nothing"
+    add = parser.add_argument
+    add("scenarios", nargs="*", metavar="SCENARIO", help="close-enable, churn, hostile, ..., or a file (default: all)")
+    add("--design", default="per-vm", metavar="NAME", help="of the event table (default per-vm)")
+    add("--nmi", default="trylock", metavar="NAME", help="what an NMI does that finds the lock taken (default trylock)")
+    add("--sync", default="entry", metavar="NAME", help="when overflows reach guest memory (default entry)")
+    add("--smp", type=whole, default=4, metavar="N", help="vCPUs, 1 to 64 (default 4); more than cores find more")
+    add(
+        "--seed", type=whole, metavar="N", help="of programs, noise and faults (default: a fresh one, which is printed)"
+    )
+    amount = parser.add_mutually_exclusive_group()
+    amount.add_argument("--duration", type=duration, metavar="TIME", help="in all (default 10s)")
+    amount.add_argument(
+        "--ops", type=positive, metavar="N", help="guest operations of each scenario; boots, with --kill"
+    )
+    add("--mix", default="", metavar="OP=N,...", help="weights of churn's and hostile's operations")
+    add("--fault", default="", metavar="NAME=PERCENT%", help="inject faults: trylock, guest-write; more behind commas")
+    add("--hold-us", type=whole, default=0, metavar="N", help="a sync holds the lock N microseconds longer (default 0)")
+    add("--kill", action="store_true", help="kill a process of each VM at a random moment")
+    add(
+        "--matrix",
+        action="store_true",
+        help="a table: which design breaks in which scenario, and how fast that is found",
+    )
+    add("--search", type=duration, default=20.0, metavar="TIME", help="look so long for a case to replay (default 20s)")
+    add("-o", "--output", metavar="FILE", help="the replay file of a violation (default SCENARIO-DESIGN.replay)")
+
+
 def _replay(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "exit status: 1 the violation is there again; 0 nothing is violated any more; 2 usage; 7 it went another way."
@@ -263,6 +292,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "run": ("boot a guest", _run),
     "stat": ("boot a guest and count events while it runs", _stat),
     "explore": ("search the interleavings of the host core for violations", _explore),
+    "stress": ("let whole VMs race, and compare every ledger", _stress),
     "replay": ("run a recorded interleaving again, and show it", _replay),
     "record": ("boot a guest and sample events while it runs", _record),
     "report": ("show where a recording's samples fell", _report),

@@ -24,7 +24,7 @@ _MOST_SCHEDULES = 2_000_000
 _LIFETIME = {"O1 memory", "O2 references", "O7 lock order", "O10 progress"}
 
 
-def _alike(one: str, other: str) -> bool:
+def alike(one: str, other: str) -> bool:
     """May both oracles be violated by the same defect?"""
     return one == other or {one, other} <= _LIFETIME
 
@@ -35,7 +35,7 @@ def _research(case: Case, program: Program, seed: int) -> Case | None:
         done = 0
         while done < _TRIES:
             totals, verdict = machine.run("mix", seed=seed, first=done, count=_TRIES - done)
-            if _alike(verdict.oracle, case.oracle):
+            if alike(verdict.oracle, case.oracle):
                 return Case.of(case.setup, program, verdict)
             if verdict.held:
                 return None
@@ -85,7 +85,7 @@ def _fewest_preemptions(case: Case, deadline: float) -> Case:
                 totals, verdict = machine.run(
                     "dfs", bound=bound, first=done, count=_MOST_SCHEDULES - done, deadline_ns=int(deadline * 1e9)
                 )
-                if _alike(verdict.oracle, case.oracle):
+                if alike(verdict.oracle, case.oracle):
                     return Case.of(case.setup, case.program, verdict)
                 if totals.complete or not totals.schedules:
                     break

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""`pvperf stress`: whole VMs play scenarios in parallel; what breaks is handed to the explorer."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import sys
+from collections import Counter
+from pathlib import Path
+
+from emulator.errors import UsageError
+from emulator.explore.machine import Setup
+from emulator.machine import MachineConfig
+from emulator.stress.names import all_playable, find_playable
+from emulator.stress.playing import parse_mix, play
+from emulator.stress.scenario_run import VM_ORACLES, Amount, Stressed, stress
+from emulator.stress.window import find_case
+
+HELD, VIOLATED, INCONCLUSIVE = 0, 1, 7
+
+_DEFAULT_SECONDS = 10.0
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Returns 0 when all held, 1 for a violation, 7 when the run proves nothing."""
+    scenarios = [find_playable(name) for name in arguments.scenarios] or all_playable()
+    seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1 << 32)
+    mix, config = parse_mix(arguments.mix), _config(arguments)
+    for scenario in scenarios:  # what no VM can play is refused before anything is started
+        play(scenario, _setup(config), vcpus=config.smp, seed=seed, boot=0, mix=mix)
+    if arguments.matrix:
+        from emulator.stress.matrix import print_matrix
+
+        return print_matrix(scenarios, config, seed=seed, mix=mix, seconds=arguments.duration)
+    seconds = None if arguments.ops else (arguments.duration or _DEFAULT_SECONDS) / len(scenarios)
+    cores = len(os.sched_getaffinity(0))
+    print(
+        f"stress: design {config.design}, nmi {config.nmi}, sync {config.sync}, {config.smp} vCPUs on {cores} cores, "
+        f"seed {seed}",
+        flush=True,
+    )
+    runs = []
+    for scenario in scenarios:
+        stressed = stress(
+            scenario,
+            config,
+            Amount(seconds, arguments.ops),
+            seed=seed,
+            mix=mix,
+            kill=arguments.kill,
+            progress=_progress,
+        )
+        _clear()
+        print(f"  {scenario.name:<15} {_how_far(stressed)}", flush=True)
+        runs.append(stressed)
+        if stressed.outcome:
+            break
+    return _end(runs, arguments)
+
+
+def _config(arguments: argparse.Namespace) -> MachineConfig:
+    names = ("smp", "design", "nmi", "sync", "fault", "hold_us")
+    return MachineConfig(**{name: getattr(arguments, name) for name in names})
+
+
+def _setup(config: MachineConfig) -> Setup:
+    return Setup(design=config.design, nmi=config.nmi, sync=config.sync)
+
+
+def _progress(stressed: Stressed) -> None:
+    if sys.stderr.isatty():
+        text = f"{stressed.scenario.name}: {stressed.boots} VMs, {stressed.guest['done']:,} operations"
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+
+
+def _clear() -> None:
+    if sys.stderr.isatty():
+        print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def _how_far(stressed: Stressed) -> str:
+    rate = stressed.guest["done"] / max(stressed.seconds, 1e-9)
+    done = f"{stressed.boots} VMs, {stressed.rounds:,} rounds"
+    if stressed.killing:
+        killed = ", ".join(f"{n} x {name}" for name, n in sorted(stressed.killed.items())) or "none"
+        return f"{stressed.verdict:<12}  {done}; killed: {killed}"
+    if stressed.outcome:
+        return f"VIOLATED      {done}, {stressed.seconds:.1f} s: {stressed.outcome.oracle}"
+    return f"{stressed.verdict:<12}  {done}, {stressed.guest['done']:,} operations, {rate:,.0f} a second"
+
+
+def _end(runs: list[Stressed], arguments: argparse.Namespace) -> int:
+    """The ledger, a line for each oracle, and the verdict."""
+    guest, host = Counter[str](), Counter[str]()
+    for stressed in runs:
+        guest.update(stressed.guest)
+        host.update(stressed.host)
+    if not arguments.kill:
+        _print_ledger(guest, host)
+    _print_oracles(runs)
+    violation = next((stressed for stressed in runs if stressed.outcome), None)
+    if violation:
+        _hand_over(violation, arguments)
+    verdicts = {stressed.verdict for stressed in runs}
+    verdict = "violated" if violation else "inconclusive" if "inconclusive" in verdicts else "held"
+    print(
+        f"verdict: {verdict}: {len(runs)} scenarios, {sum(each.boots for each in runs):,} VMs, "
+        f"{sum(each.rounds for each in runs):,} rounds, {guest['done']:,} operations"
+    )
+    return {"violated": VIOLATED, "inconclusive": INCONCLUSIVE, "held": HELD}[verdict]
+
+
+def _print_ledger(guest: Counter[str], host: Counter[str]) -> None:
+    print(
+        f"ledger: {host['overflows_raised']:,} overflows raised = {host['overflows_delivered']:,} delivered + "
+        f"{host['overflows_in_shadow']:,} kept + {host['overflows_dropped']:,} dropped at a close; "
+        f"the guest took {guest['overflows']:,}"
+    )
+    print(
+        f"{guest['refused']:,} calls refused; {host['nmi_raised']:,} NMIs, "
+        f"{host['nmi_misses']:,} found the lock taken; "
+        f"{host['failed_syncs']:,} writes to the guest failed"
+    )
+
+
+def _print_oracles(runs: list[Stressed]) -> None:
+    """A violation counts more than a doubt, and that more than that it held."""
+    for oracle in VM_ORACLES:
+        told = [(*stressed.verdicts()[oracle], stressed.scenario.name) for stressed in runs]
+        for wanted in ("VIOLATED", "inconclusive", "held", "not tried"):
+            found = [(why, name) for verdict, why, name in told if verdict == wanted]
+            if found:
+                where = (
+                    ""
+                    if wanted in ("held", "not tried")
+                    else f"  {', '.join(name for _, name in found)}: {found[0][0]}"
+                )
+                print(f"  {oracle:<20} {wanted}{where}")
+                break
+
+
+def _hand_over(stressed: Stressed, arguments: argparse.Namespace) -> None:
+    """Looks for the same with the explorer, and writes down what it finds."""
+    from emulator.explore.interleaving import interleaving
+
+    assert stressed.playing is not None
+    assert stressed.outcome is not None
+    if arguments.kill:
+        return
+    program = stressed.playing.window(max(0, stressed.outcome.rounds - 1))
+    case = find_case(stressed.playing, stressed.outcome, seconds=arguments.search)
+    if not case:
+        print("the explorer did not find it in the operations of that round, which were")
+        print("\n".join(f"  {line}" for line in program.lines()))
+        return
+    path = Path(arguments.output or f"{Path(stressed.scenario.name).stem}-{stressed.design}.replay")
+    try:
+        case.write(path)
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from None
+    print(
+        f"in the explorer, {case.oracle}: {case.text}\n"
+        f"from {program.length} operations to {case.program.length}, with {case.preemptions} preemptions:"
+    )
+    for line in [*case.program.lines(), *interleaving(case, case.replay()[1])]:
+        print(f"  {line}")
+    print(f"replay it with: pvperf replay {path}")

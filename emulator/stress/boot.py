@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One boot of a stressed VM: what it counted, and which oracle was violated."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import signal
+import threading
+import time
+from dataclasses import dataclass, field
+
+from emulator.errors import AllHalted, HostDied, HostPanic, VcpuDied
+from emulator.machine import MachineConfig, Result, VirtualMachine
+from emulator.stress.playing import Playing
+
+#: A VM in which no round ends for so long, seconds, hangs; a round takes a few milliseconds.
+HANG_SECONDS = 5.0
+_KILL_SECONDS = 1.0
+_LEDGER = re.compile(r"(\w+)=(\d+)")
+#: What a panic's text says of the oracle; the first that fits.
+_PANICS = (
+    (re.compile(r"reference"), "O2 references"),
+    (re.compile(r"lock"), "O7 lock order"),
+)
+
+
+@dataclass
+class Outcome:
+    """What a boot came to. `oracle` is empty if all held."""
+
+    rounds: int = 0
+    ledger: dict[str, int] = field(default_factory=dict)  # the guest's
+    host: dict[str, int] = field(default_factory=dict)
+    oracle: str = ""
+    text: str = ""
+    killed: str = ""
+
+
+def run(config: MachineConfig, playing: Playing, *, rounds: int, seed: int, hostile: int, kill: bool) -> Outcome:
+    """Boots it and judges the end. With `kill`, a process of the VM is killed at a moment that the seed picks."""
+    outcome, output = Outcome(), bytearray()
+    arguments = [f"rounds={rounds}", f"seed={seed & 0xFFFFFFFF}", f"hostile={hostile}", *playing.arguments()]
+    with VirtualMachine(config) as vm:
+        killer = _Killer(vm, seed) if kill else None
+        watch = _Watch(vm, output)
+        try:
+            _judge(outcome, vm.run("stress", arguments, console=output.extend), config)
+        except HostPanic as error:
+            text = str(error)
+            outcome.oracle = next((oracle for sign, oracle in _PANICS if sign.search(text)), "O1 memory")
+            outcome.text = text
+        except AllHalted as error:
+            outcome.oracle, outcome.text = "O10 progress", str(error)
+        except (VcpuDied, HostDied) as error:
+            if watch.hangs:
+                outcome.oracle, outcome.text = "O10 progress", f"no round ended for {HANG_SECONDS:.0f} s"
+            elif killer and killer.name:
+                outcome.killed = killer.name
+                _judge_death(outcome, killer, error)
+            else:  # a host that corrupts its memory may die of it
+                outcome.oracle, outcome.text = "O1 memory", str(error)
+        finally:
+            watch.end()
+            if killer:
+                killer.end()
+    outcome.rounds = output.count(b"round ")
+    outcome.ledger = outcome.ledger or _read_ledger(output)
+    return outcome
+
+
+def _read_ledger(console: bytes | bytearray) -> dict[str, int]:
+    line = next((line for line in bytes(console).decode().splitlines() if line.startswith("ledger: ")), "")
+    return {name: int(value) for name, value in _LEDGER.findall(line)}
+
+
+def _judge(outcome: Outcome, result: Result, config: MachineConfig) -> None:
+    """Compares the guest's ledger with the host's, now that all is quiet."""
+    host = outcome.host = result.statistics
+    guest = outcome.ledger = _read_ledger(result.console)
+    if result.ended != "exit" or not guest:
+        outcome.oracle, outcome.text = "O10 progress", f"the guest did not get to its end: {result.ended}"
+        return
+    raised, delivered = host.get("overflows_raised", 0), host.get("overflows_delivered", 0)
+    kept, lost = host.get("overflows_in_shadow", 0) + host.get("overflows_dropped", 0), host.get("overflows_lost", 0)
+    strange = next((line for line in result.console.decode().splitlines() if line.startswith("strange: ")), "")
+    peak = host.get("events_open_peak", 0)
+    checks = (
+        (guest["strange"], "O8 linearizability", f"a result that no order of calls gives: {strange[9:]}"),
+        (guest["twice"], "O4 unique ids", "an id was opened more often than it was closed"),
+        (guest["backwards"], "O5 conservation", "a count went backwards"),
+        (peak > config.max_events, "O3 limit", f"{peak} events were open, of {config.max_events}"),
+        (host.get("events_allocated", 0), "O2 references", "events are still in memory after they were closed"),
+        (lost, "O5 conservation", f"{lost} of {raised} overflows are lost"),
+        (
+            raised != delivered + kept,
+            "O5 conservation",
+            f"{raised} overflows were raised, {delivered} delivered, {kept} kept or dropped",
+        ),
+        (
+            guest["overflows"] != delivered,
+            "O5 conservation",
+            f"{delivered} overflows were delivered, and the guest took {guest['overflows']}",
+        ),
+        (guest["inexact"], "O6 nothing stranded", "a disabled event's overflows are not its count by its period"),
+    )
+    for violated, oracle, text in checks:
+        if violated:
+            outcome.oracle, outcome.text = oracle, text
+            return
+
+
+class _Watch:
+    """Kills the host process of a VM that hangs: a host that waits for itself hears nothing else."""
+
+    def __init__(self, vm: VirtualMachine, output: bytearray) -> None:
+        self.hangs, self._vm, self._output = False, vm, output
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        before, since = -1, time.monotonic()
+        while not self._over.wait(0.1):
+            host = self._vm.processes.get("host")
+            if len(self._output) != before:
+                before, since = len(self._output), time.monotonic()
+            elif host and time.monotonic() - since > HANG_SECONDS:
+                self.hangs = True
+                os.kill(host, signal.SIGKILL)
+                return
+
+    def end(self) -> None:
+        self._over.set()
+        self._thread.join()
+
+
+class _Killer:
+    """Kills one process of a VM, once it has all of them."""
+
+    def __init__(self, vm: VirtualMachine, seed: int) -> None:
+        self.name, self.at, self.pids = "", 0.0, dict[str, int]()
+        self._vm, self._rng, self._over = vm, random.Random(f"kill:{seed}"), threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while len(self._vm.processes) < self._vm.config.smp + 1:
+            if self._over.wait(0.005):
+                return
+        if self._over.wait(self._rng.random() * 0.3):
+            return
+        self.pids = self._vm.processes
+        if len(self.pids) < 2:
+            return
+        name = self._rng.choice(sorted(self.pids))
+        self.at, self.name = time.monotonic(), name
+        os.kill(self.pids[name], signal.SIGKILL)
+
+    def end(self) -> None:
+        self._over.set()
+        self._thread.join()
+
+
+def _alive(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
+            return stat.read().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def _judge_death(outcome: Outcome, killer: _Killer, error: Exception) -> None:
+    """A typed error within a second, and nothing left behind."""
+    took = time.monotonic() - killer.at
+    while (left := [name for name, pid in killer.pids.items() if _alive(pid)]) and (
+        time.monotonic() - killer.at < _KILL_SECONDS
+    ):
+        time.sleep(0.005)
+    segments = [name for name in os.listdir("/dev/shm") if name.startswith(f"pvperf-{os.getpid()}-")]
+    if took > _KILL_SECONDS:
+        outcome.oracle, outcome.text = "O10 progress", f"{took:.1f} s from the end of {killer.name} to: {error}"
+    elif left or segments:
+        outcome.oracle = "O10 progress"
+        outcome.text = f"{killer.name} was killed, and was survived by {', '.join([*left, *segments])}"

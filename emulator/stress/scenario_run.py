@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A scenario under stress: boots until the time or the operations are used up, or something breaks."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from emulator.explore.machine import ORACLES, Setup
+from emulator.explore.scenarios import Scenario
+from emulator.machine import MachineConfig
+from emulator.stress.boot import Outcome, run
+from emulator.stress.playing import Playing, play
+
+#: Those that a run of a whole VM says something about; data races are the explorer's.
+VM_ORACLES = tuple(oracle for oracle in ORACLES[1:-1] if not oracle.startswith("O9"))
+_ROUNDS = 400
+_KILL_ROUNDS = 1_000_000
+_HOSTILE_PERMILLE = 300
+_HELD, _VIOLATED, _INCONCLUSIVE, _NOT_TRIED = "held", "VIOLATED", "inconclusive", "not tried"
+
+
+@dataclass(frozen=True)
+class Amount:
+    """When to stop: after so many seconds, or so many operations (boots, where processes are killed)."""
+
+    seconds: float | None = None
+    ops: int | None = None
+
+
+@dataclass
+class Stressed:
+    """What the boots of one scenario came to."""
+
+    scenario: Scenario
+    design: str
+    nmi: str
+    boots: int = 0
+    rounds: int = 0
+    seconds: float = 0.0
+    guest: Counter[str] = field(default_factory=Counter)
+    host: Counter[str] = field(default_factory=Counter)
+    killed: Counter[str] = field(default_factory=Counter)
+    killing: bool = False
+    samples: bool = False
+    exact: bool = False
+    full: bool = False  # as many events were open as may be
+    outcome: Outcome | None = None  # the one that violated
+    playing: Playing | None = None  # what it played
+
+    def add(self, outcome: Outcome, playing: Playing, config: MachineConfig) -> None:
+        self.boots += 1
+        self.rounds += outcome.rounds
+        self.guest.update(outcome.ledger)
+        self.host.update(outcome.host)
+        self.samples = self.samples or playing.samples
+        self.exact = self.exact or playing.exact
+        self.full = self.full or outcome.host.get("events_open_peak", 0) >= config.max_events
+        if outcome.killed:
+            self.killed[outcome.killed.rstrip("0123456789")] += 1
+        if outcome.oracle:
+            self.outcome, self.playing = outcome, playing
+
+    def verdicts(self) -> dict[str, tuple[str, str]]:
+        """Of each oracle: held, VIOLATED or inconclusive, and why that."""
+        found = dict.fromkeys(VM_ORACLES, (_HELD, ""))
+        for oracle in self._not_tried():
+            found[oracle] = (_NOT_TRIED, "")
+        for oracle, doubt in self.doubts().items():
+            found[oracle] = (_INCONCLUSIVE, doubt)
+        if self.outcome and not self.guest:  # no VM came to the end at which ledgers are compared
+            found = dict.fromkeys(VM_ORACLES, (_NOT_TRIED, ""))
+        if self.outcome:
+            found[self.outcome.oracle] = (_VIOLATED, self.outcome.text)
+        return found
+
+    def _not_tried(self) -> list[str]:
+        """What this scenario does not do says nothing of these."""
+        if self.killing:
+            return [oracle for oracle in VM_ORACLES if not oracle.startswith("O10")]
+        untried = [] if self.full else ["O3 limit"]
+        untried += [] if self.samples else ["O5 conservation"]
+        return untried + ([] if self.exact else ["O6 nothing stranded"])
+
+    def doubts(self) -> dict[str, str]:
+        """The oracles that cannot be trusted: what they look for had no chance to happen."""
+        if self.killing:
+            return {} if self.killed else {"O10 progress": "no process was killed before its VM had ended"}
+        doubts = {}
+        if not self.guest["refused"]:
+            doubts["O8 linearizability"] = "no call ever came too late for another one: too few operations"
+        if self.samples and not self.host["overflows_raised"]:
+            doubts["O5 conservation"] = "nothing overflowed"
+        elif self.samples and self.nmi != "lockless" and not self.host["nmi_misses"]:
+            doubts["O5 conservation"] = "no NMI found the lock taken: run longer, or with --fault trylock=10%"
+        if self.exact and not self.guest["compared"]:
+            doubts["O6 nothing stranded"] = "no event was still open at the end of its round"
+        return doubts
+
+    @property
+    def verdict(self) -> str:
+        verdicts = {verdict for verdict, _ in self.verdicts().values()}
+        return next(verdict for verdict in (_VIOLATED, _INCONCLUSIVE, _HELD, _NOT_TRIED) if verdict in verdicts)
+
+
+def stress(
+    scenario: Scenario,
+    config: MachineConfig,
+    amount: Amount,
+    *,
+    seed: int,
+    mix: dict[str, int],
+    kill: bool = False,
+    progress: Callable[[Stressed], None] | None = None,
+) -> Stressed:
+    """Boots VM after VM. `config` says all but what the scenario does: its limits are small, to be reached."""
+    base = Setup(design=config.design, nmi=config.nmi, sync=config.sync)
+    stressed = Stressed(scenario, config.design, config.nmi, killing=kill)
+    begin = time.monotonic()
+    while not stressed.outcome and (not stressed.boots or not _enough(stressed, amount, begin)):
+        number = stressed.boots
+        playing = play(scenario, base, vcpus=config.smp, seed=seed, boot=number, mix=mix)
+        machine = _machine(config, playing.setup, seed + number)
+        outcome = run(
+            machine,
+            playing,
+            rounds=_KILL_ROUNDS if kill else _ROUNDS,
+            seed=seed + 1000 * number,
+            hostile=_HOSTILE_PERMILLE if scenario.name == "hostile" else 0,
+            kill=kill,
+        )
+        stressed.add(outcome, playing, machine)
+        stressed.seconds = time.monotonic() - begin
+        if progress:
+            progress(stressed)
+    return stressed
+
+
+def _enough(stressed: Stressed, amount: Amount, begin: float) -> bool:
+    if amount.ops is not None:
+        return (stressed.boots if stressed.killing else stressed.guest["done"]) >= amount.ops
+    return time.monotonic() - begin >= (amount.seconds or 0)
+
+
+def _machine(config: MachineConfig, setup: Setup, seed: int) -> MachineConfig:
+    fault = config.fault
+    if setup.write_permille and "guest-write" not in fault:
+        fault = ",".join(filter(None, (fault, f"guest-write={setup.write_permille / 10:g}%")))
+    return replace(
+        config,
+        max_events=setup.max_events,
+        counters=setup.counters,
+        max_sample_rate=setup.max_sample_rate or config.max_sample_rate,
+        fault=fault,
+        seed=seed & ((1 << 64) - 1),
+    )

@@ -30,6 +30,7 @@ BUNDLED = {
     "sampler": ["period=1000", "iterations=100000"],
     "share": ["ticks=20000000"],
     "spin": ["iterations=100000"],
+    "stress": ["rounds=2"],
     "user": ["rounds=10", "user=2000", "kernel=500"],
 }
 #: Those that neither trap nor make a hypercall on one vCPU, so that Python can step them.

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from emulator.explore.machine import Setup
 from emulator.explore.scenarios import SCENARIOS, Scenario
-from emulator.explore.search import Crew, blocks_of, search
+from emulator.explore.crew import Crew, blocks_of, search
 from emulator.machine import MachineConfig
 from emulator.stress.scenario_run import Amount, Stressed, stress
 

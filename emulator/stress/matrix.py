@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from emulator.explore.crew import Crew
 from emulator.explore.machine import Setup
 from emulator.explore.scenarios import SCENARIOS, Scenario
-from emulator.explore.crew import Crew, blocks_of, search
+from emulator.explore.search import blocks_of, search
 from emulator.machine import MachineConfig
 from emulator.stress.scenario_run import Amount, Stressed, stress
 

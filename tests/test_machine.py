@@ -46,6 +46,7 @@ class Counted:
     config: int
     flags: int = 0
     name: str = ""
+    breakpoint: tuple[int, int, int] = (0, 0, 0)
     sample_period: int = 0
     sample_type: int = 0
 

@@ -104,8 +104,8 @@ static void test_legs(unsigned workers, unsigned legs, uint64_t iterations)
 	       legs, workers, values.member[0].value, instructions);
 	report(values.member[1].value == branches, "%lu branches, expected %lu", values.member[1].value, branches);
 	report(whole(&values), "whole");
-	report(group.member[2].shared.time_enabled == values.time_enabled &&
-		       group.member[1].shared.time_running == values.time_running,
+	report(kvm_pmu_group_shared(&group, 2)->time_enabled == values.time_enabled &&
+		       kvm_pmu_group_shared(&group, 1)->time_running == values.time_running,
 	       "equal times");
 }
 
@@ -132,7 +132,7 @@ static void test_turns(uint64_t iterations)
 
 static void test_close(void)
 {
-	struct kvm_pv_perf_event2 *last = &group.member[2].shared;
+	struct kvm_pv_perf_event2 *last = kvm_pmu_group_shared(&group, 2);
 	struct kvm_pmu_group_values values;
 	uint64_t count = last->count;
 	int32_t id = group.member[2].id;

@@ -287,12 +287,37 @@ def _replay(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print a JSON document")
 
 
+def _model(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = "exit status: 0 all held; 1 a violation; 2 usage; 7 too many states; 126 Spin is not there"
+    add = parser.add_argument
+    add("--design", default="per-vm", metavar="NAME", help="per-vm (default), per-vcpu or no-refcount")
+    add("--nmi", default="deferred", metavar="NAME", help="deferred (default) or lockless")
+    add("--defect", metavar="NAME", help="plant one: no-reference, check-then-increment, read-modify-write, ...")
+    by = parser.add_mutually_exclusive_group()
+    by.add_argument("--python", action="store_true", help="search in Python (default)")
+    by.add_argument(
+        "--spin", action="store_true", help="search by Spin, which has to be installed, as a C compiler has"
+    )
+    for name, what in (
+        ("vcpus", "vCPUs, 1 to 3"),
+        ("ids", "events, 1 to 3, each opened once"),
+        ("ops", "hypercalls of each vCPU"),
+        ("nmis", "NMIs in all"),
+        ("limit", "events that may be open at a time"),
+        ("capacity", "events that a vCPU's queue holds"),
+    ):
+        add(f"--{name}", type=whole, metavar="N", help=f"{what} (default {1 if name == 'capacity' else 2})")
+    add("--states", type=positive, default=3_000_000, metavar="N", help="give up behind so many (default 3000000)")
+    add("--json", action="store_true", help="print a JSON document")
+
+
 #: Name, what `pvperf --help` says of it, and the function that adds its options.
 COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "run": ("boot a guest", _run),
     "stat": ("boot a guest and count events while it runs", _stat),
     "explore": ("search the interleavings of the host core for violations", _explore),
     "stress": ("let whole VMs race, and compare every ledger", _stress),
+    "model": ("search all states of the core's protocol, as a model", _model),
     "replay": ("run a recorded interleaving again, and show it", _replay),
     "record": ("boot a guest and sample events while it runs", _record),
     "report": ("show where a recording's samples fell", _report),

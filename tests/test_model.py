@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The model of the protocol: in Python and by Spin it is the same system, and what is planted in it is found."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import pytest
+
+from emulator.cli import main
+from emulator.model import search, spin
+from emulator.model.bounds import DEFECTS, DESIGNS, POLICIES, Bounds, Model, modelled
+from emulator.model.search import Searched
+
+SOUND = [(design, nmi) for design in ("per-vm", "per-vcpu") for nmi in POLICIES]
+MOST = 3_000_000
+needs_spin = pytest.mark.skipif(not shutil.which("spin"), reason="Spin is not installed")
+
+
+def both(model: Model) -> tuple[Searched, Searched]:
+    return search.search(model, most_states=MOST), spin.search(model, most_states=MOST)
+
+
+@pytest.mark.parametrize(("design", "nmi"), SOUND)
+def test_sound_designs_hold_in_all_states(design: str, nmi: str) -> None:
+    found = search.search(Model(design, nmi), most_states=MOST)
+    assert found.held
+    assert found.states > 5000
+
+
+@pytest.mark.parametrize("name", DEFECTS)
+def test_what_is_planted_is_found(name: str) -> None:
+    model = modelled("per-vm", "deferred", name, {})
+    found = search.search(model, most_states=MOST)
+    assert found.violates == DEFECTS[name].oracle
+    assert 3 <= len(found.trail) <= 30
+    assert search.search(replace(model, defect=""), most_states=MOST).held
+
+
+def test_scenario_2_is_found_without_references() -> None:
+    found = search.search(Model("no-refcount"), most_states=MOST)
+    assert found.violates == "O1 memory"
+    assert any("ENABLE" in step for step in found.trail)
+    assert any("CLOSE" in step for step in found.trail)
+
+
+@needs_spin
+@pytest.mark.parametrize(
+    ("design", "nmi", "bounds"),
+    [
+        *((design, nmi, Bounds()) for design, nmi in SOUND),
+        ("per-vm", "deferred", Bounds(vcpus=1, ids=1, ops=4, nmis=3)),
+        ("per-vm", "deferred", Bounds(ids=3, nmis=1, limit=1, capacity=2)),
+        ("per-vm", "lockless", Bounds(vcpus=3, ids=1, nmis=1)),
+    ],
+)
+def test_both_reach_as_many_states(design: str, nmi: str, bounds: Bounds) -> None:
+    by_python, by_spin = both(Model(design, nmi, bounds=bounds))
+    assert by_python.held
+    assert by_python == by_spin
+
+
+@needs_spin
+@pytest.mark.parametrize("name", DEFECTS)
+def test_both_find_what_is_planted(name: str) -> None:
+    """Breadth first, no trail is shorter; which of the shortest is found depends on the order of a state's steps."""
+    by_python, by_spin = both(modelled("per-vm", "deferred", name, {}))
+    assert by_spin.violates == by_python.violates == DEFECTS[name].oracle
+    assert len(by_spin.trail) == len(by_python.trail)
+
+
+@needs_spin
+@pytest.mark.slow
+@pytest.mark.parametrize("design", ["per-vm", "per-vcpu"])
+def test_three_calls_and_three_nmis(design: str) -> None:
+    by_python, by_spin = both(Model(design, bounds=Bounds(ops=3, nmis=3)))
+    assert by_python.held
+    assert by_python == by_spin
+
+
+@pytest.mark.parametrize("design", DESIGNS)
+def test_model_says_what_it_searched(capsys: pytest.CaptureFixture[str], design: str) -> None:
+    violated = design == "no-refcount"
+    assert main(["model", "--design", design, "--json"]) == (1 if violated else 0)
+    document = json.loads(capsys.readouterr().out)
+    assert document["verdict"] == ("violated" if violated else "held")
+    assert document["complete"] is not violated
+    assert bool(document["trail"]) is violated
+    assert document["bounds"] == {"vcpus": 2, "ids": 2, "ops": 2, "nmis": 2, "limit": 2, "capacity": 1}
+
+
+def test_model_shows_the_trail(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["model", "--defect", "check-then-increment"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == "verdict: violated: O3 limit"
+    assert sum("OPEN" in line and "counted" in line for line in lines) == 2
+
+
+def test_too_many_states_prove_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["model", "--states", "1000"]) == 7
+    assert "verdict: inconclusive" in capsys.readouterr().out
+
+
+def test_without_spin_its_search_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    assert main(["model", "--spin"]) == 126
+    assert "spin is not there" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--design", "posted"], "there is no design 'posted'"),
+        (["--defect", "typo"], "there is no defect 'typo'"),
+        (["--nmi", "trylock"], "there is no NMI policy 'trylock'"),
+        (["--vcpus", "4"], "4 vcpus cannot be modelled"),
+        (["--ops", "0"], "0 ops cannot be modelled"),
+        (["--spin", "--python"], "not allowed with"),
+    ],
+)
+def test_model_refuses(capsys: pytest.CaptureFixture[str], arguments: list[str], complaint: str) -> None:
+    assert main(["model", *arguments]) == 2
+    assert complaint in capsys.readouterr().err

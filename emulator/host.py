@@ -143,7 +143,7 @@ class Host:
         config = ffi.new("struct pv_vm_config *")
         for field in (
             *("vcpus", "max_events", "counters", "rotate_us", "spin_ns", "pv_perf", "cycles_tsc"),
-            *("hold_us", "max_sample_rate", "seed", "trace_records", "trace_kinds"),
+            *("hold_us", "max_sample_rate", "poisson", "seed", "trace_records", "trace_kinds"),
         ):
             setattr(config, field, getattr(launch, field))
         for name, permille in launch.faults:

@@ -50,6 +50,7 @@ _CHOICES: dict[str, tuple[str | None, ...]] = {
     "pin": ("auto", "on", "off"),
     "atomics": ("host", "none"),
     "hook": ("count", "empty", "none"),
+    "spacing": ("periodic", "poisson"),
 }
 
 #: What can be made to go wrong, by seed: the NMI path loses the trylock; guest memory cannot be written at a sync.
@@ -84,7 +85,8 @@ class MachineConfig:
         hold_us: how long a sync holds the vCPU's event_mutex beyond what it needs, microseconds.
         max_sample_rate: NMIs a second for one event, above which it is throttled; 0: no limit.
         fault: faults to inject, as "trylock=10%,guest-write=0.5%": see FAULTS.
-        seed: of the faults.
+        spacing: of overflows; "poisson": at random, with the period as their mean distance.
+        seed: of the faults, and of that spacing.
         l1d: L1 data cache of the model, "SIZE/WAYS/LINE"; None: 32K/8/64.
         llc: last-level cache of the model; None: 1M/16/64.
         predictor: branch predictor of the model, "gshare:BITS" of history; None: gshare:12.
@@ -107,6 +109,7 @@ class MachineConfig:
     rotate_us: int = 4000
     hold_us: int = 0
     max_sample_rate: int = 200_000
+    spacing: str = "periodic"
     fault: str = ""
     seed: int = 0
     l1d: str | None = None
@@ -343,6 +346,7 @@ class VirtualMachine:
             sync=config.sync,
             hold_us=config.hold_us,
             max_sample_rate=config.max_sample_rate,
+            poisson=config.spacing == "poisson",
             faults=tuple((FAULTS[name], share) for name, share in parse_faults(config.fault).items()),
             seed=config.seed,
             image=image,

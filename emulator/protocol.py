@@ -60,6 +60,7 @@ class Launch(NamedTuple):
     sync: str
     hold_us: int
     max_sample_rate: int
+    poisson: bool
     faults: tuple[tuple[str, int], ...]  # constants of enum pv_fault, and how many of 1000
     seed: int
     image: Image

@@ -33,7 +33,17 @@ SUITES = {
     ],
     "overflow": [
         *("exact", "alarms", "period_moves", "queued_moves", "nothing_after", "misses", "unwritable", "full_word"),
-        *("throttling", "frequency", "clock_overflows", "clock_misses", "parked_clocks", "sync_policies", "hold"),
+        *(
+            "throttling",
+            "frequency",
+            "clock_overflows",
+            "clock_misses",
+            "parked_clocks",
+            "sync_policies",
+            "hold",
+            "distances",
+            "drawn",
+        ),
     ],
     "design": [
         *("defect_1_failed_write", "defect_2_duplicate_leaks", "defect_3_limit_race", "defect_4_second_allocation"),

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "host.h"
+#include "spacing.h"
 
 /* A freed event is filled with the poison, so that who still uses it is found out. */
 static const uint64_t magic_live = 0x746e657665565045;  /* "EPVevent" */
@@ -141,7 +142,8 @@ struct host_event *event_create(struct pv_vm *vm, int32_t id, gpa_t guest_addr,
 	event->source = *source;
 	event->locked_by = event->leader = event;
 	event->counters = source->kind == SOURCE_COUNTER;
-	overflow_init(&event->overflow, source);
+	overflow_init(&event->overflow, source,
+		      vm->config.poisson ? spacing_seed(vm->config.seed, (uint32_t)id) : 0);
 	pv_mutex_init(&event->lock, PV_RANK_EVENT, "an event's lock");
 	set_add(&vm->events, event);
 	return event;

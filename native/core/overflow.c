@@ -2,6 +2,7 @@
 #include "overflow.h"
 
 #include "host.h"
+#include "spacing.h"
 
 enum {
 	NS_PER_SECOND = 1000000000,
@@ -14,8 +15,13 @@ static bool is_clock(const struct event_source *source)
 	return source->kind == SOURCE_CPU_CLOCK || source->kind == SOURCE_TASK_CLOCK;
 }
 
+static uint64_t distance(struct event_overflow *overflow)
+{
+	return overflow->spacing ? spacing_draw(&overflow->spacing, overflow->period) : overflow->period;
+}
+
 /* A clock's frequency is a period. */
-void overflow_init(struct event_overflow *overflow, const struct event_source *source)
+void overflow_init(struct event_overflow *overflow, const struct event_source *source, uint64_t spacing)
 {
 	*overflow = (struct event_overflow){ .period = source->period };
 	if (source->frequency && is_clock(source)) {
@@ -26,16 +32,30 @@ void overflow_init(struct event_overflow *overflow, const struct event_source *s
 	}
 	if (source->frequency && !overflow->period)
 		overflow->period = 1;
-	overflow->at = overflow->period;
+	if (!source->frequency)
+		overflow->spacing = spacing;
+	overflow->at = overflow->period ? distance(overflow) : 0;
 }
 
-/* Moves on to the first overflow beyond `count`. Returns how many were crossed. */
+/* Moves on to the first overflow beyond `count`, where each distance is drawn. Returns how many were crossed. */
+static uint64_t cross_drawn(struct event_overflow *overflow, uint64_t count)
+{
+	uint64_t n = 0;
+
+	for (; count >= overflow->at; n++)
+		overflow->at += distance(overflow);
+	return n;
+}
+
+/* The same for any event. */
 static uint64_t cross(struct event_overflow *overflow, uint64_t count)
 {
 	uint64_t n;
 
 	if (!overflow->period || count < overflow->at)
 		return 0;
+	if (overflow->spacing)
+		return cross_drawn(overflow, count);
 	n = 1 + (count - overflow->at) / overflow->period;
 	overflow->at += n * overflow->period;
 	return n;

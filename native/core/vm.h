@@ -36,8 +36,8 @@ struct pv_vm_config {
 	uint32_t fault_permille[PV_FAULTS]; /* faults to inject, by kind: how many of 1000 */
 	uint32_t trace_records; /* room for them in each ring of the trace, a power of 2; 0: nothing is traced */
 	uint32_t trace_kinds; /* a bit for each enum pv_trace_kind that is */
-	uint32_t pad;
-	uint64_t seed;        /* of the faults */
+	uint32_t poisson;     /* 1: overflows come at random distances, whose mean is the period; see spacing.h */
+	uint64_t seed;        /* of the faults, and of the distances */
 	const char *design;   /* "per-vm" */
 	const char *nmi;      /* "trylock" */
 	const char *sync;     /* "entry" */

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "core_test.h"
+#include "spacing.h"
 
 enum { OPEN = KVM_PV_PERF_OP_OPEN, CLOSE, ENABLE, DISABLE, READ };
 enum { PARAM = 0x1000, EVENTS = 0x2000 };
@@ -427,6 +428,52 @@ static void hold(void)
 	fake_vm_destroy(&fake);
 }
 
+/* Distances that are drawn have the mean and the spread of an exponential distribution, and depend on the seed alone. */
+static void distances(void)
+{
+	enum { DRAWS = 100000, MEAN = 1000 };
+	uint64_t state = spacing_seed(1, 2), again = spacing_seed(1, 2), other = spacing_seed(1, 3);
+	uint64_t sum = 0, squares = 0, beyond = 0, differ = 0;
+
+	for (int i = 0; i < DRAWS; i++) {
+		uint64_t one = spacing_draw(&state, MEAN);
+
+		CHECK_EQ(spacing_draw(&again, MEAN), one);
+		differ += spacing_draw(&other, MEAN) != one;
+		sum += one;
+		squares += one * one;
+		beyond += one > 3 * MEAN; /* e^-3 of them */
+	}
+	CHECK(differ > DRAWS * 9 / 10);
+	CHECK(sum / DRAWS > MEAN * 99 / 100 && sum / DRAWS < MEAN * 101 / 100);
+	CHECK(squares / DRAWS > MEAN * MEAN * 196 / 100 && squares / DRAWS < MEAN * MEAN * 204 / 100);
+	CHECK(beyond > 4800 && beyond < 5150);
+	CHECK_EQ(spacing_draw(&state, 1) >= 1, 1);
+}
+
+/* An event whose distances are drawn overflows where they say, however late that is noticed. */
+static void drawn(void)
+{
+	uint64_t state = spacing_seed(7, 0), due = spacing_draw(&state, 100), expected = 0;
+
+	prepare();
+	fake.config.poisson = 1;
+	fake.config.seed = 7;
+	create();
+	open_sampling(0, PV_HW_INSTRUCTIONS, 0, 100);
+	CHECK_EQ(direct_op(&fake, 0, ENABLE, 0), 0);
+	for (uint64_t count = 70; count <= 70000; count += 70) {
+		run_some(0, 70);
+		for (; due <= count; expected++)
+			due += spacing_draw(&state, 100);
+		CHECK_EQ(statistics().overflows_raised, expected);
+	}
+	CHECK(expected > 600 && expected < 800);
+	direct_enter(&fake, 0);
+	CHECK_EQ(fake_take(&fake, at(0)), expected);
+	fake_vm_destroy(&fake);
+}
+
 const struct core_test overflow_tests[] = {
 	{ "exact", exact, false },
 	{ "alarms", alarms, false },
@@ -443,5 +490,7 @@ const struct core_test overflow_tests[] = {
 	{ "parked_clocks", parked_clocks, false },
 	{ "sync_policies", sync_policies, false },
 	{ "hold", hold, false },
+	{ "distances", distances, false },
+	{ "drawn", drawn, false },
 	{ NULL, NULL, false },
 };

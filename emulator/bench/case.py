@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from emulator.bench.panel import Panel
 from emulator.errors import PvperfError
 
 
@@ -80,14 +81,28 @@ class Plot:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Findings:
+    """What a study found: plots, sentences, and a row of parameters and figures for each point where it looked."""
+
+    panels: Sequence[Panel] = ()
+    remarks: Sequence[str] = ()
+    points: Sequence[Mapping[str, str | int | float]] = ()
+
+
+#: Says how far it is, meanwhile. Its figures have intervals of their own, so that it needs no rounds.
+Study = Callable[[Callable[[str], None]], Findings]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Group:
-    """Contenders that are interleaved with each other, and so can be compared."""
+    """Contenders that are interleaved with each other, and so can be compared; and a study, which is run once."""
 
     name: str
     about: str
     contenders: Sequence[Contender]
     ratios: Sequence[Ratio] = ()
     plots: Sequence[Plot] = ()
+    study: Study | None = None
 
 
 @dataclass(frozen=True)

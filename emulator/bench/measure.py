@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from emulator.bench.case import Absent, Contender, Group
+from emulator.bench.case import Absent, Contender, Findings, Group
 from emulator.bench.machine import Watch
 from emulator.bench.result import CaseResult, GroupResult
 
@@ -18,12 +18,12 @@ def measure_group(
     """Runs the contenders A B C, A B C, ... and keeps what they return.
 
     The first `warm_up` rounds are run like the others, but their values are dropped. A contender that is Absent
-    leaves for good, and its cases give the reason instead of values.
+    leaves for good, and its cases give the reason instead of values. The group's study, if it has one, comes last.
     """
     watch = Watch()
     values: dict[str, list[float]] = {case.name: [] for one in group.contenders for case in one.cases}
     absent: dict[str, str] = {}
-    for turn in range(warm_up + rounds):
+    for turn in range(warm_up + rounds if group.contenders else 0):
         progress(f"{group.name}: {'warm-up' if turn < warm_up else f'round {turn - warm_up + 1} of {rounds}'}")
         for contender in group.contenders:
             if contender.cases[0].name not in absent:
@@ -33,7 +33,18 @@ def measure_group(
         for contender in group.contenders
         for case in contender.cases
     ]
-    return GroupResult(group.name, group.about, cases, list(group.ratios), list(group.plots), watch.conditions())
+    found = group.study(lambda what: progress(f"{group.name}: {what}")) if group.study else Findings()
+    return GroupResult(
+        group.name,
+        group.about,
+        cases,
+        list(group.ratios),
+        list(group.plots),
+        watch.conditions(),
+        panels=list(found.panels),
+        remarks=list(found.remarks),
+        points=[dict(point) for point in found.points],
+    )
 
 
 def _take_turn(contender: Contender, values: dict[str, list[float]] | None, absent: dict[str, str]) -> None:

@@ -12,6 +12,7 @@ SUITES = {
     "hypercall": "a way out of the guest and back, for each operation, against peers",
     "handover": "overflow counters that change hands by exchange and addition",
     "sampling": "what sampling costs: guest speed, an overflow, recording",
+    "nmi-miss": "how often the NMI path loses the trylock, what piles up meanwhile, and how late it arrives",
     "engine": "guest speed while counting, by what is counted, and against other emulators",
     "scale": "1 to 64 vCPUs: what they get done together, and fairness between them",
     "memory": "proportional set size of VMs, vCPUs and events",

@@ -40,7 +40,11 @@ class RatioResult:
 
 @dataclass(frozen=True)
 class GroupResult:
-    """A group after its rounds. `panels` are plots of data that no case holds, such as distributions."""
+    """A group after its rounds, and its study.
+
+    `panels` are plots of data that no case holds, such as distributions; `remarks` say in words what the data says;
+    `points` are where a study looked, and what it saw there.
+    """
 
     name: str
     about: str
@@ -49,6 +53,8 @@ class GroupResult:
     plots: list[Plot]
     conditions: Conditions
     panels: list[Panel] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    points: list[dict[str, str | int | float]] = field(default_factory=list)
 
     def case(self, name: str) -> CaseResult:
         """The case of that name; KeyError if there is none."""
@@ -114,6 +120,8 @@ def _group_json(group: GroupResult) -> str:
         "ratios": [asdict(ratio) for ratio in group.ratios],
         "plots": [asdict(plot) for plot in group.plots],
         "panels": [asdict(panel) for panel in group.panels],
+        "remarks": group.remarks,
+        "points": group.points,
     }
     head = {"name": group.name, "about": group.about, "conditions": asdict(group.conditions)}
     lines = [f"   {json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
@@ -158,6 +166,8 @@ def _parse_group(data: Mapping[str, Any]) -> GroupResult:
         [Plot(**plot) for plot in data["plots"]],
         Conditions(**data["conditions"]),
         [Panel.from_json(panel) for panel in data["panels"]],
+        data.get("remarks", []),
+        data.get("points", []),
     )
 
 

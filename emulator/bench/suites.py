@@ -13,5 +13,5 @@ from emulator.bench.options import SUITES
 def suite_groups(name: str, effort: Effort) -> Iterable[Group]:
     """The groups of one suite, built when they are asked for."""
     assert name in SUITES
-    groups: Iterable[Group] = import_module(f"emulator.bench.{name}").groups(effort)
+    groups: Iterable[Group] = import_module(f"emulator.bench.{name.replace('-', '_')}").groups(effort)
     return groups

@@ -65,13 +65,21 @@ def _machine(document: Document) -> str:
 
 def _group(group: GroupResult, seed: int) -> str:
     heading = f"<h2>{escape(group.name)}</h2><p>{escape(group.about[0].upper() + group.about[1:])}.</p>"
-    table = f"<details><summary>Figures</summary><table>{_figures(group, seed)}</table></details>"
+    said = "".join(f"<li>{escape(remark[0].upper() + remark[1:])}.</li>" for remark in group.remarks)
+    table = f"<details><summary>Figures</summary><table>{_figures(group, seed)}{_points(group)}</table></details>"
     absent = [
         f'<p class="absent">Left out: {escape(result.case.name)}: {escape(result.absent)}.</p>'
         for result in group.cases
         if result.absent
     ]
-    return "\n".join([heading, *group_drawings(group, seed), table, *absent])
+    return "\n".join([heading, f"<ul>{said}</ul>" if said else "", *group_drawings(group, seed), table, *absent])
+
+
+def _points(group: GroupResult) -> str:
+    return "".join(
+        f"<tr><td>{escape(str(point['name']))}</td><td colspan=4>{escape(str(point['says']))}</td></tr>"
+        for point in group.points
+    )
 
 
 def _figures(group: GroupResult, seed: int) -> str:

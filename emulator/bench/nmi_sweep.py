@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Which points the NMI-miss sweep has: a cut through the middle of the space along each axis, and what matters of it."""
+"""Which points the NMI-miss sweep has: cuts through the middle of the space along each axis, and how they are run."""
 
 from __future__ import annotations
 

@@ -22,6 +22,7 @@ class Seen:
     Attributes:
         arrivals: NMIs that came for an event.
         misses: of them, those that lost the trylock.
+        missed: overflows that those were for.
         raised, delivered, dropped: overflows.
         holds: how long the event_mutex of a vCPU was held, each time, but for the moments of an exit and entry.
         syncs: those of them that were syncs.
@@ -34,6 +35,7 @@ class Seen:
 
     arrivals: int = 0
     misses: int = 0
+    missed: int = 0
     raised: int = 0
     delivered: int = 0
     dropped: int = 0
@@ -49,6 +51,7 @@ class Seen:
 class _Vcpu:
     def __init__(self) -> None:
         self.waiting: dict[int, deque[tuple[int, int]]] = {}  # event -> when, how many: in the shadow, oldest first
+        self.nmi = 0  # overflows that its last NMI was for
         self.untold: list[tuple[int, int]] = []  # delivered; the guest's next NMI tells it
         self.backlog = 0
         self.changed: int | None = None  # when the backlog did
@@ -78,8 +81,10 @@ class _Watcher:
                 self._pile(record, vcpu, record.a)
             case "nmi":
                 self.seen.arrivals += 1
+                vcpu.nmi = record.a
             case "miss":
                 self.seen.misses += 1
+                self.seen.missed += vcpu.nmi
             case "sync" | "hold":
                 self._hold(record, vcpu)
             case "synced" | "release":

@@ -45,7 +45,8 @@ def _group(group: GroupResult, seed: int) -> str:
                 f"| {ratio.ratio.name} | {number(ratio.estimate.value)} | {interval(ratio.estimate)} | {says} |"
             )
         lines.append("")
-    lines += ["| figure | median | unit | interval |", "|---|---:|---|---|"]
+    if group.cases:
+        lines += ["| figure | median | unit | interval |", "|---|---:|---|---|"]
     for result in group.cases:
         name = f"({result.case.name})" if result.case.peer else result.case.name
         if result.absent:
@@ -53,4 +54,7 @@ def _group(group: GroupResult, seed: int) -> str:
         elif result.values:
             estimate = group.estimate(result, seed)
             lines.append(f"| {name} | {number(estimate.value)} | {result.case.unit} | {interval(estimate)} |")
+    if group.points:
+        lines.append(f"\n{len(group.points)} points, all of which are in performance.json:\n")
+    lines += [f"- {remark[0].upper()}{remark[1:]}." for remark in group.remarks]
     return "\n".join(lines) + "\n"

@@ -69,7 +69,7 @@ def report(args: argparse.Namespace) -> int:
 
 
 def document_csv(document: Document) -> str:
-    """A line for each case and ratio: median, interval, and all raw values in one field."""
+    """A line for each case, ratio and point of a study: median, interval, and all raw values in one field."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(
@@ -86,6 +86,9 @@ def document_csv(document: Document) -> str:
         for ratio in group.ratio_results(document.seed):
             row = [group.name, "ratio", ratio.ratio.name, "x", *_numbers(ratio.estimate), ratio.ratio.target]
             writer.writerow([*row, ratio.verdict, "", "", _joined(ratio.values)])
+        for point in group.points:
+            figures = " ".join(f"{key}={value}" for key, value in point.items() if key not in ("name", "says"))
+            writer.writerow([group.name, "point", point["name"], *[""] * 7, figures, ""])
     return text.getvalue()
 
 

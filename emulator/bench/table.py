@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 
 from emulator.bench.axis import number
 from emulator.bench.result import Document, GroupResult
@@ -40,4 +41,10 @@ def _group_table(group: GroupResult, seed: int) -> str:
         f"  {name:<{widths[0]}}  {value:>{widths[1]}} {unit:<{widths[2]}}  {span:<{widths[3]}}  {says}".rstrip()
         for name, value, unit, span, says in rows
     ]
+    lines += [f"  {point['name']}: {point['says']}" for point in group.points]
+    lines += [line for remark in group.remarks for line in _wrapped(remark)]
     return "\n".join([f"{group.name}: {group.about}", *lines, ""])
+
+
+def _wrapped(remark: str) -> list[str]:
+    return textwrap.wrap(remark, width=116, initial_indent="  - ", subsequent_indent="    ")

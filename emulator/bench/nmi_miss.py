@@ -74,5 +74,5 @@ def _say(outcome: Outcome) -> str:
         f"missed {measured.value:6.1%} [{measured.low:.1%}, {measured.high:.1%}], predicted {predicted.value:6.1%} "
         f"[{predicted.low:.1%}, {predicted.high:.1%}]{told}; delay p50 {delays.percentile(50) / 1e3:.0f}, "
         f"p99 {delays.percentile(99) / 1e3:.0f}, max {(delays.high or 0) / 1e3:.0f} us; "
-        f"backlog at most {outcome.seen.backlog.high}"
+        f"backlog at most {outcome.seen.backlog.high}{'' if outcome.finished else '; the guest starved'}"
     )

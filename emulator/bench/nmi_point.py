@@ -11,12 +11,14 @@ from emulator.bench.case import Absent, Violated
 from emulator.bench.erlang import Prediction, loss, offered_by_holder, predict
 from emulator.bench.nmi_trace import KINDS, Seen, watch
 from emulator.bench.statistic import seed_of
-from emulator.bench.vm import TIMEOUT_SECONDS, check_end, printed_figures, tsc_hz
+from emulator.bench.vm import TIMEOUT_SECONDS, check_end, check_ledger, printed_figures, tsc_hz
 from emulator.machine import Result, VirtualMachine
 
 GUEST = "clockwork"
 _NEVER = 1 << 62  # ns: the period of clocks that do not overflow
 _NS = 1e9
+#: A guest that is not done by then is not going to be.
+STARVED_SECONDS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,12 +66,17 @@ class Point:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was measured there. `seconds` are those that a vCPU needed for its work, in the mean."""
+    """What was measured there.
+
+    `seconds` are those that a vCPU needed for its work, in the mean; or those until it was stopped, if it did not
+    finish.
+    """
 
     point: Point
     seen: Seen
     injected: int
     seconds: float
+    finished: bool
     prediction: Prediction
 
     @property
@@ -92,6 +99,7 @@ class Outcome:
         """Everything, for a table; `idle_seconds` is what the same work takes without overflows. Times in us."""
         seen, prediction = self.seen, self.prediction
         lost = self.seconds - idle_seconds
+        speed = {"cost": lost * self.point.vcpus / seen.raised * 1e6, "speed_lost": lost / self.seconds}
         delays = {f"delay_{name}": ns / 1e3 for name, ns in seen.delays.summary().items() if name != "mean"}
         return {
             **asdict(self.point),
@@ -111,8 +119,8 @@ class Outcome:
             "backlog_p99": seen.backlog.percentile(99),
             "backlog_max": seen.backlog.high or 0,
             **delays,
-            "cost": lost * self.point.vcpus / seen.raised * 1e6,
-            "speed_lost": lost / self.seconds,
+            "finished": int(self.finished),
+            **(speed if self.finished else {}),
         }
 
 
@@ -129,29 +137,39 @@ def measure_point(point: Point, *, chunks: int, seed: int) -> Outcome:
     """Runs it. Raises Violated if an overflow was lost or doubled, Absent if there is not enough to see."""
     records: list[Any] = []
     result = _run(point, chunks, seed, trace=records.extend, trace_kinds=KINDS)
+    finished = result.ended == "exit"
     if result.statistics["trace_lost"]:
         raise Absent(f"{result.statistics['trace_lost']} records of the trace found no room")
     seen = watch(records, point.vcpus + (point.traffic == "other"))
-    check_conserved(seen, result.statistics, printed_figures(result), point.name)
+    check_conserved(seen, result.statistics, printed_figures(result) if finished else None, point.name)
     if not seen.arrivals or not seen.gaps or not seen.syncs or not seen.backlog.total:
         raise Absent("too few overflows came")
     offered = offered_by_holder(seen.holds, seen.gaps, seed=seed)
     prediction = predict(offered, arrivals=seen.arrivals, misses=seen.misses)
-    return Outcome(point, seen, result.statistics["nmi_injected"], _seconds(result), prediction)
+    seconds = _seconds(result) if finished else result.elapsed_s
+    return Outcome(point, seen, result.statistics["nmi_injected"], seconds, finished, prediction)
 
 
 def idle_seconds(point: Point, *, chunks: int, seed: int) -> float:
     """What the work of this point takes a vCPU if nothing overflows."""
-    return _seconds(_run(point, chunks, seed, period_ns=_NEVER))
+    result = _run(point, chunks, seed, period_ns=_NEVER, timeout=TIMEOUT_SECONDS)
+    check_end(result, GUEST)
+    return _seconds(result)
 
 
-def _run(point: Point, chunks: int, seed: int, *, period_ns: int = 0, **options: Any) -> Result:
+def _run(
+    point: Point, chunks: int, seed: int, *, period_ns: int = 0, timeout: float = STARVED_SECONDS, **options: Any
+) -> Result:
+    """The guest is content, or has been stopped."""
     args = [f"events={point.events}", f"period={period_ns or point.period_ns}", f"traffic={point.traffic}"]
     config = {name: getattr(point, name) for name in ("spacing", "nmi", "sync", "design", "hold_us")}
     smp = point.vcpus + (point.traffic == "other")
     with VirtualMachine(smp=smp, max_sample_rate=0, seed=seed_of(seed, point.name), **config) as vm:
-        result = vm.run(GUEST, [*args, f"chunks={chunks_for(point, chunks)}"], timeout=TIMEOUT_SECONDS, **options)
-    check_end(result, f"{GUEST} ({point.name})")
+        result = vm.run(GUEST, [*args, f"chunks={chunks_for(point, chunks)}"], timeout=timeout, **options)
+    if result.ended == "timeout":
+        check_ledger(result.statistics, f"{GUEST} ({point.name})")
+    else:
+        check_end(result, f"{GUEST} ({point.name})")
     return result
 
 
@@ -160,13 +178,19 @@ def _seconds(result: Result) -> float:
     return sum(ticks) / len(ticks) / tsc_hz()
 
 
-def check_conserved(seen: Seen, statistics: Mapping[str, int], printed: list[dict[str, str]], where: str) -> None:
-    """Host, guest and trace each counted the overflows by themselves. Violated unless all of them agree."""
-    guest = sum(int(line["overflows"]) for line in printed)
+def check_conserved(
+    seen: Seen, statistics: Mapping[str, int], printed: list[dict[str, str]] | None, where: str
+) -> None:
+    """Host, trace and guest each counted the overflows by themselves. Violated unless all of them agree.
+
+    `printed` is what the guest said in the end; None: it did not come to that.
+    """
+    delivered = statistics["overflows_delivered"]
+    guest = delivered if printed is None else sum(int(line["overflows"]) for line in printed)
     for what, one, other in (
         ("raised in the host's ledger and in its trace", statistics["overflows_raised"], seen.raised),
-        ("delivered in the host's ledger and in its trace", statistics["overflows_delivered"], seen.delivered),
-        ("delivered by the host and found by the guest", statistics["overflows_delivered"], guest),
+        ("delivered in the host's ledger and in its trace", delivered, seen.delivered),
+        ("delivered by the host and found by the guest", delivered, guest),
         ("lost or doubled by the host's own account, and allowed", statistics["overflows_lost"], 0),
         ("missed in the host's statistics and in its trace", statistics["nmi_misses"], seen.misses),
     ):

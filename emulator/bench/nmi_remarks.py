@@ -8,7 +8,7 @@ from statistics import median
 
 from emulator.bench.axis import number
 from emulator.bench.nmi_panels import select
-from emulator.bench.nmi_point import Outcome
+from emulator.bench.nmi_point import STARVED_SECONDS, Outcome
 from emulator.bench.nmi_sweep import NMIS, Swept
 
 #: Above this share of overflows without an NMI of their own, arrivals are no longer what was drawn.
@@ -31,6 +31,7 @@ def _all(swept: Swept) -> Iterator[str]:
     yield from _poisson([one for one in trying if one.point.spacing == "poisson"])
     yield from _periodic([one for one in trying if one.point.spacing == "periodic"])
     yield from _policies(swept)
+    yield from _starved(outcomes)
     if swept.absent:
         point, reason = next(iter(swept.absent.items()))
         yield f"{len(swept.absent)} points were left out, such as {point.name}: {reason}"
@@ -58,16 +59,19 @@ def _poisson(outcomes: Sequence[Outcome]) -> Iterator[str]:
             f"where more than {PUNCTUAL:.0%} of the overflows share an NMI, they meet at {agreement(late)}: the timer "
             f"thread gets the processor too late there{_bunching(late)}"
         )
+    yield from _sharing([one for one in punctual if one.point.nmi == "trylock" and one.point.hold_us])
+
+
+def _sharing(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """Erlang's customers hold the server from when they come; ours do from their sync on."""
+    if not outcomes:
+        return
+    bound, measured = median(one.bound for one in outcomes), median(one.prediction.measured.value for one in outcomes)
+    why = ": NMIs between an overflow and its sync find the lock free, and share that sync" if measured < bound else ""
     yield (
-        f"were the lock held for every NMI, as Erlang's formula has it, {_percent(one_bound(outcomes))} would miss in "
-        f"the median, and {_percent(median(one.prediction.measured.value for one in outcomes))} do: NMIs between an "
-        "overflow and its sync find the lock free, and share that sync"
+        f"were the lock held from every NMI on that comes on time, and not from its sync on, {_percent(bound)} would "
+        f"miss with trylock in the median, and {_percent(measured)} do{why}"
     )
-
-
-def one_bound(outcomes: Sequence[Outcome]) -> float:
-    """The median."""
-    return median(one.bound for one in outcomes)
 
 
 def _exceptions(outcomes: Sequence[Outcome]) -> Iterator[str]:
@@ -82,7 +86,7 @@ def _exceptions(outcomes: Sequence[Outcome]) -> Iterator[str]:
 
 
 def _bunching(outcomes: Sequence[Outcome]) -> str:
-    """Does when it is late depend on the lock? Then those that miss stand for more overflows than others, or for less."""
+    """Does when it is late depend on the lock? Then those that miss stand for more overflows than others, or less."""
     missed, misses = (sum(getattr(one.seen, name) for one in outcomes) for name in ("missed", "misses"))
     raised, arrivals = (sum(getattr(one.seen, name) for one in outcomes) for name in ("raised", "arrivals"))
     if not misses or misses == arrivals:
@@ -140,6 +144,19 @@ def _policies(swept: Swept) -> Iterator[str]:
             f"with {events} and a hold of {point.hold_us} us, {point.rate:,} overflows/s: 99 % of them reach the guest "
             f"within {says}"
         )
+
+
+def _starved(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    starved = [one for one in outcomes if not one.finished]
+    if not starved:
+        return
+    longer = sum(one.point.hold_us * 1000 * one.point.events >= one.point.period_ns for one in starved)
+    policies = " and ".join(dict.fromkeys(one.point.nmi for one in starved))
+    yield (
+        f"at {len(starved)} points, all with {policies}, the guest does not get its work done within "
+        f"{STARVED_SECONDS} s: at {longer} of them a sync takes as long as it is from one overflow to the next, which "
+        "brings the vCPU out again for another sync before it has done anything"
+    )
 
 
 def _percent(share: float) -> str:

@@ -105,10 +105,14 @@ static const struct event_source *source_find(uint32_t type, uint64_t config)
 	return NULL;
 }
 
+bool source_is_clock(const struct event_source *source)
+{
+	return source->kind == SOURCE_CPU_CLOCK || source->kind == SOURCE_TASK_CLOCK;
+}
+
 bool source_splits_clock(const struct event_source *source)
 {
-	return (source->kind == SOURCE_CPU_CLOCK || source->kind == SOURCE_TASK_CLOCK) &&
-	       source->kernel != source->user;
+	return source_is_clock(source) && source->kernel != source->user;
 }
 
 int attr_validate(const struct kvm_pv_perf_attr *attr, struct event_source *ret)

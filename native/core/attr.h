@@ -37,6 +37,8 @@ enum { PV_CYCLES_PER_BUS_CYCLE = 25 };
  */
 int attr_validate(const struct kvm_pv_perf_attr *attr, struct event_source *ret);
 
+/* Does it count time, which runs on in host mode? */
+bool source_is_clock(const struct event_source *source);
 /* A clock of one privilege level alone: told by time-stamp ticks, so it cannot sample. */
 bool source_splits_clock(const struct event_source *source);
 

@@ -10,11 +10,6 @@ enum {
 	ADAPT_SHARE = 8,      /* of the way to what would have been right, at each overflow */
 };
 
-static bool is_clock(const struct event_source *source)
-{
-	return source->kind == SOURCE_CPU_CLOCK || source->kind == SOURCE_TASK_CLOCK;
-}
-
 static uint64_t distance(struct event_overflow *overflow)
 {
 	return overflow->spacing ? spacing_draw(&overflow->spacing, overflow->period) : overflow->period;
@@ -24,7 +19,7 @@ static uint64_t distance(struct event_overflow *overflow)
 void overflow_init(struct event_overflow *overflow, const struct event_source *source, uint64_t spacing)
 {
 	*overflow = (struct event_overflow){ .period = source->period };
-	if (source->frequency && is_clock(source)) {
+	if (source->frequency && source_is_clock(source)) {
 		overflow->period = NS_PER_SECOND / source->frequency;
 	} else if (source->frequency) {
 		overflow->frequency = source->frequency;

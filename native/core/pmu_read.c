@@ -36,7 +36,7 @@ bool pmu_has_counter(const struct host_event *event)
 
 bool pmu_is_clock(const struct host_event *event)
 {
-	return event->source.kind == SOURCE_CPU_CLOCK || event->source.kind == SOURCE_TASK_CLOCK;
+	return source_is_clock(&event->source);
 }
 
 struct pmu_value pmu_reading_at(const struct pv_vcpu *vcpu, const struct host_event *event, uint64_t now)

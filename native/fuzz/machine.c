@@ -179,17 +179,21 @@ void machine_exit(struct fuzz_vcpu *vcpu, uint32_t reason)
 	settle();
 }
 
+/* A vCPU that does not go on has done what it was asked to, unless this is left in its run page. */
 bool machine_hypercall(struct fuzz_vcpu *vcpu, const uint64_t arg[4], int64_t *result)
 {
+	const uint64_t no_result = 0x5555555555555555;
+
 	memcpy(vcpu->run->arg, arg, sizeof(vcpu->run->arg));
+	vcpu->run->exit_reason = PV_EXIT_HYPERCALL;
+	vcpu->run->rax = no_result;
 	model_call_begin(vcpu);
 	as_vcpu(vcpu, leave_as_told);
-	if (vcpu->place == STOPPED) {
+	*result = (int64_t)vcpu->run->rax;
+	if (vcpu->run->rax == no_result)
 		model_call_abandon(vcpu);
-	} else {
-		*result = (int64_t)vcpu->run->rax;
+	else
 		model_call_end(vcpu, *result);
-	}
 	settle();
 	return vcpu->place != STOPPED;
 }

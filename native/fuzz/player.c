@@ -20,7 +20,7 @@ static struct player {
 	const struct fuzz_input *input;
 	uint32_t at;
 	unsigned depth;
-	bool disarmed;
+	bool alone;
 	struct armed armed[MOST_ARMED];
 	unsigned armed_count;
 	struct fuzz_result result;
@@ -63,8 +63,12 @@ void player_begin(const struct fuzz_input *input)
 
 void player_disarm(void)
 {
-	player.disarmed = true;
 	player.armed_count = 0;
+}
+
+void player_leave_alone(bool alone)
+{
+	player.alone = alone;
 }
 
 unsigned player_depth(void)
@@ -123,7 +127,7 @@ static void disarm(unsigned at)
 /* What is armed counts points down, and is played at the first one behind that at which it can be. */
 void fuzz_point(const char *where)
 {
-	for (unsigned i = 0; i < player.armed_count; i++) {
+	for (unsigned i = 0; !player.alone && i < player.armed_count; i++) {
 		struct armed *armed = &player.armed[i];
 		const struct fuzz_record *record = armed->record;
 

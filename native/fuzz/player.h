@@ -8,8 +8,10 @@
 void player_begin(const struct fuzz_input *input);
 /* Plays the next record, or arms it. False: there is none. */
 bool player_next(void);
-/* From now on nothing comes in between, and what was armed is forgotten. */
+/* What was armed is forgotten. */
 void player_disarm(void);
+/* Nothing comes in between while it is left alone. */
+void player_leave_alone(bool alone);
 /* How many records are being played, one within the other. */
 unsigned player_depth(void);
 /* Adds to the digest of the run. */

@@ -29,6 +29,7 @@ _COMMON_FLAGS = (
     "-fno-asynchronous-unwind-tables",
     "-fno-tree-vectorize",
     "-mno-avx",
+    "-mno-80387",  # handlers run on what XMM holds: vectors.S saves no x87
     "-g",
     "-Wall",
     "-Wextra",

@@ -74,6 +74,7 @@ SAMPLING_CASES = [
     Case("nmi_after", 2, (), UNTHROTTLED),
     Case("nmi_after", 2, ("rounds=2000",), UNTHROTTLED, slow=True),
     Case("nmi_landing", 1, (), UNTHROTTLED),
+    Case("nmi_fpu", 1, (), UNTHROTTLED),
     Case("nmi_migrate", 1, (), UNTHROTTLED),
     Case("nmi_migrate", 4, (), UNTHROTTLED),
     Case("nmi_migrate", 4, ("rounds=20000",), UNTHROTTLED, slow=True),

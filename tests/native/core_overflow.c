@@ -292,6 +292,27 @@ static void throttling(void)
 	fake_vm_destroy(&fake);
 }
 
+/* Nothing has been crossed when the window is over: the next overflow has its alarm all the same. */
+static void throttling_ends(void)
+{
+	prepare();
+	fake.config.max_sample_rate = 1; /* one in a window */
+	create();
+	open_sampling(0, PV_HW_INSTRUCTIONS, 0, 100);
+	CHECK_EQ(direct_op(&fake, 0, ENABLE, 0), 0);
+	fake.now_ns += OVERFLOW_WINDOW_NS;
+	CHECK_EQ(run_some(0, 100), 0);
+	CHECK_EQ(run_some(0, 100), PV_INJECT_NMI);
+	CHECK_EQ(statistics().throttled, 1);
+	CHECK_EQ(run_some(0, 50), 0);
+	fake.now_ns += OVERFLOW_WINDOW_NS;
+	CHECK_EQ(run_some(0, 1), 0);
+	CHECK_EQ(statistics().unthrottled, 1);
+	direct_enter(&fake, 0);
+	CHECK_EQ(run_page(0)->armed, 1ull << instructions_all);
+	fake_vm_destroy(&fake);
+}
+
 /* A frequency: the period goes to where the overflows come that often, whatever the speed. */
 static void frequency(void)
 {
@@ -484,6 +505,7 @@ const struct core_test overflow_tests[] = {
 	{ "unwritable", unwritable, false },
 	{ "full_word", full_word, false },
 	{ "throttling", throttling, false },
+	{ "throttling_ends", throttling_ends, false },
 	{ "frequency", frequency, false },
 	{ "clock_overflows", clock_overflows, false },
 	{ "clock_misses", clock_misses, false },

@@ -386,6 +386,25 @@ static void clock_misses(void)
 	fake_vm_destroy(&fake);
 }
 
+/* A clock that counts at no level stands at 0, and 0 crosses nothing. */
+static void clock_without_level(void)
+{
+	prepare();
+	create();
+	put_open(&fake, PARAM, 0, PV_TYPE_SOFTWARE, PV_SW_CPU_CLOCK,
+		 1 << KVM_PV_PERF_EXCLUDE_KERNEL | 1 << KVM_PV_PERF_EXCLUDE_USER, at(0));
+	((struct kvm_pv_perf_attr *)fake_ram(&fake, PARAM + 32))->sample_period = 1000;
+	CHECK_EQ(direct_open(&fake, 0, PARAM), 0);
+	CHECK_EQ(direct_op(&fake, 0, ENABLE, 0), 0);
+	CHECK_EQ(clock_events_may_wake(fake.vm), false);
+	fake.now_ns += 5000;
+	CHECK_EQ(clock_events_run(fake.vm), UINT64_MAX);
+	CHECK_EQ(direct_op(&fake, 0, DISABLE, 0), 0);
+	CHECK_EQ(fake_count(&fake, at(0)), 0);
+	CHECK_EQ(statistics().overflows_raised, 0);
+	fake_vm_destroy(&fake);
+}
+
 /* task-clock and an NMI that could wake stand still in HLT; the last vCPU to park ends the VM only then. */
 static void parked_clocks(void)
 {
@@ -509,6 +528,7 @@ const struct core_test overflow_tests[] = {
 	{ "frequency", frequency, false },
 	{ "clock_overflows", clock_overflows, false },
 	{ "clock_misses", clock_misses, false },
+	{ "clock_without_level", clock_without_level, false },
 	{ "parked_clocks", parked_clocks, false },
 	{ "sync_policies", sync_policies, false },
 	{ "hold", hold, false },

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Overflow, NMI path, sync and injection, one vCPU's exits at a time. */
 #include <errno.h>
+#include <string.h>
 
 #include "core_test.h"
 #include "spacing.h"
@@ -405,6 +406,35 @@ static void clock_without_level(void)
 	fake_vm_destroy(&fake);
 }
 
+static void clock_comes_in_between(const char *tag)
+{
+	if (strcmp(tag, "halt: parking"))
+		return;
+	on_point = NULL;
+	fake.now_ns += 1000;
+	clock_events_run(fake.vm);
+}
+
+/* A clock is due while its vCPU parks, the last one that runs. Where that raises an NMI the vCPU goes on; else the VM ends. */
+static void clock_while_parking(void)
+{
+	for (uint64_t config = PV_SW_CPU_CLOCK; config <= PV_SW_TASK_CLOCK; config++) {
+		fake_vm_init(&fake, 1);
+		fake.now_ns = 1000;
+		create();
+		put_open(&fake, PARAM, 0, PV_TYPE_SOFTWARE, config, 0, at(0));
+		((struct kvm_pv_perf_attr *)fake_ram(&fake, PARAM + 32))->sample_period = 1000;
+		CHECK_EQ(direct_open(&fake, 0, PARAM), 0);
+		CHECK_EQ(direct_op(&fake, 0, ENABLE, 0), 0);
+		on_point = clock_comes_in_between;
+		direct_exit(&fake, 0, PV_EXIT_HLT);
+		CHECK(!on_point);
+		CHECK_EQ(vm_phase(fake.vm) == PHASE_RUNNING, statistics().overflows_raised == 1);
+		CHECK_EQ(statistics().overflows_raised, config == PV_SW_CPU_CLOCK);
+		fake_vm_destroy(&fake);
+	}
+}
+
 /* task-clock and an NMI that could wake stand still in HLT; the last vCPU to park ends the VM only then. */
 static void parked_clocks(void)
 {
@@ -529,6 +559,7 @@ const struct core_test overflow_tests[] = {
 	{ "clock_overflows", clock_overflows, false },
 	{ "clock_misses", clock_misses, false },
 	{ "clock_without_level", clock_without_level, false },
+	{ "clock_while_parking", clock_while_parking, false },
 	{ "parked_clocks", parked_clocks, false },
 	{ "sync_policies", sync_policies, false },
 	{ "hold", hold, false },

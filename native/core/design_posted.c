@@ -34,6 +34,8 @@ static void leak(struct pv_vm *vm, struct buffer *buffer)
 {
 	void *head;
 
+	if (!buffer)
+		return;
 	do {
 		head = pv_ptr_load(&vm->leaked);
 		buffer->leaked.next = head;

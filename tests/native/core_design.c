@@ -172,6 +172,19 @@ static void defect_4_second_allocation(void)
 	each_design(second_allocation);
 }
 
+/* The same with an id that is in use: what was not allocated cannot leak. */
+static void duplicate_short_of_memory(void)
+{
+	design = "posted";
+	prepare();
+	create();
+	CHECK_EQ(open_on(0, 0, 0), 0);
+	fake.fail_at = fake.allocations + 2;
+	CHECK_EQ(open_on(0, 0, 0), -PV_EEXIST);
+	CHECK_EQ(pv_u64_load(&fake.vm->ledger.leaked_buffers), 1);
+	fake_vm_destroy(&fake);
+}
+
 static void clocks_overflow(void *arg)
 {
 	(void)arg;
@@ -357,6 +370,7 @@ const struct core_test design_tests[] = {
 	{ "defect_2_duplicate_leaks", defect_2_duplicate_leaks, false },
 	{ "defect_3_limit_race", defect_3_limit_race, false },
 	{ "defect_4_second_allocation", defect_4_second_allocation, false },
+	{ "duplicate_short_of_memory", duplicate_short_of_memory, false },
 	{ "defect_5_list_of_counters", defect_5_list_of_counters, false },
 	{ "defect_6_errors", defect_6_errors, false },
 	{ "defect_7_bound_to_opener", defect_7_bound_to_opener, false },

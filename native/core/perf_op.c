@@ -209,8 +209,10 @@ static int64_t op_close(struct pv_vcpu *vcpu, uint64_t rcx, uint64_t rdx)
 	trace(vm, PV_TRACE_CLOSE, vcpu->index, id, pv_u64_load(&event->shadow.overflows), 0);
 	pv_mutex_unlock(event_lock(event));
 	pv_point("close: closed");
+	if (!detached)
+		return HC_NO_RESULT; /* what is still on a vCPU goes with the VM */
 	vm->design->release(event);
-	return detached ? 0 : HC_NO_RESULT;
+	return 0;
 }
 
 static int64_t (*const ops[KVM_PV_PERF_OP_MAX])(struct pv_vcpu *vcpu, uint64_t rcx, uint64_t rdx) = {

@@ -381,6 +381,26 @@ static void panic_in_nmi(void)
 	guests_finish(&fake, PV_END_HOST_PANIC);
 }
 
+/* The guest has asked for the end already: a panic is told all the same. */
+static void panic_while_ending(void)
+{
+	struct pv_vm_end exited = { .reason = PV_END_EXIT_PORT, .status = 3, .vcpu = 0 };
+	struct pv_vm_end panic = { .reason = PV_END_HOST_PANIC, .vcpu = -1, .text = "an invariant" };
+	struct pv_vm_end another = { .reason = PV_END_HOST_PANIC, .vcpu = -1, .text = "what came of it" };
+
+	create(1);
+	guests_start(&fake, do_nothing);
+	pv_mutex_lock(&fake.vm->vcpus[0].event_mutex); /* the vCPU does not get to its end yet */
+	vm_request_end(fake.vm, &exited);
+	vm_force_end(fake.vm, &panic);
+	vm_force_end(fake.vm, &another);
+	pv_mutex_unlock(&fake.vm->vcpus[0].event_mutex);
+	CHECK(!strcmp(end_of().text, "an invariant"));
+	vm_force_end(fake.vm, &another);
+	CHECK(!strcmp(end_of().text, "an invariant")); /* it is published */
+	guests_finish(&fake, PV_END_HOST_PANIC);
+}
+
 static void open_many(struct guest *guest)
 {
 	guest_wait(guest, &progress, 1);
@@ -421,6 +441,7 @@ const struct core_test life_tests[] = {
 	{ "watchdog", watchdog, false },
 	{ "panic_ends_the_vm", panic_ends_the_vm, false },
 	{ "panic_in_nmi", panic_in_nmi, false },
+	{ "panic_while_ending", panic_while_ending, false },
 	{ "out_of_memory", out_of_memory, false },
 	{ NULL, NULL, false },
 };

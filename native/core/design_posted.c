@@ -111,7 +111,7 @@ static int64_t open_posted(struct pv_vcpu *vcpu, gpa_t addr, struct buffer *attr
 	ret = guest_copy_in(&vm->mem, addr, &param, sizeof(param));
 	if (ret < 0)
 		return ret;
-	event = vm->design->get(vm, vcpu, param.id);
+	event = vm->design->get(vm, NULL, param.id); /* whoever opened it */
 	if (event) {
 		vm->design->put(event);
 		return -PV_EEXIST;

@@ -33,7 +33,7 @@ static uint64_t room(const struct host_event *leader)
 
 static int join_check(struct host_event *leader, struct host_event *event)
 {
-	if (!group_leads(leader) || leader->vcpu || leader->agent != event->agent)
+	if (!group_leads(leader) || leader->vcpu)
 		return -PV_EINVAL;
 	if (leader->counters + event->counters > event->vm->config.counters ||
 	    breakpoints(leader) + breakpoints(event) > PV_BREAKPOINTS)

@@ -30,7 +30,7 @@ static inline struct pv_mutex *event_lock(struct host_event *event)
 
 /*
  * The leader's lock held, and nobody else knows the event yet. 0, or in this order -PV_EINVAL for
- * what leads no group, or runs, or belongs to who else, or would need more than a vCPU has;
+ * what leads no group, or runs, or would need more than a vCPU has;
  * -PV_ENOSPC for a leader whose guest memory has no room for one more.
  */
 int group_join(struct host_event *leader, struct host_event *event);

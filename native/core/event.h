@@ -58,6 +58,7 @@ struct host_event {
 	struct host_event *leader;  /* of its group: group.c; its own where it is none's sibling */
 	struct host_event *sibling; /* the next member of its group */
 	uint32_t counters; /* a leader's: hardware counters that its group needs */
+	uint32_t promised; /* a leader's: breakpoint slots of the vCPU that its group is about to move to */
 
 	/* vcpu->event_mutex held while attached, else lock held: */
 	struct host_event *before, *behind; /* a leader's: in its list of the PMU */

@@ -580,6 +580,29 @@ static void breakpoints(void)
 	fake_vm_destroy(&fake);
 }
 
+/* ENABLE on a vCPU that has too few slots leaves the event where it runs. */
+static void refused_move(void)
+{
+	create(1);
+	for (int32_t id = 0; id <= PV_BREAKPOINTS; id++) {
+		put2(id, -1, 0);
+		*attr = (struct kvm_pv_perf_attr){ .type = PV_TYPE_BREAKPOINT, .bp_type = PV_BP_W, .bp_addr = EVENTS,
+						   .bp_len = 8 };
+		CHECK_EQ(open2(), 0);
+		CHECK_EQ(direct_op(&fake, id < PV_BREAKPOINTS, ENABLE, (uint64_t)id), 0);
+	}
+	CHECK_EQ(direct_op(&fake, 1, ENABLE, PV_BREAKPOINTS), -PV_ENOSPC);
+	fake.vm->vcpus[0].run->count[PV_COUNT_BREAKPOINT][PV_CPL_KERNEL] += 3;
+	CHECK_EQ(read_count(PV_BREAKPOINTS), 3);
+	ok(DISABLE, 0);
+	CHECK_EQ(direct_op(&fake, 1, ENABLE, PV_BREAKPOINTS), 0);
+	fake.vm->vcpus[0].run->count[PV_COUNT_BREAKPOINT][PV_CPL_KERNEL] += 3;
+	fake.vm->vcpus[1].run->count[PV_COUNT_BREAKPOINT][PV_CPL_KERNEL] += 4; /* in the slot that came free */
+	CHECK_EQ(read_count(PV_BREAKPOINTS), 7);
+	CHECK_EQ(fake.vm->vcpus[1].pmu.promised, 0);
+	fake_vm_destroy(&fake);
+}
+
 /* `posted` is of version 1, and says so; without references, a sibling's lock goes with its leader. */
 static void other_designs(void)
 {
@@ -659,6 +682,7 @@ const struct core_test group_tests[] = {
 	{ "siblings_sample", siblings_sample, false },
 	{ "sampled_clock_takes_turns", sampled_clock_takes_turns, false },
 	{ "breakpoints", breakpoints, false },
+	{ "refused_move", refused_move, false },
 	{ "other_designs", other_designs, false },
 	{ "lock_outlives_leader", lock_outlives_leader, false },
 	{ NULL, NULL, false },

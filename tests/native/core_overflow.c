@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Overflow, NMI path, sync and injection, one vCPU's exits at a time. */
 #include <errno.h>
-#include <string.h>
 
 #include "core_test.h"
 #include "spacing.h"
@@ -335,131 +334,6 @@ static void frequency(void)
 	fake_vm_destroy(&fake);
 }
 
-/* Clocks overflow on the timer's NMIs, at any time; what is left at the end is raised there. */
-static void clock_overflows(void)
-{
-	prepare();
-	create();
-	put_open(&fake, PARAM, 0, PV_TYPE_SOFTWARE, PV_SW_CPU_CLOCK, 0, at(0));
-	((struct kvm_pv_perf_attr *)fake_ram(&fake, PARAM + 32))->sample_period = 1000;
-	CHECK_EQ(direct_open(&fake, 0, PARAM), 0);
-	CHECK_EQ(direct_op(&fake, 0, ENABLE, 0), 0);
-	CHECK_EQ(clock_events_run(fake.vm), fake.now_ns + 1000);
-	fake.now_ns += 999;
-	CHECK_EQ(clock_events_run(fake.vm), fake.now_ns + 1);
-	CHECK_EQ(statistics().overflows_raised, 0);
-	fake.now_ns += 3002;
-	CHECK_EQ(clock_events_run(fake.vm), fake.now_ns + 999);
-	CHECK_EQ(statistics().overflows_raised, 4);
-	CHECK_EQ(run_page(0)->doorbell, 1);
-	CHECK_EQ(clock_events_may_wake(fake.vm), true);
-	CHECK_EQ(direct_enter(&fake, 0), PV_INJECT_NMI);
-	CHECK_EQ(fake_take(&fake, at(0)), 4);
-	fake.now_ns += 2000;
-	direct_exit(&fake, 0, PV_EXIT_KICK);
-	CHECK_EQ(direct_op(&fake, 0, DISABLE, 0), 0);
-	CHECK_EQ(fake_take(&fake, at(0)), 2);
-	CHECK_EQ(clock_events_run(fake.vm), UINT64_MAX);
-	CHECK_EQ(clock_events_may_wake(fake.vm), false);
-	fake_vm_destroy(&fake);
-}
-
-/* The lock is held while a clock's NMI comes: a miss, and no wait. The next one brings both. */
-static void clock_misses(void)
-{
-	prepare();
-	create();
-	put_open(&fake, PARAM, 0, PV_TYPE_SOFTWARE, PV_SW_CPU_CLOCK, 0, at(0));
-	((struct kvm_pv_perf_attr *)fake_ram(&fake, PARAM + 32))->sample_period = 1000;
-	CHECK_EQ(direct_open(&fake, 0, PARAM), 0);
-	CHECK_EQ(direct_op(&fake, 0, ENABLE, 0), 0);
-	pv_mutex_lock(&fake.vm->vcpus[0].event_mutex);
-	fake.now_ns += 1000;
-	clock_events_run(fake.vm);
-	pv_mutex_unlock(&fake.vm->vcpus[0].event_mutex);
-	CHECK_EQ(statistics().nmi_misses, 1);
-	CHECK_EQ(direct_enter(&fake, 0), 0);
-	fake.now_ns += 1000;
-	clock_events_run(fake.vm);
-	direct_exit(&fake, 0, PV_EXIT_KICK);
-	CHECK_EQ(direct_enter(&fake, 0), PV_INJECT_NMI);
-	CHECK_EQ(fake_take(&fake, at(0)), 2);
-	fake_vm_destroy(&fake);
-}
-
-/* A clock that counts at no level stands at 0, and 0 crosses nothing. */
-static void clock_without_level(void)
-{
-	prepare();
-	create();
-	put_open(&fake, PARAM, 0, PV_TYPE_SOFTWARE, PV_SW_CPU_CLOCK,
-		 1 << KVM_PV_PERF_EXCLUDE_KERNEL | 1 << KVM_PV_PERF_EXCLUDE_USER, at(0));
-	((struct kvm_pv_perf_attr *)fake_ram(&fake, PARAM + 32))->sample_period = 1000;
-	CHECK_EQ(direct_open(&fake, 0, PARAM), 0);
-	CHECK_EQ(direct_op(&fake, 0, ENABLE, 0), 0);
-	CHECK_EQ(clock_events_may_wake(fake.vm), false);
-	fake.now_ns += 5000;
-	CHECK_EQ(clock_events_run(fake.vm), UINT64_MAX);
-	CHECK_EQ(direct_op(&fake, 0, DISABLE, 0), 0);
-	CHECK_EQ(fake_count(&fake, at(0)), 0);
-	CHECK_EQ(statistics().overflows_raised, 0);
-	fake_vm_destroy(&fake);
-}
-
-static void clock_comes_in_between(const char *tag)
-{
-	if (strcmp(tag, "halt: parking"))
-		return;
-	on_point = NULL;
-	fake.now_ns += 1000;
-	clock_events_run(fake.vm);
-}
-
-/* A clock is due while its vCPU parks, the last one that runs. Where that raises an NMI the vCPU goes on; else the VM ends. */
-static void clock_while_parking(void)
-{
-	for (uint64_t config = PV_SW_CPU_CLOCK; config <= PV_SW_TASK_CLOCK; config++) {
-		fake_vm_init(&fake, 1);
-		fake.now_ns = 1000;
-		create();
-		put_open(&fake, PARAM, 0, PV_TYPE_SOFTWARE, config, 0, at(0));
-		((struct kvm_pv_perf_attr *)fake_ram(&fake, PARAM + 32))->sample_period = 1000;
-		CHECK_EQ(direct_open(&fake, 0, PARAM), 0);
-		CHECK_EQ(direct_op(&fake, 0, ENABLE, 0), 0);
-		on_point = clock_comes_in_between;
-		direct_exit(&fake, 0, PV_EXIT_HLT);
-		CHECK(!on_point);
-		CHECK_EQ(vm_phase(fake.vm) == PHASE_RUNNING, statistics().overflows_raised == 1);
-		CHECK_EQ(statistics().overflows_raised, config == PV_SW_CPU_CLOCK);
-		fake_vm_destroy(&fake);
-	}
-}
-
-/* task-clock and an NMI that could wake stand still in HLT; the last vCPU to park ends the VM only then. */
-static void parked_clocks(void)
-{
-	for (uint64_t config = PV_SW_CPU_CLOCK; config <= PV_SW_TASK_CLOCK; config++) {
-		prepare();
-		create();
-		put_open(&fake, PARAM, 0, PV_TYPE_SOFTWARE, config, 0, at(0));
-		((struct kvm_pv_perf_attr *)fake_ram(&fake, PARAM + 32))->sample_period = 1000;
-		CHECK_EQ(direct_open(&fake, 0, PARAM), 0);
-		CHECK_EQ(direct_op(&fake, 0, ENABLE, 0), 0);
-		pv_mutex_lock(&fake.vm->vcpus[0].event_mutex);
-		pmu_park(&fake.vm->vcpus[0], true);
-		pv_mutex_unlock(&fake.vm->vcpus[0].event_mutex);
-		CHECK_EQ(clock_events_may_wake(fake.vm), config == PV_SW_CPU_CLOCK);
-		fake.now_ns += 5000;
-		pv_mutex_lock(&fake.vm->vcpus[0].event_mutex);
-		pmu_park(&fake.vm->vcpus[0], false);
-		pv_mutex_unlock(&fake.vm->vcpus[0].event_mutex);
-		CHECK_EQ(clock_events_may_wake(fake.vm), true);
-		CHECK_EQ(direct_op(&fake, 0, DISABLE, 0), 0);
-		CHECK_EQ(fake_take(&fake, at(0)), config == PV_SW_CPU_CLOCK ? 5 : 0);
-		fake_vm_destroy(&fake);
-	}
-}
-
 /* Between an exit and the entry behind it, an overflow is synced by `entry` alone. */
 static void sync_policies(void)
 {
@@ -556,11 +430,6 @@ const struct core_test overflow_tests[] = {
 	{ "throttling", throttling, false },
 	{ "throttling_ends", throttling_ends, false },
 	{ "frequency", frequency, false },
-	{ "clock_overflows", clock_overflows, false },
-	{ "clock_misses", clock_misses, false },
-	{ "clock_without_level", clock_without_level, false },
-	{ "clock_while_parking", clock_while_parking, false },
-	{ "parked_clocks", parked_clocks, false },
 	{ "sync_policies", sync_policies, false },
 	{ "hold", hold, false },
 	{ "distances", distances, false },

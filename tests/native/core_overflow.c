@@ -334,6 +334,27 @@ static void frequency(void)
 	fake_vm_destroy(&fake);
 }
 
+/* An overflow that is noticed late is followed by the next one soon: that is no change of speed. */
+static void frequency_late(void)
+{
+	struct host_event *event;
+
+	prepare();
+	create();
+	open_sampling(0, PV_HW_INSTRUCTIONS, 1 << KVM_PV_PERF_FREQ, 1000);
+	event = fake.last;
+	CHECK_EQ(direct_op(&fake, 0, ENABLE, 0), 0);
+	for (int k = 0; k < 200; k++) { /* 2 instructions a ns, of which the first 3,990,000 without an exit */
+		fake.now_ns += 1995000;
+		run_some(0, 3990000);
+		fake.now_ns += 5000;
+		run_some(0, 10000);
+		if (k > 100)
+			CHECK(event->overflow.period > 1900000 && event->overflow.period < 2100000);
+	}
+	fake_vm_destroy(&fake);
+}
+
 /* Between an exit and the entry behind it, an overflow is synced by `entry` alone. */
 static void sync_policies(void)
 {
@@ -430,6 +451,7 @@ const struct core_test overflow_tests[] = {
 	{ "throttling", throttling, false },
 	{ "throttling_ends", throttling_ends, false },
 	{ "frequency", frequency, false },
+	{ "frequency_late", frequency_late, false },
 	{ "sync_policies", sync_policies, false },
 	{ "hold", hold, false },
 	{ "distances", distances, false },

@@ -34,6 +34,8 @@ static void leak(struct pv_vm *vm, struct buffer *buffer)
 {
 	void *head;
 
+	if (!buffer)
+		return;
 	do {
 		head = pv_ptr_load(&vm->leaked);
 		buffer->leaked.next = head;
@@ -109,7 +111,7 @@ static int64_t open_posted(struct pv_vcpu *vcpu, gpa_t addr, struct buffer *attr
 	ret = guest_copy_in(&vm->mem, addr, &param, sizeof(param));
 	if (ret < 0)
 		return ret;
-	event = vm->design->get(vm, vcpu, param.id);
+	event = vm->design->get(vm, NULL, param.id); /* whoever opened it */
 	if (event) {
 		vm->design->put(event);
 		return -PV_EEXIST;

@@ -131,6 +131,14 @@ struct pv_vm {
 int vm_create_hooked(const struct pv_vm_config *config, const struct pv_host_hooks *hooks,
 		     struct pv_vm **ret, char *why, uint64_t why_size);
 
+/* vm_config.c: the first field that is wrong, as a sentence; NULL: all are right. */
+const char *vm_config_check(const struct pv_vm_config *config);
+/* Takes it over into a new VM and its page, with defaults for what it leaves open. */
+void vm_config_apply(struct pv_vm *vm, const struct pv_vm_config *config);
+/* vm_api.c: calls what takes locks from a thread that is none of the VM's, so that a host panic
+ * unwinds it like any other. False: it did. */
+bool vm_api_call(struct pv_vm *vm, void (*fn)(void *arg), void *arg);
+
 static inline enum vm_phase vm_phase(const struct pv_vm *vm)
 {
 	return (enum vm_phase)pv_u32_load(&vm->end.phase);

@@ -57,7 +57,7 @@ enum pv_end_reason {
 	PV_END_ALL_HALTED,    /* every vCPU is parked and nothing can wake one */
 	PV_END_SHUTDOWN,      /* triple fault on vCPU `vcpu` */
 	PV_END_STOPPED,       /* vm_finish() */
-	PV_END_VCPU_DIED,     /* vm_vcpu_died() */
+	PV_END_VCPU_DIED,     /* vm_kill(): a vCPU's process is gone */
 	PV_END_ENGINE_ERROR,  /* vCPU `vcpu`'s engine failed */
 	PV_END_HOST_ERROR,    /* `error` is the errno; out of memory, an internal fault */
 	PV_END_HOST_PANIC,    /* broken invariant, lock misuse: `text` names both sides */
@@ -126,8 +126,8 @@ int vm_vcpu_stopped(const struct pv_vm *vm, uint32_t vcpu);
 enum { KVM_CAP_PV_PERF = 0x5056 };
 int64_t vm_check_extension(const struct pv_vm *vm, uint64_t capability);
 /* Times of an event, open or closed last under this id: -ENOENT if never opened. Of closed events
- * the last max_events are remembered. Time that its vCPU is in the agent does not count. -EIO
- * after a host panic. */
+ * the last max_events are remembered; one that is just being closed is not found. Time that its
+ * vCPU is in the agent does not count. -EIO after a host panic. */
 int vm_event_times(struct pv_vm *vm, int32_t id, struct pv_event_times *ret);
 void vm_statistics(struct pv_vm *vm, struct pv_vm_statistics *ret);
 /* Takes up to `most` records out of one ring of the trace, oldest first, and returns how many; 0: there are none.

@@ -49,6 +49,7 @@ CASES = [
     Case("halt", 1),
     Case("halt", 4),
     Case("closed", 4),
+    Case("fence", 2),
     Case("rotate", 1, (), {"rotate_us": 1000}),
     Case("rotate", 2, (), {"counters": 1}),
     Case("groups_whole", 1, (), {"counters": 4, "rotate_us": 1000}),

@@ -89,9 +89,10 @@ enum trap_kind {
 	TRAP_LOCKED,
 	TRAP_PORT,        /* in, out */
 	TRAP_PORT_STRING, /* ins, outs: only asks for permission, Unicorn executes them */
+	TRAP_FENCE,       /* mfence: Unicorn, which thinks it has the memory to itself, leaves it out */
 };
 
-/* An instruction that a code hook executes in Unicorn's place. */
+/* An instruction that a code hook executes in Unicorn's place, or adds to. */
 struct trap {
 	uint64_t address;
 	enum trap_kind kind;

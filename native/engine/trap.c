@@ -3,7 +3,7 @@
  * Instructions that a code hook executes in Unicorn's place: those that must be
  * atomic between vCPU processes, and port I/O, whose exit and privilege check must
  * be exact. The hook leaves the block behind the instruction, so a block is charged
- * up to it.
+ * up to it. Where it only adds to what Unicorn does (string I/O, mfence), the block goes on.
  */
 #include "state.h"
 
@@ -235,6 +235,9 @@ void on_trap(uc_engine *uc, uint64_t address, uint32_t size, void *data)
 		break;
 	case TRAP_PORT_STRING:
 		trap_port_string(e, trap);
+		break;
+	case TRAP_FENCE:
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 		break;
 	case TRAP_STALE:
 		break; /* never found */

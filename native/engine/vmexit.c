@@ -234,7 +234,7 @@ bool on_invalid(uc_engine *uc, void *data)
 }
 
 /* The leaves of the interface, and the bit that says that there is a hypervisor.
- * CPUID serialises: code that another vCPU has changed is translated anew. */
+ * CPUID serialises: stores are seen by all, and code that another vCPU has changed is translated anew. */
 int on_cpuid(uc_engine *uc, void *data)
 {
 	struct pv_engine *e = data;
@@ -244,6 +244,7 @@ int on_cpuid(uc_engine *uc, void *data)
 
 	(void)uc;
 	count_penalty(e, PV_CYCLES_VM_EXIT);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (page->vcpus > 1 && e->config.hook == PV_ENGINE_COUNT)
 		count_attend(e, ATTEND_FLUSH);
 	switch (leaf) {

@@ -44,7 +44,7 @@ bool boundary_attend(struct pv_engine *e, uint64_t rip, bool in_block)
 		nmi_end(e);
 	if (e->attend & ATTEND_ENTRY) {
 		if (in_block)
-			vmexit_late_entry(e, rip);
+			vmexit_late_entry(e, rip, true);
 		return false;
 	}
 	e->unlooked = 0;

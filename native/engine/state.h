@@ -313,6 +313,8 @@ void exception_deliver_nmi(struct pv_engine *e, uint64_t rip);
 void nmi_inject(struct pv_engine *e);
 /* Delivers a pending one at `rip` if nothing blocks it: true. */
 bool nmi_deliver(struct pv_engine *e, uint64_t rip, bool in_block);
+/* Does one, of the guest or the agent, wait for nothing but the next boundary? */
+bool nmi_is_due(const struct pv_engine *e);
 /* An iret was executed. */
 void nmi_end(struct pv_engine *e);
 void nmi_abandon(struct pv_engine *e);
@@ -340,7 +342,7 @@ bool vmexit_overflow(struct pv_engine *e, uint64_t rip, bool in_block);
 bool vmexit_out(struct pv_engine *e, uint64_t rip, uint32_t port, uint32_t size, uint32_t value);
 void vmexit_hlt(struct pv_engine *e);
 /* Acts on an answer of the host's that could not be acted on when it came. */
-void vmexit_late_entry(struct pv_engine *e, uint64_t rip);
+void vmexit_late_entry(struct pv_engine *e, uint64_t rip, bool in_block);
 void vmexit_shutdown(struct pv_engine *e, unsigned vector, uint32_t error, const char *why);
 /* The engine itself failed; `why` may have printf arguments. */
 void vmexit_fail(struct pv_engine *e, int error, const char *why, ...) __attribute__((format(printf, 3, 4)));

@@ -339,6 +339,43 @@ LABEL guest_behind_hlt
 	nop
 	END
 
+/* In the shadow of sti, and in that of a mov to ss. */
+LABEL guest_sti_hlt
+	BEGIN
+	movl $0x10, %ebx
+	HYPERCALL CALL_POINT
+	sti
+	hlt
+LABEL guest_behind_sti_hlt
+	cli
+	HYPERCALL CALL_POINT
+	movl %ebx, %ss
+	hlt
+LABEL guest_behind_ss_hlt
+	nop
+	END
+
+/* outs without rep, and what follows it in its block makes an exit, too. */
+.macro OUTS_THEN name, behind:vararg
+LABEL \name
+	BEGIN
+	movl $DATA, %esi
+	movl $0x80, %edx
+	movl $2, %ecx
+	nop
+	outsb
+	\behind
+	nop
+	END
+.endm
+OUTS_THEN guest_outs_outs, outsb
+OUTS_THEN guest_outs_rep_outs, rep outsb
+OUTS_THEN guest_outs_out, outb %al, %dx
+OUTS_THEN guest_outs_vmcall, vmcall
+OUTS_THEN guest_outs_hlt, hlt
+OUTS_THEN guest_outs_ud2, ud2
+OUTS_THEN guest_outs_locked, lock incq DATA
+
 LABEL guest_outs
 	BEGIN
 	movl $DATA, %esi

@@ -19,7 +19,11 @@ static bool attend_alarm(struct pv_engine *e, uint64_t rip, bool in_block)
 	if (!alarm_reached(e, rip) || e->overflowed_at == now)
 		return true;
 	e->overflowed_at = now;
-	return vmexit_overflow(e, rip, in_block);
+	if (!vmexit_overflow(e, rip, in_block))
+		return false;
+	if (!alarm_reached(e, rip)) /* moved: the next iteration of a rep may reach it again */
+		e->overflowed_at = UINT64_MAX;
+	return true;
 }
 
 static bool attend_inject(struct pv_engine *e, uint64_t rip, bool in_block)

@@ -178,7 +178,7 @@ struct pv_engine {
 	uint64_t total[PV_COUNTS][PV_CPLS];
 	struct freeze freeze;
 	uint64_t tsc_start; /* of the guest-mode interval that is not yet in total */
-	uint64_t overflowed_at; /* instructions retired by the last PV_EXIT_OVERFLOW */
+	uint64_t overflowed_at; /* instructions retired by the PV_EXIT_OVERFLOW that left its alarm as it was */
 
 	struct pv_engine_config config;
 	uc_engine *uc;

@@ -376,6 +376,13 @@ OUTS_THEN guest_outs_hlt, hlt
 OUTS_THEN guest_outs_ud2, ud2
 OUTS_THEN guest_outs_locked, lock incq DATA
 
+LABEL guest_stosb
+	BEGIN
+	movl $DATA, %edi
+	movl $1000, %ecx
+	rep stosb
+	END
+
 LABEL guest_outs
 	BEGIN
 	movl $DATA, %esi

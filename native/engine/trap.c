@@ -245,7 +245,7 @@ void on_trap(uc_engine *uc, uint64_t address, uint32_t size, void *data)
 		trap_port_string(e, trap);
 		break;
 	case TRAP_FENCE:
-		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		__builtin_ia32_mfence();
 		break;
 	case TRAP_STALE:
 		break; /* never found */

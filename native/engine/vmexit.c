@@ -263,7 +263,7 @@ int on_cpuid(uc_engine *uc, void *data)
 
 	(void)uc;
 	count_penalty(e, PV_CYCLES_VM_EXIT);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	__builtin_ia32_mfence();
 	if (page->vcpus > 1 && e->config.hook == PV_ENGINE_COUNT)
 		count_attend(e, ATTEND_FLUSH);
 	switch (leaf) {

@@ -34,7 +34,15 @@ NMI = [
 AGENT = [
     *("is_transparent", "is_transparent_to_the_oracle", "restores_everything", "has_its_own_memory"),
     *("has_its_own_code", "first", "in_a_guest_nmi", "latch", "that_never_ends", "that_faults"),
-    *("that_is_not_there", "with_a_jump", "is_not_debugged", "wakes_hlt", "at_random", "iret_of_a_guest", "stays_decoded"),
+    *(
+        "that_is_not_there",
+        "with_a_jump",
+        "is_not_debugged",
+        "wakes_hlt",
+        "at_random",
+        "iret_of_a_guest",
+        "stays_decoded",
+    ),
 ]
 EXIT = ["jump_in_outs", "stop_in_outs"]
 SUITES = {"alarm": ALARM, "nmi": NMI, "agent": AGENT, "exit": EXIT}

@@ -314,6 +314,7 @@ int guest_main(void)
 {
 	uint64_t rounds = option_number("rounds", 100);
 
+	option_only("rounds", "seed", "noise", "hostile", "p#", NULL);
 	noise = option_number("noise", 2000);
 	hostile = option_number("hostile", 0);
 	exception_set(VECTOR_NMI, handle_nmi);

@@ -327,8 +327,8 @@ def test_a_program_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str
     ("arguments", "complaint"),
     [
         (["close-enabel"], "did you mean close-enable"),
-        (["--design", "per-cpu"], "design: not known"),
-        (["--nmi", "tryhard"], "nmi: not known"),
+        (["--design", "per-cpu"], "design 'per-cpu' is not known"),
+        (["--nmi", "tryhard"], "nmi 'tryhard' is not known"),
         (["--schedules", "10", "--duration", "1s"], "not allowed with"),
     ],
 )

@@ -21,6 +21,7 @@ from emulator.cli.output import Output
 from emulator.cli.parser import COMMANDS, parse
 from emulator.cli.quantity import duration, size
 from emulator.errors import UsageError
+from emulator.explore.scenarios import SCENARIOS
 
 PVPERF = [sys.executable, "-m", "emulator"]
 Finished = subprocess.CompletedProcess[str]
@@ -293,6 +294,20 @@ def test_a_dead_host_is_a_host_error(tmp_path: Path) -> None:
     os.kill(children(process.pid)[0], signal.SIGKILL)
     _, errors = process.communicate(timeout=10)
     assert (process.returncode, errors) == (125, "pvperf: the host process was killed by SIGKILL\n")
+
+
+def test_a_host_that_is_asked_to_end_says_so(tmp_path: Path) -> None:
+    process = started(["run", guest(tmp_path, say(b".") + SPIN)])
+    os.kill(children(process.pid)[0], signal.SIGTERM)
+    _, errors = process.communicate(timeout=10)
+    said = "pvperf: the VM was ended from outside: its host process got a SIGTERM\n"
+    assert (process.returncode, errors) == (125, said)
+
+
+@pytest.mark.parametrize("command", ["explore", "stress"])
+def test_help_names_every_scenario(command: str) -> None:
+    said = set(re.findall(r"[\w-]+", pvperf(command, "--help").stdout))
+    assert {*SCENARIOS} <= said
 
 
 @pytest.mark.parametrize("command", [["run", "hello", "--", "lines=100000"], ["events"], ["--version"]])

@@ -22,6 +22,15 @@ _EXIT_STATUS = """\
 exit status: the guest's own; 2 usage; 124 time-out; 125 host error; 126 not supported here;
 that of a signal, if one ended the run. What follows -- is the guest's command line."""
 
+_VERDICTS = "exit status: 0 all held; 1 a violation, which is in the replay file; 2 usage; 7 it proves nothing"
+#: The names in emulator/explore/scenarios.py, whose import takes too long for a help.
+_SCENARIOS = """\
+scenarios: close-enable, close-nmi, close-sync, migrate, follow-task, open-limit, dup-open,
+read-close, enable-disable, nmi-storm, slow-sync, clock-nmi, full-queue, handler-sync,
+breakpoint, no-memory, errno, halt-kick, halt-nmi, throttle, failing-write, churn. A file has
+lines such as: vcpu 0: open 1 period 10; enable 1; run 25; close 1"""
+_OF_FILES = "exit status: 1 what is in the file cannot be read; 2 usage; 125 the output cannot be written"
+
 
 class Parser(argparse.ArgumentParser):
     """Complains in one sentence, and says what may have been meant."""
@@ -199,6 +208,7 @@ def _record(parser: argparse.ArgumentParser) -> None:
 
 
 def _report(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = _OF_FILES
     add = parser.add_argument
     add("-i", "--input", default="perf.data", metavar="FILE", help="of record, or - for stdin (default perf.data)")
     add("--sort", default="symbol", metavar="KEY[,KEY...]", help="of symbol, dso, vcpu (default symbol)")
@@ -210,6 +220,7 @@ def _report(parser: argparse.ArgumentParser) -> None:
 
 
 def _script(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = _OF_FILES
     add = parser.add_argument
     add("-i", "--input", default="perf.data", metavar="FILE", help="of record, or - for stdin (default perf.data)")
 
@@ -240,9 +251,9 @@ def _bench(parser: argparse.ArgumentParser) -> None:
 
 
 def _explore(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = "exit status: 0 all held; 1 a violation, which is in the replay file; 2 usage; 7 it proves nothing"
+    parser.epilog = f"{_SCENARIOS}\n\n{_VERDICTS}"
     add = parser.add_argument
-    add("scenarios", nargs="*", metavar="SCENARIO", help="close-enable, migrate, churn, ..., or a file (default: all)")
+    add("scenarios", nargs="*", metavar="SCENARIO", help="of those below, or a file (default: all)")
     add("--design", default="per-vm", metavar="NAME", help="of the event table (default per-vm)")
     add("--nmi", default="trylock", metavar="NAME", help="what an NMI does that finds the lock taken (default trylock)")
     add("--sync", default="entry", metavar="NAME", help="when overflows reach guest memory (default entry)")
@@ -263,9 +274,9 @@ def _explore(parser: argparse.ArgumentParser) -> None:
 
 
 def _stress(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = "exit status: 0 all held; 1 a violation, which is in the replay file; 2 usage; 7 it proves nothing"
+    parser.epilog = f"{_SCENARIOS}\nhostile: random calls and arguments. Some are for explore alone.\n\n{_VERDICTS}"
     add = parser.add_argument
-    add("scenarios", nargs="*", metavar="SCENARIO", help="close-enable, churn, hostile, ..., or a file (default: all)")
+    add("scenarios", nargs="*", metavar="SCENARIO", help="of those below, or a file (default: all)")
     add("--design", default="per-vm", metavar="NAME", help="of the event table (default per-vm)")
     add("--nmi", default="trylock", metavar="NAME", help="what an NMI does that finds the lock taken (default trylock)")
     add("--sync", default="entry", metavar="NAME", help="when overflows reach guest memory (default entry)")

@@ -10,13 +10,13 @@ import pytest
 from processes import children, segments
 
 from emulator.cli import main
-from emulator.errors import UsageError
+from emulator.errors import HostDied, UsageError
 from emulator.explore.case import read_case
 from emulator.explore.machine import Setup
 from emulator.explore.program import Program
 from emulator.explore.scenarios import SCENARIOS, find
 from emulator.explore.shrink import same
-from emulator.machine import MachineConfig
+from emulator.machine import MachineConfig, VirtualMachine
 from emulator.stress.boot import Outcome, run
 from emulator.stress.names import all_playable
 from emulator.stress.playing import MIX, Playing, parse_mix, play
@@ -155,6 +155,18 @@ def test_a_mix_is_what_is_played() -> None:
     stressed = stress(find("churn"), MachineConfig(smp=1), Amount(ops=1), seed=1, mix=mix)
     assert stressed.outcome is None
     assert stressed.guest["done"] == stressed.guest["refused"] == stressed.host["hypercalls_read"] > 0
+
+
+def test_a_host_that_is_killed_from_outside_is_no_violation(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run_and_die(*_: object, **__: object) -> None:
+        raise HostDied("the host process was killed by " + next(signals))
+
+    monkeypatch.setattr(VirtualMachine, "run", run_and_die)
+    playing = play(find("close-enable"), Setup(), vcpus=2, seed=0, boot=0, mix=MIX)
+    signals = iter(("SIGSEGV", "SIGKILL"))
+    assert run(MachineConfig(smp=2), playing, rounds=1, seed=0, hostile=0, kill=False).oracle == "O1 memory"
+    with pytest.raises(HostDied):
+        run(MachineConfig(smp=2), playing, rounds=1, seed=0, hostile=0, kill=False)
 
 
 def test_all_scenarios_but_those_that_a_vm_cannot_play() -> None:

@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 from emulator.errors import UsageError
+from emulator.explore.case import check_writable
 from emulator.explore.machine import Setup
 from emulator.machine import MachineConfig
 from emulator.stress.names import all_playable, find_playable
@@ -27,6 +28,10 @@ def main(arguments: argparse.Namespace) -> int:
     """Returns 0 when all held, 1 for a violation, 7 when the run proves nothing."""
     scenarios = [find_playable(name) for name in arguments.scenarios] or all_playable()
     seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1 << 32)
+    if arguments.output:
+        check_writable(Path(arguments.output))
+    if arguments.matrix and (arguments.kill or arguments.ops):
+        raise UsageError("--matrix has one table: it goes neither with --kill nor with --ops")
     mix, config = parse_mix(arguments.mix), _config(arguments)
     for scenario in scenarios:  # what no VM can play is refused before anything is started
         play(scenario, _setup(config), vcpus=config.smp, seed=seed, boot=0, mix=mix)
@@ -156,10 +161,7 @@ def _hand_over(stressed: Stressed, arguments: argparse.Namespace) -> None:
         print("\n".join(f"  {line}" for line in program.lines()))
         return
     path = Path(arguments.output or f"{Path(stressed.scenario.name).stem}-{stressed.design}.replay")
-    try:
-        case.write(path)
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}") from None
+    case.write(path)
     print(
         f"in the explorer, {case.oracle}: {case.text}\n"
         f"from {program.length} operations to {case.program.length}, with {case.preemptions} preemptions:"

@@ -153,11 +153,16 @@ class Machine:
         machine.fault_permille = [setup.trylock_permille, setup.write_permille]
         machine.fail_alloc, machine.no_handler = setup.fail_alloc, setup.no_handler
         machine.fault_seed, machine.max_sample_rate = setup.fault_seed, setup.max_sample_rate
+        if setup.canary and setup.canary not in canaries():
+            raise UsageError(f"there is no canary '{setup.canary}'")
         machine.canary = canaries().index(setup.canary) + 1 if setup.canary else 0
         machine.design, machine.nmi, machine.sync = texts
         why = ffi.new("char[128]")
         if error := lib.explore_create(machine, why, len(why)):
-            raise UsageError(f"no such machine: {ffi.string(why).decode() or error}")
+            what, _, problem = ffi.string(why).decode().partition(": ")
+            if problem == "not known":
+                raise UsageError(f"{what} '{getattr(setup, what)}' is not known")
+            raise UsageError(f"such a machine cannot be: {what}: {problem or error}")
         self.load(self.program)
         return self
 

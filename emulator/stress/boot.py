@@ -59,6 +59,8 @@ def run(config: MachineConfig, playing: Playing, *, rounds: int, seed: int, host
             elif killer and killer.name:
                 outcome.killed = killer.name
                 _judge_death(outcome, killer, error)
+            elif str(error).endswith("SIGKILL"):  # the OOM killer, or a hand: no fault of the design's
+                raise
             else:  # a host that corrupts its memory may die of it
                 outcome.oracle, outcome.text = "O1 memory", str(error)
         finally:

@@ -71,7 +71,7 @@ def test_lost_overflows_are_found_and_replay(tmp_path: Path) -> None:
 
 def test_an_errno_that_is_none_is_found() -> None:
     """Defect 6: at the limit OPEN says -ENOENT."""
-    playing = alone("open 1; open 2", "read 3", design="posted", max_events=1)
+    playing = alone("open 1; open 2", "read 3", design="posted", max_events=1, strict_errno=1)
     outcome = boot(playing, design="posted")
     assert outcome.oracle == "O8 linearizability"
     assert "o gave -2" in outcome.text
@@ -145,7 +145,7 @@ def test_the_same_seed_plays_the_same() -> None:
 
 def test_more_vcpus_play_the_same_again() -> None:
     playing = play(find("close-enable"), Setup(), vcpus=5, seed=0, boot=0, mix=MIX)
-    assert playing.arguments()[4] == "p4=o1,c1/o1,e1,c1"
+    assert playing.arguments()[4] == "p4=o1,c1/o5,c5/o1,e1,c1/o5,e5,c5"
     assert len(playing.window(3).vcpus) == 5
     assert [str(op) for op in playing.window(3).vcpus[1]] == ["enable 1", "disable 1"]
 

@@ -61,7 +61,7 @@ SUITES = {
     "life": [
         *("never_started", "destroy_is_refused_while_running", "kicks_are_never_lost", "all_halted"),
         *("finish_wakes_the_parked", "full_console", "end_frees_blocked_writers", "shutdown"),
-        *("orderly_end_with_agent", "watchdog", "panic_ends_the_vm", "out_of_memory"),
+        *("orderly_end_with_agent", "watchdog", "panic_ends_the_vm", "panic_in_nmi_ends_the_vm", "out_of_memory"),
     ],
     "race": [
         *("limit", "migration", "cross_reads", "one_event_for_all", "stuck_vcpus_can_be_read"),

@@ -355,6 +355,34 @@ static void panic_ends_the_vm(void)
 	guests_finish(&fake, PV_END_HOST_PANIC);
 }
 
+static void give_up_in_nmi(void *arg)
+{
+	(void)arg;
+	pv_nmi_enter();
+	pv_panic("%s gives up in an NMI", pv_self()->name);
+}
+
+static void wait_for_end(struct guest *guest)
+{
+	guest_wait(guest, &progress, 1);
+}
+
+/* Ending the VM takes a lock, which NMI context must not. */
+static void panic_in_nmi_ends_the_vm(void)
+{
+	struct pv_thread self;
+	struct pv_vm_end end;
+
+	create(1);
+	guests_start(&fake, wait_for_end);
+	host_thread_adopt(fake.vm, &self, "the timer");
+	CHECK(!pv_guarded(give_up_in_nmi, NULL));
+	pv_thread_adopt(NULL);
+	fake_end(&fake, &end);
+	CHECK(!strcmp(end.text, "the timer gives up in an NMI"));
+	guests_finish(&fake, PV_END_HOST_PANIC);
+}
+
 static void open_many(struct guest *guest)
 {
 	guest_wait(guest, &progress, 1);
@@ -394,6 +422,7 @@ const struct core_test life_tests[] = {
 	{ "orderly_end_with_agent", orderly_end_with_agent, false },
 	{ "watchdog", watchdog, false },
 	{ "panic_ends_the_vm", panic_ends_the_vm, false },
+	{ "panic_in_nmi_ends_the_vm", panic_in_nmi_ends_the_vm, false },
 	{ "out_of_memory", out_of_memory, false },
 	{ NULL, NULL, false },
 };

@@ -58,6 +58,7 @@ static void told_of_panic(void *context, const char *text)
 	(void)context;
 	violation_note(panic_oracle(text), text);
 	pv_self()->held = 0;
+	pv_self()->nmi = 0;
 	vm_force_end(world.vm, &panicked);
 }
 

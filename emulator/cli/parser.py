@@ -278,9 +278,9 @@ def _stress(parser: argparse.ArgumentParser) -> None:
     add(
         "--noise",
         type=float,
-        default=6.0,
+        default=2.0,
         metavar="PERCENT",
-        help="of a native thread's points where it loses time (default 6); 0: no faults are drawn either",
+        help="of a native thread's points where it loses time (default 2); 0: no faults are drawn either",
     )
     add("--hold-us", type=whole, default=0, metavar="N", help="a sync holds the lock N microseconds longer (default 0)")
     add("--kill", action="store_true", help="kill a process of each VM at a random moment")

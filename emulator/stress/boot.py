@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import re
@@ -15,8 +16,12 @@ from emulator.errors import AllHalted, HostDied, HostPanic, OutOfMemory, VcpuDie
 from emulator.machine import MachineConfig, Result, VirtualMachine, parse_faults
 from emulator.stress.playing import Playing
 
-#: A VM in which no round ends for so long, seconds, hangs; a round takes a few milliseconds.
+#: A VM in which no round ends for so long, seconds, hangs if it sleeps; a round takes a few milliseconds.
 HANG_SECONDS = 5.0
+#: One that is busy hangs after so much CPU time of all its processes; starting them takes a second or two.
+_BUSY_SECONDS = 15.0
+#: So many looks in a row at a process must find it asleep.
+_STILL = 10
 _KILL_SECONDS = 1.0
 _LEDGER = re.compile(r"(\w+)=(\d+)")
 #: What a panic's text says of the oracle; the first that fits.
@@ -72,7 +77,8 @@ def run(
             outcome.oracle, outcome.text = "O10 progress", str(error)
         except (VcpuDied, HostDied) as error:
             if watch.hangs:
-                outcome.oracle, outcome.text = "O10 progress", f"no round ended for {HANG_SECONDS:.0f} s"
+                after = f", after {killer.name} was killed" if killer and killer.name else ""
+                outcome.oracle, outcome.text = "O10 progress", watch.hangs + after
             elif killer and killer.name:
                 outcome.killed = killer.name
                 _judge_death(outcome, killer, error)
@@ -148,23 +154,31 @@ def _judge(outcome: Outcome, result: Result, config: MachineConfig) -> None:
 
 
 class _Watch:
-    """Kills the host process of a VM that hangs: a host that waits for itself hears nothing else."""
+    """Kills the host process of a VM that hangs: a host that waits for itself hears nothing else. It hangs when for a
+    while no round ends although its processes run, or none of them even wants to run; one that others keep from
+    running does not."""
 
     def __init__(self, vm: VirtualMachine, output: bytearray) -> None:
-        self.hangs, self._vm, self._output = False, vm, output
+        self.hangs, self._vm, self._output = "", vm, output
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
-        before, since = -1, time.monotonic()
+        before, since, used, still = -1, time.monotonic(), 0.0, 0
         while not self._over.wait(0.1):
-            host = self._vm.processes.get("host")
-            if len(self._output) != before:
-                before, since = len(self._output), time.monotonic()
-            elif host and time.monotonic() - since > HANG_SECONDS:
-                self.hangs = True
-                os.kill(host, signal.SIGKILL)
+            pids = self._vm.processes
+            if len(self._output) != before or "host" not in pids:
+                before, since, used, still = len(self._output), time.monotonic(), _cpu_seconds(pids), 0
+                continue
+            still = 0 if _runnable(pids) else still + 1
+            if _cpu_seconds(pids) - used > _BUSY_SECONDS:
+                self.hangs = f"no round ended for {_BUSY_SECONDS:.0f} s of CPU time"
+            elif still >= _STILL and time.monotonic() - since > HANG_SECONDS:
+                self.hangs = f"no round ended for {HANG_SECONDS:.0f} s, and every process sleeps"
+            if self.hangs:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pids["host"], signal.SIGKILL)
                 return
 
     def end(self) -> None:
@@ -199,12 +213,32 @@ class _Killer:
         self._thread.join()
 
 
-def _alive(pid: int) -> bool:
+def _stat(path: str) -> list[str]:
+    """The fields behind the name in a stat file of /proc, the state first; none for what is gone."""
     try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
-            return stat.read().rpartition(")")[2].split()[0] not in "ZX"
+        with open(path, encoding="ascii", errors="replace") as stat:
+            return stat.read().rpartition(")")[2].split()
     except OSError:
-        return False
+        return []
+
+
+def _alive(pid: int) -> bool:
+    return _stat(f"/proc/{pid}/stat")[:1] not in ([], ["Z"], ["X"])
+
+
+def _cpu_seconds(pids: dict[str, int]) -> float:
+    fields = (_stat(f"/proc/{pid}/stat") for pid in pids.values())
+    return sum(int(each[11]) + int(each[12]) for each in fields if each) / os.sysconf("SC_CLK_TCK")
+
+
+def _runnable(pids: dict[str, int]) -> bool:
+    """Does any thread run, or want to?"""
+    for pid in pids.values():
+        with contextlib.suppress(OSError):
+            for task in os.listdir(f"/proc/{pid}/task"):
+                if _stat(f"/proc/{pid}/task/{task}/stat")[:1] == ["R"]:
+                    return True
+    return False
 
 
 def _judge_death(outcome: Outcome, killer: _Killer, error: Exception) -> None:

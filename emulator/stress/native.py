@@ -23,7 +23,7 @@ from emulator.stress.boot import Outcome
 from emulator.stress.playing import Playing
 
 #: Rounds of a program before the next one has its turn.
-_ROUNDS = 250
+_ROUNDS = 50
 #: A round takes microseconds; one that takes so long hangs, seconds.
 HANG_SECONDS = 5.0
 #: How long a process may be silent behind that, seconds: it is busy, or it is gone.
@@ -41,7 +41,7 @@ _FIGURES = {
 
 @dataclass(frozen=True)
 class Block:
-    """What a machine plays: each program for some rounds, in turn, until `seconds` are over or each had its turn."""
+    """What a machine plays: each program for some rounds, in turn, until `seconds` are over."""
 
     setup: Setup
     programs: tuple[Program, ...]
@@ -87,12 +87,15 @@ def play_block(block: Block) -> Played:
     amount.patience_ns = int(HANG_SECONDS * 1e9)
     amount.deadline_ns = time.monotonic_ns() + int(block.seconds * 1e9)
     played = Played({})
-    for number, program in enumerate(block.programs):
-        played.program = number
+    turn = 0
+    while not turn or time.monotonic_ns() < amount.deadline_ns:
+        played.program = turn % len(block.programs)
+        program = block.programs[played.program]
         if lib.stress_program_set(fill_program(ffi, program)):
             raise UsageError("the program does not fit the machine")
         played.specified &= _specify(module, block.setup, program)
-        amount.first = number * _ROUNDS
+        amount.first = turn * _ROUNDS
+        turn += 1
         lib.stress_run(amount, totals, verdict)
         if verdict.oracle:
             played.oracle, played.text = ORACLES[verdict.oracle], ffi.string(verdict.text).decode()

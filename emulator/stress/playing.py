@@ -48,7 +48,7 @@ class Playing:
 
     @property
     def samples(self) -> bool:
-        return any(op.kind == "open" and op.value for ops in self._all() for op in ops)
+        return any(op.kind == "open" and 0 < op.value < OF_BREAKPOINT for ops in self._all() for op in ops)
 
     @property
     def exact(self) -> bool:
@@ -121,17 +121,25 @@ def playable(scenario: Scenario, *, native: bool = False) -> bool:
     return True
 
 
-def _spread(program: Program, vcpus: int) -> list[Program]:
-    """More vCPUs than the program has play it again: on the same events, and, in another round, each group of vCPUs on
-    its own, as far as there are ids."""
+def _spread(program: Program, vcpus: int, limit: int) -> list[Program]:
+    """More vCPUs than the program has play it again: on the same events, which they do not open a second time, and, in
+    another round, each group of vCPUs on its own events, as far as there are ids and the limit is not reached by it.
+    What a program opens twice itself all do."""
     size = len(program.vcpus)
-    same = Program(tuple(program.vcpus[k % size] for k in range(vcpus)), program.timer)
-    most = max((op.id for ops in program.vcpus for op in ops if op.kind in HYPERCALLS), default=0)
-    groups = min(IDS // (most + 1), -(-vcpus // size))
+    opens = [op.id for ops in program.vcpus for op in ops if op.kind == "open"]
+    again = [ops if len(set(opens)) < len(opens) else _without_opens(ops) for ops in program.vcpus]
+    same = Program(tuple((program.vcpus if k < size else again)[k % size] for k in range(vcpus)), program.timer)
+    step = max((op.id for ops in program.vcpus for op in ops if op.kind in HYPERCALLS), default=0) + 1
+    groups = min(IDS // step, vcpus // size, limit // max(1, len(opens)))
     if groups < 2:
         return [same]
-    shifts = [k // size % groups * (most + 1) for k in range(vcpus)]
-    return [same, Program(tuple(_shifted(ops, by) for ops, by in zip(same.vcpus, shifts, strict=True)), program.timer)]
+    own = tuple(_shifted(program.vcpus[k % size], k // size * step) for k in range(groups * size))
+    idle = ((),) * (vcpus - len(own))
+    return [same, Program((*own, *idle), program.timer)]
+
+
+def _without_opens(ops: tuple[Op, ...]) -> tuple[Op, ...]:
+    return tuple(op for op in ops if op.kind != "open")
 
 
 def _shifted(ops: tuple[Op, ...], by: int) -> tuple[Op, ...]:
@@ -168,4 +176,6 @@ def play(
     setup = scenario.setup(base, boot)
     for program in scenario.programs:
         _refuse(scenario, program, setup, native=native)
-    return Playing(tuple(spread for program in scenario.programs for spread in _spread(program, vcpus)), setup)
+    return Playing(
+        tuple(spread for program in scenario.programs for spread in _spread(program, vcpus, setup.max_events)), setup
+    )

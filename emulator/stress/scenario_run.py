@@ -120,7 +120,7 @@ class How:
     synchronisation that are disturbed, and 0 for a run, native or not, in which nothing is."""
 
     native: bool = False
-    noise: int = 60
+    noise: int = 20
     kill: bool = False
 
 
@@ -169,7 +169,7 @@ class _Boot:
     def _faulty(self) -> MachineConfig:
         config = self.config
         if self.how.noise and not config.fault and not self.how.kill:
-            return replace(config, fault=draw_faults(self.seed, self.number))
+            return replace(config, fault=draw_faults(config.design, self.seed, self.number))
         return config
 
     def _play(self) -> Playing:

@@ -48,6 +48,7 @@ class Block:
     seed: int
     noise_permille: int
     seconds: float
+    hang_seconds: float
 
 
 @dataclass
@@ -84,7 +85,7 @@ def play_block(block: Block) -> Played:
     amount, verdict = ffi.new("struct stress_amount *"), ffi.new("struct explore_verdict *")
     totals = ffi.new("struct stress_totals *")
     amount.seed, amount.count, amount.noise_permille = block.seed, _ROUNDS, block.noise_permille
-    amount.patience_ns = int(HANG_SECONDS * 1e9)
+    amount.patience_ns = int(block.hang_seconds * 1e9)
     amount.deadline_ns = time.monotonic_ns() + int(block.seconds * 1e9)
     played = Played({})
     turn = 0
@@ -125,9 +126,13 @@ def _serve(connection: Any, not_ours: Any) -> None:
 
 
 class NativeRunner:
-    """A process that plays blocks, and is replaced after one that breaks it. A context manager."""
+    """A process that plays blocks, and is replaced after one that breaks it. A context manager.
 
-    def __init__(self) -> None:
+    A round that takes `hang_seconds` hangs.
+    """
+
+    def __init__(self, *, hang_seconds: float = HANG_SECONDS) -> None:
+        self._hang_seconds = hang_seconds
         self._process: Any = None
         self._connection: Any = None
 
@@ -159,7 +164,8 @@ class NativeRunner:
         self._process = None
         return status
 
-    def _ask(self, job: Callable[[], Played], patience: float) -> Played:
+    def ask(self, job: Callable[[], Played], patience: float) -> Played:
+        """What a job returns that the process does, or how that ended; `patience` is in seconds."""
         if not self._process:
             self._start()
         self._connection.send(job)
@@ -175,14 +181,14 @@ class NativeRunner:
             return Played({}, "O1 memory", f"the process of the host died of {name}")
         if isinstance(answer, UsageError):
             raise answer
-        if answer.oracle:
+        if answer and answer.oracle:
             self._end()
         return answer  # type: ignore[no-any-return]
 
     def play(self, playing: Playing, *, seed: int, noise_permille: int, seconds: float) -> tuple[Outcome, Playing]:
         """A boot's worth of rounds, and what was played when they ended: all, or the program that violated."""
-        block = Block(playing.setup, playing.programs, seed, noise_permille, seconds)
-        played = self._ask(partial(play_block, block), seconds + HANG_SECONDS + _GRACE_SECONDS)
+        block = Block(playing.setup, playing.programs, seed, noise_permille, seconds, self._hang_seconds)
+        played = self.ask(partial(play_block, block), seconds + self._hang_seconds + _GRACE_SECONDS)
         figures = played.figures
         host = {name: figures.get(figure, 0) for figure, name in _FIGURES.items()}
         host["events_open_peak"] = playing.setup.max_events if figures.get("full") else 0

@@ -169,6 +169,8 @@ def play(
     scenario: Scenario, base: Setup, *, vcpus: int, seed: int, boot: int, mix: dict[str, int], native: bool = False
 ) -> Playing:
     """What boot number `boot` plays, a VM or the core alone: a function of all these. UsageError where that cannot."""
+    if native and scenario.name == "hostile":
+        raise UsageError("hostile takes a guest that passes what makes no sense: whole VMs alone play it")
     if not scenario.programs:
         rng = random.Random(f"stress:{seed}:{boot}")
         programs = tuple(_random(rng, vcpus, mix, native=native) for _ in range(_PROGRAMS))

@@ -32,7 +32,7 @@ static struct player {
 	struct op ops[PROGRAMS][OPS];
 	struct attempt attempts[OPS];
 	uint64_t opened[IDS], closed[IDS]; /* in this round */
-	uint32_t enabled; /* in this round, here: a bit an id */
+	uint32_t enabled, stopped; /* in this round, here: a bit an id */
 	uint64_t done, refused, strange, backwards, inexact, compared, brief, nmis;
 	int64_t strange_result;
 	char strange_op;
@@ -217,22 +217,52 @@ static void play(void *arg)
 	}
 }
 
-/* All vCPUs, one after the other: what is open is disabled, compared, and closed. */
+/* All vCPUs, one after the other: what is open is disabled. */
+static void stop(void *arg)
+{
+	struct player *p = &players[cpu_index()];
+
+	(void)arg;
+	for (unsigned id = 0; id < IDS; id++)
+		if (perf_op(KVM_PV_PERF_OP_DISABLE, (int32_t)id) == 0)
+			p->stopped |= 1u << id;
+}
+
+static void compare(struct player *p, const struct attempt *attempt)
+{
+	uint64_t found = atomic_load(&attempt->taken) + (uint32_t)atomic_load(&attempt->shared.overflows);
+
+	p->compared++;
+	p->inexact += found != attempt->shared.count / attempt->period;
+}
+
+/* Then, when no handler is in the middle of taking any more: what was stopped is compared, and closed. */
 static void finish(void *arg)
 {
 	struct player *p = &players[cpu_index()];
 
 	(void)arg;
 	for (unsigned id = 0; id < IDS; id++) {
-		struct attempt *attempt = only_attempt(id);
+		const struct attempt *attempt = only_attempt(id);
 
-		if (perf_op(KVM_PV_PERF_OP_DISABLE, (int32_t)id) == 0 && attempt && attempt->period) {
-			uint64_t found = atomic_load(&attempt->taken) + (uint32_t)atomic_load(&attempt->shared.overflows);
-
-			p->compared++;
-			p->inexact += found != attempt->shared.count / attempt->period;
-		}
+		if (p->stopped >> id & 1 && attempt && attempt->period)
+			compare(p, attempt);
 		p->closed[id] += perf_op(KVM_PV_PERF_OP_CLOSE, (int32_t)id) == 0;
+	}
+	p->stopped = 0;
+}
+
+static void nothing(void *arg)
+{
+	(void)arg;
+}
+
+/* On each vCPU in turn. */
+static void everywhere(void (*fn)(void *arg))
+{
+	for (unsigned i = 0; i < cpu_count(); i++) {
+		smp_call(i, fn, NULL);
+		smp_wait(i);
 	}
 }
 
@@ -358,10 +388,9 @@ int guest_main(void)
 	for (round = 0; round < rounds && all_well(); round++) {
 		console_printf("round %lu\n", round);
 		smp_run_all(play, NULL);
-		for (unsigned i = 0; i < cpu_count(); i++) {
-			smp_call(i, finish, NULL);
-			smp_wait(i);
-		}
+		everywhere(stop);
+		everywhere(nothing); /* whoever was in a handler has left it */
+		everywhere(finish);
 		settle();
 	}
 	tell();

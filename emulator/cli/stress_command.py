@@ -9,6 +9,7 @@ import random
 import sys
 from collections import Counter
 from pathlib import Path
+from statistics import median
 
 from emulator.errors import UsageError
 from emulator.explore.case import MOST_VCPUS
@@ -102,7 +103,10 @@ def _how_far(stressed: Stressed) -> str:
         done += f", {stressed.no_memory} without memory"
     if stressed.killing:
         killed = ", ".join(f"{n} x {name}" for name, n in sorted(stressed.killed.items())) or "none"
-        return f"{stressed.verdict:<12}  {done}; killed: {killed}"
+        took = (
+            f"; all over after {median(stressed.took):.2f} s, {max(stressed.took):.2f} at most" if stressed.took else ""
+        )
+        return f"{stressed.verdict:<12}  {done}; killed: {killed}{took}"
     if stressed.outcome:
         return f"VIOLATED      {done}, {stressed.seconds:.1f} s: {stressed.outcome.oracle}"
     return f"{stressed.verdict:<12}  {done}, {stressed.guest['done']:,} operations, {rate:,.0f} a second"

@@ -47,6 +47,7 @@ class Stressed:
     guest: Counter[str] = field(default_factory=Counter)
     host: Counter[str] = field(default_factory=Counter)
     killed: Counter[str] = field(default_factory=Counter)
+    took: list[float] = field(default_factory=list)  # seconds from each kill to the end of all
     killing: bool = False
     samples: bool = False
     exact: bool = False
@@ -68,6 +69,7 @@ class Stressed:
         self.specified = self.specified and outcome.specified
         if outcome.killed:
             self.killed[outcome.killed.rstrip("0123456789")] += 1
+            self.took.append(outcome.took)
         if outcome.oracle:
             self.outcome, self.playing = outcome, playing
 

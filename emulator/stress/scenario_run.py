@@ -61,7 +61,8 @@ class Stressed:
         self.boots += 1
         self.rounds += outcome.rounds
         self.guest.update(outcome.ledger)
-        self.host.update(outcome.host)
+        if outcome.ledger or not outcome.no_memory:  # a guest that ran out of memory has told nothing to compare with
+            self.host.update(outcome.host)
         self.samples = self.samples or playing.samples
         self.exact = self.exact or playing.exact
         self.full = self.full or outcome.host.get("events_open_peak", 0) >= config.max_events

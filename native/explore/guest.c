@@ -20,6 +20,14 @@ static struct kvm_pv_perf_event *event_at(gpa_t gpa)
 	return (struct kvm_pv_perf_event *)(void *)(world.ram + gpa);
 }
 
+static struct kvm_pv_perf_event event_now(gpa_t gpa)
+{
+	const struct kvm_pv_perf_event *event = event_at(gpa);
+
+	return (struct kvm_pv_perf_event){ .count = __atomic_load_n(&event->count, __ATOMIC_ACQUIRE),
+					   .overflows = __atomic_load_n(&event->overflows, __ATOMIC_ACQUIRE) };
+}
+
 static uint32_t tick(void)
 {
 	return __atomic_fetch_add(&world.clock, 1, __ATOMIC_SEQ_CST);
@@ -178,7 +186,7 @@ static void note_result(const struct explore_op *op, struct explore_result *resu
 	if (op->kind == EXPLORE_DISABLE && !result->result && counts_exactly(op->id, result->fiber))
 		result->expected = world.guest[result->fiber].expected[op->id];
 	if (op->kind == EXPLORE_CLOSE && !result->result && world.word[op->id])
-		world.closed[op->id] = (struct closed_word){ true, *event_at(world.word[op->id]) };
+		world.closed[op->id] = (struct closed_word){ true, event_now(world.word[op->id]) };
 	if (op->kind == EXPLORE_OPEN && !result->result)
 		__atomic_fetch_or(&world.guest[result->fiber].opened, 1u << result->op, __ATOMIC_RELEASE);
 }
@@ -233,8 +241,8 @@ static bool kick(struct pv_vcpu *vcpu, unsigned other)
 	vcpu->run->arg[2] = other;
 	if (!leave_and_enter(vcpu, PV_EXIT_HYPERCALL))
 		return false;
-	if (begun > world.guest[other].kicked_at)
-		world.guest[other].kicked_at = begun;
+	if (begun > __atomic_load_n(&world.guest[other].kicked_at, __ATOMIC_RELAXED))
+		__atomic_store_n(&world.guest[other].kicked_at, begun, __ATOMIC_RELAXED);
 	return true;
 }
 

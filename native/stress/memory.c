@@ -40,12 +40,13 @@ void *memory_alloc(void *context, uint64_t size)
 
 void memory_release(void *context, void *memory)
 {
-	struct block *block = (struct block *)memory - 1, *oldest = NULL;
+	struct block *block, *oldest = NULL;
 	bool twice;
 
 	(void)context;
 	if (!memory)
 		return;
+	block = (struct block *)memory - 1;
 	pthread_mutex_lock(&lock);
 	twice = block->freed++;
 	if (!twice) {

@@ -107,12 +107,12 @@ static void rest(void)
 static void *player_main(void *arg)
 {
 	struct player *player = arg;
-	stack_t stack = { .ss_sp = player->signal_stack, .ss_size = SIGNAL_STACK };
+	stack_t stack = { .ss_sp = player->signal_stack, .ss_size = SIGNAL_STACK }, before;
 	char name[16];
 
 	snprintf(name, sizeof(name), player->index < stage.n - 1 ? "vCPU %u" : "the timer", player->index);
 	player_adopt(&player->self, name);
-	sigaltstack(&stack, NULL);
+	sigaltstack(&stack, &before);
 	for (uint64_t round = 1; wait_for_round(round); round++) {
 		noise_seed(mix64(stage.seed + player->index) | 1);
 		line_up();
@@ -120,6 +120,7 @@ static void *player_main(void *arg)
 		leave_work(player);
 		rest();
 	}
+	sigaltstack(&before, NULL);
 	return NULL;
 }
 

@@ -23,6 +23,7 @@ _KILL_ROUNDS = 1_000_000
 _HOSTILE_PERMILLE = 300
 #: How long the core alone plays one boot's programs.
 _LEAST_SECONDS, _MOST_SECONDS = 0.05, 0.5
+_OPS_SECONDS = 0.1  # where operations are counted
 _HELD, _VIOLATED, _INCONCLUSIVE, _NOT_TRIED = "held", "VIOLATED", "inconclusive", "not tried"
 
 
@@ -148,7 +149,7 @@ def stress(
         while not stressed.outcome and (not stressed.boots or not _enough(stressed, amount, begin)):
             boot = _Boot(scenario, config, seed, stressed.boots, mix, how)
             if how.native:
-                left = _MOST_SECONDS if amount.seconds is None else amount.seconds - (time.monotonic() - begin)
+                left = _OPS_SECONDS if amount.seconds is None else amount.seconds - (time.monotonic() - begin)
                 stressed.add(*boot.native(runner, min(_MOST_SECONDS, max(_LEAST_SECONDS, left))))
             else:
                 stressed.add(*boot.vm())

@@ -8,6 +8,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifndef pv_lock_point /* before a lock is taken, and with it held; sync_noise.h has one */
+#define pv_lock_point() ((void)0)
+#endif
+
 enum { FREE = 0, HELD = 1, CONTENDED = 2 };
 enum { SPINS_BEFORE_SLEEP = 100, SPINS_BEFORE_YIELD = 1000 };
 

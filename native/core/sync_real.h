@@ -9,9 +9,6 @@
 #ifndef pv_point /* tests have their own */
 #define pv_point(tag) ((void)0)
 #endif
-#ifndef pv_lock_point /* before a lock is taken, and with it held; sync_noise.h has one */
-#define pv_lock_point() ((void)0)
-#endif
 
 typedef struct {
 	uint32_t v;

@@ -57,8 +57,8 @@ SUITES = {
         *("sibling_leaves", "last_counter_leaves", "leader_closes", "groups_rotate", "siblings_sample"),
         *("sampled_clock_takes_turns", "breakpoints", "other_designs", "lock_outlives_leader"),
     ],
-    "quiet": ["quiet_points", "quiet_limit", "fault_alloc_ends_the_vm", "fault_delay_takes_time"],
     "group_race": ["group_is_whole", "groups_under_fire"],
+    "quiet": ["quiet_points", "quiet_limit", "fault_alloc_ends_the_vm", "fault_delay_takes_time"],
     "life": [
         *("never_started", "destroy_is_refused_while_running", "kicks_are_never_lost", "all_halted"),
         *("finish_wakes_the_parked", "full_console", "end_frees_blocked_writers", "shutdown"),

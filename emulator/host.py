@@ -142,7 +142,7 @@ class Host:
         ffi, launch = self._ffi, self._launch
         config = ffi.new("struct pv_vm_config *")
         for field in (
-            *("vcpus", "max_events", "counters", "rotate_us", "spin_ns", "pv_perf", "cycles_tsc"),
+            *("vcpus", "max_events", "counters", "rotate_us", "poll_ns", "pv_perf", "cycles_tsc"),
             *("hold_us", "max_sample_rate", "poisson", "seed", "trace_records", "trace_kinds"),
         ):
             setattr(config, field, getattr(launch, field))

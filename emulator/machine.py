@@ -62,8 +62,8 @@ FAULTS = {
     "delay": "PV_FAULT_DELAY",
 }
 
-# Waiting by spinning, where the vCPUs and their host threads have a core each: longer than a hand-over between cores.
-_SPIN_NS = 20_000
+# Polling for an exit, at most, where the vCPUs and their host threads have a core each (handover.h).
+_POLL_NS = 500_000
 # Console output kept for Result.console, bytes; more goes to the callback alone.
 CONSOLE_KEPT = 16 << 20
 
@@ -337,7 +337,7 @@ class VirtualMachine:
             max_events=config.max_events,
             counters=config.counters,
             rotate_us=config.rotate_us,
-            spin_ns=0 if short else _SPIN_NS,
+            poll_ns=0 if short else _POLL_NS,
             cores=tuple(cores) if pinned else (),
             pv_perf=config.pv_perf,
             cycles_tsc=config.cycles == "tsc",

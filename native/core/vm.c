@@ -38,13 +38,13 @@ static uint64_t default_now_ns(void *context)
 /* Sleeps while it is long enough for that, then spins. */
 static void default_hold_ns(void *context, uint64_t ns)
 {
-	enum { SPIN_NS = 100000 };
+	enum { POLL_NS = 100000 };
 	uint64_t until = clock_host_ns() + ns;
-	struct timespec sleep = { .tv_sec = (time_t)((ns - SPIN_NS) / 1000000000u),
-				  .tv_nsec = (long)((ns - SPIN_NS) % 1000000000u) };
+	struct timespec sleep = { .tv_sec = (time_t)((ns - POLL_NS) / 1000000000u),
+				  .tv_nsec = (long)((ns - POLL_NS) % 1000000000u) };
 
 	(void)context;
-	if (ns > SPIN_NS)
+	if (ns > POLL_NS)
 		nanosleep(&sleep, NULL);
 	while (clock_host_ns() < until)
 		__builtin_ia32_pause();
@@ -124,7 +124,7 @@ static void fill_in_page(const struct pv_vm *vm)
 	page->max_events = vm->config.max_events;
 	page->counters = vm->config.counters;
 	page->pv_perf = vm->config.pv_perf ? vm->design->abi_version : 0;
-	page->spin_ns = vm->config.spin_ns;
+	page->poll_ns = vm->config.poll_ns;
 	page->cycles_tsc = vm->config.cycles_tsc;
 }
 

@@ -29,7 +29,7 @@ struct pv_vm_config {
 	uint32_t hash_buckets; /* of the event table; 0: the default (1024, as posted) */
 	uint32_t console_bytes; /* ring between vCPUs and front end; 0: the default */
 	uint32_t rotate_us;   /* rotation interval; 0: the default (4000), see pmu.c */
-	uint32_t spin_ns;     /* see pv_vm_page */
+	uint32_t poll_ns;     /* see pv_vm_page */
 	uint32_t pin;         /* 1: vCPU k and its host thread share core k modulo cores */
 	uint32_t pv_perf;     /* 0: the feature is switched off, KVM_PERF_OP gives -KVM_ENOSYS */
 	uint32_t cycles_tsc;

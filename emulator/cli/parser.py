@@ -150,7 +150,9 @@ def _add_machine(parser: argparse.ArgumentParser) -> None:
     add("--cycles", metavar="NAME", help="where cycles come from: model or tsc (default model)")
     add("--hold-us", type=whole, metavar="N", help="a sync holds the lock N microseconds longer (default 0)")
     add("--max-sample-rate", type=whole, metavar="N", help="NMIs a second for an event; 0: any (default 200000)")
-    add("--fault", metavar="NAME=PERCENT%", help="inject faults: trylock, guest-write; more behind commas")
+    add(
+        "--fault", metavar="NAME=PERCENT%", help="inject faults: trylock, guest-write, alloc, delay; more behind commas"
+    )
     add("--seed", type=whole, metavar="N", help="of the faults (default 0)")
     add("--l1d", metavar="SIZE/WAYS/LINE", help="the L1 data cache that is modelled (default 32K/8/64)")
     add("--llc", metavar="SIZE/WAYS/LINE", help="the last-level cache that is modelled (default 1M/16/64)")
@@ -288,7 +290,20 @@ def _stress(parser: argparse.ArgumentParser) -> None:
         "--ops", type=positive, metavar="N", help="guest operations of each scenario; boots, with --kill"
     )
     add("--mix", default="", metavar="OP=N,...", help="weights of churn's and hostile's operations")
-    add("--fault", default="", metavar="NAME=PERCENT%", help="inject faults: trylock, guest-write; more behind commas")
+    add(
+        "--fault",
+        default="",
+        metavar="NAME=PERCENT%",
+        help="inject faults: trylock, guest-write, alloc, delay; more behind commas (default: the seed draws them)",
+    )
+    add("--native", action="store_true", help="the host core alone, a thread for each vCPU; no VM")
+    add(
+        "--noise",
+        type=float,
+        default=2.0,
+        metavar="PERCENT",
+        help="of a native thread's points where it loses time (default 2); 0: no faults are drawn either",
+    )
     add("--hold-us", type=whole, default=0, metavar="N", help="a sync holds the lock N microseconds longer (default 0)")
     add("--kill", action="store_true", help="kill a process of each VM at a random moment")
     add(

@@ -136,8 +136,8 @@ static int64_t posted_open(struct pv_vcpu *vcpu, gpa_t addr)
 		return -PV_ENOENT;
 	pv_point("posted open: limit checked");
 	open_events_count(&vm->open_events); /* 3 */
-	attr = hooks->alloc(hooks->context, sizeof(*attr));
-	guest_attr = attr ? hooks->alloc(hooks->context, sizeof(*guest_attr)) : NULL;
+	attr = fault_alloc(vm, sizeof(*attr));
+	guest_attr = attr ? fault_alloc(vm, sizeof(*guest_attr)) : NULL;
 	ret = attr ? open_posted(vcpu, addr, attr, guest_attr) : -ENOMEM;
 	if (ret == -PV_EEXIST) {
 		leak(vm, attr);

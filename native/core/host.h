@@ -57,7 +57,7 @@ struct vcpu_figures {
 	pv_u64 exits[PV_EXIT_REASONS];
 	pv_u64 hypercalls[KVM_PV_PERF_OP_MAX];
 	pv_u64 other_hypercalls, guest_errors, rotations;
-	pv_u64 console_bytes, dropped_port_writes, nmis_injected;
+	pv_u64 console_bytes, dropped_port_writes, nmis_injected, quiet_points;
 };
 
 struct pv_vcpu {
@@ -190,6 +190,9 @@ int64_t perf_op(struct pv_vcpu *vcpu, uint64_t op, uint64_t rcx, uint64_t rdx);
 int64_t event_open(struct pv_vcpu *vcpu, gpa_t param);
 int64_t event_open2(struct pv_vcpu *vcpu, gpa_t param);
 int event_times(struct pv_vm *vm, int32_t id, struct pv_event_times *ret);
+
+/* quiet.c: PV_HC_QUIET; bits of enum pv_quiet. */
+int64_t quiet_check(struct pv_vcpu *vcpu, uint64_t taken);
 
 /* agent.c: where a vCPU is sent. Each sets run->jump and returns PV_ENTER_JUMP. */
 enum pv_entry_action agent_enter_start(struct pv_vcpu *vcpu); /* boots where there is no agent */

@@ -163,6 +163,7 @@ static int64_t with_event(struct pv_vcpu *vcpu, uint64_t rcx,
 	event_check_live(event, "locks");
 	pv_mutex_lock(event_lock(event));
 	event_check_live(event, "uses");
+	fault_delay(vcpu->vm);
 	ret = event->closed && !PV_CANARY(closed_not_looked_at) ? -PV_ENOENT : op(vcpu, event);
 	if (PV_CANARY(put_before_unlock))
 		design->put(event);
@@ -220,6 +221,7 @@ static int64_t op_close(struct pv_vcpu *vcpu, uint64_t rcx, uint64_t rdx)
 	if (PV_CANARY(closed_set_without_lock))
 		event->closed = true;
 	pv_mutex_lock(event_lock(event));
+	fault_delay(vm);
 	detached = close_locked(vcpu, event);
 	if (detached)
 		closed_times_note(&vm->closed, id, &event->times);

@@ -16,6 +16,8 @@ struct pv_vm;
 enum pv_fault {
 	PV_FAULT_TRYLOCK = 0, /* the NMI path loses the trylock */
 	PV_FAULT_GUEST_WRITE, /* guest memory cannot be written at a sync */
+	PV_FAULT_ALLOC,       /* an operation of the guest's gets no memory */
+	PV_FAULT_DELAY,       /* a host thread is delayed while it holds a lock */
 	PV_FAULTS,
 };
 
@@ -99,6 +101,7 @@ struct pv_vm_statistics {
 	uint64_t throttled, unthrottled;
 	uint64_t host_breakpoints; /* set on host addresses that a guest chose: `posted` alone does */
 	uint64_t leaked_buffers; /* `posted` again */
+	uint64_t quiet_points;   /* at which the guest had its ledger compared; see quiet.h */
 	uint64_t trace_lost;     /* records that found no room in their ring */
 };
 

@@ -16,6 +16,7 @@ static void add_vcpu(const struct vcpu_figures *from, struct pv_vm_statistics *t
 	to->console_bytes += pv_u64_load(&from->console_bytes);
 	to->dropped_port_writes += pv_u64_load(&from->dropped_port_writes);
 	to->nmi_injected += pv_u64_load(&from->nmis_injected);
+	to->quiet_points += pv_u64_load(&from->quiet_points);
 }
 
 /* From the guest's first entry until the end was asked for, or now. */

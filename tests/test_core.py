@@ -53,8 +53,8 @@ SUITES = {
     ],
     "group_sample": ["siblings_sample", "sampled_clock_takes_turns"],
     "group_race": ["group_is_whole", "groups_under_fire"],
-    "quiet": ["quiet_points", "quiet_limit", "fault_alloc_ends_the_vm", "fault_delay_takes_time"],
     "agent": ["owners"],
+    "quiet": ["quiet_points", "quiet_limit", "fault_alloc_ends_the_vm", "fault_delay_takes_time"],
     "life": [
         *("never_started", "destroy_is_refused_while_running", "kicks_are_never_lost", "all_halted"),
         *("finish_wakes_the_parked", "full_console", "end_frees_blocked_writers", "shutdown"),

@@ -379,7 +379,7 @@ int guest_main(void)
 {
 	uint64_t rounds = option_number("rounds", 100);
 
-	option_only("rounds", "seed", "noise", "hostile", "p#", NULL);
+	option_only("rounds", "seed", "noise", "hostile", "posted", "p#", NULL);
 	noise = option_number("noise", 2000);
 	hostile = option_number("hostile", 0);
 	posted = option_number("posted", 0);

@@ -16,7 +16,7 @@ struct model_event {
 	uint32_t owner;
 	gpa_t event;
 	uint32_t bytes;
-	bool plain;
+	bool plain, agent; /* agent: it opened it, and the guest cannot reach it */
 	uint64_t count; /* the largest that the guest was given */
 };
 
@@ -56,6 +56,13 @@ static struct model_event *find(const struct fuzz_vcpu *vcpu, int32_t id)
 		if (model.event[i].id == id && model.event[i].owner == owner_of(vcpu))
 			return &model.event[i];
 	return NULL;
+}
+
+static struct model_event *find_reachable(const struct fuzz_vcpu *vcpu, int32_t id)
+{
+	struct model_event *event = find(vcpu, id);
+
+	return event && event->agent == vcpu_in_agent(vcpu->vcpu) ? event : NULL;
 }
 
 uint32_t model_open(void)
@@ -188,13 +195,13 @@ static void opened(struct fuzz_vcpu *vcpu)
 		fuzz_violation("more events are open than can be");
 	model.event[model.events++] = (struct model_event){
 		.id = call->id, .owner = owner_of(vcpu), .event = call->event, .bytes = call->bytes,
-		.plain = call->plain && call->bytes == sizeof(struct kvm_pv_perf_event),
+		.agent = vcpu_in_agent(vcpu->vcpu), .plain = call->plain && call->bytes == sizeof(struct kvm_pv_perf_event),
 	};
 }
 
 static void closed(struct fuzz_vcpu *vcpu, int32_t id)
 {
-	struct model_event *event = find(vcpu, id);
+	struct model_event *event = find_reachable(vcpu, id);
 
 	if (event) {
 		memmove(event, event + 1, (size_t)(&model.event[--model.events] - event) * sizeof(*event));
@@ -214,7 +221,7 @@ static bool overlap(const struct model_event *a, const struct model_event *b)
 /* A count that the guest was just given: never less than before, and no more than was retired. */
 static void check_count(const struct fuzz_vcpu *vcpu, int32_t id)
 {
-	struct model_event *event = find(vcpu, id);
+	struct model_event *event = find_reachable(vcpu, id);
 	uint64_t count, most = 0;
 
 	if (!event || !event->plain || !is_exact(vcpu))
@@ -268,7 +275,7 @@ static void check_found(const struct fuzz_vcpu *vcpu, uint64_t rcx, int64_t resu
 {
 	int32_t id = (int32_t)(uint32_t)rcx;
 	bool valid = rcx <= UINT32_MAX || rcx == (uint64_t)(int64_t)id;
-	bool open = valid && find(vcpu, id);
+	bool open = valid && find_reachable(vcpu, id);
 
 	if (is_exact(vcpu) && open != (result != -PV_ENOENT))
 		fuzz_violation("%s gets %lld for id %#llx, which is %sopen", vcpu->thread.name, (ll)result,

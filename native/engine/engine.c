@@ -158,6 +158,7 @@ void engine_destroy(struct pv_engine *e)
 	decode_destroy(e);
 	agent_nmi_destroy(e);
 	hooks_destroy(e);
+	span_unmap(&e->span);
 	if (e->context)
 		uc_context_free(e->context);
 	if (e->uc)

@@ -335,6 +335,7 @@ void agent_nmi_abandon(struct pv_engine *e);
 bool on_invalid(uc_engine *uc, void *data);
 int on_cpuid(uc_engine *uc, void *data);
 void on_syscall(uc_engine *uc, void *data);
+void on_sysenter(uc_engine *uc, void *data);
 uint32_t on_in(uc_engine *uc, uint32_t port, int size, void *data);
 void on_out(uc_engine *uc, uint32_t port, int size, uint32_t value, void *data);
 void vmexit_ready(struct pv_engine *e);

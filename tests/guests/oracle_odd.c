@@ -2,8 +2,6 @@
 /* Encodings that no compiler emits. */
 #include "oracle.h"
 
-enum { FEATURES = 0, OP = 3, READ = 5 };
-
 static void prepare(void)
 {
 	exception_set(VECTOR_INVALID_OPCODE, oracle_skip);
@@ -21,18 +19,18 @@ static uint64_t program(unsigned vcpu)
 	int64_t ret;
 
 	ret = 3;
-	HYPERCALL("0x48", ret);
+	HYPERCALL("0x48", ret); /* REX.W */
 	wrong |= (uint64_t)(ret >= 0);
 	ret = 3;
-	HYPERCALL("0x2e", ret);
+	HYPERCALL("0x2e", ret); /* CS */
 	wrong |= (uint64_t)(ret >= 0) << 1;
 	ORACLE_FAULT("nop; .byte 0x66; vmcall; ud2", "r"(0));
 	wrong |= (uint64_t)(oracle_faults[vcpu] - before != 1) << 2;
 	ORACLE_FAULT("nop; .byte 0xf3; vmcall; ud2", "r"(0));
 	wrong |= (uint64_t)(oracle_faults[vcpu] - before != 2) << 3;
-	ORACLE_FAULT("nop; sysenter; 1: jmp 1b", "r"(0));
+	ORACLE_FAULT("nop; sysenter; ud2", "r"(0));
 	wrong |= (uint64_t)(oracle_faults[vcpu] - before != 3) << 4;
-	ORACLE_FAULT("nop; sysexit; 1: jmp 1b", "r"(0));
+	ORACLE_FAULT("nop; sysexitl; ud2", "r"(0));
 	wrong |= (uint64_t)(oracle_faults[vcpu] - before != 4) << 5;
 	return wrong;
 }

@@ -145,6 +145,7 @@ def test_two_campaigns_do_not_share_a_journal(tmp_path: Path) -> None:
     running = start(path, *LONG, "--workers", "2")
     wait_for_blocks(path, 1, running)
     other = subprocess.run([*PVPERF, "campaign", str(path)], capture_output=True, text=True, check=False)
+    assert main(["campaign", str(path), "--report"]) == 7, "a look at it is allowed"
     running.send_signal(signal.SIGINT)
     running.communicate(timeout=_WAIT_SECONDS)
     assert (other.returncode, other.stderr) == (2, f"pvperf: another campaign is using {path}\n")
@@ -216,6 +217,8 @@ def test_a_scenario_of_ones_own_must_stay_what_it_was(tmp_path: Path, capsys: py
         (["close-enabel"], "did you mean close-enable"),
         (["--design", "best"], "design: not known"),
         (["--seeds", "0"], "a campaign without seeds and without VMs does nothing"),
+        (["--seeds", "-1"], "whole numbers from 0"),
+        (["--seed", str(1 << 63)], "less than 2^63"),
         (["--schedules", "10001"], "a seed has at most 10000 schedules"),
         (["--report"], "there is no journal"),
         (["--design", ","], "a name is missing"),

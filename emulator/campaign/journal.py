@@ -57,17 +57,18 @@ def _case(setup: Setup, case: Small) -> tuple[Any, ...]:
 
 
 class Journal:
-    """An open journal, which no other campaign can have open. A context manager."""
+    """An open journal, which no other campaign can have open, unless it is only for a report. A context manager."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, *, report: bool = False) -> None:
+        self.path, self._new = path, not path.exists()
         try:
             self._file = path.open("ab")
         except OSError as error:
             raise UsageError(f"cannot write {path}: {error.strerror}") from None
         try:
             # SQLite's own locks are fcntl's, and it lets go of all of these at once.
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not report:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             self._file.close()
             raise UsageError(f"another campaign is using {path}") from None
@@ -100,7 +101,7 @@ class Journal:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        unused = self.stored("plan") is None
+        unused = self._new and self.stored("plan") is None
         self.close()
         if unused:
             self.path.unlink()

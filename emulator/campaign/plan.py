@@ -54,6 +54,8 @@ class Plan:
 
     def check(self) -> None:
         """Refuses what no machine can run, before anything is started. Raises UsageError."""
+        if self.seeds < 0 or self.stress < 0 or not 0 <= self.seed < 1 << 63:
+            raise UsageError("a campaign's seeds and VMs are whole numbers from 0, and its seed is less than 2^63")
         if not self.seeds and not self.stress:
             raise UsageError("a campaign without seeds and without VMs does nothing")
         if self.schedules > BLOCK:

@@ -182,7 +182,7 @@ def summarise(journal: Journal, plan: Plan, *, blocks_left: int, vms_left: int) 
         for where, name in journal.rows("SELECT design || '/' || nmi || '/' || sync, name FROM canary WHERE NOT found")
     ]
     if missing := len(journal.missing_canaries(canaries_for(plan))):
-        doubts.append(f"{missing} canaries were not searched for")
+        doubts.append(f"{missing} canaries are still to be searched for")
     doubts += [doubt for machine in machines for doubt in _doubts(machine)]
     doubts += [f"the case of {kind.signature} does not replay" for kind in kinds if kind.replay and not kind.replays]
     return Summary(plan, journal.stored("code"), machines, kinds, doubts, seeds, ns)

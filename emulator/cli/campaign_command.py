@@ -34,7 +34,7 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.report and not path.exists():
         raise UsageError(f"there is no journal {path}")
     try:
-        with Journal(path) as journal:
+        with Journal(path, report=arguments.report) as journal:
             plan = _plan(arguments, journal)
             if not arguments.report:
                 _run(journal, plan, arguments)
@@ -64,7 +64,7 @@ def _run(journal: Journal, plan: Plan, arguments: argparse.Namespace) -> None:
     """Ctrl-C ends it, and the process, with a summary of what there is."""
     try:
         with _workers(arguments) as workers:
-            progress = Progress(journal, plan, sum(1 for _ in journal.missing_blocks(plan)))
+            progress = Progress(sum(1 for _ in journal.missing_blocks(plan)))
             if not arguments.json:
                 print(f"campaign: {workers}, seed {plan.seed}", flush=True)
             try:
@@ -97,7 +97,7 @@ def _say(journal: Journal, plan: Plan, arguments: argparse.Namespace) -> int:
 class Progress:
     """A line on a terminal: how much is done, how fast, and what failed."""
 
-    def __init__(self, journal: Journal, plan: Plan, blocks: int) -> None:
+    def __init__(self, blocks: int) -> None:
         self._blocks, self._done, self._vms, self._schedules = blocks, 0, 0, 0
         self._failed: Counter[str] = Counter()
         self._begin = self._said = time.monotonic()

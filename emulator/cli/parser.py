@@ -265,7 +265,12 @@ def _campaign(parser: argparse.ArgumentParser) -> None:
     add("--seeds", type=whole, metavar="N", help="on each machine in each scenario (default 100)")
     add("--schedules", type=positive, metavar="N", help="of each seed, 10000 at most (default 10000)")
     add("--twice", action="store_true", default=None, help="run each seed twice, and compare every trace and end state")
-    add("--stress", type=whole, metavar="N", help="boot N whole VMs, too, on each machine in each scenario (default 0)")
+    add(
+        "--stress",
+        type=whole,
+        metavar="N",
+        help="boot N whole VMs here, too, for each machine and scenario (default 0)",
+    )
     add("--smp", type=whole, metavar="N", help="vCPUs of each of these (default 4)")
     add("--duration", type=duration, metavar="TIME", help="end after so long, to go on another time (default: never)")
     add("--report", action="store_true", help="only say what is in JOURNAL")

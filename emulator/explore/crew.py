@@ -73,7 +73,7 @@ class Crew:
         ours.close()
 
     def __str__(self) -> str:
-        return f"{self.processes} process{'es' if self.processes > 1 else ''}"
+        return f"this machine, {self.processes} at a time"
 
     def each(self, jobs: Iterable[Callable[[], Result]]) -> Iterator[Result]:
         """What the jobs return, in their order. A job that raises ends its process, and this with an EOFError."""

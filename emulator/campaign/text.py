@@ -50,9 +50,8 @@ def print_text(summary: Summary, files: dict[str, Path]) -> None:
 
 def _figures(machine: Machine) -> str:
     failed = machine.failed + machine.vms_failed
-    found = (
-        "-" if failed else f"{machine.canaries_found} of {machine.canaries}"
-    )  # who fails by itself finds each of them
+    # A design that fails by itself would find every canary.
+    found = "-" if failed else f"{machine.canaries_found} of {machine.canaries}"
     return f"{machine.schedules:>14,} {machine.nmi_misses:>12,} {failed:>7,}  {found}"
 
 

@@ -32,6 +32,8 @@ HELD, DIVERGED = ORACLES[0], ORACLES[-1]
 #: enum explore_strategy
 STRATEGIES = ("random", "sticky", "pct", "pos", "urw", "mix", "dfs", "replay")
 
+_MIX = 0x9E3779B97F4A7C15  # odd: what digests are put together with
+
 
 @dataclass(frozen=True)
 class Setup:
@@ -117,6 +119,7 @@ class Totals:
         for name in ("schedules", "steps", "ns", "trylock_failures", "contended", "nmis", "nmi_misses"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.longest = max(self.longest, other.longest)
+        self.digest = (self.digest * _MIX ^ other.digest) & ((1 << 64) - 1)
 
 
 def canaries() -> list[str]:

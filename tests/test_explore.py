@@ -308,7 +308,8 @@ def test_replay_shows_the_interleaving(tmp_path: Path, capsys: pytest.CaptureFix
     assert "100 of 100 replays ended the same" in out
     assert "O6 nothing stranded: event 1 is closed, and still counts on vCPU 0" in out
     assert "-- preempted --" in out
-    assert 'pv_point("op: found");' in out
+    assert "point perf_op.c" in out
+    assert 'event_check_live(event, "locks");' in out
 
 
 def test_replay_on_a_sound_core_holds_or_says_where_it_went_another_way(tmp_path: Path) -> None:

@@ -14,10 +14,11 @@ from emulator.explore.canaries import canaries_of, catch
 from emulator.explore.case import Case, read_case
 from emulator.explore.crew import Crew
 from emulator.explore.machine import Machine, Setup
-from emulator.explore.program import Program, parse_op, random_program
+from emulator.explore.program import IDS, MOST_OPS, Program, parse_op, random_program
 from emulator.explore.scenarios import SCENARIOS
 from emulator.explore.search import BLOCK, Block, blocks_of, run_block, search
 from emulator.explore.shrink import same, shrink
+from emulator.explore.smaller import STAGES, moved_ops
 from emulator.explore.specification import apply
 
 FIXED = [scenario for scenario in SCENARIOS.values() if scenario.programs]
@@ -221,6 +222,21 @@ def test_shrinking_lets_one_vcpu_do_what_needs_no_two() -> None:
 def test_shrinking_makes_a_fault_certain_or_takes_it_away() -> None:
     small = shrunk(["open 1; open 1"], design="posted", write_permille=300, trylock_permille=300, fault_seed=7)
     assert small.setup == Setup(design="posted")
+
+
+def test_what_shrinking_tries_fits_the_machine() -> None:
+    """As many operations, events and vCPUs as there can be: every candidate can be run, whatever comes of it."""
+    full = "; ".join(f"open {event}" for event in range(IDS)) + "; run 1" * (MOST_OPS - IDS)
+    program = Program.parse([full, "run 1; run 1"])
+    with Machine(Setup(), program) as machine:
+        case = Case.of(Setup(), program, machine.run("mix", count=1)[1])
+    tried = 0
+    for stage in (*STAGES, moved_ops):
+        for setup, candidate in stage(case):
+            with Machine(setup, candidate) as machine:
+                assert machine.run("mix", count=1)[1].held
+            tried += 1
+    assert tried > 2 * MOST_OPS
 
 
 def test_shrinking_blurs_no_events() -> None:

@@ -9,7 +9,7 @@ from itertools import chain, product
 
 from emulator.explore.case import Case
 from emulator.explore.machine import Setup
-from emulator.explore.program import HYPERCALLS, Op, Program
+from emulator.explore.program import HYPERCALLS, IDS, MOST_OPS, Op, Program
 
 #: A machine and a program on it, which may fail as the case did.
 Candidate = tuple[Setup, Program]
@@ -31,7 +31,8 @@ def fewer_vcpus(case: Case) -> Iterator[Candidate]:
         yield case.setup, program.without_vcpu(vcpu)
         for other in range(vcpu):
             both = tuple(op for fiber, op in order if fiber in (vcpu, other))
-            yield case.setup, program.with_fiber(other, both).without_vcpu(vcpu)
+            if len(both) <= MOST_OPS:
+                yield case.setup, program.with_fiber(other, both).without_vcpu(vcpu)
     if program.timer:
         yield case.setup, replace(program, timer=())
 
@@ -90,10 +91,10 @@ def surer_faults(case: Case) -> Iterator[Candidate]:
 
 
 def plainer_ids(case: Case) -> Iterator[Candidate]:
-    """Events 1, 2, ... in the order in which they appear."""
+    """Events 1, 2, ... in the order in which they appear, if there are not so many that 0 is needed."""
     ids = [op.id for ops in case.program.vcpus for op in ops if op.kind in HYPERCALLS]
     names = {old: new for new, old in enumerate(dict.fromkeys(ids), 1)}
-    if any(new != old for old, new in names.items()):
+    if len(names) < IDS and any(new != old for old, new in names.items()):
         yield case.setup, _renamed(case.program, names)
 
 
@@ -110,7 +111,8 @@ def _moved(program: Program) -> Iterator[Program]:
     """One operation is done by another vCPU."""
     for source, ops in enumerate(program.vcpus):
         for target, others in enumerate(program.vcpus):
-            for at, place in product(range(len(ops)), range(len(others) + 1 if target != source else 0)):
+            places = len(others) + 1 if target != source and len(others) < MOST_OPS else 0
+            for at, place in product(range(len(ops)), range(places)):
                 rest = program.with_fiber(source, ops[:at] + ops[at + 1 :])
                 yield rest.with_fiber(target, (*others[:place], ops[at], *others[place:]))
 

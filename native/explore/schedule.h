@@ -92,6 +92,8 @@ void schedule_wait(const void *object, uint32_t ticket, const char *where);
 void schedule_guest(const uint32_t *doorbell, uint8_t op, bool idle);
 /* guest.c: may this vCPU stay where it waits, though nobody will wake it? */
 bool guest_may_stay(unsigned fiber);
+/* panic_oracle.c: which oracle a panic's text is a violation of. */
+enum explore_oracle panic_oracle(const char *text);
 /* Another program: nothing is known of what its fibers share. */
 void schedule_forget_touched(void);
 /* Do the two operations conflict: the same object, and one changes it? */

@@ -25,12 +25,13 @@ def _source(name: str) -> list[str]:
     return []
 
 
-def source_line(where: str) -> str:
-    """The code at a place such as `event.c:103`, or ''."""
-    place = _PLACE.match(where)
+def source_line(step: Step) -> str:
+    """The code at a place such as `event.c:103`, or ''. Of a point between two statements, which has its name beside
+    the place, it is the second one."""
+    place = _PLACE.match(step.where)
     if not place:
         return ""
-    lines, number = _source(place[1]), int(place[2])
+    lines, number = _source(place[1]), int(place[2]) + (step.kind == "point")
     return lines[number - 1].strip() if number <= len(lines) else ""
 
 
@@ -65,11 +66,11 @@ def _piece(case: Case, steps: list[Step]) -> Iterator[str]:
         edge = at in (0, len(steps) - 1) or steps[at - 1].op != step.op
         if edge or step.kind in ("point", "trylock", "wait", "wake"):
             yield f"  {step.kind} {step.where}"
-            if code := source_line(step.where):
+            if code := source_line(step):
                 yield f"    {code}"
 
 
-def interleaving(case: Case, log: list[Step], *, width: int = 120) -> list[str]:
+def interleaving(case: Case, log: list[Step], *, width: int = 128) -> list[str]:
     """Lines of text. Between a vCPU's first and last step in a column it ran alone."""
     fibers = len(case.program.vcpus) + bool(case.program.timer)
     column = max(24, (width - 8) // max(1, fibers))

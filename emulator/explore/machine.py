@@ -260,6 +260,12 @@ class Machine:
         found = self._module.lib.explore_results(n)
         return [(found[i].fiber, found[i].op, found[i].result) for i in range(n[0])]
 
+    def counts(self) -> dict[tuple[int, int], int]:
+        """Of the last schedule: what a guest found counted after a READ or DISABLE, by fiber and operation."""
+        n = self._module.ffi.new("uint32_t *")
+        found = self._module.lib.explore_results(n)
+        return {(found[i].fiber, found[i].op): int(found[i].count) for i in range(n[0]) if found[i].count}
+
     def _text(self, text: Any) -> str:
         return str(self._module.ffi.string(text).decode())
 

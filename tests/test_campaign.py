@@ -215,7 +215,7 @@ def test_a_scenario_of_ones_own_must_stay_what_it_was(tmp_path: Path, capsys: py
     ("arguments", "sentence"),
     [
         (["close-enabel"], "did you mean close-enable"),
-        (["--design", "best"], "design: not known"),
+        (["--design", "best"], "design 'best' is not known"),
         (["--seeds", "0"], "a campaign without seeds and without VMs does nothing"),
         (["--seeds", "-1"], "whole numbers from 0"),
         (["--seed", str(1 << 63)], "less than 2^63"),
@@ -342,7 +342,7 @@ def test_the_default_is_every_sound_design_policy_and_scenario() -> None:
 def test_whole_vms(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Beside the seeds, or without any; what one violates becomes a case of the same kind."""
     path = tmp_path / "journal"
-    arguments = ["failing-write", "no-memory", "--design", "per-vm,posted", *SHORT, "--seeds", "0", "--stress", "2"]
+    arguments = ["failing-write", "halt-kick", "--design", "per-vm,posted", *SHORT, "--seeds", "0", "--stress", "2"]
     assert main(["campaign", str(path), *arguments, "--smp", "2"]) == 1
     told = capsys.readouterr().out
     assert "4 VMs of 2 vCPUs" in told

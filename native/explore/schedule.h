@@ -82,7 +82,7 @@ void schedule_run(uint32_t n, void (*body)(unsigned fiber), void (*check)(void))
 _Noreturn void schedule_violation(enum explore_oracle oracle, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 _Noreturn void schedule_leave(void);
-/* While schedules run, a wild access of a fiber is a violation and not the end of the process. */
+/* crash.c: while schedules run, a wild access of a fiber is a violation and not the end of the process. */
 void schedule_catch_faults(void);
 void schedule_release_faults(void);
 /* The current fiber is at a point; returns when it may go on. */
@@ -92,10 +92,6 @@ void schedule_wait(const void *object, uint32_t ticket, const char *where);
 void schedule_guest(const uint32_t *doorbell, uint8_t op, bool idle);
 /* guest.c: may this vCPU stay where it waits, though nobody will wake it? */
 bool guest_may_stay(unsigned fiber);
-/* Another program: nothing is known of what its fibers share. */
-void schedule_forget_touched(void);
-/* Do the two operations conflict: the same object, and one changes it? */
-bool schedule_conflict(const struct fiber *a, const struct fiber *b);
 
 /* Canaries: defects planted in the core. */
 extern uint32_t canary_active;

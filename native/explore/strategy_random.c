@@ -6,6 +6,7 @@
  * what it has left. None is the best everywhere: a mix is never blind.
  */
 #include "strategy.h"
+#include "touched.h"
 
 enum { MOST_CHANGES = 8, STICKINESS = 8, PCT_DEPTHS = 5 };
 
@@ -100,7 +101,7 @@ static unsigned pos_next(void)
 		for (uint32_t left = schedule.alive & ~(1u << self); left; left &= left - 1) {
 			unsigned other = (unsigned)__builtin_ctz(left);
 
-			if (schedule_conflict(&taken, &schedule.fiber[other]))
+			if (touched_conflict(&taken, &schedule.fiber[other]))
 				priority[other] = draw();
 		}
 	}

@@ -9,6 +9,7 @@
 #include "arena.h"
 #include "handover.h"
 #include "schedule.h"
+#include "touched.h"
 
 struct world world;
 uint32_t canary_active;
@@ -166,7 +167,7 @@ int explore_program_set(const struct explore_program *program)
 		}
 	}
 	world.program = *program;
-	schedule_forget_touched();
+	touched_forget();
 	find_simple_ids();
 	return 0;
 }

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "record.h"
 
-static struct explore_switch switches[SCHEDULE_STEPS];
+static struct explore_switch switches[3 * SCHEDULE_STEPS]; /* a step: who takes it, and what it does not wait for */
 static struct explore_step steps[SCHEDULE_STEPS];
 
 static const char *const point_names[POINT_KINDS] = {
 	[POINT_LOAD] = "load", [POINT_STORE] = "store", [POINT_UPDATE] = "update",
 	[POINT_LOCK] = "lock", [POINT_TRYLOCK] = "trylock", [POINT_UNLOCK] = "unlock",
 	[POINT_WAIT] = "wait", [POINT_WAKE] = "wake", [POINT_GUEST] = "guest",
-	[POINT_IDLE] = "idle", [POINT_TAG] = "point",
+	[POINT_IDLE] = "idle", [POINT_TAG] = "point", [POINT_RELEASE] = "unlock",
+	[POINT_VISIBLE] = "visible",
 };
 
 const char *explore_point_name(uint32_t kind)
@@ -36,16 +37,16 @@ void record_switch(const struct fiber *from, unsigned to, bool preempts)
 	schedule.preemptions += preempts;
 }
 
-void record_step(const struct fiber *self)
+void record_step(unsigned number, const struct fiber *stands)
 {
-	uint64_t what = (uint64_t)(self - schedule.fiber) << 16 | (uint64_t)self->kind << 8 | self->op;
+	uint64_t what = (uint64_t)number << 16 | (uint64_t)stands->kind << 8 | stands->op;
 
 	schedule.trace_hash = (schedule.trace_hash ^ what) * 0x100000001b3 + (schedule.trace_hash >> 29);
 	if (schedule.logging)
 		steps[schedule.step] = (struct explore_step){
-			.fiber = (uint8_t)(self - schedule.fiber), .op = self->op, .kind = self->kind,
-			.where = self->where };
+			.fiber = (uint8_t)number, .op = stands->op, .kind = stands->kind,
+			.where = stands->where };
 	if (++schedule.step == SCHEDULE_STEPS)
 		schedule_violation(EXPLORE_PROGRESS, "no end after %u steps; %s is at %s",
-				   (unsigned)SCHEDULE_STEPS, self->thread.name, self->where);
+				   (unsigned)SCHEDULE_STEPS, schedule.fiber[number].thread.name, stands->where);
 }

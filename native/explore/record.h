@@ -7,7 +7,7 @@
 
 /* `from` stands at its point, and gives way to `to`. */
 void record_switch(const struct fiber *from, unsigned to, bool preempts);
-/* `self` takes the step at which it stands. Too many are a violation. */
-void record_step(const struct fiber *self);
+/* Fiber `number` takes a step, of what `stands` says. Too many are a violation. */
+void record_step(unsigned number, const struct fiber *stands);
 
 #endif

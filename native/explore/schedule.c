@@ -9,6 +9,7 @@
 #include "pv_sync.h"
 #include "race.h"
 #include "record.h"
+#include "store_buffer.h"
 #include "touched.h"
 
 struct schedule schedule;
@@ -40,8 +41,9 @@ static void fiber_entry(void)
 static bool may_go_on(const struct fiber *fiber)
 {
 	switch (fiber->kind) {
-	case POINT_LOCK:
-		return !((const struct pv_lock *)fiber->object)->state.v;
+	case POINT_LOCK: /* or the store that frees it is on its way */
+		return !((const struct pv_lock *)fiber->object)->state.v ||
+		       (schedule.buffered && store_buffer_holds(fiber->object));
 	case POINT_WAIT:
 		return ((const struct pv_event_count *)fiber->object)->sequence.v != fiber->ticket;
 	default: /* POINT_IDLE */
@@ -79,10 +81,50 @@ static _Noreturn void nobody_can(void)
 	__builtin_unreachable();
 }
 
+/* A lock must be seen to be free; anything else can do with what it sees. */
+static bool may_pass(const struct fiber *self)
+{
+	return self->kind != POINT_LOCK || !((const struct pv_lock *)self->object)->state.v;
+}
+
+/* Others' stores that matter to this step wait in their buffers: are they made before it? */
+static void settle(struct fiber *self)
+{
+	unsigned me = (unsigned)(self - schedule.fiber), next = SCHEDULE_STORES;
+	uint32_t matter;
+
+	while (next != me && (matter = store_buffer_matters(self))) {
+		schedule.enabled = matter << SCHEDULE_STORES | (uint32_t)may_pass(self) << me;
+		next = (unsigned)__builtin_ctz(schedule.enabled);
+		if (schedule.enabled & (schedule.enabled - 1)) {
+			schedule.decisions++;
+			next = schedule.strategy->settle();
+		}
+		record_switch(self, next, next == me);
+		if (next != me)
+			store_buffer_let_go(next - SCHEDULE_STORES);
+	}
+}
+
 static void take_step(struct fiber *self)
 {
+	unsigned me = (unsigned)(self - schedule.fiber);
+
+	if (schedule.buffered) {
+		settle(self);
+		if (store_buffer_drained_by(self->kind))
+			store_buffer_drain(me);
+	}
 	self->steps++;
-	record_step(self);
+	record_step(me, self);
+}
+
+/* Does nobody else care when this step is taken? */
+static bool is_private(const struct fiber *self)
+{
+	bool drains = schedule.buffered >> (self - schedule.fiber) & 1 && store_buffer_drained_by(self->kind);
+
+	return touched_by_one(self) && !drains;
 }
 
 /* The fiber stands at its point; whoever the strategy picks goes on, and takes the step. */
@@ -128,10 +170,16 @@ void schedule_point(enum point_kind kind, const void *object, const char *where)
 	if (!schedule.controlled)
 		return;
 	stand_at(self, kind, object, where);
-	if (schedule.reduced && touched_by_one(self))
+	if (schedule.reduced && is_private(self))
 		take_step(self);
 	else
 		decide(self);
+}
+
+void schedule_fence(void)
+{
+	if (schedule.buffered)
+		store_buffer_drain((unsigned)(schedule.current - schedule.fiber));
 }
 
 void schedule_wait(const void *object, uint32_t ticket, const char *where)
@@ -186,8 +234,10 @@ static void start_check(void)
 {
 	void *nowhere;
 
+	for (unsigned i = 0; i < schedule.fibers; i++)
+		store_buffer_drain(i);
 	fiber_prepare(SCHEDULE_CHECKER);
-	schedule.controlled = false;
+	schedule.controlled = schedule.tso = false;
 	schedule.current = &schedule.fiber[SCHEDULE_CHECKER];
 	fiber_switch(&nowhere, schedule.current->context);
 }
@@ -208,7 +258,7 @@ static void first_fiber(void)
 	fiber_switch(&schedule.main, schedule.current->context);
 }
 
-void schedule_run(uint32_t n, void (*body)(unsigned fiber), void (*check)(void))
+void schedule_run(uint32_t n, bool tso, void (*body)(unsigned fiber), void (*check)(void))
 {
 	struct explore_verdict *verdict = schedule.verdict;
 
@@ -221,11 +271,13 @@ void schedule_run(uint32_t n, void (*body)(unsigned fiber), void (*check)(void))
 	schedule.trace_hash = 0xcbf29ce484222325;
 	for (unsigned i = 0; i < n; i++)
 		fiber_prepare(i);
+	store_buffer_reset();
 	schedule.controlled = true;
+	schedule.tso = tso;
 	schedule.current = &schedule.fiber[0];
 	race_begin();
 	first_fiber();
-	schedule.controlled = false;
+	schedule.controlled = schedule.tso = false;
 	schedule.current = NULL;
 	verdict->steps = schedule.step;
 	verdict->switches = schedule.switches;

@@ -270,7 +270,7 @@ void host_thread_adopt(struct pv_vm *vm, struct pv_thread *thread, const char *n
 
 void handover_ring(struct pv_run *run)
 {
-	schedule_point(POINT_STORE, &run->doorbell, "the doorbell");
+	schedule_point(POINT_UPDATE, &run->doorbell, "the doorbell"); /* seq_cst: an exchange */
 	run->doorbell = 1;
 }
 

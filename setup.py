@@ -97,7 +97,7 @@ class BuildExt(build_ext):
 check_platform()
 setup(
     cffi_modules=[
-        *(f"native/build_{name}.py:ffi" for name in ("core", "engine", "explore", "bench")),
+        *(f"native/build_{name}.py:ffi" for name in ("core", "engine", "explore", "stress", "bench")),
         "native/build_explore.py:races",
     ],
     options={"bdist_wheel": {"py_limited_api": "cp311"}},  # what cffi compiles keeps to the stable ABI

@@ -77,6 +77,8 @@ def read_image(fd: int, *, name: str, ram_bytes: int) -> Image:
         raise UsageError(f"guest {name!r} {error}") from None
     except struct.error:
         raise UsageError(f"guest {name!r} changed while it was read") from None
+    except OSError as error:
+        raise UsageError(f"cannot read guest {name!r}: {error.strerror}") from None
 
 
 def _read_image(fd: int, ram_bytes: int) -> Image:

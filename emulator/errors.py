@@ -5,6 +5,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # importing typing takes longer than the rest of a fast command
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import ClassVar
 
 
@@ -27,9 +28,10 @@ class GuestTimeout(PvperfError):
 
 
 class HostError(PvperfError):
-    """The VM ended without the guest's own exit status."""
+    """The VM ended without the guest's own exit status. `statistics` are the host's, where it could still tell."""
 
     exit_status = 125
+    statistics: Mapping[str, int] = {}  # of the class: what no VM told of
 
 
 class HostPanic(HostError):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from emulator.errors import Unsupported, UsageError
@@ -218,7 +218,7 @@ def _has(constant: str) -> bool:
 def _parse_pmu(item: str, body: str, flags: int) -> Event:
     """cpu/event=0x..,umask=0x../ or cpu/NAME/."""
     if body in _names():
-        return _parse(body)
+        return replace(_parse(body), name=item, flags=flags)
     fields = {"event": 0, "umask": 0}
     for term in body.split(","):
         key, _, value = term.partition("=")

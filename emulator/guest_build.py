@@ -29,6 +29,7 @@ _COMMON_FLAGS = (
     "-fno-asynchronous-unwind-tables",
     "-fno-tree-vectorize",
     "-mno-avx",
+    "-mno-80387",  # handlers run on what XMM holds: vectors.S saves no x87
     "-g",
     "-Wall",
     "-Wextra",
@@ -195,6 +196,8 @@ def _link_guest(
 
 def _install(built: Path, output: Path) -> None:
     """Moves a finished file to its place, so that nobody ever sees half of it."""
+    if output.exists() and not output.is_file():
+        raise GuestBuildError(f"cannot write {output}: it is not a regular file")
     partial = output.with_name(f".{output.name}.{os.getpid()}")
     try:
         shutil.copyfile(built, partial)

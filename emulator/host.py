@@ -142,7 +142,7 @@ class Host:
         ffi, launch = self._ffi, self._launch
         config = ffi.new("struct pv_vm_config *")
         for field in (
-            *("vcpus", "max_events", "counters", "rotate_us", "spin_ns", "pv_perf", "cycles_tsc"),
+            *("vcpus", "max_events", "counters", "rotate_us", "poll_ns", "pv_perf", "cycles_tsc"),
             *("hold_us", "max_sample_rate", "poisson", "seed", "trace_records", "trace_kinds"),
         ):
             setattr(config, field, getattr(launch, field))
@@ -292,9 +292,11 @@ class Host:
         return sizes
 
     def _reap(self) -> None:
-        """Lets the vCPU processes go, kills who does not, and waits until none is left."""
+        """Lets the vCPU processes go, kills who does not, and waits until none is left. After a death or a panic
+        nobody has anything left to tell, and one that has only just been started would take its time."""
         os.close(self._gate)
-        deadline = time.monotonic() + _LEAVE_SECONDS
+        broken = self._end.reason in (self._lib.PV_END_VCPU_DIED, self._lib.PV_END_HOST_PANIC)
+        deadline = time.monotonic() + (0.0 if broken else _LEAVE_SECONDS)
         poller = select.poll()
         for fd in self._alive:
             poller.register(fd, select.POLLIN)

@@ -53,11 +53,17 @@ _CHOICES: dict[str, tuple[str | None, ...]] = {
     "spacing": ("periodic", "poisson"),
 }
 
-#: What can be made to go wrong, by seed: the NMI path loses the trylock; guest memory cannot be written at a sync.
-FAULTS = {"trylock": "PV_FAULT_TRYLOCK", "guest-write": "PV_FAULT_GUEST_WRITE"}
+#: What can be made to go wrong, by seed: the NMI path loses the trylock; guest memory cannot be written at a sync; the
+#: host has no memory for what a guest asks for, which ends the VM; a host thread is delayed while it holds a lock.
+FAULTS = {
+    "trylock": "PV_FAULT_TRYLOCK",
+    "guest-write": "PV_FAULT_GUEST_WRITE",
+    "alloc": "PV_FAULT_ALLOC",
+    "delay": "PV_FAULT_DELAY",
+}
 
-# Waiting by spinning, where the vCPUs and their host threads have a core each: longer than a hand-over between cores.
-_SPIN_NS = 20_000
+# Polling for an exit, at most, where the vCPUs and their host threads have a core each (handover.h).
+_POLL_NS = 500_000
 # Console output kept for Result.console, bytes; more goes to the callback alone.
 CONSOLE_KEPT = 16 << 20
 
@@ -331,7 +337,7 @@ class VirtualMachine:
             max_events=config.max_events,
             counters=config.counters,
             rotate_us=config.rotate_us,
-            spin_ns=0 if short else _SPIN_NS,
+            poll_ns=0 if short else _POLL_NS,
             cores=tuple(cores) if pinned else (),
             pv_perf=config.pv_perf,
             cycles_tsc=config.cycles == "tsc",
@@ -435,7 +441,9 @@ def _result(ended: Ended, why: str, console: bytes, events: Sequence[Event], des
     elif ended.reason == "stopped":
         status, how = -1, why or "stopped"
     else:
-        raise _end_error(ended)
+        error = _end_error(ended)
+        error.statistics = ended.statistics
+        raise error
     if ended.statistics["oracle_differences"]:
         raise HostError(f"the counts differ from the oracle's {ended.text}")
     if ended.statistics["overflows_lost"] and design != "posted":

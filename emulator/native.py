@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The one door to the C code: loads the extension modules, each when it is first needed.
 
-`load_core()` gives the host core, `load_engine()` guest mode, `load_explore()` the core on fibers, `load_bench()` what
-benchmarks compare with. Each returns a module with `ffi` and `lib`.
+`load_core()` gives the host core, `load_engine()` guest mode, `load_explore()` the core on fibers, `load_stress()` the
+core on threads with noise, `load_bench()` what benchmarks compare with. Each returns a module with `ffi` and `lib`.
 """
 
 from __future__ import annotations
@@ -52,6 +52,12 @@ def load_explore(*, races: bool = False) -> Any:
     Raises Unsupported when it is not built.
     """
     return _extension("emulator._races" if races else "emulator._explore")
+
+
+@cache
+def load_stress() -> Any:
+    """The host core on threads that noise disturbs. Raises Unsupported when it is not built."""
+    return _extension("emulator._stress")
 
 
 @cache

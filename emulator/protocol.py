@@ -45,7 +45,7 @@ class Launch(NamedTuple):
     max_events: int
     counters: int
     rotate_us: int
-    spin_ns: int
+    poll_ns: int
     cores: tuple[int, ...]  # vCPU k and its host thread share cores[k % len]; empty: not pinned
     pv_perf: bool
     cycles_tsc: bool

@@ -17,7 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 NATIVE = Path(__file__).resolve().parent
-INCLUDES = [NATIVE / part for part in ("abi", "core", "engine", "explore", "bench")]
+INCLUDES = [NATIVE / part for part in ("abi", "core", "engine", "explore", "stress", "bench")]
 FLAGS = ["-std=c11", "-O2", "-g", "-fvisibility=hidden", "-D_GNU_SOURCE", "-Wall", "-Wextra"]
 
 

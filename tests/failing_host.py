@@ -34,4 +34,14 @@ class NeverAnswers(HostProcess):
             signal.pause()
 
 
+class WaitsForEver(HostProcess):
+    """As long as vCPU processes want to leave in good order."""
+
+    def run(self) -> None:
+        from emulator import host
+
+        host._LEAVE_SECONDS = 3600.0
+        super().run()
+
+
 FAILURES = {"killed-while-named": KilledWhileNamed, "leaves": Leaves, "never-answers": NeverAnswers}

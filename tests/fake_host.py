@@ -36,7 +36,7 @@ PAGES = {
 }
 PAGE_TABLE = TABLES + 0x4000  # of PAGES
 PATIENCE_S = 30.0
-SPIN_NS = 5_000_000  # of the vCPU: this host does not wake a sleeper
+POLL_NS = 5_000_000  # of the vCPU: this host does not wake a sleeper
 
 Breakpoint = tuple[int, int, int]  # address, length, PV_BP_*
 
@@ -99,7 +99,7 @@ class FakeHost:
         self.run_page = self.ffi.cast("struct pv_run *", base + RAM)
         self._page = page = self.ffi.cast("struct pv_vm_page *", base + RAM + mmap.PAGESIZE)
         page.vcpus, page.max_events, page.counters, page.pv_perf = 1, 1, 1, 1
-        page.spin_ns = SPIN_NS
+        page.poll_ns = self.run_page.vcpu_waits.poll_ns = POLL_NS
         for gpa, data in memory_image(code).items():
             self._memory[gpa : gpa + len(data)] = data
         self.config = self.ffi.new("struct pv_engine_config *")

@@ -21,6 +21,7 @@ from emulator.cli.output import Output
 from emulator.cli.parser import COMMANDS, parse
 from emulator.cli.quantity import duration, size
 from emulator.errors import UsageError
+from emulator.explore.scenarios import SCENARIOS
 
 PVPERF = [sys.executable, "-m", "emulator"]
 Finished = subprocess.CompletedProcess[str]
@@ -38,6 +39,32 @@ def sentence(done: Finished, status: int) -> str:
     assert (done.returncode, done.stdout) == (status, ""), done.stderr
     assert re.fullmatch(r"pvperf: [^\n]+\n", done.stderr), done.stderr
     return done.stderr.removeprefix("pvperf: ").rstrip("\n")
+
+
+@pytest.mark.parametrize("command", ["events", "guests", "doctor", "--version", "run hello", "stat -o - hello"])
+def test_stdout_that_is_full(command: str) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*PVPERF, *command.split()], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+        )
+    assert done.returncode == 125
+    assert re.fullmatch(r"pvperf: cannot write [^\n]+: No space left on device\n", done.stderr)
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "<&- >&-", "<&- >&- 2>&-"])
+def test_streams_that_are_closed(tmp_path: Path, closed: str) -> None:
+    """What would go there is lost, and nothing else: no file of ours gets its number."""
+    shell = f'exec "$@" {closed}'
+    command = [*PVPERF, "record", "-o", str(tmp_path / "x"), "-c1000", "hello"]
+    done = subprocess.run(["sh", "-c", shell, "sh", *command], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+    assert "Samples: 8 " in pvperf("report", "-i", tmp_path / "x").stdout
+
+
+def test_a_recording_that_cannot_begin_changes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "perf.data").write_text("old")
+    assert "RAM is too small" in sentence(pvperf("record", "--ring", "1G", "-o", tmp_path / "perf.data", "hello"), 2)
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("perf.data", "old")]
 
 
 def test_version() -> None:
@@ -69,8 +96,8 @@ def test_help_loads_little() -> None:
         (["run"], "no guest was named"),
         (["run", "nosuch"], "no such guest: nosuch (bundled guests: branchy,"),
         (["run", "matmull"], "no such guest: matmull (did you mean matmul?)"),
-        (["run", "hello", "lines=2"], "unrecognized arguments: lines=2; what belongs to the guest goes behind --"),
-        (["run", "--no-such-option", "hello"], "unrecognized arguments: --no-such-option"),
+        (["run", "hello", "lines=2"], "pvperf run has no use for 'lines=2'; what belongs to the guest goes behind --"),
+        (["run", "--no-such-option", "hello"], "pvperf run has no option --no-such-option"),
         (["run", "--smp", "0", "hello"], "number of vCPUs (smp) must be 1 to 64, and 0 is not"),
         (["run", "--smp", "1000", "hello"], "number of vCPUs (smp) must be 1 to 64, and 1000 is not"),
         (["run", "--smp", "two", "hello"], "'two' is not a whole number"),
@@ -100,6 +127,26 @@ def test_help_loads_little() -> None:
         (["stat", "--append", "hello"], "--append needs a file"),
         (["stat", "-o", "/nonexistent/file", "hello"], "cannot write /nonexistent/file: No such file or directory"),
         (["stat", "-o", "/tmp", "hello"], "cannot write /tmp: it is a directory"),
+        (["stat", "-I", "100", "hello"], "pvperf stat has no option -I"),
+        (["report", "x"], "pvperf report has no use for 'x' (see"),
+        (["run", "/proc/self/mem"], "cannot read guest '/proc/self/mem': "),
+        (["record", "-o", "-", "hello"], "a recording needs a file, and '-' names none"),
+        (["record", "-c", str(1 << 63), "hello"], "is not a whole number from 1 to 9223372036854775807"),
+        (["record", "-F", "1000001", "hello"], "'1000001' is not a whole number from 1 to 1000000"),
+        (["explore", "--seed", "-1"], "'-1' is not a whole number from 0 to"),
+        (["explore", "--exhaustive", "-1"], "'-1' is not a whole number from 0 to 1000"),
+        (["explore", "--nmi", "foo"], "nmi 'foo' is not known"),
+        (["explore", "-o", "/dev/full"], "cannot write /dev/full: it is not a regular file"),
+        (["explore", "-o", "/nonexistent/x"], "cannot write /nonexistent/x: "),
+        (["stress", "--seed", "-1"], "'-1' is not a whole number from 0 to"),
+        (["stress", "-o", "/tmp"], "cannot write /tmp: it is not a regular file"),
+        (["stress", "--matrix", "--kill"], "--matrix has one table"),
+        (["replay", "/nonexistent"], "cannot read /nonexistent: No such file or directory"),
+        (["replay", sys.executable], ": it is not text"),
+        (
+            ["guests", "build", "examples/count.c", "-o", "/dev/full"],
+            "cannot write /dev/full: it is not a regular file",
+        ),
         (["events", "--", "x"], "pvperf events starts no guest"),
         (["guests", "buld"], "there is no 'buld'; did you mean build?"),
         (["guests", "build", "x.c"], "the following arguments are required: -o/--output"),
@@ -249,6 +296,20 @@ def test_a_dead_host_is_a_host_error(tmp_path: Path) -> None:
     assert (process.returncode, errors) == (125, "pvperf: the host process was killed by SIGKILL\n")
 
 
+def test_a_host_that_is_asked_to_end_says_so(tmp_path: Path) -> None:
+    process = started(["run", guest(tmp_path, say(b".") + SPIN)])
+    os.kill(children(process.pid)[0], signal.SIGTERM)
+    _, errors = process.communicate(timeout=10)
+    said = "pvperf: the VM was ended from outside: its host process got a SIGTERM\n"
+    assert (process.returncode, errors) == (125, said)
+
+
+@pytest.mark.parametrize("command", ["explore", "stress"])
+def test_help_names_every_scenario(command: str) -> None:
+    said = set(re.findall(r"[\w-]+", pvperf(command, "--help").stdout))
+    assert {*SCENARIOS} <= said
+
+
 @pytest.mark.parametrize("command", [["run", "hello", "--", "lines=100000"], ["events"], ["--version"]])
 def test_a_reader_that_goes_away(command: list[str]) -> None:
     """As with `pvperf ... | head`: no complaint."""
@@ -350,6 +411,28 @@ def test_a_guest_of_ones_own(tmp_path: Path) -> None:
     assert pvperf("guests", "build", source, "-o", program).returncode == 0
     done = pvperf("run", "./mine.elf", cwd=tmp_path, env={**os.environ, "PYTHONPATH": os.getcwd()})
     assert (done.returncode, done.stdout) == (7, "mine\n")
+
+
+def test_list_of_guests_by_name_of_the_action() -> None:
+    assert pvperf("guests", "list", "--json").stdout == pvperf("guests", "--json").stdout
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_leaves_no_temporary_files(tmp_path: Path, signum: signal.Signals) -> None:
+    """It comes while the compiler, which is none, is at work."""
+    scratch, fifo, compiler = (tmp_path / name for name in ("scratch", "fifo", "cc"))
+    scratch.mkdir()
+    os.mkfifo(fifo)
+    said = os.open(fifo, os.O_RDWR)  # a writer need not wait for a reader
+    compiler.write_text(f"#!/bin/sh\necho up >{fifo}\nexec sleep 0.2\n")
+    compiler.chmod(0o755)
+    command = [*PVPERF, "guests", "build", "examples/count.c", "-o", str(tmp_path / "x.elf"), "--cc", str(compiler)]
+    with subprocess.Popen(command, env={**os.environ, "TMPDIR": str(scratch)}) as process:
+        assert os.read(said, 3) == b"up\n"
+        process.send_signal(signum)
+        assert process.wait(60) == -signum
+    os.close(said)
+    assert list(scratch.iterdir()) == []
 
 
 def test_a_guest_that_does_not_compile(tmp_path: Path) -> None:

@@ -24,19 +24,28 @@ LIBRARIES = {"unicorn": ("libunicorn.so.2", "libunicorn.so.2"), "capstone": ("li
 # Every quick test of the program.
 ALARM = [
     *("points_are_blocks", "distances", "distances_with_oracle", "in_cold_code", "left_alone", "periods"),
-    *("of_time", "of_events"),
+    *("of_time", "of_events", "in_a_rep"),
 ]
 NMI = [
     *("everywhere", "everywhere_with_oracle", "on_a_stack_of_its_own", "freezes_exits", "latch"),
-    *("ends_at_the_first_iret", "wakes_hlt", "waits_behind_mov_ss", "in_rep_outs", "before_a_hypercall"),
-    *("after_a_kick", "in_any_loop", "freezes_cycles_of_time", "a_long_way"),
+    *("ends_at_the_first_iret", "wakes_hlt", "ends_hlt_in_a_shadow", "waits_behind_mov_ss", "in_rep_outs"),
+    *("before_a_hypercall", "after_a_kick", "in_any_loop", "freezes_cycles_of_time", "a_long_way"),
 ]
 AGENT = [
     *("is_transparent", "is_transparent_to_the_oracle", "restores_everything", "has_its_own_memory"),
     *("has_its_own_code", "first", "in_a_guest_nmi", "latch", "that_never_ends", "that_faults"),
-    *("that_is_not_there", "with_a_jump", "wakes_hlt", "at_random", "iret_of_a_guest", "stays_decoded"),
+    *(
+        "that_is_not_there",
+        "with_a_jump",
+        "is_not_debugged",
+        "wakes_hlt",
+        "at_random",
+        "iret_of_a_guest",
+        "stays_decoded",
+    ),
 ]
-SUITES = {"alarm": ALARM, "nmi": NMI, "agent": AGENT}
+EXIT = ["jump_in_outs", "stop_in_outs"]
+SUITES = {"alarm": ALARM, "nmi": NMI, "agent": AGENT, "exit": EXIT}
 ALL = [f"{suite}_{name}" for suite, names in SUITES.items() for name in names]
 COSTS = ["cost_of_nmis"]  # printed when asked for, and no test
 TIMEOUT_SECONDS = 300

@@ -199,3 +199,9 @@ def test_names_are_unique() -> None:
 def test_groups_are_not_for_stat(text: str) -> None:
     with pytest.raises(Unsupported, match="guests that open them themselves"):
         parse_events(text)
+
+
+def test_a_name_within_cpu_has_modifiers() -> None:
+    both, user = parse_events("cpu/instructions/,cpu/instructions/u")
+    assert (both.name, both.canonical, user.name) == ("cpu/instructions/", "instructions", "cpu/instructions/u")
+    assert user.flags == parse_events("instructions:u")[0].flags != both.flags

@@ -261,6 +261,10 @@ def test_a_case_is_a_file(tmp_path: Path) -> None:
         ("pvperf-replay 1", "pvperf-replay 2", "first line"),
         ("switch", "swatch", "is not understood"),
         ("max-events", "max-events x", "is not understood"),
+        ("max-events", "max-events -", "is not understood"),
+        ("max-events", "max-events 99999999999", "is not understood"),
+        ("switch", "switch 99999999999", "is not understood"),
+        ("state ", "state x", "is not understood"),
         ("violates", "text", "what is violated"),
         ("vcpu 0: open", "vcpu 0: shut", "is no operation"),
     ],
@@ -327,8 +331,8 @@ def test_a_program_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str
     ("arguments", "complaint"),
     [
         (["close-enabel"], "did you mean close-enable"),
-        (["--design", "per-cpu"], "design: not known"),
-        (["--nmi", "tryhard"], "nmi: not known"),
+        (["--design", "per-cpu"], "design 'per-cpu' is not known"),
+        (["--nmi", "tryhard"], "nmi 'tryhard' is not known"),
         (["--schedules", "10", "--duration", "1s"], "not allowed with"),
     ],
 )

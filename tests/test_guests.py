@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from emulator.guest_build import build_guests
+from emulator.guests import find_guest
 from emulator.machine import VirtualMachine
 
 GUESTS = Path(__file__).parent / "guests"
@@ -49,6 +50,7 @@ CASES = [
     Case("halt", 1),
     Case("halt", 4),
     Case("closed", 4),
+    Case("fence", 2),
     Case("rotate", 1, (), {"rotate_us": 1000}),
     Case("rotate", 2, (), {"counters": 1}),
     Case("groups_whole", 1, (), {"counters": 4, "rotate_us": 1000}),
@@ -74,6 +76,7 @@ SAMPLING_CASES = [
     Case("nmi_after", 2, (), UNTHROTTLED),
     Case("nmi_after", 2, ("rounds=2000",), UNTHROTTLED, slow=True),
     Case("nmi_landing", 1, (), UNTHROTTLED),
+    Case("nmi_fpu", 1, (), UNTHROTTLED),
     Case("nmi_migrate", 1, (), UNTHROTTLED),
     Case("nmi_migrate", 4, (), UNTHROTTLED),
     Case("nmi_migrate", 4, ("rounds=20000",), UNTHROTTLED, slow=True),
@@ -127,6 +130,14 @@ def test_guest(case: Case, built: Path) -> None:
         result = vm.run(built / f"{case.guest}.elf", case.args, timeout=500 if case.slow or case.soak else 100)
     check_report(result.console.decode())
     assert (result.status, result.ended) == (0, "exit")
+
+
+@pytest.mark.parametrize("guest", sorted(path.stem for path in find_guest("spin").parent.glob("*.elf")))
+@pytest.mark.parametrize("word", ["nosuch=1", "rounds", "p=o1", "px=o1"])
+def test_a_bundled_guest_refuses_what_it_does_not_know(guest: str, word: str) -> None:
+    with VirtualMachine(smp=1) as vm:
+        result = vm.run(guest, [word], timeout=100)
+    assert (result.status, result.console.decode()) == (2, f"guest: no such option: {word}\n")
 
 
 def test_every_guest_test_has_a_case() -> None:

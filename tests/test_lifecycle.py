@@ -173,6 +173,19 @@ def test_whoever_stands_still_can_be_killed(tmp_path: Path, target: str) -> None
         front.wait()
 
 
+@pytest.mark.timeout(30)
+def test_who_stands_still_does_not_delay_a_death(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that has only just been started, on a machine that is busy, is such a vCPU."""
+    monkeypatch.setattr("emulator.session.HostProcess", failing_host.WaitsForEver)
+
+    def stop_one_and_kill_one(_: bytes) -> None:
+        os.kill(vm.processes["vcpu1"], signal.SIGSTOP)
+        kill(vm.processes["vcpu0"])
+
+    with VirtualMachine(smp=2, memory=1 << 20) as vm, pytest.raises(VcpuDied, match="was killed by SIGKILL"):
+        vm.run(guest(tmp_path, say(b".") + SPIN), console=stop_one_and_kill_one)
+
+
 def test_ctrl_c_raises_and_leaves_nothing(tmp_path: Path) -> None:
     with front_end(guest(tmp_path, say(b".") + SPIN)) as front:
         front.wait_for_console()

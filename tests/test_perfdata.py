@@ -219,6 +219,8 @@ def test_a_checkpoint_has_all_but_the_last_moment(tmp_path: Path) -> None:
     now = [0.0]
     path = tmp_path / "perf.data"
     making = recorder(path, clock=lambda: now[0])
+    assert not path.exists()
+    making.take(0, b"")  # the VM runs
     assert read(str(path)).samples == []
     making.take(0, sample(0x1000, 100))
     assert times(path) == []
@@ -343,6 +345,19 @@ def test_what_was_there_becomes_old(tmp_path: Path) -> None:
     record(path, GUEST, [b""])
     assert (tmp_path / "perf.data.old").read_bytes() == first
     assert read(str(path)).samples == []
+
+
+def test_a_vm_that_never_ran_leaves_the_old_recording(tmp_path: Path) -> None:
+    path = tmp_path / "perf.data"
+    path.write_text("old")
+    making = recorder(path)
+    assert making.abandon()
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("perf.data", "old")]
+    making = recorder(path)
+    making.take(0, b"")
+    assert not making.abandon()
+    making.finish()
+    assert (tmp_path / "perf.data.old").read_text() == "old"
 
 
 def test_places_where_no_file_can_be(tmp_path: Path) -> None:

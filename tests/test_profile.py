@@ -136,7 +136,7 @@ def test_losses_are_said() -> None:
         (("record", "-c", "0", "hello"), 2, "not a whole number from 1"),
         (("record", "-c", "abc", "hello"), 2, "not a whole number from 1"),
         (("record", "-c", 1 << 64, "hello"), 2, "not a whole number from 1"),
-        (("record", "-F", "0", "hello"), 2, "above 0"),
+        (("record", "-F", "0", "hello"), 2, "not a whole number from 1"),
         (("record", "-c", "1", "-F", "1", "hello"), 2, "not allowed with"),
         (("record", "--max-stack", "4", "hello"), 2, "they need -g"),
         (("record", "-g", "--max-stack", "128", "hello"), 2, "1 to 127"),

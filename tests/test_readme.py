@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from emulator import errors
+from emulator.cli import stress_command
+
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
 CONSOLES = re.findall(r"```console\n(.*?)```", README, flags=re.DOTALL)
@@ -80,6 +83,15 @@ def test_every_place_in_the_code_map_exists() -> None:
             path = ROOT / name if (ROOT / name.split("*")[0]).exists() or "/" in name.rstrip("/") else base / name
             assert list(path.parent.glob(path.name)), name
             base = path.parent
+
+
+def test_the_table_of_exit_statuses_is_what_errors_have() -> None:
+    table = README.partition("## Exit status")[2].partition("\n## ")[0]
+    told = {int(row) for row in re.findall(r"^\| (\d+) \|", table, flags=re.MULTILINE)}
+    raised = {
+        kind.exit_status for kind in vars(errors).values() if isinstance(kind, type) and "exit_status" in dir(kind)
+    }
+    assert told == raised | {0, stress_command.INCONCLUSIVE}
 
 
 def test_commands_exist() -> None:

@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 
-from emulator.errors import PvperfError
+from emulator.errors import HostError, PvperfError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +28,9 @@ class Killed(BaseException):
 
 def main(argv: list[str] | None = None) -> int:
     """Runs one command with the arguments `argv` (default: those of the process) and returns its exit status."""
+    _open_closed_streams()
     try:
+        _end_in_order_by(signal.SIGTERM, signal.SIGHUP)
         status = _dispatch(sys.argv[1:] if argv is None else argv)
         sys.stdout.flush()
         return status
@@ -41,6 +43,38 @@ def main(argv: list[str] | None = None) -> int:
         _die_by(signal.SIGINT)
     except BrokenPipeError:
         _die_by(signal.SIGPIPE)
+    except OSError as error:
+        _drop_output()
+        _complain(f"{error.filename or 'cannot write the output'}: {error.strerror}")
+        return HostError.exit_status
+
+
+def _end_in_order_by(*signals: int) -> None:
+    """These end a command as Ctrl-C does: its children and temporary files go first. A command may do better."""
+
+    def end(signum: int, _: object) -> NoReturn:
+        raise Killed(signum)
+
+    for signum in signals:
+        if signal.getsignal(signum) == signal.SIG_DFL:  # nohup ignores it, and a caller may have a handler
+            signal.signal(signum, end)
+
+
+def _open_closed_streams() -> None:
+    """A standard stream that the caller closed becomes /dev/null: no file may get its number, nor anybody trip."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            while os.open(os.devnull, os.O_RDWR) < number:
+                pass
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
+
+
+def _drop_output() -> None:
+    """What is left for stdout goes nowhere if it cannot be written: the interpreter would try again at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _dispatch(argv: list[str]) -> int:

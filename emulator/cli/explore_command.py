@@ -11,9 +11,8 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from emulator.errors import UsageError
 from emulator.explore import canaries
-from emulator.explore.case import Case
+from emulator.explore.case import Case, check_writable
 from emulator.explore.crew import Crew
 from emulator.explore.interleaving import interleaving
 from emulator.explore.machine import Machine, Setup, Totals
@@ -60,6 +59,8 @@ def main(arguments: argparse.Namespace) -> int:
     with Machine(setup, Program.parse(["open 1"])):
         pass  # an unknown name is refused here, before anything is started
     seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1 << 32)
+    if arguments.output:
+        check_writable(Path(arguments.output))
     with Crew() as crew:
         report = Report(setup, seed, arguments)
         for scenario in scenarios:
@@ -132,10 +133,7 @@ class Report:
         assert found.case is not None
         case = shrink(found.case, seconds=self.arguments.shrink)
         path = Path(self.arguments.output or f"{Path(found.scenario.name).stem}-{self.setup.design}.replay")
-        try:
-            case.write(path)
-        except OSError as error:
-            raise UsageError(f"cannot write {path}: {error.strerror}") from None
+        case.write(path)
         _, log = case.replay()
         self._say(f"{case.oracle}: {case.text}")
         self._say(

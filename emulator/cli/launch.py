@@ -144,6 +144,8 @@ class Launcher:
             raise Killed(self.signum)
         if result.ended == "timeout":
             raise GuestTimeout(f"the guest did not end within {self._arguments.timeout:g} s")
+        if result.ended != "exit":
+            raise HostError("the VM was ended from outside: its host process got a SIGTERM")
         return result.status
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from emulator.cli.quantity import duration, period, positive, size, whole
+from emulator.cli.quantity import duration, period, positive, preemptions, rate, seed, size, whole
 from emulator.errors import UsageError
 
 TYPE_CHECKING = False
@@ -22,13 +22,20 @@ _EXIT_STATUS = """\
 exit status: the guest's own; 2 usage; 124 time-out; 125 host error; 126 not supported here;
 that of a signal, if one ended the run. What follows -- is the guest's command line."""
 
+_VERDICTS = "exit status: 0 all held; 1 a violation, which is in the replay file; 2 usage; 7 it proves nothing"
+#: The names in emulator/explore/scenarios.py, whose import takes too long for a help.
+_SCENARIOS = """\
+scenarios: close-enable, close-nmi, close-sync, migrate, follow-task, open-limit, dup-open,
+read-close, enable-disable, nmi-storm, slow-sync, clock-nmi, full-queue, handler-sync,
+breakpoint, no-memory, errno, halt-kick, halt-nmi, throttle, failing-write, churn. A file has
+lines such as: vcpu 0: open 1 period 10; enable 1; run 25; close 1"""
+_OF_FILES = "exit status: 1 what is in the file cannot be read; 2 usage; 125 the output cannot be written"
+
 
 class Parser(argparse.ArgumentParser):
     """Complains in one sentence, and says what may have been meant."""
 
     def error(self, message: str) -> NoReturn:
-        if message.startswith("unrecognized arguments: "):
-            message += "; what belongs to the guest goes behind --" if "--" not in message else ""
         raise UsageError(f"{message} (see {self.prog} --help)")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
@@ -72,12 +79,22 @@ def parse(argv: list[str]) -> argparse.Namespace:
     if "--" in argv:
         cut = argv.index("--")
         own, guests_own = argv[:cut], argv[cut + 1 :]
-    arguments = _build(own).parse_args(own)
+    arguments, strange = _build(own).parse_known_args(own)
+    if strange:
+        raise UsageError(f"{_strange(arguments.command, strange[0])} (see pvperf {arguments.command} --help)")
     if arguments.command in ("run", "stat", "record"):
         _take_guest(arguments, guests_own)
     elif guests_own is not None:
         raise UsageError(f"pvperf {arguments.command} starts no guest, so that nothing can follow --")
     return arguments
+
+
+def _strange(command: str, word: str) -> str:
+    """What is wrong with a word that no option and no argument of the command took."""
+    if word.startswith("-"):
+        return f"pvperf {command} has no option {word}"
+    hint = "; what belongs to the guest goes behind --" if command in ("run", "stat", "record") else ""
+    return f"pvperf {command} has no use for '{word}'{hint}"
 
 
 def _take_guest(arguments: argparse.Namespace, guests_own: list[str] | None) -> None:
@@ -133,7 +150,9 @@ def _add_machine(parser: argparse.ArgumentParser) -> None:
     add("--cycles", metavar="NAME", help="where cycles come from: model or tsc (default model)")
     add("--hold-us", type=whole, metavar="N", help="a sync holds the lock N microseconds longer (default 0)")
     add("--max-sample-rate", type=whole, metavar="N", help="NMIs a second for an event; 0: any (default 200000)")
-    add("--fault", metavar="NAME=PERCENT%", help="inject faults: trylock, guest-write; more behind commas")
+    add(
+        "--fault", metavar="NAME=PERCENT%", help="inject faults: trylock, guest-write, alloc, delay; more behind commas"
+    )
     add("--seed", type=whole, metavar="N", help="of the faults (default 0)")
     add("--l1d", metavar="SIZE/WAYS/LINE", help="the L1 data cache that is modelled (default 32K/8/64)")
     add("--llc", metavar="SIZE/WAYS/LINE", help="the last-level cache that is modelled (default 1M/16/64)")
@@ -144,7 +163,9 @@ def _add_machine(parser: argparse.ArgumentParser) -> None:
     run = parser.add_argument_group("the run")
     run.add_argument("--timeout", type=duration, metavar="TIME", help="end the VM after 10s, 500ms, 2m")
     run.add_argument("--trace", metavar="FILE", help="write what the VM does, for ui.perfetto.dev, to FILE")
-    run.add_argument("--trace-records", type=positive, metavar="N", help="of them, N at most (default 1000000)")
+    run.add_argument(
+        "--trace-records", type=positive, metavar="N", help="keep the first N things that happen (default 1000000)"
+    )
     run.add_argument("-v", "--verbose", action="store_true", help="also print what the VM did, to stderr")
     run.add_argument("-q", "--quiet", action="store_true", help="do not print what the guest writes")
 
@@ -180,7 +201,7 @@ def _record(parser: argparse.ArgumentParser) -> None:
     )
     how = record.add_mutually_exclusive_group()
     how.add_argument("-c", "--count", type=period, metavar="N", help="a sample every N (default 100000: exact)")
-    how.add_argument("-F", "--freq", type=positive, metavar="HZ", help="adapt the period to HZ samples a second")
+    how.add_argument("-F", "--freq", type=rate, metavar="HZ", help="adapt the period to HZ samples a second")
     add("-g", action="store_true", dest="call_graph", help="with call chains, by frame pointer")
     add("--max-stack", type=whole, metavar="N", help="return addresses in a call chain, 1 to 127 (default 64)")
     add("-o", "--output", default="perf.data", metavar="FILE", help="(default perf.data); an old one becomes FILE.old")
@@ -189,8 +210,9 @@ def _record(parser: argparse.ArgumentParser) -> None:
 
 
 def _report(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = _OF_FILES
     add = parser.add_argument
-    add("-i", "--input", default="perf.data", metavar="FILE", help="what record has written (default perf.data)")
+    add("-i", "--input", default="perf.data", metavar="FILE", help="of record, or - for stdin (default perf.data)")
     add("--sort", default="symbol", metavar="KEY[,KEY...]", help="of symbol, dso, vcpu (default symbol)")
     add("-g", action="store_true", dest="call_graph", help="below each row, the call chains that led there")
     form = parser.add_mutually_exclusive_group()
@@ -200,8 +222,9 @@ def _report(parser: argparse.ArgumentParser) -> None:
 
 
 def _script(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = _OF_FILES
     add = parser.add_argument
-    add("-i", "--input", default="perf.data", metavar="FILE", help="what record has written (default perf.data)")
+    add("-i", "--input", default="perf.data", metavar="FILE", help="of record, or - for stdin (default perf.data)")
 
 
 def _events(parser: argparse.ArgumentParser) -> None:
@@ -211,7 +234,8 @@ def _events(parser: argparse.ArgumentParser) -> None:
 def _guests(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the list as a JSON document")
     actions = parser.add_subparsers(dest="action", metavar="ACTION")
-    actions.add_parser("list", help="the bundled guests, as without an action", allow_abbrev=False)
+    listing = actions.add_parser("list", help="the bundled guests, as without an action", allow_abbrev=False)
+    listing.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="as a JSON document")
     build = actions.add_parser("build", help="compile a program against the guest runtime", allow_abbrev=False)
     build.add_argument("sources", nargs="+", metavar="SOURCE", help="C or assembly files")
     build.add_argument("-o", "--output", required=True, metavar="FILE", help="the ELF file to write")
@@ -229,21 +253,23 @@ def _bench(parser: argparse.ArgumentParser) -> None:
 
 
 def _explore(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = "exit status: 0 all held; 1 a violation, which is in the replay file; 2 usage; 7 it proves nothing"
+    parser.epilog = f"{_SCENARIOS}\n\n{_VERDICTS}"
     add = parser.add_argument
-    add("scenarios", nargs="*", metavar="SCENARIO", help="close-enable, migrate, churn, ..., or a file (default: all)")
+    add("scenarios", nargs="*", metavar="SCENARIO", help="of those below, or a file (default: all)")
     add("--design", default="per-vm", metavar="NAME", help="of the event table (default per-vm)")
     add("--nmi", default="trylock", metavar="NAME", help="what an NMI does that finds the lock taken (default trylock)")
     add("--sync", default="entry", metavar="NAME", help="when overflows reach guest memory (default entry)")
     add("--memory", default="sc", metavar="MODEL", help="tso: stores wait in buffers, as on x86 (default sc)")
     add("--races", action="store_true", help="see data races, too; takes some times as long")
-    add("--seed", type=whole, metavar="N", help="of the sampled schedules (default: a fresh one, which is printed)")
+    add("--seed", type=seed, metavar="N", help="of the sampled schedules (default: a fresh one, which is printed)")
     amount = parser.add_mutually_exclusive_group()
     amount.add_argument(
         "--schedules", type=positive, metavar="N", help="sample N of each scenario: ends the same each time"
     )
     amount.add_argument("--duration", type=duration, metavar="TIME", help="sample for so long in all (default 10s)")
-    amount.add_argument("--exhaustive", type=whole, metavar="PB", help="only all schedules with at most PB preemptions")
+    amount.add_argument(
+        "--exhaustive", type=preemptions, metavar="PB", help="only all schedules with at most PB preemptions"
+    )
     add("--shrink", type=duration, default=1.0, metavar="TIME", help="how long to make a case smaller (default 1s)")
     add("-v", "--verbose", action="store_true", help="a line for each canary")
     add("-o", "--output", metavar="FILE", help="the replay file of a violation (default SCENARIO-DESIGN.replay)")
@@ -251,23 +277,34 @@ def _explore(parser: argparse.ArgumentParser) -> None:
 
 
 def _stress(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = "exit status: 0 all held; 1 a violation, which is in the replay file; 2 usage; 7 it proves nothing"
+    parser.epilog = f"{_SCENARIOS}\nhostile: random calls and arguments. Some are for explore alone.\n\n{_VERDICTS}"
     add = parser.add_argument
-    add("scenarios", nargs="*", metavar="SCENARIO", help="close-enable, churn, hostile, ..., or a file (default: all)")
+    add("scenarios", nargs="*", metavar="SCENARIO", help="of those below, or a file (default: all)")
     add("--design", default="per-vm", metavar="NAME", help="of the event table (default per-vm)")
     add("--nmi", default="trylock", metavar="NAME", help="what an NMI does that finds the lock taken (default trylock)")
     add("--sync", default="entry", metavar="NAME", help="when overflows reach guest memory (default entry)")
     add("--smp", type=whole, default=4, metavar="N", help="vCPUs, 1 to 64 (default 4); more than cores find more")
-    add(
-        "--seed", type=whole, metavar="N", help="of programs, noise and faults (default: a fresh one, which is printed)"
-    )
+    add("--seed", type=seed, metavar="N", help="of programs, noise and faults (default: a fresh one, which is printed)")
     amount = parser.add_mutually_exclusive_group()
     amount.add_argument("--duration", type=duration, metavar="TIME", help="in all (default 10s)")
     amount.add_argument(
         "--ops", type=positive, metavar="N", help="guest operations of each scenario; boots, with --kill"
     )
     add("--mix", default="", metavar="OP=N,...", help="weights of churn's and hostile's operations")
-    add("--fault", default="", metavar="NAME=PERCENT%", help="inject faults: trylock, guest-write; more behind commas")
+    add(
+        "--fault",
+        default="",
+        metavar="NAME=PERCENT%",
+        help="inject faults: trylock, guest-write, alloc, delay; more behind commas (default: the seed draws them)",
+    )
+    add("--native", action="store_true", help="the host core alone, a thread for each vCPU; no VM")
+    add(
+        "--noise",
+        type=float,
+        default=2.0,
+        metavar="PERCENT",
+        help="of a native thread's points where it loses time (default 2); 0: no faults are drawn either",
+    )
     add("--hold-us", type=whole, default=0, metavar="N", help="a sync holds the lock N microseconds longer (default 0)")
     add("--kill", action="store_true", help="kill a process of each VM at a random moment")
     add(

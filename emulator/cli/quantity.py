@@ -43,9 +43,28 @@ def positive(text: str) -> int:
 
 
 def period(text: str) -> int:
-    """A sampling period, 1 to 2^63."""
-    if not (text.isascii() and text.isdigit()) or not 0 < int(text) <= 1 << 63:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 1 to 2^63")
+    """A sampling period: 1 to 2^63 - 1, PV_PERIOD_BITS."""
+    return _within(text, 1, (1 << 63) - 1)
+
+
+def rate(text: str) -> int:
+    """Samples a second: 1 to 1,000,000, as the core has it (MOST_FREQUENT)."""
+    return _within(text, 1, 1_000_000)
+
+
+def seed(text: str) -> int:
+    """64 bits."""
+    return _within(text, 0, (1 << 64) - 1)
+
+
+def preemptions(text: str) -> int:
+    """A bound on preemptions: 0 to 1,000, which no search ever reaches."""
+    return _within(text, 0, 1000)
+
+
+def _within(text: str, least: int, most: int) -> int:
+    if not (text.isascii() and text.isdigit()) or len(text) > 20 or not least <= int(text) <= most:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from {least} to {most}")
     return int(text)
 
 

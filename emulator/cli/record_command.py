@@ -57,10 +57,12 @@ def main(arguments: argparse.Namespace) -> int:
                 trace_kinds=TRACE_KINDS,
             )
         except PvperfError:
-            _conclude(recorder, None, arguments.quiet)
+            if not recorder.abandon():
+                _conclude(recorder, None, arguments.quiet)
             raise
         except BaseException:
-            recorder.finish()
+            if not recorder.abandon():
+                recorder.finish()
             raise
         _conclude(recorder, result, arguments.quiet)
         _check_events(result)

@@ -9,13 +9,15 @@ import random
 import sys
 from collections import Counter
 from pathlib import Path
+from statistics import median
 
 from emulator.errors import UsageError
+from emulator.explore.case import MOST_VCPUS, check_writable
 from emulator.explore.machine import Setup
 from emulator.machine import MachineConfig
 from emulator.stress.names import all_playable, find_playable
 from emulator.stress.playing import parse_mix, play
-from emulator.stress.scenario_run import VM_ORACLES, Amount, Stressed, stress
+from emulator.stress.scenario_run import VM_ORACLES, Amount, How, Stressed, stress
 from emulator.stress.window import find_case
 
 HELD, VIOLATED, INCONCLUSIVE = 0, 1, 7
@@ -25,20 +27,26 @@ _DEFAULT_SECONDS = 10.0
 
 def main(arguments: argparse.Namespace) -> int:
     """Returns 0 when all held, 1 for a violation, 7 when the run proves nothing."""
-    scenarios = [find_playable(name) for name in arguments.scenarios] or all_playable()
+    scenarios = [find_playable(name) for name in arguments.scenarios] or all_playable(native=arguments.native)
     seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1 << 32)
+    if arguments.output:
+        check_writable(Path(arguments.output))
+    if arguments.matrix and (arguments.kill or arguments.ops):
+        raise UsageError("--matrix has one table: it goes neither with --kill nor with --ops")
     mix, config = parse_mix(arguments.mix), _config(arguments)
-    for scenario in scenarios:  # what no VM can play is refused before anything is started
-        play(scenario, _setup(config), vcpus=config.smp, seed=seed, boot=0, mix=mix)
+    how = How(native=arguments.native, noise=round(arguments.noise * 10), kill=arguments.kill)
+    _check(arguments)
+    for scenario in scenarios:  # what cannot be played is refused before anything is started
+        play(scenario, _setup(config), vcpus=config.smp, seed=seed, boot=0, mix=mix, native=how.native)
     if arguments.matrix:
         from emulator.stress.matrix import print_matrix
 
-        return print_matrix(scenarios, config, seed=seed, mix=mix, seconds=arguments.duration)
+        return print_matrix(scenarios, config, seed=seed, mix=mix, how=how, seconds=arguments.duration)
     seconds = None if arguments.ops else (arguments.duration or _DEFAULT_SECONDS) / len(scenarios)
     cores = len(os.sched_getaffinity(0))
     print(
-        f"stress: design {config.design}, nmi {config.nmi}, sync {config.sync}, {config.smp} vCPUs on {cores} cores, "
-        f"seed {seed}",
+        f"stress: design {config.design}, nmi {config.nmi}, sync {config.sync}, "
+        f"{config.smp} {'threads of the core alone' if how.native else 'vCPUs'} on {cores} cores, seed {seed}",
         flush=True,
     )
     runs = []
@@ -49,7 +57,7 @@ def main(arguments: argparse.Namespace) -> int:
             Amount(seconds, arguments.ops),
             seed=seed,
             mix=mix,
-            kill=arguments.kill,
+            how=how,
             progress=_progress,
         )
         _clear()
@@ -58,6 +66,18 @@ def main(arguments: argparse.Namespace) -> int:
         if stressed.outcome:
             break
     return _end(runs, arguments)
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """What does not go together."""
+    if not 0 <= arguments.noise <= 100:
+        raise UsageError(f"the noise is 0 to 100 percent, and {arguments.noise:g} is not")
+    if arguments.native and arguments.kill:
+        raise UsageError("--native has one process alone: there is none to kill")
+    if arguments.native and arguments.smp > MOST_VCPUS:
+        raise UsageError(f"--native plays 1 to {MOST_VCPUS} vCPUs, and {arguments.smp} were asked for")
+    if arguments.native and arguments.hold_us:
+        raise UsageError("--native delays who holds a lock by --fault delay, not by --hold-us")
 
 
 def _config(arguments: argparse.Namespace) -> MachineConfig:
@@ -83,9 +103,14 @@ def _clear() -> None:
 def _how_far(stressed: Stressed) -> str:
     rate = stressed.guest["done"] / max(stressed.seconds, 1e-9)
     done = f"{stressed.boots} VMs, {stressed.rounds:,} rounds"
+    if stressed.no_memory:
+        done += f", {stressed.no_memory} without memory"
     if stressed.killing:
         killed = ", ".join(f"{n} x {name}" for name, n in sorted(stressed.killed.items())) or "none"
-        return f"{stressed.verdict:<12}  {done}; killed: {killed}"
+        took = (
+            f"; all over after {median(stressed.took):.2f} s, {max(stressed.took):.2f} at most" if stressed.took else ""
+        )
+        return f"{stressed.verdict:<12}  {done}; killed: {killed}{took}"
     if stressed.outcome:
         return f"VIOLATED      {done}, {stressed.seconds:.1f} s: {stressed.outcome.oracle}"
     return f"{stressed.verdict:<12}  {done}, {stressed.guest['done']:,} operations, {rate:,.0f} a second"
@@ -156,10 +181,7 @@ def _hand_over(stressed: Stressed, arguments: argparse.Namespace) -> None:
         print("\n".join(f"  {line}" for line in program.lines()))
         return
     path = Path(arguments.output or f"{Path(stressed.scenario.name).stem}-{stressed.design}.replay")
-    try:
-        case.write(path)
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}") from None
+    case.write(path)
     print(
         f"in the explorer, {case.oracle}: {case.text}\n"
         f"from {program.length} operations to {case.program.length}, with {case.preemptions} preemptions:"

@@ -10,6 +10,7 @@ stores that were not.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -63,10 +64,23 @@ class Case:
         yield f"state {self.state_hash:016x}"
 
     def write(self, path: Path) -> None:
-        """Whole or not at all."""
+        """Whole or not at all; UsageError if that cannot be."""
+        check_writable(path)
         temporary = path.with_name(path.name + ".part")
-        temporary.write_text("\n".join(self.lines()) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
+        try:
+            temporary.write_text("\n".join(self.lines()) + "\n", encoding="utf-8")
+            os.replace(temporary, path)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise UsageError(f"cannot write {path}: {error.strerror}") from None
+
+
+def check_writable(path: Path) -> None:
+    """UsageError if a case cannot be put at `path`: better known before a search than behind it."""
+    if path.exists() and not path.is_file():
+        raise UsageError(f"cannot write {path}: it is not a regular file")
+    if not os.access(path.parent, os.W_OK):
+        raise UsageError(f"cannot write {path}: {path.parent} is not a directory that can be written")
 
 
 def _kind(switch: Switch) -> str:
@@ -77,12 +91,21 @@ def _kind(switch: Switch) -> str:
 
 def _switch(value: str) -> Switch:
     step, source, target, op, kind, where = value.split(maxsplit=5)
+    fibers = (_number(source, 8), _number(target, 8))
     store = STORES if kind == "sees" else 0
     counts = kind in ("preempted", "passes")
-    switch = Switch(int(step), int(source), int(target) + store, int(op), counts, where)
+    switch = Switch(_number(step), fibers[0], fibers[1] + store, _number(op, 8), counts, where)
     if _kind(switch) != kind:
         raise ValueError(kind)
     return switch
+
+
+def _number(text: str, bits: int = 32) -> int:
+    """As the C code has it. ValueError for what is no such number."""
+    value = int(text)
+    if not 0 <= value < 1 << bits:
+        raise ValueError(text)
+    return value
 
 
 class _Reader:
@@ -102,7 +125,7 @@ class _Reader:
         name = word.replace("-", "_")
         known = {field.name: field.type for field in fields(Setup)}
         if name in known:
-            self.setup = replace(self.setup, **{name: int(value) if known[name] == "int" else value})  # type: ignore[arg-type]
+            self.setup = replace(self.setup, **{name: _number(value) if known[name] == "int" else value})  # type: ignore[arg-type]
         elif word == "vcpu":
             self.vcpus.append(value.partition(":")[2])
         elif word == "timer:":
@@ -119,8 +142,10 @@ def _read(path: Path, *, first: str) -> _Reader:
     """What the lines of a file say, the first of which must be `first` if that is not empty."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read {path}: {error}") from None
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"cannot read {path}: it is not text") from None
     if first and lines[:1] != [first]:
         raise UsageError(f"{path} is no replay file: its first line is not '{first}'")
     reader = _Reader()
@@ -146,6 +171,9 @@ def read_case(path: Path) -> Case:
     """The case in a file; UsageError, with the line, for what is none."""
     reader = _read(path, first=_FORMAT)
     values = reader.values
+    state = values.get("state", "0")
+    if not re.fullmatch(r"[0-9a-f]{1,16}", state):
+        raise UsageError(f"{path}: the state '{state[:60]}' is not understood")
     if values.get("violates") not in ORACLES:
         raise UsageError(f"{path} does not say what is violated")
     return Case(
@@ -154,6 +182,6 @@ def read_case(path: Path) -> Case:
         switches=tuple(reader.switches),
         oracle=values["violates"],
         text=values.get("text", ""),
-        state_hash=int(values.get("state", "0"), 16),
+        state_hash=int(state, 16),
         build=values.get("build", ""),
     )

@@ -17,6 +17,8 @@ Result = TypeVar("Result")
 def _work(connection: Any, not_ours: list[Any]) -> None:
     """Does what comes through the pipe until it is closed. Ctrl-C is for the process that waits."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for signum in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, signal.SIG_DFL)
     for other in not_ours:
         other.close()
     try:

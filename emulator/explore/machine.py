@@ -49,6 +49,8 @@ class Setup:
     hash_buckets: int = 2
     trylock_permille: int = 0
     write_permille: int = 0
+    alloc_permille: int = 0
+    delay_permille: int = 0
     fault_seed: int = 0
     fail_alloc: int = 0
     no_handler: int = 0
@@ -151,6 +153,41 @@ def build() -> str:
     return str(module.ffi.string(module.lib.explore_build()).decode())
 
 
+def fill_machine(ffi: Any, setup: Setup, vcpus: int) -> tuple[Any, list[Any]]:
+    """A struct explore_machine, and what it points to, which has to live as long.
+
+    :raises UsageError: there is no such canary
+    """
+    texts = [ffi.new("char[]", text.encode()) for text in (setup.design, setup.nmi, setup.sync)]
+    machine = ffi.new("struct explore_machine *")
+    machine.vcpus, machine.max_events = vcpus, setup.max_events
+    machine.counters, machine.hash_buckets = setup.counters, setup.hash_buckets
+    machine.fault_permille = [
+        *(setup.trylock_permille, setup.write_permille),
+        *(setup.alloc_permille, setup.delay_permille),
+    ]
+    machine.fail_alloc, machine.no_handler = setup.fail_alloc, setup.no_handler
+    machine.fault_seed, machine.max_sample_rate = setup.fault_seed, setup.max_sample_rate
+    if setup.memory not in MEMORY_MODELS:
+        raise UsageError(f"memory '{setup.memory}' is not known; there are {', '.join(MEMORY_MODELS)}")
+    machine.tso = setup.memory == "tso"
+    if setup.canary and setup.canary not in canaries():
+        raise UsageError(f"there is no canary '{setup.canary}'")
+    machine.canary = canaries().index(setup.canary) + 1 if setup.canary else 0
+    machine.design, machine.nmi, machine.sync = texts
+    return machine, texts
+
+
+def fill_program(ffi: Any, program: Program) -> Any:
+    """A struct explore_program."""
+    data = ffi.new("struct explore_program *")
+    for fiber, ops in enumerate([*program.vcpus, program.timer]):
+        data.length[fiber] = len(ops)
+        for at, op in enumerate(ops):
+            data.op[fiber][at] = (KINDS.index(op.kind), op.id, op.value)
+    return data
+
+
 @dataclass
 class Machine:
     """A booted machine with a program on it. Use it as a context manager."""
@@ -164,22 +201,14 @@ class Machine:
 
     def __enter__(self) -> Machine:
         ffi, lib = self._module.ffi, self._module.lib
-        setup = self.setup
-        texts = [ffi.new("char[]", text.encode()) for text in (setup.design, setup.nmi, setup.sync)]
-        machine = ffi.new("struct explore_machine *")
-        machine.vcpus, machine.max_events = len(self.program.vcpus), setup.max_events
-        machine.counters, machine.hash_buckets = setup.counters, setup.hash_buckets
-        machine.fault_permille = [setup.trylock_permille, setup.write_permille]
-        machine.fail_alloc, machine.no_handler = setup.fail_alloc, setup.no_handler
-        machine.fault_seed, machine.max_sample_rate = setup.fault_seed, setup.max_sample_rate
-        if setup.memory not in MEMORY_MODELS:
-            raise UsageError(f"memory: not known; there are {', '.join(MEMORY_MODELS)}")
-        machine.tso = setup.memory == "tso"
-        machine.canary = canaries().index(setup.canary) + 1 if setup.canary else 0
-        machine.design, machine.nmi, machine.sync = texts
+        machine, texts = fill_machine(ffi, self.setup, len(self.program.vcpus))
         why = ffi.new("char[128]")
         if error := lib.explore_create(machine, why, len(why)):
-            raise UsageError(f"no such machine: {ffi.string(why).decode() or error}")
+            what, _, problem = ffi.string(why).decode().partition(": ")
+            if problem == "not known":
+                raise UsageError(f"{what} '{getattr(self.setup, what)}' is not known")
+            raise UsageError(f"such a machine cannot be: {what}: {problem or error}")
+        del texts  # explore_create() has copied them
         self.load(self.program)
         return self
 
@@ -190,12 +219,7 @@ class Machine:
         """Another program for the same number of vCPUs."""
         ffi, lib = self._module.ffi, self._module.lib
         self.program = program
-        data = ffi.new("struct explore_program *")
-        for fiber, ops in enumerate([*program.vcpus, program.timer]):
-            data.length[fiber] = len(ops)
-            for at, op in enumerate(ops):
-                data.op[fiber][at] = (KINDS.index(op.kind), op.id, op.value)
-        if lib.explore_program_set(data):
+        if lib.explore_program_set(fill_program(ffi, program)):
             raise UsageError("the program does not fit the machine")
         setup = self.setup
         states, cells = specification.table(

@@ -60,10 +60,12 @@ _STRING_FEATURES = (
 
 
 def read(path: str) -> PerfData:
-    """The recording at `path`. UsageError if it cannot be opened, DataError if it is not whole and sound."""
+    """The recording at `path`; -: stdin. UsageError if it cannot be opened, DataError if it is not whole and sound."""
     try:
-        with open(path, "rb") as file:
-            data = file.read()
+        with open(path, "rb") if path != "-" else open(0, "rb", closefd=False) as file:
+            data = file.read(len(layout.MAGIC))
+            if data == layout.MAGIC:  # what else there is may have no end
+                data += file.read()
     except OSError as error:
         hint = ": record one with pvperf record" if isinstance(error, FileNotFoundError) else ""
         raise UsageError(f"cannot read {path}: {error.strerror}{hint}") from None

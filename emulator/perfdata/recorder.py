@@ -83,7 +83,7 @@ class Recorder:
         guest_mode: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Creates the file, as PerfDataWriter does. `clock` is what checkpoints go by, seconds.
+        """Makes the file; it is at `path` from the first take() on. `clock` is what checkpoints go by, seconds.
 
         `ids` are those under which the agent opens the events: the first, and how many a vCPU has (native/abi/agent.h).
         """
@@ -134,6 +134,7 @@ class Recorder:
 
         HostError if the file cannot be written.
         """
+        self._writer.place()
         before = len(self._times)
         self._converters[vcpu].convert(data, self._times, self._records)
         self.samples += len(self._times) - before
@@ -164,6 +165,13 @@ class Recorder:
         self._writer.first_ns = min(self._writer.first_ns or times[0], times[0])
         self._writer.last_ns = max(self._writer.last_ns, times[ready - 1])
         self._times, self._records = times[ready:], [made[index] for index in order[ready:]]
+
+    def abandon(self) -> bool:
+        """When no VM has run: leaves what was at the path as it was. False, and nothing done, if one has."""
+        if self._writer.placed:
+            return False
+        self._writer.abandon()
+        return True
 
     def finish(self, *, shortfalls: Iterable[Shortfall] = (), ring_lost: Sequence[int] = ()) -> int:
         """Writes what is left, and what has no sample; `ring_lost` are samples by vCPU. The file's size, bytes."""

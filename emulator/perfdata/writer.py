@@ -25,7 +25,7 @@ class PerfDataWriter:
     def __init__(
         self, path: str, *, machine: Machine, events: Sequence[RecordedEvent], build_ids: Sequence[BuildId] = ()
     ) -> None:
-        """Puts an empty recording at `path`; what was there becomes `path`.old. UsageError if that cannot be."""
+        """Makes an empty recording beside `path`, which place() puts there. UsageError if that cannot be."""
         self.path = path
         self.first_ns = self.last_ns = 0  # times of samples: the caller's to keep
         self._machine = machine
@@ -34,7 +34,7 @@ class PerfDataWriter:
         self._pending: list[bytes] = []
         head = self._head()
         self._data_offset = self._data_end = len(head)
-        self._fd = _create(path, head, self._finish_file)
+        self._fd, self._beside = _create(path, head, self._finish_file)
 
     def _head(self) -> bytes:
         """The header's place, the ids and the attrs."""
@@ -50,6 +50,30 @@ class PerfDataWriter:
     def size(self) -> int:
         """Bytes of data, those included that wait for the next checkpoint."""
         return self._data_end - self._data_offset + sum(map(len, self._pending))
+
+    def place(self) -> None:
+        """Puts the recording at its path, unless it is there; what was there becomes `path`.old. HostError."""
+        if not self._beside:
+            return
+        try:
+            if os.path.exists(self.path) and os.path.getsize(self.path):
+                os.replace(self.path, self.path + ".old")
+            os.replace(self._beside, self.path)
+        except OSError as error:
+            raise HostError(f"cannot write {self.path}: {error.strerror}") from None
+        self._beside = ""
+
+    @property
+    def placed(self) -> bool:
+        """Is it at its path?"""
+        return not self._beside
+
+    def abandon(self) -> None:
+        """Ends a recording that is not to be: unless it was placed, nothing is left of it."""
+        os.close(self._fd)
+        if self._beside:
+            with contextlib.suppress(OSError):
+                os.unlink(self._beside)
 
     def append(self, data: bytes) -> None:
         """Adds whole records."""
@@ -86,15 +110,20 @@ class PerfDataWriter:
     def close(self) -> None:
         """The last checkpoint, and the end. HostError as from checkpoint(); the file is closed in any case."""
         try:
+            self.place()
             self.checkpoint()
         finally:
-            os.close(self._fd)
+            self.abandon()
 
 
-def _create(path: str, head: bytes, finish: Callable[[int], None]) -> int:
-    """Builds the empty recording beside `path`, and puts it there at once. A descriptor to go on with."""
+def _create(path: str, head: bytes, finish: Callable[[int], None]) -> tuple[int, str]:
+    """Builds the empty recording beside `path`: a descriptor to go on with, and its name."""
+    if path in ("", "-"):
+        raise UsageError(f"a recording needs a file, and '{path}' names none")
     if os.path.exists(path) and not os.path.isfile(path):
         raise UsageError(f"cannot write {path}: it is not a regular file")
+    if os.path.isdir(path + ".old"):
+        raise UsageError(f"cannot write {path}: Is a directory: {path}.old")
     try:
         fd, partial = tempfile.mkstemp(prefix=".pvperf-", dir=os.path.dirname(os.path.abspath(path)))
     except OSError as error:
@@ -102,9 +131,6 @@ def _create(path: str, head: bytes, finish: Callable[[int], None]) -> int:
     try:
         _write(fd, head, 0)
         finish(fd)
-        if os.path.exists(path) and os.path.getsize(path):
-            os.replace(path, path + ".old")
-        os.replace(partial, path)
     except BaseException as error:
         os.close(fd)
         with contextlib.suppress(OSError):
@@ -112,7 +138,7 @@ def _create(path: str, head: bytes, finish: Callable[[int], None]) -> int:
         if isinstance(error, OSError):
             raise UsageError(f"cannot write {path}: {error.strerror}") from None
         raise
-    return fd
+    return fd, partial
 
 
 def _write(fd: int, data: bytes, offset: int) -> None:

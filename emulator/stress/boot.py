@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import re
@@ -11,18 +12,31 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from emulator.errors import AllHalted, HostDied, HostPanic, VcpuDied
-from emulator.machine import MachineConfig, Result, VirtualMachine
+from emulator.errors import AllHalted, HostDied, HostPanic, OutOfMemory, VcpuDied
+from emulator.machine import MachineConfig, Result, VirtualMachine, parse_faults
 from emulator.stress.playing import Playing
 
-#: A VM in which no round ends for so long, seconds, hangs; a round takes a few milliseconds.
+#: A VM in which no round ends for so long, seconds, hangs if it sleeps; a round takes a few milliseconds.
 HANG_SECONDS = 5.0
-_KILL_SECONDS = 1.0
+#: One that is busy hangs after so much CPU time of all its processes; starting them takes a second or two.
+_BUSY_SECONDS = 15.0
+#: So many looks in a row at a process must find it asleep.
+_STILL = 10
+#: Behind a kill, seconds. An error comes after milliseconds; what others keep from running is no violation.
+_KILL_SECONDS = 5.0
 _LEDGER = re.compile(r"(\w+)=(\d+)")
 #: What a panic's text says of the oracle; the first that fits.
 _PANICS = (
-    (re.compile(r"reference"), "O2 references"),
-    (re.compile(r"lock"), "O7 lock order"),
+    (re.compile(r"freed|no host event|null pointer|overflow_events"), "O1 memory"),
+    (re.compile(r" lock|holds|wrong order|NMI"), "O7 lock order"),
+    (re.compile(r"overflows were lost"), "O5 conservation"),
+)
+#: What the host finds at a round's end, by the bits of enum pv_quiet.
+_UNBALANCED = (
+    ("O5 conservation", "the host's ledger does not add up: overflows are lost"),
+    ("O5 conservation", "the host delivered another number of overflows than the guest took"),
+    ("O2 references", "events are still in memory after they were closed"),
+    ("O3 limit", "events count against the limit, and none is open"),
 )
 
 
@@ -36,12 +50,20 @@ class Outcome:
     oracle: str = ""
     text: str = ""
     killed: str = ""
+    took: float = 0.0  # seconds from that to the error, and to the end of the last process
+    no_memory: int = 0  # VMs that an allocation which was made to fail has ended
+    specified: bool = True  # results were judged by the specification
 
 
-def run(config: MachineConfig, playing: Playing, *, rounds: int, seed: int, hostile: int, kill: bool) -> Outcome:
+def run(
+    config: MachineConfig, playing: Playing, *, rounds: int, seed: int, hostile: int, kill: bool, noise: bool = True
+) -> Outcome:
     """Boots it and judges the end. With `kill`, a process of the VM is killed at a moment that the seed picks."""
     outcome, output = Outcome(), bytearray()
     arguments = [f"rounds={rounds}", f"seed={seed & 0xFFFFFFFF}", f"hostile={hostile}", *playing.arguments()]
+    arguments += [] if noise else ["noise=0"]
+    if config.design == "posted" and not playing.setup.strict_errno:
+        arguments.append("posted=1")  # else its errno at the limit hides all that comes later
     with VirtualMachine(config) as vm:
         killer = _Killer(vm, seed) if kill else None
         watch = _Watch(vm, output)
@@ -49,16 +71,21 @@ def run(config: MachineConfig, playing: Playing, *, rounds: int, seed: int, host
             _judge(outcome, vm.run("stress", arguments, console=output.extend), config)
         except HostPanic as error:
             text = str(error)
-            outcome.oracle = next((oracle for sign, oracle in _PANICS if sign.search(text)), "O1 memory")
+            outcome.oracle = next((oracle for sign, oracle in _PANICS if sign.search(text)), "O2 references")
             outcome.text = text
+        except OutOfMemory as error:
+            _judge_no_memory(outcome, error, config)
         except AllHalted as error:
             outcome.oracle, outcome.text = "O10 progress", str(error)
         except (VcpuDied, HostDied) as error:
             if watch.hangs:
-                outcome.oracle, outcome.text = "O10 progress", f"no round ended for {HANG_SECONDS:.0f} s"
+                after = f", after {killer.name} was killed" if killer and killer.name else ""
+                outcome.oracle, outcome.text = "O10 progress", watch.hangs + after
             elif killer and killer.name:
                 outcome.killed = killer.name
                 _judge_death(outcome, killer, error)
+            elif str(error).endswith("SIGKILL"):  # the OOM killer, or a hand: no fault of the design's
+                raise
             else:  # a host that corrupts its memory may die of it
                 outcome.oracle, outcome.text = "O1 memory", str(error)
         finally:
@@ -73,6 +100,22 @@ def run(config: MachineConfig, playing: Playing, *, rounds: int, seed: int, host
 def _read_ledger(console: bytes | bytearray) -> dict[str, int]:
     line = next((line for line in bytes(console).decode().splitlines() if line.startswith("ledger: ")), "")
     return {name: int(value) for name, value in _LEDGER.findall(line)}
+
+
+def _judge_no_memory(outcome: Outcome, error: OutOfMemory, config: MachineConfig) -> None:
+    """An allocation that was made to fail ends the VM in good order, with nothing lost."""
+    outcome.host = dict(error.statistics)
+    if not parse_faults(config.fault).get("alloc"):
+        outcome.oracle, outcome.text = "O10 progress", f"no allocation was made to fail, and yet: {error}"
+    elif error.statistics.get("overflows_lost", 0):
+        outcome.oracle, outcome.text = "O5 conservation", f"{error.statistics['overflows_lost']} overflows are lost"
+    else:
+        outcome.no_memory = 1
+
+
+def _unbalanced(found: int) -> tuple[str, str]:
+    """What the host found at the end of a round: the oracle, and a sentence."""
+    return next(told for bit, told in enumerate(_UNBALANCED) if found >> bit & 1)
 
 
 def _judge(outcome: Outcome, result: Result, config: MachineConfig) -> None:
@@ -90,7 +133,10 @@ def _judge(outcome: Outcome, result: Result, config: MachineConfig) -> None:
         (guest["strange"], "O8 linearizability", f"a result that no order of calls gives: {strange[9:]}"),
         (guest["twice"], "O4 unique ids", "an id was opened more often than it was closed"),
         (guest["backwards"], "O5 conservation", "a count went backwards"),
+        (guest["short"], "O5 conservation", "an event counted less than its vCPU retired while it was enabled"),
         (peak > config.max_events, "O3 limit", f"{peak} events were open, of {config.max_events}"),
+        (host.get("host_breakpoints", 0), "O1 memory", "the guest has set a breakpoint on an address of the host's"),
+        *([(found, *_unbalanced(found))] if (found := guest["unbalanced"]) else []),
         (host.get("events_allocated", 0), "O2 references", "events are still in memory after they were closed"),
         (lost, "O5 conservation", f"{lost} of {raised} overflows are lost"),
         (
@@ -112,23 +158,31 @@ def _judge(outcome: Outcome, result: Result, config: MachineConfig) -> None:
 
 
 class _Watch:
-    """Kills the host process of a VM that hangs: a host that waits for itself hears nothing else."""
+    """Kills the host process of a VM that hangs: a host that waits for itself hears nothing else. It hangs when for a
+    while no round ends although its processes run, or none of them even wants to run; one that others keep from
+    running does not."""
 
     def __init__(self, vm: VirtualMachine, output: bytearray) -> None:
-        self.hangs, self._vm, self._output = False, vm, output
+        self.hangs, self._vm, self._output = "", vm, output
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
-        before, since = -1, time.monotonic()
+        before, since, used, still = -1, time.monotonic(), 0.0, 0
         while not self._over.wait(0.1):
-            host = self._vm.processes.get("host")
-            if len(self._output) != before:
-                before, since = len(self._output), time.monotonic()
-            elif host and time.monotonic() - since > HANG_SECONDS:
-                self.hangs = True
-                os.kill(host, signal.SIGKILL)
+            pids = self._vm.processes
+            if len(self._output) != before or "host" not in pids:
+                before, since, used, still = len(self._output), time.monotonic(), _cpu_seconds(pids), 0
+                continue
+            still = 0 if _runnable(pids) else still + 1
+            if _cpu_seconds(pids) - used > _BUSY_SECONDS:
+                self.hangs = f"no round ended for {_BUSY_SECONDS:.0f} s of CPU time"
+            elif still >= _STILL and time.monotonic() - since > HANG_SECONDS:
+                self.hangs = f"no round ended for {HANG_SECONDS:.0f} s, and every process sleeps"
+            if self.hangs:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pids["host"], signal.SIGKILL)
                 return
 
     def end(self) -> None:
@@ -163,21 +217,42 @@ class _Killer:
         self._thread.join()
 
 
-def _alive(pid: int) -> bool:
+def _stat(path: str) -> list[str]:
+    """The fields behind the name in a stat file of /proc, the state first; none for what is gone."""
     try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
-            return stat.read().rpartition(")")[2].split()[0] not in "ZX"
+        with open(path, encoding="ascii", errors="replace") as stat:
+            return stat.read().rpartition(")")[2].split()
     except OSError:
-        return False
+        return []
+
+
+def _alive(pid: int) -> bool:
+    return _stat(f"/proc/{pid}/stat")[:1] not in ([], ["Z"], ["X"])
+
+
+def _cpu_seconds(pids: dict[str, int]) -> float:
+    fields = (_stat(f"/proc/{pid}/stat") for pid in pids.values())
+    return sum(int(each[11]) + int(each[12]) for each in fields if each) / os.sysconf("SC_CLK_TCK")
+
+
+def _runnable(pids: dict[str, int]) -> bool:
+    """Does any thread run, or want to?"""
+    for pid in pids.values():
+        with contextlib.suppress(OSError):
+            for task in os.listdir(f"/proc/{pid}/task"):
+                if _stat(f"/proc/{pid}/task/{task}/stat")[:1] == ["R"]:
+                    return True
+    return False
 
 
 def _judge_death(outcome: Outcome, killer: _Killer, error: Exception) -> None:
-    """A typed error within a second, and nothing left behind."""
+    """A typed error, soon, and nothing left behind."""
     took = time.monotonic() - killer.at
     while (left := [name for name, pid in killer.pids.items() if _alive(pid)]) and (
         time.monotonic() - killer.at < _KILL_SECONDS
     ):
         time.sleep(0.005)
+    outcome.took = time.monotonic() - killer.at
     segments = [name for name in os.listdir("/dev/shm") if name.startswith(f"pvperf-{os.getpid()}-")]
     if took > _KILL_SECONDS:
         outcome.oracle, outcome.text = "O10 progress", f"{took:.1f} s from the end of {killer.name} to: {error}"

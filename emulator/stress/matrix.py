@@ -10,7 +10,7 @@ from emulator.explore.machine import Setup
 from emulator.explore.scenarios import SCENARIOS, Scenario
 from emulator.explore.search import blocks_of, search
 from emulator.machine import MachineConfig
-from emulator.stress.scenario_run import Amount, Stressed, stress
+from emulator.stress.scenario_run import Amount, How, Stressed, stress
 
 DESIGNS = ("per-vm", "per-vcpu", "posted", "no-refcount")
 _SECONDS = 60.0
@@ -32,7 +32,13 @@ def _explore_cell(crew: Crew, scenario: Scenario, setup: Setup, seed: int, secon
 
 
 def print_matrix(
-    scenarios: list[Scenario], config: MachineConfig, *, seed: int, mix: dict[str, int], seconds: float | None
+    scenarios: list[Scenario],
+    config: MachineConfig,
+    *,
+    seed: int,
+    mix: dict[str, int],
+    how: How,
+    seconds: float | None,
 ) -> int:
     """A line for each design and scenario, as it comes. Returns 0: that designs break is what the table is for."""
     each = (seconds or _SECONDS) / len(DESIGNS) / len(scenarios) / 2
@@ -41,7 +47,7 @@ def print_matrix(
     for design in DESIGNS:
         for scenario in scenarios:
             machine = replace(config, design=design)
-            stressed = stress(scenario, machine, Amount(seconds=each), seed=seed, mix=mix)
+            stressed = stress(scenario, machine, Amount(seconds=each), seed=seed, mix=mix, how=how)
             setup = Setup(design=design, nmi=config.nmi, sync=config.sync)
             with Crew() as crew:
                 explored = _explore_cell(crew, scenario, setup, seed, each)

@@ -15,6 +15,7 @@ def find_playable(name: str) -> Scenario:
     return HOSTILE if name == HOSTILE.name else find(name)
 
 
-def all_playable() -> list[Scenario]:
-    """All that come with the package."""
-    return [*filter(playable, SCENARIOS.values()), HOSTILE]
+def all_playable(*, native: bool = False) -> list[Scenario]:
+    """All that come with the package. Arguments that make no sense take a guest that passes them."""
+    fixed = [scenario for scenario in SCENARIOS.values() if playable(scenario, native=native)]
+    return fixed if native else [*fixed, HOSTILE]

@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from emulator.errors import UsageError
 from emulator.explore.case import MOST_VCPUS
 from emulator.explore.machine import Setup
-from emulator.explore.program import OF_BREAKPOINT, OF_CLOCK, Op, Program
+from emulator.explore.program import HYPERCALLS, IDS, OF_BREAKPOINT, OF_CLOCK, Op, Program
 from emulator.explore.scenarios import Scenario
 
 #: Programs of a boot, which take turns round by round.
@@ -21,6 +21,7 @@ _CLOCK_NS = 100
 MIX = {"open": 15, "close": 15, "enable": 20, "disable": 10, "read": 10, "run": 26, "handle": 4, "kick": 4}
 _IDS = 3
 _OPS = 10
+_PERIODS = (0, 10, 10, 30, OF_CLOCK + 1000)
 
 
 def parse_mix(text: str) -> dict[str, int]:
@@ -47,7 +48,7 @@ class Playing:
 
     @property
     def samples(self) -> bool:
-        return any(op.kind == "open" and op.value for ops in self._all() for op in ops)
+        return any(op.kind == "open" and 0 < op.value < OF_BREAKPOINT for ops in self._all() for op in ops)
 
     @property
     def exact(self) -> bool:
@@ -60,7 +61,8 @@ class Playing:
     def arguments(self) -> list[str]:
         """The guest's command line."""
         vcpus = range(len(self.programs[0].vcpus))
-        return [f"p{k}=" + "/".join(_text(program.vcpus[k]) for program in self.programs) for k in vcpus]
+        exact = self.setup.counters >= IDS  # no event ever waits for a counter
+        return [f"p{k}=" + "/".join(_text(program, k, exact=exact) for program in self.programs) for k in vcpus]
 
     def window(self, round_number: int) -> Program:
         """What round `round_number` played, as a program for the explorer."""
@@ -68,8 +70,26 @@ class Playing:
         return Program(program.vcpus[:MOST_VCPUS], program.timer)
 
 
-def _text(ops: tuple[Op, ...]) -> str:
-    return ",".join(map(_op_text, ops))
+def _text(program: Program, vcpu: int, *, exact: bool) -> str:
+    ops = program.vcpus[vcpu]
+    least = [_least_count(ops, at) if exact and _owns(program, vcpu, op) else 0 for at, op in enumerate(ops)]
+    return ",".join(_op_text(op) + (f":{count}" if count else "") for op, count in zip(ops, least, strict=True))
+
+
+def _owns(program: Program, vcpu: int, disable: Op) -> bool:
+    """Does only this vCPU decide when this event counts: enabled and disabled once, and opened by one operation?"""
+    if disable.kind != "disable":
+        return False
+    changes = [(k, op) for k, ops in enumerate(program.vcpus) for op in ops if op.id == disable.id]
+    opens = [op for _, op in changes if op.kind == "open"]
+    decides = sorted((k, op.kind) for k, op in changes if op.kind in ("enable", "disable", "close"))
+    return len(opens) == 1 and opens[0].value < OF_CLOCK and decides == [(vcpu, "disable"), (vcpu, "enable")]
+
+
+def _least_count(ops: tuple[Op, ...], at: int) -> int:
+    """What an event has counted at least when operation `at` disables it, if this vCPU had it enabled."""
+    enabled = max((k for k, op in enumerate(ops[:at]) if op.kind == "enable" and op.id == ops[at].id), default=at)
+    return sum(op.value for op in ops[enabled:at] if op.kind == "run")
 
 
 def _op_text(op: Op) -> str:
@@ -77,35 +97,56 @@ def _op_text(op: Op) -> str:
         return "h"
     if op.kind == "run":
         return f"r{op.value}"
+    if op.kind == "open" and op.value == OF_BREAKPOINT:
+        return f"b{op.id}"
     if op.kind == "open" and op.value & OF_CLOCK:
         return f"O{op.id}:{(op.value - OF_CLOCK) * _CLOCK_NS}"
     return f"{_LETTERS[op.kind]}{op.id}" + (f":{op.value}" if op.kind == "open" and op.value else "")
 
 
-def _refuse(scenario: Scenario, program: Program, setup: Setup) -> None:
+def _refuse(scenario: Scenario, program: Program, setup: Setup, *, native: bool) -> None:
     """What real vCPUs cannot be made to do is said, not left out."""
-    ops = [op for each in program.vcpus for op in each]
-    if any(op.kind == "halt" for op in ops):
+    if any(op.kind == "halt" for each in program.vcpus for op in each):
         raise UsageError(f"{scenario.name} halts vCPUs for good: pvperf explore can do that, stress cannot")
-    if setup.fail_alloc or setup.no_handler or any(op.value == OF_BREAKPOINT for op in ops):
-        raise UsageError(f"{scenario.name} needs what a VM's guest cannot bring about: pvperf explore can")
+    if setup.no_handler and not native:
+        raise UsageError(f"{scenario.name} needs a guest without a handler: pvperf explore has that, and --native")
 
 
-def playable(scenario: Scenario) -> bool:
-    """Can whole VMs play it?"""
+def playable(scenario: Scenario, *, native: bool = False) -> bool:
+    """Can whole VMs play it, or the core alone on threads?"""
     try:
-        play(scenario, Setup(), vcpus=2, seed=0, boot=0, mix=MIX)
+        play(scenario, Setup(), vcpus=2, seed=0, boot=0, mix=MIX, native=native)
     except UsageError:
         return False
     return True
 
 
-def _spread(program: Program, vcpus: int) -> Program:
-    """More vCPUs than the program has play it again, on the same events."""
-    return Program(tuple(program.vcpus[k % len(program.vcpus)] for k in range(vcpus)), program.timer)
+def _spread(program: Program, vcpus: int, limit: int) -> list[Program]:
+    """More vCPUs than the program has play it again: on the same events, which they do not open a second time, and, in
+    another round, each group of vCPUs on its own events, as far as there are ids and the limit is not reached by it.
+    What a program opens twice itself all do."""
+    size = len(program.vcpus)
+    opens = [op.id for ops in program.vcpus for op in ops if op.kind == "open"]
+    again = [ops if len(set(opens)) < len(opens) else _without_opens(ops) for ops in program.vcpus]
+    same = Program(tuple((program.vcpus if k < size else again)[k % size] for k in range(vcpus)), program.timer)
+    step = max((op.id for ops in program.vcpus for op in ops if op.kind in HYPERCALLS), default=0) + 1
+    groups = min(IDS // step, vcpus // size, limit // max(1, len(opens)))
+    if groups < 2:
+        return [same]
+    own = tuple(_shifted(program.vcpus[k % size], k // size * step) for k in range(groups * size))
+    idle = ((),) * (vcpus - len(own))
+    return [same, Program((*own, *idle), program.timer)]
 
 
-def _random(rng: random.Random, vcpus: int, mix: dict[str, int]) -> Program:
+def _without_opens(ops: tuple[Op, ...]) -> tuple[Op, ...]:
+    return tuple(op for op in ops if op.kind != "open")
+
+
+def _shifted(ops: tuple[Op, ...], by: int) -> tuple[Op, ...]:
+    return tuple(replace(op, id=op.id + by) if op.kind in HYPERCALLS else op for op in ops)
+
+
+def _random(rng: random.Random, vcpus: int, mix: dict[str, int], *, native: bool) -> Program:
     def op() -> Op:
         kind = rng.choices(list(mix), list(mix.values()))[0]
         match kind:
@@ -115,18 +156,28 @@ def _random(rng: random.Random, vcpus: int, mix: dict[str, int]) -> Program:
                 return Op("handle")
             case "kick":
                 return Op("kick", rng.randrange(vcpus) % MOST_VCPUS)
-        return Op(kind, rng.randrange(_IDS), rng.choice((0, 10, 10, 30)) if kind == "open" else 0)
+        return Op(kind, rng.randrange(_IDS), rng.choice(_PERIODS) if kind == "open" else 0)
 
-    return Program(tuple(tuple(op() for _ in range(rng.randint(2, _OPS))) for _ in range(vcpus)))
+    def timer_op() -> Op:
+        return Op("clock") if rng.random() < 0.5 else Op("tick", rng.randrange(vcpus) % MOST_VCPUS)
+
+    ops = tuple(tuple(op() for _ in range(rng.randint(2, _OPS))) for _ in range(vcpus))
+    return Program(ops, tuple(timer_op() for _ in range(rng.choice((0, 1, 3)))) if native else ())
 
 
-def play(scenario: Scenario, base: Setup, *, vcpus: int, seed: int, boot: int, mix: dict[str, int]) -> Playing:
-    """What boot number `boot` plays: a function of all these. UsageError where a VM cannot play it."""
+def play(
+    scenario: Scenario, base: Setup, *, vcpus: int, seed: int, boot: int, mix: dict[str, int], native: bool = False
+) -> Playing:
+    """What boot number `boot` plays, a VM or the core alone: a function of all these. UsageError where that cannot."""
+    if native and scenario.name == "hostile":
+        raise UsageError("hostile takes a guest that passes what makes no sense: whole VMs alone play it")
     if not scenario.programs:
         rng = random.Random(f"stress:{seed}:{boot}")
-        programs = tuple(_random(rng, vcpus, mix) for _ in range(_PROGRAMS))
+        programs = tuple(_random(rng, vcpus, mix, native=native) for _ in range(_PROGRAMS))
         return Playing(programs, scenario.setup(base, boot))
     setup = scenario.setup(base, boot)
     for program in scenario.programs:
-        _refuse(scenario, program, setup)
-    return Playing(tuple(_spread(program, vcpus) for program in scenario.programs), setup)
+        _refuse(scenario, program, setup, native=native)
+    return Playing(
+        tuple(spread for program in scenario.programs for spread in _spread(program, vcpus, setup.max_events)), setup
+    )

@@ -12,6 +12,8 @@ from emulator.explore.machine import ORACLES, Setup
 from emulator.explore.scenarios import Scenario
 from emulator.machine import MachineConfig
 from emulator.stress.boot import Outcome, run
+from emulator.stress.faults import draw_faults, fault_text, with_faults
+from emulator.stress.native import NativeRunner
 from emulator.stress.playing import Playing, play
 
 #: Those that a run of a whole VM says something about; data races are the explorer's.
@@ -19,6 +21,9 @@ VM_ORACLES = tuple(oracle for oracle in ORACLES[1:-1] if not oracle.startswith("
 _ROUNDS = 400
 _KILL_ROUNDS = 1_000_000
 _HOSTILE_PERMILLE = 300
+#: How long the core alone plays one boot's programs.
+_LEAST_SECONDS, _MOST_SECONDS = 0.05, 0.5
+_OPS_SECONDS = 0.1  # where operations are counted
 _HELD, _VIOLATED, _INCONCLUSIVE, _NOT_TRIED = "held", "VIOLATED", "inconclusive", "not tried"
 
 
@@ -43,10 +48,13 @@ class Stressed:
     guest: Counter[str] = field(default_factory=Counter)
     host: Counter[str] = field(default_factory=Counter)
     killed: Counter[str] = field(default_factory=Counter)
+    took: list[float] = field(default_factory=list)  # seconds from each kill to the end of all
     killing: bool = False
     samples: bool = False
     exact: bool = False
     full: bool = False  # as many events were open as may be
+    no_memory: int = 0  # VMs that an allocation which was made to fail has ended
+    specified: bool = True  # results were compared with the specification
     outcome: Outcome | None = None  # the one that violated
     playing: Playing | None = None  # what it played
 
@@ -54,12 +62,16 @@ class Stressed:
         self.boots += 1
         self.rounds += outcome.rounds
         self.guest.update(outcome.ledger)
-        self.host.update(outcome.host)
+        if outcome.ledger or not outcome.no_memory:  # a guest that ran out of memory has told nothing to compare with
+            self.host.update(outcome.host)
         self.samples = self.samples or playing.samples
         self.exact = self.exact or playing.exact
         self.full = self.full or outcome.host.get("events_open_peak", 0) >= config.max_events
+        self.no_memory += outcome.no_memory
+        self.specified = self.specified and outcome.specified
         if outcome.killed:
             self.killed[outcome.killed.rstrip("0123456789")] += 1
+            self.took.append(outcome.took)
         if outcome.oracle:
             self.outcome, self.playing = outcome, playing
 
@@ -81,6 +93,7 @@ class Stressed:
         if self.killing:
             return [oracle for oracle in VM_ORACLES if not oracle.startswith("O10")]
         untried = [] if self.full else ["O3 limit"]
+        untried += [] if self.specified else ["O8 linearizability"]
         untried += [] if self.samples else ["O5 conservation"]
         return untried + ([] if self.exact else ["O6 nothing stranded"])
 
@@ -89,7 +102,7 @@ class Stressed:
         if self.killing:
             return {} if self.killed else {"O10 progress": "no process was killed before its VM had ended"}
         doubts = {}
-        if not self.guest["refused"]:
+        if self.specified and not self.guest["refused"]:
             doubts["O8 linearizability"] = "no call ever came too late for another one: too few operations"
         if self.samples and not self.host["overflows_raised"]:
             doubts["O5 conservation"] = "nothing overflowed"
@@ -105,6 +118,19 @@ class Stressed:
         return next(verdict for verdict in (_VIOLATED, _INCONCLUSIVE, _HELD, _NOT_TRIED) if verdict in verdicts)
 
 
+@dataclass(frozen=True)
+class How:
+    """What a scenario's boots are like. `native`: the core alone, on threads; `noise`: permille of its points of
+    synchronisation that are disturbed, and 0 for a run, native or not, in which nothing is."""
+
+    native: bool = False
+    noise: int = 20
+    kill: bool = False
+
+
+_USUAL = How()
+
+
 def stress(
     scenario: Scenario,
     config: MachineConfig,
@@ -112,30 +138,77 @@ def stress(
     *,
     seed: int,
     mix: dict[str, int],
-    kill: bool = False,
+    how: How = _USUAL,
     progress: Callable[[Stressed], None] | None = None,
 ) -> Stressed:
-    """Boots VM after VM. `config` says all but what the scenario does: its limits are small, to be reached."""
-    base = Setup(design=config.design, nmi=config.nmi, sync=config.sync)
-    stressed = Stressed(scenario, config.design, config.nmi, killing=kill)
+    """Boots VM after VM. `config` says all but what the scenario does: its limits are small, to be reached. Faults
+    are those of `config`, or, if that has none, drawn by seed."""
+    stressed = Stressed(scenario, config.design, config.nmi, killing=how.kill)
     begin = time.monotonic()
-    while not stressed.outcome and (not stressed.boots or not _enough(stressed, amount, begin)):
-        number = stressed.boots
-        playing = play(scenario, base, vcpus=config.smp, seed=seed, boot=number, mix=mix)
-        machine = _machine(config, playing.setup, seed + number)
+    with NativeRunner() as runner:
+        while not stressed.outcome and (not stressed.boots or not _enough(stressed, amount, begin)):
+            boot = _Boot(scenario, config, seed, stressed.boots, mix, how)
+            if how.native:
+                left = _OPS_SECONDS if amount.seconds is None else amount.seconds - (time.monotonic() - begin)
+                stressed.add(*boot.native(runner, min(_MOST_SECONDS, max(_LEAST_SECONDS, left))))
+            else:
+                stressed.add(*boot.vm())
+            stressed.seconds = time.monotonic() - begin
+            if progress:
+                progress(stressed)
+    return stressed
+
+
+@dataclass(frozen=True)
+class _Boot:
+    """One boot: a function of its number and of all that the run was told."""
+
+    scenario: Scenario
+    config: MachineConfig
+    seed: int
+    number: int
+    mix: dict[str, int]
+    how: How
+
+    def _faulty(self) -> MachineConfig:
+        config = self.config
+        if self.how.noise and not config.fault and not self.how.kill:
+            return replace(config, fault=draw_faults(config.design, self.seed, self.number))
+        return config
+
+    def _play(self) -> Playing:
+        config = self._faulty()
+        base = with_faults(Setup(design=config.design, nmi=config.nmi, sync=config.sync), config.fault)
+        return play(
+            self.scenario,
+            base,
+            vcpus=config.smp,
+            seed=self.seed,
+            boot=self.number,
+            mix=self.mix,
+            native=self.how.native,
+        )
+
+    def vm(self) -> tuple[Outcome, Playing, MachineConfig]:
+        playing = self._play()
+        machine = _machine(self._faulty(), playing.setup, self.seed + self.number)
         outcome = run(
             machine,
             playing,
-            rounds=_KILL_ROUNDS if kill else _ROUNDS,
-            seed=seed + 1000 * number,
-            hostile=_HOSTILE_PERMILLE if scenario.name == "hostile" else 0,
-            kill=kill,
+            rounds=_KILL_ROUNDS if self.how.kill else _ROUNDS,
+            seed=self.seed + 1000 * self.number,
+            hostile=_HOSTILE_PERMILLE if self.scenario.name == "hostile" else 0,
+            kill=self.how.kill,
+            noise=bool(self.how.noise),
         )
-        stressed.add(outcome, playing, machine)
-        stressed.seconds = time.monotonic() - begin
-        if progress:
-            progress(stressed)
-    return stressed
+        return outcome, playing, machine
+
+    def native(self, runner: NativeRunner, seconds: float) -> tuple[Outcome, Playing, MachineConfig]:
+        playing = self._play()
+        machine = _machine(self._faulty(), playing.setup, self.seed + self.number)
+        seed = (self.seed + 1000 * self.number) & ((1 << 64) - 1)
+        noise = self.how.noise
+        return *runner.play(playing, seed=seed, noise_permille=noise, seconds=seconds), machine
 
 
 def _enough(stressed: Stressed, amount: Amount, begin: float) -> bool:
@@ -145,14 +218,11 @@ def _enough(stressed: Stressed, amount: Amount, begin: float) -> bool:
 
 
 def _machine(config: MachineConfig, setup: Setup, seed: int) -> MachineConfig:
-    fault = config.fault
-    if setup.write_permille and "guest-write" not in fault:
-        fault = ",".join(filter(None, (fault, f"guest-write={setup.write_permille / 10:g}%")))
     return replace(
         config,
         max_events=setup.max_events,
         counters=setup.counters,
         max_sample_rate=setup.max_sample_rate or config.max_sample_rate,
-        fault=fault,
+        fault=fault_text(config.fault, setup),
         seed=seed & ((1 << 64) - 1),
     )

@@ -15,6 +15,7 @@ from emulator.stress.boot import Outcome
 from emulator.stress.playing import Playing
 
 _BLOCK = 10_000
+_ALLOCATIONS = 7  # of a schedule, that may fail
 
 
 def find_case(playing: Playing, outcome: Outcome, *, seconds: float, shrink_seconds: float = 1.0) -> Case | None:
@@ -22,16 +23,25 @@ def find_case(playing: Playing, outcome: Outcome, *, seconds: float, shrink_seco
     none in `seconds`, of which the second half is only for want of any."""
     setup = replace(playing.setup, strict_errno=int(outcome.oracle.startswith("O8")))
     programs = _candidates(playing, max(0, outcome.rounds - 1))
+    setups = _setups(setup)
     begin, other, first = time.monotonic(), None, 0
     while (spent := time.monotonic() - begin) < seconds and not (other and spent > seconds / 2):
-        for program in programs:
-            faulty = replace(setup, fault_seed=setup.fault_seed + first // _BLOCK)
+        for program, machine in ((program, machine) for machine in setups for program in programs):
+            faulty = replace(machine, fault_seed=setup.fault_seed + first // _BLOCK)
             case = _search(faulty, program, first, outcome.oracle)
             if case and alike(case.oracle, outcome.oracle):
                 return shrink(case, seconds=shrink_seconds)
             other = other or case
         first += _BLOCK
     return shrink(other, seconds=shrink_seconds) if other else None
+
+
+def _setups(setup: Setup) -> list[Setup]:
+    """A fault in so many thousand allocations is one in a certain allocation of a schedule; delays are nothing but
+    other schedules."""
+    plain = replace(setup, alloc_permille=0, delay_permille=0)
+    failing = range(1, _ALLOCATIONS) if setup.alloc_permille else ()
+    return [plain, *(replace(plain, fail_alloc=number) for number in failing)]
 
 
 def _candidates(playing: Playing, last: int) -> list[Program]:

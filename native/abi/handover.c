@@ -2,9 +2,15 @@
 #include "handover.h"
 
 #include <linux/futex.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+enum {
+	SHORTEST_POLL_NS = 20 * 1000, /* longer than a hand-over between two cores that are awake */
+	TAKEN_NS = 5 * 1000,          /* a call of sched_yield() is shorter if nobody else wants the core */
+};
 
 /* A waiter looks again this often even if nobody wakes it, so that no lost
  * wake-up can become a hang. */
@@ -33,26 +39,56 @@ static int is_over(const struct pv_vm_page *vm)
 	return __atomic_load_n(&vm->ended, __ATOMIC_ACQUIRE) != 0;
 }
 
-/*
- * Waits until *word differs from `old`. `sleeps` tells the other side that a wake
- * is due: it is set before the last look at the word and cleared after, and the
- * other side changes the word before it looks at `sleeps` (both seq_cst), so one
- * of the two always sees the other.
- */
-static int wait_change(uint32_t *word, uint32_t old, uint32_t *sleeps,
-		       const struct pv_vm_page *vm)
+uint32_t handover_poll_next(uint32_t poll_ns, uint64_t waited_ns, uint32_t most)
 {
-	if (vm->spin_ns) {
-		uint64_t until = now_ns() + vm->spin_ns;
+	uint64_t next = waited_ns <= most ? 2 * (uint64_t)poll_ns : poll_ns / 2;
 
-		do {
-			for (int i = 0; i < 64; i++) {
-				if (__atomic_load_n(word, __ATOMIC_ACQUIRE) != old)
-					return PV_HANDED;
-				__builtin_ia32_pause();
-			}
-		} while (now_ns() < until);
+	if (next < SHORTEST_POLL_NS)
+		next = SHORTEST_POLL_NS;
+	return next < most ? (uint32_t)next : most;
+}
+
+static int spin_change(const uint32_t *word, uint32_t old)
+{
+	for (int i = 0; i < 64; i++) {
+		if (__atomic_load_n(word, __ATOMIC_ACQUIRE) != old)
+			return 1;
+		__builtin_ia32_pause();
 	}
+	return 0;
+}
+
+/*
+ * Polls until `until`; keeps the core to itself for the shortest time only, then offers it to
+ * others before each look. If someone takes the offer, the other side may be who waits for the
+ * core: that is the end of polling. Returns 1 once the word has changed.
+ */
+static int poll_change(const uint32_t *word, uint32_t old, uint64_t start, uint64_t until)
+{
+	uint64_t now, offered;
+
+	do {
+		if (spin_change(word, old))
+			return 1;
+		now = now_ns();
+		if (now < start + SHORTEST_POLL_NS)
+			continue;
+		sched_yield();
+		offered = now;
+		now = now_ns();
+		if (now - offered > TAKEN_NS)
+			break;
+	} while (now < until);
+	return 0;
+}
+
+/*
+ * `sleeps` tells the other side that a wake is due: it is set before the last look
+ * at the word and cleared after, and the other side changes the word before it
+ * looks at `sleeps` (both seq_cst), so one of the two always sees the other.
+ */
+static int sleep_until_change(uint32_t *word, uint32_t old, uint32_t *sleeps, const struct pv_vm_page *vm)
+{
 	while (__atomic_load_n(word, __ATOMIC_ACQUIRE) == old) {
 		if (is_over(vm))
 			return PV_HANDOVER_ENDED;
@@ -64,19 +100,35 @@ static int wait_change(uint32_t *word, uint32_t old, uint32_t *sleeps,
 	return PV_HANDED;
 }
 
+/* Waits until *word differs from `old`. */
+static int wait_change(uint32_t *word, uint32_t old, struct pv_waiter *self, const struct pv_vm_page *vm)
+{
+	uint64_t start;
+	int ret;
+
+	if (!vm->poll_ns)
+		return sleep_until_change(word, old, &self->sleeps, vm);
+	start = now_ns();
+	if (poll_change(word, old, start, start + self->poll_ns))
+		return PV_HANDED;
+	ret = sleep_until_change(word, old, &self->sleeps, vm);
+	self->poll_ns = handover_poll_next(self->poll_ns, now_ns() - start, vm->poll_ns);
+	return ret;
+}
+
 int handover_exit(struct pv_run *run, const struct pv_vm_page *vm)
 {
 	uint32_t entered = __atomic_load_n(&run->entry_count, __ATOMIC_RELAXED);
 
 	__atomic_store_n(&run->exit_count, entered + 1, __ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&run->host_sleeps, __ATOMIC_SEQ_CST))
+	if (__atomic_load_n(&run->host_waits.sleeps, __ATOMIC_SEQ_CST))
 		futex_wake(&run->exit_count);
-	return wait_change(&run->entry_count, entered, &run->vcpu_sleeps, vm);
+	return wait_change(&run->entry_count, entered, &run->vcpu_waits, vm);
 }
 
 int handover_wait_exit(struct pv_run *run, const struct pv_vm_page *vm, uint32_t seen)
 {
-	return wait_change(&run->exit_count, seen, &run->host_sleeps, vm);
+	return wait_change(&run->exit_count, seen, &run->host_waits, vm);
 }
 
 void handover_enter(struct pv_run *run)
@@ -84,7 +136,7 @@ void handover_enter(struct pv_run *run)
 	uint32_t exits = __atomic_load_n(&run->exit_count, __ATOMIC_RELAXED);
 
 	__atomic_store_n(&run->entry_count, exits, __ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&run->vcpu_sleeps, __ATOMIC_SEQ_CST))
+	if (__atomic_load_n(&run->vcpu_waits.sleeps, __ATOMIC_SEQ_CST))
 		futex_wake(&run->entry_count);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Hands the logical CPU from a vCPU process to its host thread and back. Both
- * sides wait by spinning for spin_ns, then on a futex in the run page.
+ * sides wait by polling, then on a futex in the run page.
  */
 #ifndef PV_HANDOVER_H
 #define PV_HANDOVER_H
@@ -19,6 +19,14 @@ int handover_wait_exit(struct pv_run *run, const struct pv_vm_page *vm, uint32_t
 
 /* Host thread: let the vCPU enter. */
 void handover_enter(struct pv_run *run);
+
+/*
+ * How long to poll next time, after a wait that polling for poll_ns has not ended: like
+ * KVM's halt polling, longer when up to `most` would have ended it, shorter when not. A core
+ * that went idle takes tens of microseconds to come back, which exits that are 100 us apart
+ * (an event that is sampled) would pay twice each.
+ */
+uint32_t handover_poll_next(uint32_t poll_ns, uint64_t waited_ns, uint32_t most);
 
 /* Anyone: ask the vCPU to leave guest mode soon. */
 void handover_ring(struct pv_run *run);

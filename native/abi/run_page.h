@@ -97,6 +97,13 @@ struct pv_jump {
 };
 enum { PV_GDT_BYTES = 64 };
 
+/* Written by the side that waits. */
+struct pv_waiter {
+	uint32_t sleeps;  /* and wants to be woken */
+	uint32_t poll_ns; /* how long it polls before it sleeps: see handover_poll_next() */
+	uint32_t pad[14];
+};
+
 struct pv_run {
 	/* Written by the vCPU process, while it owns the CPU. */
 	uint32_t exit_count; /* futex word: exits handed to the host so far */
@@ -130,11 +137,7 @@ struct pv_run {
 	uint32_t doorbell;
 	uint32_t pad4[15];
 
-	/* Written by the side that goes to sleep. */
-	uint32_t host_sleeps;
-	uint32_t pad5[15];
-	uint32_t vcpu_sleeps;
-	uint32_t pad6[15];
+	struct pv_waiter host_waits, vcpu_waits;
 
 	/* Written by the vCPU process: figures of the engine, and why it failed. */
 	uint64_t blocks_decoded, locked_ops, exceptions, oracle_checks, oracle_differences;
@@ -148,8 +151,8 @@ _Static_assert(__builtin_offsetof(struct pv_run, count) % 64 == 0, "line");
 _Static_assert(__builtin_offsetof(struct pv_run, entry_count) % 64 == 0, "line");
 _Static_assert(__builtin_offsetof(struct pv_run, jump) % 64 == 0, "line");
 _Static_assert(__builtin_offsetof(struct pv_run, doorbell) % 64 == 0, "line");
-_Static_assert(__builtin_offsetof(struct pv_run, host_sleeps) % 64 == 0, "line");
-_Static_assert(__builtin_offsetof(struct pv_run, vcpu_sleeps) % 64 == 0, "line");
+_Static_assert(__builtin_offsetof(struct pv_run, host_waits) % 64 == 0, "line");
+_Static_assert(__builtin_offsetof(struct pv_run, vcpu_waits) % 64 == 0, "line");
 _Static_assert(__builtin_offsetof(struct pv_run, blocks_decoded) % 64 == 0, "line");
 
 /* One per VM, in front of the run pages: written once before the vCPUs start, but for `ended`. */
@@ -158,7 +161,7 @@ struct pv_vm_page {
 	uint32_t max_events;
 	uint32_t counters;    /* hardware counters per vCPU */
 	uint32_t pv_perf;     /* the ABI version that is offered; 0: the feature is switched off */
-	uint32_t spin_ns;     /* how long either side spins before it sleeps */
+	uint32_t poll_ns;     /* how long either side may poll before it sleeps */
 	uint32_t cycles_tsc;  /* 1: cycles come from the time-stamp counter */
 	uint32_t pad0[10];
 	uint32_t ended;       /* set by the host when the VM is over: nobody waits any more */

@@ -13,7 +13,8 @@ static void link_event(struct pv_timer *timer, struct host_event *event)
 	if (timer->clocks)
 		timer->clocks->clock_before = event;
 	timer->clocks = event;
-	timer->waking += !event->agent;
+	if (!event->agent)
+		pv_u32_add(&timer->waking, 1);
 }
 
 static void unlink_event(struct pv_timer *timer, struct host_event *event)
@@ -25,7 +26,8 @@ static void unlink_event(struct pv_timer *timer, struct host_event *event)
 		timer->clocks = event->clock_behind;
 	if (event->clock_behind)
 		event->clock_behind->clock_before = event->clock_before;
-	timer->waking -= !event->agent;
+	if (!event->agent)
+		pv_u32_sub(&timer->waking, 1);
 }
 
 void clock_event_arm(struct pv_vcpu *vcpu, struct host_event *event, uint64_t count)
@@ -98,12 +100,7 @@ uint64_t clock_events_run(struct pv_vm *vm)
 	return next;
 }
 
-bool clock_events_may_wake(struct pv_vm *vm)
+bool clock_events_may_wake(const struct pv_vm *vm)
 {
-	bool ret;
-
-	pv_spin_lock(&vm->timer.lock);
-	ret = vm->timer.waking > 0;
-	pv_spin_unlock(&vm->timer.lock);
-	return ret;
+	return pv_u32_load(&vm->timer.waking) > 0;
 }

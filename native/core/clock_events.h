@@ -20,6 +20,6 @@ void clock_event_disarm(struct pv_vcpu *vcpu, struct host_event *event);
 /* Timer thread: raises what is due. Returns when the next one is, in clock_now() time, or UINT64_MAX. */
 uint64_t clock_events_run(struct pv_vm *vm);
 /* Can one of them still wake a vCPU that is halted? */
-bool clock_events_may_wake(struct pv_vm *vm);
+bool clock_events_may_wake(const struct pv_vm *vm);
 
 #endif

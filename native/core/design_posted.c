@@ -34,6 +34,8 @@ static void leak(struct pv_vm *vm, struct buffer *buffer)
 {
 	void *head;
 
+	if (!buffer)
+		return;
 	do {
 		head = pv_ptr_load(&vm->leaked);
 		buffer->leaked.next = head;
@@ -109,7 +111,7 @@ static int64_t open_posted(struct pv_vcpu *vcpu, gpa_t addr, struct buffer *attr
 	ret = guest_copy_in(&vm->mem, addr, &param, sizeof(param));
 	if (ret < 0)
 		return ret;
-	event = vm->design->get(vm, vcpu, param.id);
+	event = vm->design->get(vm, NULL, param.id); /* whoever opened it */
 	if (event) {
 		vm->design->put(event);
 		return -PV_EEXIST;
@@ -134,8 +136,8 @@ static int64_t posted_open(struct pv_vcpu *vcpu, gpa_t addr)
 		return -PV_ENOENT;
 	pv_point("posted open: limit checked");
 	open_events_count(&vm->open_events); /* 3 */
-	attr = hooks->alloc(hooks->context, sizeof(*attr));
-	guest_attr = attr ? hooks->alloc(hooks->context, sizeof(*guest_attr)) : NULL;
+	attr = fault_alloc(vm, sizeof(*attr));
+	guest_attr = attr ? fault_alloc(vm, sizeof(*guest_attr)) : NULL;
 	ret = attr ? open_posted(vcpu, addr, attr, guest_attr) : -ENOMEM;
 	if (ret == -PV_EEXIST) {
 		leak(vm, attr);

@@ -66,6 +66,15 @@ static void announce(struct pv_vm *vm, enum vm_phase phase)
 		handover_end(vm->config.page, vm->runs, vm->config.vcpus);
 }
 
+/* Lock held. The first reason stands, but a panic is told whatever came before it. */
+static bool is_news(const struct vm_ending *ending, const struct pv_vm_end *end)
+{
+	uint32_t known = ending->what.reason;
+
+	return known == PV_END_NONE || (end->reason == PV_END_HOST_PANIC && known != PV_END_HOST_PANIC &&
+					!pv_u32_load(&ending->published));
+}
+
 /* True if this moved the VM on. A VM that was never started has nobody to wait for. */
 static bool advance(struct pv_vm *vm, const struct pv_vm_end *end, enum vm_phase phase,
 		    bool *never_started)
@@ -74,7 +83,7 @@ static bool advance(struct pv_vm *vm, const struct pv_vm_end *end, enum vm_phase
 	bool moved;
 
 	pv_spin_lock(&ending->lock);
-	if (ending->what.reason == PV_END_NONE)
+	if (is_news(ending, end))
 		ending->what = *end;
 	moved = pv_u32_load(&ending->phase) < phase;
 	if (moved) {

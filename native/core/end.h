@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The end of a VM. Somebody asks for it; the first reason is the VM's. Then each vCPU
- * is brought out of guest mode, runs the agent's finish where there is one and the end
- * is an orderly one, and is told to stop. The end is published when the last host
- * thread has left. What has not come out after PV_END_PATIENCE_NS is given up.
+ * The end of a VM. Somebody asks for it; the first reason is the VM's, unless a host panic
+ * comes behind it. Then each vCPU is brought out of guest mode, runs the agent's finish where
+ * there is one and the end is an orderly one, and is told to stop. The end is published when
+ * the last host thread has left. What has not come out after PV_END_PATIENCE_NS is given up.
  */
 #ifndef PV_END_H
 #define PV_END_H

@@ -130,7 +130,7 @@ void event_check_live(const struct host_event *event, const char *doing)
 struct host_event *event_create(struct pv_vm *vm, int32_t id, gpa_t guest_addr,
 				const struct event_source *source)
 {
-	struct host_event *event = vm->hooks.alloc(vm->hooks.context, sizeof(*event));
+	struct host_event *event = fault_alloc(vm, sizeof(*event));
 
 	if (!event)
 		return NULL;

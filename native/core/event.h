@@ -51,15 +51,16 @@ struct host_event {
 	struct pv_mutex lock;
 	/* lock held: */
 	bool closed;
-	uint64_t written; /* the largest count that the guest was given */
-	uint32_t sequence; /* what the guest's is, between two writes */
 	/* lock held to read, and that vCPU's event_mutex too to change: */
 	struct pv_vcpu *vcpu; /* where it is attached, or NULL */
 	struct host_event *leader;  /* of its group: group.c; its own where it is none's sibling */
 	struct host_event *sibling; /* the next member of its group */
 	uint32_t counters; /* a leader's: hardware counters that its group needs */
+	uint32_t promised; /* a leader's: breakpoint slots of the vCPU that its group is about to move to */
 
 	/* vcpu->event_mutex held while attached, else lock held: */
+	uint64_t written;  /* the largest count that the guest was given */
+	uint32_t sequence; /* what the guest's is, between two writes */
 	struct host_event *before, *behind; /* a leader's: in its list of the PMU */
 	bool running;                       /* counts, holding a counter where it needs one */
 	struct pmu_value start;             /* reading at which it began to run */

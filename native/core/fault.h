@@ -12,5 +12,9 @@ struct fault_source {
 
 /* Shall this go wrong now? */
 bool fault_hits(struct pv_vm *vm, enum pv_fault kind);
+/* Memory for what a guest asked for, zeroed; NULL: there is none. */
+void *fault_alloc(struct pv_vm *vm, uint64_t size);
+/* Called with a lock held. */
+void fault_delay(struct pv_vm *vm);
 
 #endif

@@ -14,7 +14,7 @@ static unsigned members(struct host_event *leader)
 	return n;
 }
 
-static unsigned breakpoints(struct host_event *leader)
+unsigned group_breakpoints(struct host_event *leader)
 {
 	unsigned n = 0;
 
@@ -33,10 +33,10 @@ static uint64_t room(const struct host_event *leader)
 
 static int join_check(struct host_event *leader, struct host_event *event)
 {
-	if (!group_leads(leader) || leader->vcpu || leader->agent != event->agent)
+	if (!group_leads(leader) || leader->vcpu)
 		return -PV_EINVAL;
 	if (leader->counters + event->counters > event->vm->config.counters ||
-	    breakpoints(leader) + breakpoints(event) > PV_BREAKPOINTS)
+	    group_breakpoints(leader) + group_breakpoints(event) > PV_BREAKPOINTS)
 		return -PV_EINVAL;
 	return members(leader) < room(leader) ? 0 : -PV_ENOSPC;
 }

@@ -10,7 +10,10 @@ void halt_init(struct pv_vm *vm)
 
 enum parking { GO_ON, STAY, LAST_ONE };
 
-/* Takes a pending kick, goes on for an NMI, or parks. */
+/*
+ * Takes a pending kick, goes on for an NMI, or parks. The time of every vCPU that is parked
+ * stands still: a clock that is still armed will wake one, and with all parked none is armed anew.
+ */
 static enum parking park(struct pv_vcpu *vcpu)
 {
 	struct pv_vm *vm = vcpu->vm;
@@ -24,7 +27,7 @@ static enum parking park(struct pv_vcpu *vcpu)
 		ret = GO_ON;
 	} else {
 		vcpu->parked = true;
-		if (++vm->halt.parked == vm->config.vcpus)
+		if (++vm->halt.parked == vm->config.vcpus && !clock_events_may_wake(vm))
 			ret = LAST_ONE;
 	}
 	pv_spin_unlock(&vm->halt.lock);
@@ -57,15 +60,15 @@ static void set_parked_time(struct pv_vcpu *vcpu, bool parked)
 
 void halt_park(struct pv_vcpu *vcpu)
 {
-	enum parking parking = park(vcpu);
+	enum parking parking;
 
-	if (parking == GO_ON)
-		return;
 	set_parked_time(vcpu, true);
-	if (parking == LAST_ONE && !clock_events_may_wake(vcpu->vm))
+	pv_point("halt: parking");
+	parking = park(vcpu);
+	if (parking == LAST_ONE)
 		vm_request_end(vcpu->vm, &(struct pv_vm_end){ .reason = PV_END_ALL_HALTED,
 							      .vcpu = -1 });
-	for (;;) {
+	while (parking != GO_ON) {
 		uint32_t ticket = pv_ticket(&vcpu->kick);
 
 		if (unparked(vcpu))

@@ -57,7 +57,7 @@ struct vcpu_figures {
 	pv_u64 exits[PV_EXIT_REASONS];
 	pv_u64 hypercalls[KVM_PV_PERF_OP_MAX];
 	pv_u64 other_hypercalls, guest_errors, rotations;
-	pv_u64 console_bytes, dropped_port_writes, nmis_injected;
+	pv_u64 console_bytes, dropped_port_writes, nmis_injected, quiet_points;
 };
 
 struct pv_vcpu {
@@ -131,6 +131,14 @@ struct pv_vm {
 int vm_create_hooked(const struct pv_vm_config *config, const struct pv_host_hooks *hooks,
 		     struct pv_vm **ret, char *why, uint64_t why_size);
 
+/* vm_config.c: the first field that is wrong, as a sentence; NULL: all are right. */
+const char *vm_config_check(const struct pv_vm_config *config);
+/* Takes it over into a new VM and its page, with defaults for what it leaves open. */
+void vm_config_apply(struct pv_vm *vm, const struct pv_vm_config *config);
+/* vm_api.c: calls what takes locks from a thread that is none of the VM's, so that a host panic
+ * unwinds it like any other. False: it did. */
+bool vm_api_call(struct pv_vm *vm, void (*fn)(void *arg), void *arg);
+
 static inline enum vm_phase vm_phase(const struct pv_vm *vm)
 {
 	return (enum vm_phase)pv_u32_load(&vm->end.phase);
@@ -182,6 +190,9 @@ int64_t perf_op(struct pv_vcpu *vcpu, uint64_t op, uint64_t rcx, uint64_t rdx);
 int64_t event_open(struct pv_vcpu *vcpu, gpa_t param);
 int64_t event_open2(struct pv_vcpu *vcpu, gpa_t param);
 int event_times(struct pv_vm *vm, int32_t id, struct pv_event_times *ret);
+
+/* quiet.c: PV_HC_QUIET; bits of enum pv_quiet. */
+int64_t quiet_check(struct pv_vcpu *vcpu, uint64_t taken);
 
 /* agent.c: where a vCPU is sent. Each sets run->jump and returns PV_ENTER_JUMP. */
 enum pv_entry_action agent_enter_start(struct pv_vcpu *vcpu); /* boots where there is no agent */

@@ -17,6 +17,7 @@ static void told_of_panic(void *context, const char *text)
 	snprintf(end.text, sizeof(end.text), "%s", text);
 	pv_u32_store(&vm->end.panicked, 1);
 	pv_self()->held = 0;
+	pv_self()->nmi = 0; /* what it interrupted does not go on */
 	vm_force_end(vm, &end);
 }
 

@@ -2,6 +2,7 @@
 /* Hypercalls by number. The result goes to the guest's RAX; no other register changes. */
 #include "agent.h"
 #include "host.h"
+#include "quiet.h"
 
 static int64_t kick_cpu(struct pv_vcpu *vcpu, uint64_t index)
 {
@@ -25,6 +26,8 @@ static int64_t dispatch(struct pv_vcpu *vcpu, const uint64_t arg[4], enum pv_ent
 		return kick_cpu(vcpu, arg[2]);
 	case PV_HC_AGENT_DONE:
 		return agent_done(vcpu, arg[1], action);
+	case PV_HC_QUIET:
+		return quiet_check(vcpu, arg[1]);
 	default:
 		return -KVM_ENOSYS;
 	}

@@ -20,7 +20,11 @@ static void counter_nmi(struct pv_vcpu *vcpu, struct host_event *event)
 	struct pmu_value value;
 	uint64_t raised;
 
-	if (!event->overflow.period || !pmu_has_counter(event) || overflow_throttled_nmi(event))
+	if (!event->overflow.period || !pmu_has_counter(event))
+		return;
+	if (event->overflow.throttled)
+		vcpu->pmu.rearm = true; /* it has no alarm, and from now on it may need one */
+	if (overflow_throttled_nmi(event))
 		return;
 	value = pmu_read(vcpu, event);
 	raised = overflow_raise_nmi(event, pmu_count(event, &value));

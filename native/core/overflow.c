@@ -56,14 +56,15 @@ static uint64_t cross(struct event_overflow *overflow, uint64_t count)
 	return n;
 }
 
-/* What the period should have been, from the time that it took; the next one lies that far on. */
-static void adapt(struct event_overflow *overflow, uint64_t n, uint64_t now)
+/* What the period should have been, from what was counted since the last overflow; the next one lies that far on. */
+static void adapt(struct event_overflow *overflow, uint64_t count, uint64_t now)
 {
 	uint64_t took = now - overflow->last_ns, last = overflow->last_ns;
-	unsigned __int128 counted = (unsigned __int128)overflow->period * n;
+	unsigned __int128 counted = count - overflow->last_count;
 	uint64_t right, old = overflow->period;
 
 	overflow->last_ns = now;
+	overflow->last_count = count;
 	if (!last || !took)
 		return;
 	counted = counted * NS_PER_SECOND / took / overflow->frequency;
@@ -85,7 +86,7 @@ uint64_t overflow_raise_nmi(struct host_event *event, uint64_t count)
 	if (!n)
 		return 0;
 	if (overflow->frequency)
-		adapt(overflow, n, clock_now(event->vm));
+		adapt(overflow, count, clock_now(event->vm));
 	trace(event->vm, PV_TRACE_RAISE, event->vcpu->index, event->id, n, count);
 	pv_u64_store(&event->shadow.count, count);
 	pv_point("nmi: shadow count stored");

@@ -20,7 +20,7 @@ struct event_overflow {
 	uint64_t at;         /* the count at which the next one comes */
 	uint64_t spacing;    /* not 0: distances are drawn, see spacing.h, and this is the state */
 	uint32_t frequency;  /* overflows a second that the period is adapted to; 0: it is fixed */
-	uint64_t last_ns;    /* of the last overflow, for that */
+	uint64_t last_ns, last_count; /* when the last overflow was noticed, for that */
 	uint64_t window_ns;  /* when the window began in which NMIs are counted */
 	uint32_t window_nmis;
 	bool throttled;      /* raises nothing until the next window */

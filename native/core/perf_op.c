@@ -83,6 +83,20 @@ static bool hold_place(struct pv_vcpu *vcpu, struct pv_vcpu *place)
 	return true;
 }
 
+/* Before a group leaves where it is: a move that is refused changes nothing. */
+static int64_t promise(struct pv_vcpu *vcpu, struct pv_vcpu *place, struct host_event *leader)
+{
+	int64_t ret;
+
+	if (!leader->vcpu || !group_breakpoints(leader))
+		return 0;
+	if (!hold_place(vcpu, place))
+		return HC_NO_RESULT;
+	ret = pmu_promise(place, leader);
+	vcpu_release(place);
+	return ret;
+}
+
 static int64_t enable_locked(struct pv_vcpu *vcpu, struct host_event *event)
 {
 	struct pv_vcpu *place = event->vm->design->place(vcpu, event);
@@ -92,6 +106,9 @@ static int64_t enable_locked(struct pv_vcpu *vcpu, struct host_event *event)
 		return -PV_EINVAL;
 	if (event->vcpu == place)
 		return 0;
+	ret = promise(vcpu, place, event);
+	if (ret)
+		return ret;
 	if (!detach(event))
 		return HC_NO_RESULT;
 	pv_point("enable: between two vCPUs");
@@ -146,6 +163,7 @@ static int64_t with_event(struct pv_vcpu *vcpu, uint64_t rcx,
 	event_check_live(event, "locks");
 	pv_mutex_lock(event_lock(event));
 	event_check_live(event, "uses");
+	fault_delay(vcpu->vm);
 	ret = event->closed && !PV_CANARY(closed_not_looked_at) ? -PV_ENOENT : op(vcpu, event);
 	if (PV_CANARY(put_before_unlock))
 		design->put(event);
@@ -203,14 +221,17 @@ static int64_t op_close(struct pv_vcpu *vcpu, uint64_t rcx, uint64_t rdx)
 	if (PV_CANARY(closed_set_without_lock))
 		event->closed = true;
 	pv_mutex_lock(event_lock(event));
+	fault_delay(vm);
 	detached = close_locked(vcpu, event);
 	if (detached)
 		closed_times_note(&vm->closed, id, &event->times);
 	trace(vm, PV_TRACE_CLOSE, vcpu->index, id, pv_u64_load(&event->shadow.overflows), 0);
 	pv_mutex_unlock(event_lock(event));
 	pv_point("close: closed");
+	if (!detached)
+		return HC_NO_RESULT; /* what is still on a vCPU goes with the VM */
 	vm->design->release(event);
-	return detached ? 0 : HC_NO_RESULT;
+	return 0;
 }
 
 static int64_t (*const ops[KVM_PV_PERF_OP_MAX])(struct pv_vcpu *vcpu, uint64_t rcx, uint64_t rdx) = {

@@ -123,13 +123,20 @@ static struct event_list *list_of(struct pmu *pmu, const struct host_event *lead
 /* Are there slots for all breakpoints of the group? */
 static bool slots_suffice(const struct pmu *pmu, struct host_event *leader)
 {
-	int free = 0;
+	unsigned needed = pmu->promised + group_breakpoints(leader);
 
 	for (int i = 0; i < PV_BREAKPOINTS; i++)
-		free += !pmu->slot[i];
-	for_each_member(event, leader)
-		free -= event->source.kind == SOURCE_BREAKPOINT;
-	return free >= 0;
+		needed += pmu->slot[i] != NULL;
+	return needed <= PV_BREAKPOINTS;
+}
+
+int pmu_promise(struct pv_vcpu *vcpu, struct host_event *leader)
+{
+	if (!slots_suffice(&vcpu->pmu, leader))
+		return -PV_ENOSPC;
+	leader->promised = group_breakpoints(leader);
+	vcpu->pmu.promised += leader->promised;
+	return 0;
 }
 
 static void slot_take(struct pmu *pmu, struct host_event *event)
@@ -159,6 +166,8 @@ int pmu_attach(struct pv_vcpu *vcpu, struct host_event *leader)
 	struct pmu *pmu = &vcpu->pmu;
 	uint64_t now = pmu_now(vcpu);
 
+	pmu->promised -= leader->promised;
+	leader->promised = 0;
 	if (!slots_suffice(pmu, leader))
 		return -PV_ENOSPC;
 	for_each_member(event, leader)

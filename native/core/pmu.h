@@ -27,6 +27,7 @@ struct pmu {
 	uint32_t used;     /* those that are held */
 	struct event_list rotating, fixed; /* leaders of the groups that need counters, and of the others */
 	struct host_event *slot[PV_BREAKPOINTS]; /* the breakpoint that has it, or NULL */
+	uint32_t promised; /* of those that are free */
 	uint32_t sampling; /* events other than clocks that run and have a period */
 	bool rearm;        /* what the run page says of alarms and wanted counters is out of date */
 
@@ -42,6 +43,8 @@ struct pmu {
 
 /* All with vcpu->event_mutex held. */
 
+/* Keeps breakpoint slots free for a group that is attached elsewhere, until pmu_attach() here. Errors are the same. */
+int pmu_promise(struct pv_vcpu *vcpu, struct host_event *leader);
 /* Attaches a group that is attached nowhere; it counts from behind the instruction that exits.
  * 0, or -PV_ENOSPC: too few breakpoint slots of this vCPU are free. */
 int pmu_attach(struct pv_vcpu *vcpu, struct host_event *leader);

@@ -2,10 +2,10 @@
 /* When the time of a vCPU stands still: in the agent, and for task clocks in HLT. */
 #include "host.h"
 
-/* Does the clock of an event that samples stand still? */
+/* Does the clock of an event that samples stand still? One that counts at no level always does. */
 static bool clock_stands(const struct pmu *pmu, const struct host_event *event)
 {
-	return pmu->frozen || (pmu->parked && event->source.kind == SOURCE_TASK_CLOCK);
+	return !event->source.kernel || pmu->frozen || (pmu->parked && event->source.kind == SOURCE_TASK_CLOCK);
 }
 
 void pmu_clock_start(struct pv_vcpu *vcpu, struct host_event *event)

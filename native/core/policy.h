@@ -38,9 +38,9 @@ struct pv_design {
 	/* Duplicate check, limit check and insertion in one step. 0, and the caller's reference
 	 * is the table's; or -PV_EEXIST, -PV_ENOSPC, and it is still the caller's. */
 	int (*insert)(struct pv_vm *vm, struct pv_vcpu *vcpu, struct host_event *event);
-	/* The event, to be given back with put(); NULL: no such id. */
+	/* The event, to be given back with put(); NULL: no such id. The agent's are not there for the guest. */
 	struct host_event *(*get)(struct pv_vm *vm, struct pv_vcpu *vcpu, int32_t id);
-	/* Takes the event out: its slot is free, the table's reference is the caller's, to release(). */
+	/* Takes the event out: its slot is free, the table's reference is the caller's, to release(). NULL as above. */
 	struct host_event *(*remove)(struct pv_vm *vm, struct pv_vcpu *vcpu, int32_t id);
 	void (*release)(struct host_event *event);
 

@@ -49,6 +49,7 @@ void sync_events(struct pv_vcpu *vcpu)
 	trace(vm, PV_TRACE_SYNC, vcpu->index, 0, left, 0);
 	if (vm->config.hold_us)
 		vm->hooks.hold_ns(vm->hooks.context, vm->config.hold_us * 1000ull);
+	fault_delay(vm);
 	for (; left; left--) {
 		struct host_event *event = queue_take(vcpu);
 

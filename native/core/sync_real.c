@@ -8,6 +8,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifndef pv_lock_point /* before a lock is taken, and with it held; sync_noise.h has one */
+#define pv_lock_point() ((void)0)
+#endif
+
 enum { FREE = 0, HELD = 1, CONTENDED = 2 };
 enum { SPINS_BEFORE_SLEEP = 100, SPINS_BEFORE_YIELD = 1000 };
 
@@ -57,6 +61,7 @@ static void lock_init(struct pv_lock *lock, enum pv_rank rank, const char *name)
 /* Held locks need not stand in the order of their ranks: a trylock may have come out of order. */
 static void check_order(const struct pv_thread *self, const struct pv_lock *lock, const char *where)
 {
+	pv_lock_point();
 	pv_not_in_nmi(lock->name);
 	if (owner_of(lock) == self)
 		pv_panic("%s at %s locks %s again, which it took at %s", self->name, where,
@@ -92,6 +97,7 @@ static void note_taken(struct pv_thread *self, struct pv_lock *lock, const char 
 	__atomic_store_n(&lock->owner, self, __ATOMIC_RELAXED);
 	__atomic_store_n(&lock->where, where, __ATOMIC_RELAXED);
 	self->locks[self->held++] = lock;
+	pv_lock_point();
 }
 
 static void note_released(struct pv_thread *self, struct pv_lock *lock, const char *where)

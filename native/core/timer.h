@@ -19,7 +19,8 @@ struct pv_timer {
 	struct pv_spinlock lock;
 	/* lock held: */
 	struct host_event *clocks; /* armed ones */
-	uint32_t waking;           /* of them, those whose NMI wakes a vCPU out of HLT */
+	/* The same to write, anyone reads: */
+	pv_u32 waking; /* of them, those whose NMI wakes a vCPU out of HLT */
 };
 
 void timer_init(struct pv_vm *vm);

@@ -128,6 +128,7 @@ bool vcpu_hold(struct pv_vcpu *vcpu)
 	if (!hold_paused(vcpu))
 		return false;
 	trace(vcpu->vm, PV_TRACE_HOLD, vcpu->index, 0, 0, 0);
+	fault_delay(vcpu->vm);
 	return true;
 }
 
@@ -135,6 +136,7 @@ void vcpu_hold_own(struct pv_vcpu *vcpu)
 {
 	pv_mutex_lock(&vcpu->event_mutex);
 	trace(vcpu->vm, PV_TRACE_HOLD, vcpu->index, 0, 0, 0);
+	fault_delay(vcpu->vm);
 }
 
 void vcpu_release(struct pv_vcpu *vcpu)

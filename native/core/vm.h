@@ -16,6 +16,8 @@ struct pv_vm;
 enum pv_fault {
 	PV_FAULT_TRYLOCK = 0, /* the NMI path loses the trylock */
 	PV_FAULT_GUEST_WRITE, /* guest memory cannot be written at a sync */
+	PV_FAULT_ALLOC,       /* an operation of the guest's gets no memory */
+	PV_FAULT_DELAY,       /* a host thread is delayed while it holds a lock */
 	PV_FAULTS,
 };
 
@@ -27,7 +29,7 @@ struct pv_vm_config {
 	uint32_t hash_buckets; /* of the event table; 0: the default (1024, as posted) */
 	uint32_t console_bytes; /* ring between vCPUs and front end; 0: the default */
 	uint32_t rotate_us;   /* rotation interval; 0: the default (4000), see pmu.c */
-	uint32_t spin_ns;     /* see pv_vm_page */
+	uint32_t poll_ns;     /* see pv_vm_page */
 	uint32_t pin;         /* 1: vCPU k and its host thread share core k modulo cores */
 	uint32_t pv_perf;     /* 0: the feature is switched off, KVM_PERF_OP gives -KVM_ENOSYS */
 	uint32_t cycles_tsc;
@@ -57,7 +59,7 @@ enum pv_end_reason {
 	PV_END_ALL_HALTED,    /* every vCPU is parked and nothing can wake one */
 	PV_END_SHUTDOWN,      /* triple fault on vCPU `vcpu` */
 	PV_END_STOPPED,       /* vm_finish() */
-	PV_END_VCPU_DIED,     /* vm_vcpu_died() */
+	PV_END_VCPU_DIED,     /* vm_kill(): a vCPU's process is gone */
 	PV_END_ENGINE_ERROR,  /* vCPU `vcpu`'s engine failed */
 	PV_END_HOST_ERROR,    /* `error` is the errno; out of memory, an internal fault */
 	PV_END_HOST_PANIC,    /* broken invariant, lock misuse: `text` names both sides */
@@ -99,6 +101,7 @@ struct pv_vm_statistics {
 	uint64_t throttled, unthrottled;
 	uint64_t host_breakpoints; /* set on host addresses that a guest chose: `posted` alone does */
 	uint64_t leaked_buffers; /* `posted` again */
+	uint64_t quiet_points;   /* at which the guest had its ledger compared; see quiet.h */
 	uint64_t trace_lost;     /* records that found no room in their ring */
 };
 
@@ -126,8 +129,8 @@ int vm_vcpu_stopped(const struct pv_vm *vm, uint32_t vcpu);
 enum { KVM_CAP_PV_PERF = 0x5056 };
 int64_t vm_check_extension(const struct pv_vm *vm, uint64_t capability);
 /* Times of an event, open or closed last under this id: -ENOENT if never opened. Of closed events
- * the last max_events are remembered. Time that its vCPU is in the agent does not count. -EIO
- * after a host panic. */
+ * the last max_events are remembered; one that is just being closed is not found. Time that its
+ * vCPU is in the agent does not count. -EIO after a host panic. */
 int vm_event_times(struct pv_vm *vm, int32_t id, struct pv_event_times *ret);
 void vm_statistics(struct pv_vm *vm, struct pv_vm_statistics *ret);
 /* Takes up to `most` records out of one ring of the trace, oldest first, and returns how many; 0: there are none.

@@ -19,7 +19,11 @@ static bool attend_alarm(struct pv_engine *e, uint64_t rip, bool in_block)
 	if (!alarm_reached(e, rip) || e->overflowed_at == now)
 		return true;
 	e->overflowed_at = now;
-	return vmexit_overflow(e, rip, in_block);
+	if (!vmexit_overflow(e, rip, in_block))
+		return false;
+	if (!alarm_reached(e, rip)) /* moved: the next iteration of a rep may reach it again */
+		e->overflowed_at = UINT64_MAX;
+	return true;
 }
 
 static bool attend_inject(struct pv_engine *e, uint64_t rip, bool in_block)
@@ -44,7 +48,7 @@ bool boundary_attend(struct pv_engine *e, uint64_t rip, bool in_block)
 		nmi_end(e);
 	if (e->attend & ATTEND_ENTRY) {
 		if (in_block)
-			vmexit_late_entry(e, rip);
+			vmexit_late_entry(e, rip, true);
 		return false;
 	}
 	e->unlooked = 0;

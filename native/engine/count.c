@@ -197,6 +197,8 @@ static bool attend(struct pv_engine *e, uint64_t address)
 {
 	uint32_t what = e->attend;
 
+	if (what & (ATTEND_RING | ATTEND_SPACE)) /* iret, mov to cr3 and the like serialise */
+		__builtin_ia32_mfence();
 	e->attend &= ATTEND_BOUNDARY;
 	count_fold(e);
 	if ((what & ATTEND_RING) && !look_at_ring(e))

@@ -328,6 +328,9 @@ static int instruction_traps(struct pv_engine *e, const cs_insn *insn, bool *tra
 	case X86_INS_OUTSB: case X86_INS_OUTSW: case X86_INS_OUTSD:
 		*trapped = false; /* the block goes on behind it */
 		return trap_set(e, insn, TRAP_PORT_STRING);
+	case X86_INS_MFENCE:
+		*trapped = false;
+		return trap_set(e, insn, TRAP_FENCE);
 	default:
 		*trapped = false;
 		trap_retire(e, insn->address);

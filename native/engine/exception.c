@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum {
-	VECTOR_DE = 0, VECTOR_NMI = 2, VECTOR_BP = 3, VECTOR_DF = 8, VECTOR_TS = 10, VECTOR_GP = 13,
+	VECTOR_DE = 0, VECTOR_DB = 1, VECTOR_NMI = 2, VECTOR_BP = 3, VECTOR_DF = 8, VECTOR_TS = 10, VECTOR_GP = 13,
 	VECTOR_PF = 14, VECTOR_AC = 17,
 
 	RFLAGS_TF = 1 << 8,
@@ -20,6 +20,8 @@ enum {
 	GATE_TRAP = 15,
 
 	PF_WRITE = 1 << 1,
+
+	DR7_ENABLED = 0xff,
 };
 
 /* A fault met while another is delivered. */
@@ -210,6 +212,21 @@ void exception_deliver_nmi(struct pv_engine *e, uint64_t rip)
 	raise(e, VECTOR_NMI, 0, false, rip);
 }
 
+/* Unicorn keeps breakpoints beside the registers that an entry of the agent exchanges: one that DR7
+ * does not enable is the guest's, and not to be seen. */
+static bool skip_foreign_breakpoint(struct pv_engine *e, uint32_t vector)
+{
+	uint64_t rflags;
+
+	if (vector != VECTOR_DB || (reg_get(e, UC_X86_REG_DR7) & DR7_ENABLED))
+		return false;
+	rflags = reg_get(e, UC_X86_REG_EFLAGS);
+	if (rflags & RFLAGS_TF)
+		return false;
+	reg_set(e, UC_X86_REG_EFLAGS, rflags | RFLAGS_RF);
+	return true;
+}
+
 /* Called by Unicorn between blocks: RIP is the faulting instruction, or the one
  * behind an int n. */
 void on_interrupt(uc_engine *uc, uint32_t vector, void *data)
@@ -224,6 +241,8 @@ void on_interrupt(uc_engine *uc, uint32_t vector, void *data)
 	if (e->config.oracle)
 		oracle_settle(e, rip, true);
 	count_leave_block(e, rip);
+	if (skip_foreign_breakpoint(e, vector))
+		return;
 	exception_raise(e, vector, error, software, rip);
 	/* A handler that faults at its first fetch never gets to a block. */
 	if (!e->stop)

@@ -33,6 +33,13 @@ bool nmi_deliver(struct pv_engine *e, uint64_t rip, bool in_block)
 	return true;
 }
 
+bool nmi_is_due(const struct pv_engine *e)
+{
+	if (e->agent.in_service)
+		return false;
+	return e->agent.pending || (e->nmi.pending && !e->nmi.in_service);
+}
+
 void nmi_end(struct pv_engine *e)
 {
 	e->attend &= ~(uint32_t)ATTEND_IRET;

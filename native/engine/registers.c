@@ -6,6 +6,7 @@ enum {
 	CR0_BOOT = 0x80000033u, /* PG, NE, ET, MP, PE */
 	CR4_BOOT = 0x620,       /* PAE, OSFXSR, OSXMMEXCPT */
 	RFLAGS_BOOT = 2,
+	DR7_BOOT = 0x400,
 };
 
 uint64_t reg_get(struct pv_engine *e, int reg)
@@ -79,6 +80,7 @@ void jump_load(struct pv_engine *e, const struct pv_jump *jump, bool in_block)
 	load_segments(e, jump->gdt);
 	clear_general_registers(e);
 	reg_set(e, UC_X86_REG_EFLAGS, RFLAGS_BOOT);
+	reg_set(e, UC_X86_REG_DR7, DR7_BOOT);
 	reg_set(e, UC_X86_REG_RSP, jump->rsp);
 	reg_set(e, UC_X86_REG_RDI, jump->rdi);
 	reg_set(e, UC_X86_REG_RSI, jump->rsi);

@@ -89,9 +89,10 @@ enum trap_kind {
 	TRAP_LOCKED,
 	TRAP_PORT,        /* in, out */
 	TRAP_PORT_STRING, /* ins, outs: only asks for permission, Unicorn executes them */
+	TRAP_FENCE,       /* mfence: Unicorn, which thinks it has the memory to itself, leaves it out */
 };
 
-/* An instruction that a code hook executes in Unicorn's place. */
+/* An instruction that a code hook executes in Unicorn's place, or adds to. */
 struct trap {
 	uint64_t address;
 	enum trap_kind kind;
@@ -177,7 +178,7 @@ struct pv_engine {
 	uint64_t total[PV_COUNTS][PV_CPLS];
 	struct freeze freeze;
 	uint64_t tsc_start; /* of the guest-mode interval that is not yet in total */
-	uint64_t overflowed_at; /* instructions retired by the last PV_EXIT_OVERFLOW */
+	uint64_t overflowed_at; /* instructions retired by the PV_EXIT_OVERFLOW that left its alarm as it was */
 
 	struct pv_engine_config config;
 	uc_engine *uc;
@@ -312,6 +313,8 @@ void exception_deliver_nmi(struct pv_engine *e, uint64_t rip);
 void nmi_inject(struct pv_engine *e);
 /* Delivers a pending one at `rip` if nothing blocks it: true. */
 bool nmi_deliver(struct pv_engine *e, uint64_t rip, bool in_block);
+/* Does one, of the guest or the agent, wait for nothing but the next boundary? */
+bool nmi_is_due(const struct pv_engine *e);
 /* An iret was executed. */
 void nmi_end(struct pv_engine *e);
 void nmi_abandon(struct pv_engine *e);
@@ -339,7 +342,7 @@ bool vmexit_overflow(struct pv_engine *e, uint64_t rip, bool in_block);
 bool vmexit_out(struct pv_engine *e, uint64_t rip, uint32_t port, uint32_t size, uint32_t value);
 void vmexit_hlt(struct pv_engine *e);
 /* Acts on an answer of the host's that could not be acted on when it came. */
-void vmexit_late_entry(struct pv_engine *e, uint64_t rip);
+void vmexit_late_entry(struct pv_engine *e, uint64_t rip, bool in_block);
 void vmexit_shutdown(struct pv_engine *e, unsigned vector, uint32_t error, const char *why);
 /* The engine itself failed; `why` may have printf arguments. */
 void vmexit_fail(struct pv_engine *e, int error, const char *why, ...) __attribute__((format(printf, 3, 4)));

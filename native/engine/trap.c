@@ -3,13 +3,13 @@
  * Instructions that a code hook executes in Unicorn's place: those that must be
  * atomic between vCPU processes, and port I/O, whose exit and privilege check must
  * be exact. The hook leaves the block behind the instruction, so a block is charged
- * up to it.
+ * up to it. Where it only adds to what Unicorn does (string I/O, mfence), the block goes on.
  */
 #include "state.h"
 
 #include <errno.h>
 
-enum { VECTOR_GP = 13 };
+enum { VECTOR_GP = 13, REX = 0x40, REX_W = 0x48 };
 
 /* Unicorn's numbers of the registers of lockop.h, in hardware order. */
 static const int general[16] = {
@@ -123,22 +123,30 @@ struct port_access {
 	uint32_t size, port;
 };
 
+/* Of an instruction that takes no LOCK. */
+static bool is_prefix(uint8_t byte)
+{
+	switch (byte) {
+	case 0x26: case 0x2e: case 0x36: case 0x3e: case 0x64: case 0x65: case 0x66: case 0x67: case 0xf2: case 0xf3:
+		return true;
+	default:
+		return (byte & 0xf0) == REX;
+	}
+}
+
 /* in, out, ins or outs at the trap; false if the bytes are none of them any more. */
 static bool port_decode(struct pv_engine *e, const struct trap *trap, struct port_access *ret)
 {
 	uint8_t code[16], op;
+	bool word = false;
 	unsigned at = 0;
 
 	if (uc_vmem_read(e->uc, trap->address, UC_PROT_EXEC, code, trap->length) != UC_ERR_OK)
 		return false;
-	ret->size = 4;
-	while (at + 1u < trap->length && code[at] != 0x6c && code[at] != 0x6d && code[at] < 0xe4) {
-		if (code[at++] == 0x66)
-			ret->size = 2;
-	}
-	while (at + 1u < trap->length && (code[at] == 0xf2 || code[at] == 0xf3))
-		at++;
+	for (; at + 1u < trap->length && is_prefix(code[at]); at++)
+		word |= code[at] == 0x66;
 	op = code[at];
+	ret->size = word && !(at && (code[at - 1] & 0xf8) == REX_W) ? 2 : 4;
 	if ((op & 0xfc) != 0xe4 && (op & 0xfc) != 0xec && (op & 0xfc) != 0x6c)
 		return false;
 	if (!(op & 1))
@@ -235,6 +243,9 @@ void on_trap(uc_engine *uc, uint64_t address, uint32_t size, void *data)
 		break;
 	case TRAP_PORT_STRING:
 		trap_port_string(e, trap);
+		break;
+	case TRAP_FENCE:
+		__builtin_ia32_mfence();
 		break;
 	case TRAP_STALE:
 		break; /* never found */

@@ -124,10 +124,29 @@ bool vmexit_overflow(struct pv_engine *e, uint64_t rip, bool in_block)
 	return enter(e, hand_over(e, PV_EXIT_OVERFLOW, rip), in_block);
 }
 
+void vmexit_late_entry(struct pv_engine *e, uint64_t rip, bool in_block)
+{
+	if (e->config.oracle)
+		oracle_settle(e, rip, false);
+	count_leave_block(e, rip);
+	enter(e, true, in_block);
+}
+
+/* An outs in this block has made an exit: the host's answer to that comes instead of another exit. */
+static bool answered(struct pv_engine *e, uint64_t rip, bool in_block)
+{
+	if (!(e->attend & ATTEND_ENTRY))
+		return false;
+	vmexit_late_entry(e, rip, in_block);
+	return true;
+}
+
 bool vmexit_out(struct pv_engine *e, uint64_t rip, uint32_t port, uint32_t size, uint32_t value)
 {
 	struct pv_run *run = e->config.run;
 
+	if (answered(e, rip, true))
+		return false;
 	if (e->config.oracle)
 		oracle_settle(e, rip, false);
 	run->arg[0] = port;
@@ -141,9 +160,13 @@ void vmexit_hlt(struct pv_engine *e)
 {
 	uint64_t rip = reg_get(e, UC_X86_REG_RIP);
 
+	if (answered(e, rip, false))
+		return;
 	if (e->config.oracle)
 		oracle_settle(e, rip, false);
 	count_penalty(e, PV_CYCLES_VM_EXIT); /* RIP is behind it: it has retired */
+	if (nmi_is_due(e))
+		return; /* behind sti, mov ss or outs no boundary came before the hlt: the NMI ends it */
 	set_retire(e, 0, 0);
 	enter(e, hand_over(e, PV_EXIT_HLT, rip), false);
 }
@@ -157,6 +180,8 @@ void on_out(uc_engine *uc, uint32_t port, int size, uint32_t value, void *data)
 	uint64_t rip = reg_get(e, UC_X86_REG_RIP);
 
 	(void)uc;
+	if (e->attend & ATTEND_ENTRY)
+		return; /* the vCPU leaves at the end of this block */
 	run->arg[0] = port;
 	run->arg[1] = (uint32_t)size;
 	run->arg[2] = value;
@@ -171,14 +196,6 @@ void on_out(uc_engine *uc, uint32_t port, int size, uint32_t value, void *data)
 		count_attend(e, ATTEND_ENTRY);
 	else
 		stop(e);
-}
-
-void vmexit_late_entry(struct pv_engine *e, uint64_t rip)
-{
-	if (e->config.oracle)
-		oracle_settle(e, rip, false);
-	count_leave_block(e, rip);
-	enter(e, true, true);
 }
 
 uint32_t on_in(uc_engine *uc, uint32_t port, int size, void *data)
@@ -196,6 +213,8 @@ static void hypercall(struct pv_engine *e, uint64_t rip)
 	void *values[4] = { &run->arg[0], &run->arg[1], &run->arg[2], &run->arg[3] };
 	bool entered;
 
+	if (answered(e, rip, false))
+		return;
 	uc_reg_read_batch(e->uc, regs, values, 4);
 	if (e->agent.in_service && run->arg[0] == PV_HC_AGENT_IRET) {
 		agent_nmi_leave(e);
@@ -234,7 +253,7 @@ bool on_invalid(uc_engine *uc, void *data)
 }
 
 /* The leaves of the interface, and the bit that says that there is a hypervisor.
- * CPUID serialises: code that another vCPU has changed is translated anew. */
+ * CPUID serialises: stores are seen by all, and code that another vCPU has changed is translated anew. */
 int on_cpuid(uc_engine *uc, void *data)
 {
 	struct pv_engine *e = data;
@@ -244,6 +263,7 @@ int on_cpuid(uc_engine *uc, void *data)
 
 	(void)uc;
 	count_penalty(e, PV_CYCLES_VM_EXIT);
+	__builtin_ia32_mfence();
 	if (page->vcpus > 1 && e->config.hook == PV_ENGINE_COUNT)
 		count_attend(e, ATTEND_FLUSH);
 	switch (leaf) {

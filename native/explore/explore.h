@@ -54,7 +54,7 @@ struct explore_program {
 /* The machine: capacities as small as the defects that one looks for need them to be. */
 struct explore_machine {
 	uint32_t vcpus, max_events, counters, hash_buckets;
-	uint32_t fault_permille[2]; /* of pv_vm_config */
+	uint32_t fault_permille[4]; /* of pv_vm_config */
 	uint32_t max_sample_rate;
 	uint32_t fault_seed;
 	uint32_t fail_alloc; /* the number of the allocation, from the guest's start on, that fails; 0: none */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What a vCPU's guest does, and the vCPU's host thread when it leaves guest mode: one fiber. */
+/*
+ * What a vCPU's guest does, and the vCPU's host thread when it leaves guest mode: one fiber of the explorer's, or one
+ * thread of the native stress. What others may look at meanwhile is atomic for the threads' sake.
+ */
 #include <string.h>
 
 #include "schedule.h"
@@ -15,6 +18,19 @@ gpa_t guest_event_word(unsigned fiber, unsigned op)
 static struct kvm_pv_perf_event *event_at(gpa_t gpa)
 {
 	return (struct kvm_pv_perf_event *)(void *)(world.ram + gpa);
+}
+
+static struct kvm_pv_perf_event event_now(gpa_t gpa)
+{
+	const struct kvm_pv_perf_event *event = event_at(gpa);
+
+	return (struct kvm_pv_perf_event){ .count = __atomic_load_n(&event->count, __ATOMIC_ACQUIRE),
+					   .overflows = __atomic_load_n(&event->overflows, __ATOMIC_ACQUIRE) };
+}
+
+static uint32_t tick(void)
+{
+	return __atomic_fetch_add(&world.clock, 1, __ATOMIC_SEQ_CST);
 }
 
 uint64_t guest_overflows(unsigned vcpu)
@@ -34,13 +50,14 @@ static uint64_t retired(const struct pv_run *run)
 /* Takes the overflows of the events that this vCPU opened. */
 static void take_overflows(unsigned vcpu)
 {
-	for (uint32_t left = world.guest[vcpu].opened; left; left &= left - 1) {
+	for (uint32_t left = __atomic_load_n(&world.guest[vcpu].opened, __ATOMIC_ACQUIRE); left; left &= left - 1) {
 		struct kvm_pv_perf_event *event =
 			event_at(guest_event_word(vcpu, (unsigned)__builtin_ctz(left)));
 
 		schedule_point(POINT_UPDATE, event, "the guest takes overflows");
-		world.guest[vcpu].taken += (uint32_t)event->overflows;
-		event->overflows = 0;
+		__atomic_fetch_add(&world.guest[vcpu].taken,
+				   (uint32_t)__atomic_exchange_n(&event->overflows, 0, __ATOMIC_SEQ_CST),
+				   __ATOMIC_RELAXED);
 	}
 }
 
@@ -86,9 +103,9 @@ bool guest_pass(unsigned vcpu)
 /* A doorbell is seen between two operations of the guest. */
 static bool answer_doorbell(struct pv_vcpu *vcpu)
 {
-	if (!vcpu->run->doorbell)
+	if (!__atomic_load_n(&vcpu->run->doorbell, __ATOMIC_RELAXED))
 		return true;
-	vcpu->run->doorbell = 0;
+	__atomic_exchange_n(&vcpu->run->doorbell, 0, __ATOMIC_SEQ_CST);
 	return leave_and_enter(vcpu, PV_EXIT_KICK);
 }
 
@@ -163,25 +180,26 @@ static void note_result(const struct explore_op *op, struct explore_result *resu
 {
 	bool has_count = op->kind == EXPLORE_READ || op->kind == EXPLORE_DISABLE;
 
-	result->returned = world.clock++;
 	if (has_count && !result->result && world.word[op->id])
-		result->count = event_at(world.word[op->id])->count;
+		result->count = __atomic_load_n(&event_at(world.word[op->id])->count, __ATOMIC_ACQUIRE);
+	result->returned = tick();
 	if (op->kind == EXPLORE_DISABLE && !result->result && counts_exactly(op->id, result->fiber))
 		result->expected = world.guest[result->fiber].expected[op->id];
 	if (op->kind == EXPLORE_CLOSE && !result->result && world.word[op->id])
-		world.closed[op->id] = (struct closed_word){ true, *event_at(world.word[op->id]) };
+		world.closed[op->id] = (struct closed_word){ true, event_now(world.word[op->id]) };
 	if (op->kind == EXPLORE_OPEN && !result->result)
-		world.guest[result->fiber].opened |= 1u << result->op;
+		__atomic_fetch_or(&world.guest[result->fiber].opened, 1u << result->op, __ATOMIC_RELEASE);
 }
 
 static bool hypercall(struct pv_vcpu *vcpu, unsigned at, const struct explore_op *op)
 {
-	struct explore_result *result = &world.results[world.result_count++];
+	struct explore_result *result =
+		&world.results[__atomic_fetch_add(&world.result_count, 1, __ATOMIC_RELAXED)];
 	struct pv_run *run = vcpu->run;
 	uint64_t before = retired(run);
 
 	*result = (struct explore_result){ .fiber = (uint8_t)vcpu->index, .op = (uint8_t)at,
-					   .result = INT32_MIN, .invoked = world.clock++,
+					   .result = INT32_MIN, .invoked = tick(),
 					   .returned = UINT32_MAX, .expected = UINT64_MAX };
 	if (op->kind == EXPLORE_OPEN)
 		put_open(vcpu->index, at, op);
@@ -223,14 +241,20 @@ static bool kick(struct pv_vcpu *vcpu, unsigned other)
 	vcpu->run->arg[2] = other;
 	if (!leave_and_enter(vcpu, PV_EXIT_HYPERCALL))
 		return false;
-	if (begun > world.guest[other].kicked_at)
-		world.guest[other].kicked_at = begun;
+	if (begun > __atomic_load_n(&world.guest[other].kicked_at, __ATOMIC_RELAXED))
+		__atomic_store_n(&world.guest[other].kicked_at, begun, __ATOMIC_RELAXED);
 	return true;
 }
 
-static bool do_op(struct pv_vcpu *vcpu, unsigned at)
+bool guest_answer(unsigned vcpu)
 {
-	const struct explore_op *op = &world.program.op[vcpu->index][at];
+	return answer_doorbell(&world.vm->vcpus[vcpu]);
+}
+
+bool guest_do(unsigned vcpu_index, unsigned at)
+{
+	struct pv_vcpu *vcpu = &world.vm->vcpus[vcpu_index];
+	const struct explore_op *op = &world.program.op[vcpu_index][at];
 
 	switch (op->kind) {
 	case EXPLORE_RUN:
@@ -248,19 +272,13 @@ static bool do_op(struct pv_vcpu *vcpu, unsigned at)
 	}
 }
 
-void guest_run_program(unsigned vcpu_index)
+/* The timer: vCPU `id` is asked to rotate, or clocks that are due overflow. */
+void timer_do(const struct explore_op *op)
 {
-	struct pv_vcpu *vcpu = &world.vm->vcpus[vcpu_index];
-	unsigned n = world.program.length[vcpu_index];
-
-	for (unsigned at = 0; at < n; at++) {
-		schedule_guest(&vcpu->run->doorbell, (uint8_t)at, false);
-		if (!answer_doorbell(vcpu) || !do_op(vcpu, at))
-			return;
+	if (op->kind == EXPLORE_CLOCK) {
+		clock_events_run(world.vm);
+		return;
 	}
-	for (;;) {
-		schedule_guest(&vcpu->run->doorbell, (uint8_t)n, true);
-		if (!answer_doorbell(vcpu))
-			return;
-	}
+	pv_u32_store(&world.vm->vcpus[op->id].rotation_due, 1);
+	vcpu_ring(&world.vm->vcpus[op->id]);
 }

@@ -3,7 +3,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "schedule.h"
 
@@ -29,17 +28,6 @@ void pv_check_unwind(void)
 {
 }
 
-/* The core panics over freed memory and over references; what concerns locks does not come here. */
-static enum explore_oracle oracle_of(const char *text)
-{
-	static const char *const of_memory[] = { "freed", "no host event", "null pointer", "overflow_events[" };
-
-	for (unsigned i = 0; i < sizeof(of_memory) / sizeof(of_memory[0]); i++)
-		if (strstr(text, of_memory[i]))
-			return EXPLORE_MEMORY;
-	return EXPLORE_REFERENCES;
-}
-
 _Noreturn void pv_panic(const char *format, ...)
 {
 	char text[EXPLORE_TEXT];
@@ -52,5 +40,5 @@ _Noreturn void pv_panic(const char *format, ...)
 		fprintf(stderr, "host panic outside of a schedule: %s\n", text);
 		abort();
 	}
-	schedule_violation(oracle_of(text), "%s", text);
+	schedule_violation(panic_oracle(text), "%s", text);
 }

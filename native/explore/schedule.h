@@ -102,6 +102,8 @@ void schedule_wait(const void *object, uint32_t ticket, const char *where);
 void schedule_guest(const uint32_t *doorbell, uint8_t op, bool idle);
 /* guest.c: may this vCPU stay where it waits, though nobody will wake it? */
 bool guest_may_stay(unsigned fiber);
+/* panic_oracle.c: which oracle a panic's text is a violation of. */
+enum explore_oracle panic_oracle(const char *text);
 
 /* Canaries: defects planted in the core. */
 extern uint32_t canary_active;

@@ -34,7 +34,7 @@ struct world {
 	struct explore_machine machine;
 	struct explore_program program;
 	struct pv_vm *vm;
-	uint8_t *ram;
+	uint8_t *ram, *run_pages;
 	/* By id, from the program: */
 	gpa_t word[EXPLORE_IDS];      /* of the event, if one OPEN is for this id, and of instructions; else 0 */
 	int8_t owner[EXPLORE_IDS];    /* the fiber that alone enables, disables and closes it; else -1 */
@@ -47,14 +47,26 @@ struct world {
 };
 extern struct world world;
 
+/* boot.c: world.vm, whose vCPUs stand at the guest's first instruction; 0, or a negative errno with a reason. */
+int world_boot(const struct explore_machine *machine, const struct pv_host_hooks *hooks, char *why, uint64_t why_size);
+/* What world_boot() took, and the VM's page; the VM is gone. */
+void world_release(void *page);
+/* program.c. -EINVAL: it does not fit the machine. */
+int world_program_set(const struct explore_program *program);
+/* Nothing has been done yet, and guest memory is as it was. */
+void world_begin(void);
 /* Begins a schedule from the kept state. */
 void world_restore(void);
 /* The fibers: vCPUs, then the timer. */
 uint32_t world_fibers(void);
 void world_body(unsigned fiber);
-/* guest.c: one vCPU's life; and an exit and entry that changes nothing but what is synced. */
-void guest_run_program(unsigned vcpu);
+/* guest.c: a vCPU does its `at`-th operation; it answers a doorbell that rang; and an exit and entry that changes
+ * nothing but what is synced. False: it does not go on. */
+bool guest_do(unsigned vcpu, unsigned at);
+bool guest_answer(unsigned vcpu);
 bool guest_pass(unsigned vcpu);
+/* An operation of the timer's. */
+void timer_do(const struct explore_op *op);
 gpa_t guest_event_word(unsigned fiber, unsigned op);
 /* Overflows that this vCPU's handler took, and those in its events' words. */
 uint64_t guest_overflows(unsigned vcpu);

@@ -172,6 +172,19 @@ static void defect_4_second_allocation(void)
 	each_design(second_allocation);
 }
 
+/* The same with an id that is in use: what was not allocated cannot leak. */
+static void duplicate_short_of_memory(void)
+{
+	design = "posted";
+	prepare();
+	create();
+	CHECK_EQ(open_on(0, 0, 0), 0);
+	fake.fail_at = fake.allocations + 2;
+	CHECK_EQ(open_on(0, 0, 0), -PV_EEXIST);
+	CHECK_EQ(pv_u64_load(&fake.vm->ledger.leaked_buffers), 1);
+	fake_vm_destroy(&fake);
+}
+
 static void clocks_overflow(void *arg)
 {
 	(void)arg;
@@ -332,6 +345,25 @@ static void scenario_2(void)
 	}
 }
 
+/* CLOSE cannot take an event off a vCPU that never comes out, and must not free what is on it. */
+static void close_when_over(void)
+{
+	static const char *const names[] = { "per-vm", "posted", "no-refcount" };
+
+	for (int i = 0; i < 3; i++) {
+		design = names[i];
+		prepare();
+		create();
+		CHECK_EQ(open_on(0, 0, 0), 0);
+		CHECK_EQ(direct_op(&fake, 0, ENABLE, 0), 0);
+		direct_enter(&fake, 0);
+		vm_kill(fake.vm, PV_END_VCPU_DIED, 0, 0, "");
+		CHECK_EQ(direct_op(&fake, 1, CLOSE, 0), 0xdeadbeef); /* no result */
+		event_check_live(fake.vm->vcpus[0].pmu.rotating.first, "looks at");
+		fake_vm_destroy(&fake);
+	}
+}
+
 /* The reviewer's design: an event is its opener's alone; the limit is the VM's. */
 static void per_vcpu(void)
 {
@@ -357,12 +389,14 @@ const struct core_test design_tests[] = {
 	{ "defect_2_duplicate_leaks", defect_2_duplicate_leaks, false },
 	{ "defect_3_limit_race", defect_3_limit_race, false },
 	{ "defect_4_second_allocation", defect_4_second_allocation, false },
+	{ "duplicate_short_of_memory", duplicate_short_of_memory, false },
 	{ "defect_5_list_of_counters", defect_5_list_of_counters, false },
 	{ "defect_6_errors", defect_6_errors, false },
 	{ "defect_7_bound_to_opener", defect_7_bound_to_opener, false },
 	{ "defect_8_host_breakpoint", defect_8_host_breakpoint, false },
 	{ "defect_9_written_back_whole", defect_9_written_back_whole, false },
 	{ "scenario_2", scenario_2, false },
+	{ "close_when_over", close_when_over, false },
 	{ "per_vcpu", per_vcpu, false },
 	{ NULL, NULL, false },
 };

@@ -355,6 +355,52 @@ static void panic_ends_the_vm(void)
 	guests_finish(&fake, PV_END_HOST_PANIC);
 }
 
+/* Opens three clocks, and does not come out for their NMIs. */
+static void three_clocks(struct guest *guest)
+{
+	for (uint32_t id = 0; id < 3; id++) {
+		put_open(&fake, PARAMS, (int32_t)id, PV_TYPE_SOFTWARE, PV_SW_CPU_CLOCK, 0, event_of(id));
+		((struct kvm_pv_perf_attr *)fake_ram(&fake, PARAMS + 32))->sample_period = 10000000;
+		CHECK_EQ(guest_open(guest, PARAMS), 0);
+		CHECK_EQ(guest_op(guest, ENABLE, id), 0);
+	}
+	while (!__atomic_load_n(&fake.config.page->ended, __ATOMIC_ACQUIRE))
+		sched_yield();
+}
+
+/* Nor does one that an NMI comes upon. */
+static void panic_in_nmi(void)
+{
+	progress = 0;
+	fake_vm_init(&fake, 1);
+	fake.config.design = "posted";
+	fake.config.counters = 1; /* and so many slots for queued events */
+	CHECK_EQ(fake_vm_create(&fake), 0);
+	guests_start(&fake, three_clocks);
+	CHECK(strstr(end_of().text, "host/timer writes overflow_events[1]"));
+	guests_finish(&fake, PV_END_HOST_PANIC);
+}
+
+/* The guest has asked for the end already: a panic is told all the same. */
+static void panic_while_ending(void)
+{
+	struct pv_vm_end exited = { .reason = PV_END_EXIT_PORT, .status = 3, .vcpu = 0 };
+	struct pv_vm_end panic = { .reason = PV_END_HOST_PANIC, .vcpu = -1, .text = "an invariant" };
+	struct pv_vm_end another = { .reason = PV_END_HOST_PANIC, .vcpu = -1, .text = "what came of it" };
+
+	create(1);
+	guests_start(&fake, do_nothing);
+	pv_mutex_lock(&fake.vm->vcpus[0].event_mutex); /* the vCPU does not get to its end yet */
+	vm_request_end(fake.vm, &exited);
+	vm_force_end(fake.vm, &panic);
+	vm_force_end(fake.vm, &another);
+	pv_mutex_unlock(&fake.vm->vcpus[0].event_mutex);
+	CHECK(!strcmp(end_of().text, "an invariant"));
+	vm_force_end(fake.vm, &another);
+	CHECK(!strcmp(end_of().text, "an invariant")); /* it is published */
+	guests_finish(&fake, PV_END_HOST_PANIC);
+}
+
 static void open_many(struct guest *guest)
 {
 	guest_wait(guest, &progress, 1);
@@ -394,6 +440,8 @@ const struct core_test life_tests[] = {
 	{ "orderly_end_with_agent", orderly_end_with_agent, false },
 	{ "watchdog", watchdog, false },
 	{ "panic_ends_the_vm", panic_ends_the_vm, false },
+	{ "panic_in_nmi", panic_in_nmi, false },
+	{ "panic_while_ending", panic_while_ending, false },
 	{ "out_of_memory", out_of_memory, false },
 	{ NULL, NULL, false },
 };

@@ -292,6 +292,27 @@ static void throttling(void)
 	fake_vm_destroy(&fake);
 }
 
+/* Nothing has been crossed when the window is over: the next overflow has its alarm all the same. */
+static void throttling_ends(void)
+{
+	prepare();
+	fake.config.max_sample_rate = 1; /* one in a window */
+	create();
+	open_sampling(0, PV_HW_INSTRUCTIONS, 0, 100);
+	CHECK_EQ(direct_op(&fake, 0, ENABLE, 0), 0);
+	fake.now_ns += OVERFLOW_WINDOW_NS;
+	CHECK_EQ(run_some(0, 100), 0);
+	CHECK_EQ(run_some(0, 100), PV_INJECT_NMI);
+	CHECK_EQ(statistics().throttled, 1);
+	CHECK_EQ(run_some(0, 50), 0);
+	fake.now_ns += OVERFLOW_WINDOW_NS;
+	CHECK_EQ(run_some(0, 1), 0);
+	CHECK_EQ(statistics().unthrottled, 1);
+	direct_enter(&fake, 0);
+	CHECK_EQ(run_page(0)->armed, 1ull << instructions_all);
+	fake_vm_destroy(&fake);
+}
+
 /* A frequency: the period goes to where the overflows come that often, whatever the speed. */
 static void frequency(void)
 {
@@ -313,81 +334,25 @@ static void frequency(void)
 	fake_vm_destroy(&fake);
 }
 
-/* Clocks overflow on the timer's NMIs, at any time; what is left at the end is raised there. */
-static void clock_overflows(void)
+/* An overflow that is noticed late is followed by the next one soon: that is no change of speed. */
+static void frequency_late(void)
 {
+	struct host_event *event;
+
 	prepare();
 	create();
-	put_open(&fake, PARAM, 0, PV_TYPE_SOFTWARE, PV_SW_CPU_CLOCK, 0, at(0));
-	((struct kvm_pv_perf_attr *)fake_ram(&fake, PARAM + 32))->sample_period = 1000;
-	CHECK_EQ(direct_open(&fake, 0, PARAM), 0);
+	open_sampling(0, PV_HW_INSTRUCTIONS, 1 << KVM_PV_PERF_FREQ, 1000);
+	event = fake.last;
 	CHECK_EQ(direct_op(&fake, 0, ENABLE, 0), 0);
-	CHECK_EQ(clock_events_run(fake.vm), fake.now_ns + 1000);
-	fake.now_ns += 999;
-	CHECK_EQ(clock_events_run(fake.vm), fake.now_ns + 1);
-	CHECK_EQ(statistics().overflows_raised, 0);
-	fake.now_ns += 3002;
-	CHECK_EQ(clock_events_run(fake.vm), fake.now_ns + 999);
-	CHECK_EQ(statistics().overflows_raised, 4);
-	CHECK_EQ(run_page(0)->doorbell, 1);
-	CHECK_EQ(clock_events_may_wake(fake.vm), true);
-	CHECK_EQ(direct_enter(&fake, 0), PV_INJECT_NMI);
-	CHECK_EQ(fake_take(&fake, at(0)), 4);
-	fake.now_ns += 2000;
-	direct_exit(&fake, 0, PV_EXIT_KICK);
-	CHECK_EQ(direct_op(&fake, 0, DISABLE, 0), 0);
-	CHECK_EQ(fake_take(&fake, at(0)), 2);
-	CHECK_EQ(clock_events_run(fake.vm), UINT64_MAX);
-	CHECK_EQ(clock_events_may_wake(fake.vm), false);
-	fake_vm_destroy(&fake);
-}
-
-/* The lock is held while a clock's NMI comes: a miss, and no wait. The next one brings both. */
-static void clock_misses(void)
-{
-	prepare();
-	create();
-	put_open(&fake, PARAM, 0, PV_TYPE_SOFTWARE, PV_SW_CPU_CLOCK, 0, at(0));
-	((struct kvm_pv_perf_attr *)fake_ram(&fake, PARAM + 32))->sample_period = 1000;
-	CHECK_EQ(direct_open(&fake, 0, PARAM), 0);
-	CHECK_EQ(direct_op(&fake, 0, ENABLE, 0), 0);
-	pv_mutex_lock(&fake.vm->vcpus[0].event_mutex);
-	fake.now_ns += 1000;
-	clock_events_run(fake.vm);
-	pv_mutex_unlock(&fake.vm->vcpus[0].event_mutex);
-	CHECK_EQ(statistics().nmi_misses, 1);
-	CHECK_EQ(direct_enter(&fake, 0), 0);
-	fake.now_ns += 1000;
-	clock_events_run(fake.vm);
-	direct_exit(&fake, 0, PV_EXIT_KICK);
-	CHECK_EQ(direct_enter(&fake, 0), PV_INJECT_NMI);
-	CHECK_EQ(fake_take(&fake, at(0)), 2);
-	fake_vm_destroy(&fake);
-}
-
-/* task-clock and an NMI that could wake stand still in HLT; the last vCPU to park ends the VM only then. */
-static void parked_clocks(void)
-{
-	for (uint64_t config = PV_SW_CPU_CLOCK; config <= PV_SW_TASK_CLOCK; config++) {
-		prepare();
-		create();
-		put_open(&fake, PARAM, 0, PV_TYPE_SOFTWARE, config, 0, at(0));
-		((struct kvm_pv_perf_attr *)fake_ram(&fake, PARAM + 32))->sample_period = 1000;
-		CHECK_EQ(direct_open(&fake, 0, PARAM), 0);
-		CHECK_EQ(direct_op(&fake, 0, ENABLE, 0), 0);
-		pv_mutex_lock(&fake.vm->vcpus[0].event_mutex);
-		pmu_park(&fake.vm->vcpus[0], true);
-		pv_mutex_unlock(&fake.vm->vcpus[0].event_mutex);
-		CHECK_EQ(clock_events_may_wake(fake.vm), config == PV_SW_CPU_CLOCK);
+	for (int k = 0; k < 200; k++) { /* 2 instructions a ns, of which the first 3,990,000 without an exit */
+		fake.now_ns += 1995000;
+		run_some(0, 3990000);
 		fake.now_ns += 5000;
-		pv_mutex_lock(&fake.vm->vcpus[0].event_mutex);
-		pmu_park(&fake.vm->vcpus[0], false);
-		pv_mutex_unlock(&fake.vm->vcpus[0].event_mutex);
-		CHECK_EQ(clock_events_may_wake(fake.vm), true);
-		CHECK_EQ(direct_op(&fake, 0, DISABLE, 0), 0);
-		CHECK_EQ(fake_take(&fake, at(0)), config == PV_SW_CPU_CLOCK ? 5 : 0);
-		fake_vm_destroy(&fake);
+		run_some(0, 10000);
+		if (k > 100)
+			CHECK(event->overflow.period > 1900000 && event->overflow.period < 2100000);
 	}
+	fake_vm_destroy(&fake);
 }
 
 /* Between an exit and the entry behind it, an overflow is synced by `entry` alone. */
@@ -484,10 +449,9 @@ const struct core_test overflow_tests[] = {
 	{ "unwritable", unwritable, false },
 	{ "full_word", full_word, false },
 	{ "throttling", throttling, false },
+	{ "throttling_ends", throttling_ends, false },
 	{ "frequency", frequency, false },
-	{ "clock_overflows", clock_overflows, false },
-	{ "clock_misses", clock_misses, false },
-	{ "parked_clocks", parked_clocks, false },
+	{ "frequency_late", frequency_late, false },
 	{ "sync_policies", sync_policies, false },
 	{ "hold", hold, false },
 	{ "distances", distances, false },

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core_test.h"
+#include "handover.h"
 
 enum { THREADS = 4, ROUNDS = 20000 };
 
@@ -238,10 +239,32 @@ static void event_count(void)
 	CHECK_EQ(ball.waiters.v, 0);
 }
 
+/* Longer while that would have ended the wait, shorter when not; never out of its range. */
+static void polling_adapts(void)
+{
+	const uint32_t most = 500000;
+	uint32_t poll = 0, last;
+
+	do {
+		last = poll;
+		poll = handover_poll_next(poll, most, most);
+		CHECK(poll <= most);
+	} while (poll > last);
+	CHECK_EQ(poll, most);
+	do {
+		last = poll;
+		poll = handover_poll_next(poll, most + 1, most);
+	} while (poll < last);
+	CHECK(poll > 0 && poll < most / 10);
+	CHECK_EQ(handover_poll_next(0, 0, 1), 1);
+	CHECK_EQ(handover_poll_next(UINT32_MAX, 0, UINT32_MAX), UINT32_MAX);
+}
+
 const struct core_test sync_tests[] = {
 	{ "exclusion", exclusion, false },
 	{ "misuse", misuse, false },
 	{ "panic_frees_waiters", panic_frees_waiters, false },
 	{ "event_count", event_count, false },
+	{ "polling_adapts", polling_adapts, false },
 	{ NULL, NULL, false },
 };

@@ -396,6 +396,32 @@ static void agent_with_a_jump(void)
 	vcpu_stop(&vcpu);
 }
 
+/* The guest's debug registers are the guest's alone, and as they were afterwards. */
+static void agent_is_not_debugged(void)
+{
+	struct vcpu vcpu;
+	uint64_t nmis = 0;
+
+	vcpu_start(&vcpu, false, false, AGENT_LABEL(agent_trivial));
+	vcpu_gate(&vcpu, 1, GUEST_LABEL(handle_db), 0);
+	vcpu_begin(&vcpu, GUEST_LABEL(guest_debug));
+	do {
+		alarm_arm(&vcpu, PV_COUNT_INSTRUCTIONS, ALL_LEVELS,
+			  vcpu_sum(&vcpu, PV_COUNT_INSTRUCTIONS, ALL_LEVELS) + 5);
+		vcpu_resume(&vcpu, vcpu.run->exit_reason == PV_EXIT_OVERFLOW ? PV_INJECT_AGENT_NMI : 0);
+		nmis += vcpu.run->exit_reason == PV_EXIT_OVERFLOW;
+	} while (!vcpu_is_at(&vcpu, CALL_POINT));
+	CHECK(nmis > 10);
+	CHECK_EQ(vcpu.run->arg[1], 20); /* RBX */
+	CHECK_EQ(vcpu.run->arg[3] & 0xf, 5); /* RDX */
+	/* Nor does what is jumped to know of them, such as the agent's end. */
+	*vcpu_word(&vcpu, GUEST_IDTR) = 0;
+	alarm_disarm(&vcpu);
+	vcpu_jump(&vcpu, GUEST_LABEL(guest_debugged), 0);
+	vcpu_run_to(&vcpu, CALL_END);
+	vcpu_stop(&vcpu);
+}
+
 /* While a vCPU is halted. */
 static void agent_wakes_hlt(void)
 {
@@ -512,6 +538,7 @@ const struct engine_test agent_tests[] = {
 	{ "agent_that_faults", agent_that_faults, false },
 	{ "agent_that_is_not_there", agent_that_is_not_there, false },
 	{ "agent_with_a_jump", agent_with_a_jump, false },
+	{ "agent_is_not_debugged", agent_is_not_debugged, false },
 	{ "agent_wakes_hlt", agent_wakes_hlt, false },
 	{ "agent_at_random", agent_at_random, false },
 	{ "agent_iret_of_a_guest", agent_iret_of_a_guest, false },

@@ -275,6 +275,30 @@ static void alarm_of_events(void)
 	vcpu_stop(&vcpu);
 }
 
+/* Between two iterations of a rep, too: each is a boundary, though nothing retires there. */
+static void alarm_in_a_rep(void)
+{
+	enum { COUNTER = PV_COUNT_L1D_STORES, PERIOD = 100 };
+	struct vcpu vcpu;
+	uint64_t next, overflows = 0;
+
+	vcpu_start(&vcpu, false, false, 0);
+	vcpu.run->wanted = 1u << COUNTER;
+	vcpu_begin(&vcpu, GUEST_LABEL(guest_stosb));
+	next = vcpu_sum(&vcpu, COUNTER, ALL_LEVELS) + PERIOD;
+	for (;;) {
+		alarm_arm(&vcpu, COUNTER, ALL_LEVELS, next);
+		if (vcpu_resume(&vcpu, 0) != PV_EXIT_OVERFLOW)
+			break;
+		CHECK_EQ(vcpu_sum(&vcpu, COUNTER, ALL_LEVELS), next);
+		next += PERIOD;
+		overflows++;
+	}
+	CHECK(vcpu_is_at(&vcpu, CALL_END));
+	CHECK_EQ(overflows, 1000 / PERIOD);
+	vcpu_stop(&vcpu);
+}
+
 const struct engine_test alarm_tests[] = {
 	{ "alarm_points_are_blocks", alarm_points_are_blocks, false },
 	{ "alarm_distances", alarm_distances, false },
@@ -284,5 +308,6 @@ const struct engine_test alarm_tests[] = {
 	{ "alarm_periods", alarm_periods, false },
 	{ "alarm_of_time", alarm_of_time, false },
 	{ "alarm_of_events", alarm_of_events, false },
+	{ "alarm_in_a_rep", alarm_in_a_rep, false },
 	{ 0 },
 };

@@ -8,7 +8,7 @@
 
 enum {
 	OFFSET_GDT = 0x1000, OFFSET_PML4 = 0x2000, OFFSET_PDPT = 0x3000, OFFSET_PD = 0x4000,
-	SPIN_NS = 20000,
+	POLL_NS = 20000,
 	TSS_BYTES = 0x68,
 };
 
@@ -92,7 +92,7 @@ void vcpu_start(struct vcpu *vcpu, bool oracle, bool cycles_tsc, uint64_t agent_
 	*vcpu = (struct vcpu){ .ram = page_new(RAM_BYTES), .run = page_new(PV_RUN_PAGE_SIZE),
 			       .page = page_new(PV_RUN_PAGE_SIZE) };
 	vcpu->page->vcpus = 2; /* so that CPUID makes the engine translate anew */
-	vcpu->page->spin_ns = SPIN_NS;
+	vcpu->page->poll_ns = vcpu->run->vcpu_waits.poll_ns = POLL_NS;
 	vcpu->page->cycles_tsc = cycles_tsc;
 	make_world(vcpu, 0);
 	make_world(vcpu, AGENT_BASE);

@@ -339,6 +339,77 @@ LABEL guest_behind_hlt
 	nop
 	END
 
+/* In the shadow of sti, and in that of a mov to ss. */
+LABEL guest_sti_hlt
+	BEGIN
+	movl $0x10, %ebx
+	HYPERCALL CALL_POINT
+	sti
+	hlt
+LABEL guest_behind_sti_hlt
+	cli
+	HYPERCALL CALL_POINT
+	movl %ebx, %ss
+	hlt
+LABEL guest_behind_ss_hlt
+	nop
+	END
+
+/* outs without rep, and what follows it in its block makes an exit, too. */
+.macro OUTS_THEN name, behind:vararg
+LABEL \name
+	BEGIN
+	movl $DATA, %esi
+	movl $0x80, %edx
+	movl $2, %ecx
+	nop
+	outsb
+	\behind
+	nop
+	END
+.endm
+OUTS_THEN guest_outs_outs, outsb
+OUTS_THEN guest_outs_rep_outs, rep outsb
+OUTS_THEN guest_outs_out, outb %al, %dx
+OUTS_THEN guest_outs_vmcall, vmcall
+OUTS_THEN guest_outs_hlt, hlt
+OUTS_THEN guest_outs_ud2, ud2
+OUTS_THEN guest_outs_locked, lock incq DATA
+
+/* Its breakpoints: an instruction of its own, and one of the agent's NMI handler. Each #DB adds 1 to RBX. */
+LABEL guest_debug
+	BEGIN
+	leaq 2f(%rip), %rax
+	movq %rax, %dr0
+	movq $0x410000 + agent_trivial - guest_blob, %rax
+	movq %rax, %dr1
+	movl $0x405, %eax
+	movq %rax, %dr7
+	xorl %ebx, %ebx
+	movl $20, %ecx
+1:	nop
+	jmp 2f
+2:
+LABEL guest_debugged
+	nop
+	decl %ecx
+	jle 3f
+	leaq 1b(%rip), %rax
+	jmp *%rax /* Unicorn does not reset RF at a direct jump */
+3:	movq %dr7, %rdx
+	xorl %ecx, %ecx
+	HYPERCALL CALL_POINT
+	movl $0x400, %eax
+	movq %rax, %dr7
+	END
+
+LABEL guest_stosb
+	BEGIN
+	movl $DATA, %edi
+	movl $1000, %ecx
+	rep stosb
+	END
+
 LABEL guest_outs
 	BEGIN
 	movl $DATA, %esi
@@ -449,6 +520,12 @@ LABEL handle_gp
 	movq 8 + 24(%rsp), %rax
 	movq $8, 8(%rax)
 	popq %rax
+	iretq
+
+/* Resumes behind the breakpoint: RF. */
+LABEL handle_db
+	incq %rbx
+	orl $0x10000, 16(%rsp)
 	iretq
 
 LABEL handle_int80

@@ -227,6 +227,31 @@ static void nmi_wakes_hlt(void)
 	vcpu_stop(&vcpu);
 }
 
+/* One that waits behind an sti or a mov to ss ends the hlt in its shadow: the host knows of it no more. */
+static void nmi_ends_hlt_in_a_shadow(void)
+{
+	const uint64_t behind[] = { GUEST_LABEL(guest_behind_sti_hlt), GUEST_LABEL(guest_behind_ss_hlt) };
+	struct vcpu vcpu;
+	struct counts start, now;
+
+	vcpu_start(&vcpu, true, false, 0);
+	vcpu_begin(&vcpu, GUEST_LABEL(guest_sti_hlt));
+	vcpu_run_to(&vcpu, CALL_POINT);
+	for (unsigned i = 0; i < 2; i++) {
+		start = counts_now(&vcpu);
+		alarm_arm(&vcpu, PV_COUNT_INSTRUCTIONS, ALL_LEVELS, vcpu_sum(&vcpu, PV_COUNT_INSTRUCTIONS, ALL_LEVELS) + 2);
+		CHECK_EQ(vcpu_resume(&vcpu, 0), PV_EXIT_OVERFLOW);
+		alarm_disarm(&vcpu);
+		CHECK_EQ(vcpu_resume(&vcpu, PV_INJECT_NMI), PV_EXIT_HYPERCALL);
+		CHECK_EQ(*vcpu_word(&vcpu, NMIS), i + 1);
+		CHECK_EQ(*vcpu_word(&vcpu, LANDED), behind[i]);
+		now = counts_now(&vcpu); /* the hypercall, sti or mov, hlt, cli or nop, mov */
+		CHECK_EQ(now.count[PV_COUNT_INSTRUCTIONS][0] - start.count[PV_COUNT_INSTRUCTIONS][0], 5);
+		CHECK_EQ(now.count[PV_COUNT_CYCLES][0] - start.count[PV_COUNT_CYCLES][0], 5 + 2 * PV_CYCLES_VM_EXIT);
+	}
+	vcpu_stop(&vcpu);
+}
+
 static void nmi_waits_behind_mov_ss(void)
 {
 	struct vcpu vcpu;
@@ -393,6 +418,7 @@ const struct engine_test nmi_tests[] = {
 	{ "nmi_latch", nmi_latch, false },
 	{ "nmi_ends_at_the_first_iret", nmi_ends_at_the_first_iret, false },
 	{ "nmi_wakes_hlt", nmi_wakes_hlt, false },
+	{ "nmi_ends_hlt_in_a_shadow", nmi_ends_hlt_in_a_shadow, false },
 	{ "nmi_waits_behind_mov_ss", nmi_waits_behind_mov_ss, false },
 	{ "nmi_in_rep_outs", nmi_in_rep_outs, false },
 	{ "nmi_before_a_hypercall", nmi_before_a_hypercall, false },

@@ -2,12 +2,14 @@
 /*
  * Plays operations on all vCPUs at once, round after round, and keeps a ledger of its own.
  * p0=PROGRAM[/PROGRAM...] is what vCPU 0 does in turn; a program is OP[,OP...]: oID, oID:PERIOD,
- * OID:NS (a clock), cID (close), eID, dID, vID (read), kVCPU, h (take what has overflowed),
- * rN (N instructions).
+ * OID:NS (a clock), bID (a breakpoint), cID (close), eID, dID, dID:N (by which it has counted N at least,
+ * if it was enabled here), vID (read), kVCPU, h (take what has overflowed), rN (N instructions).
  */
 #include "guest.h"
+#include "quiet.h"
 
-GUEST_DESCRIPTION("plays operations on all vCPUs and keeps a ledger: see pvperf stress; rounds=100 seed=1 noise=2000");
+GUEST_DESCRIPTION("plays operations on all vCPUs and keeps a ledger: see pvperf stress; rounds=100 seed=1 noise=2000 "
+		  "posted=0");
 
 enum { OPS = 32, PROGRAMS = 16, IDS = 8 };
 
@@ -30,13 +32,14 @@ static struct player {
 	struct op ops[PROGRAMS][OPS];
 	struct attempt attempts[OPS];
 	uint64_t opened[IDS], closed[IDS]; /* in this round */
-	uint64_t done, refused, strange, backwards, inexact, compared, nmis;
+	uint32_t enabled, stopped; /* in this round, here: a bit an id */
+	uint64_t done, refused, strange, backwards, inexact, compared, brief, nmis;
 	int64_t strange_result;
 	char strange_op;
 } players[GUEST_MAX_VCPUS];
 
 static struct barrier start;
-static uint64_t round, noise, hostile, overflows, twice;
+static uint64_t round, noise, hostile, posted, overflows, twice, unbalanced;
 
 static uint64_t next(struct player *p)
 {
@@ -72,7 +75,7 @@ static void instructions(uint64_t n)
 		__asm__ volatile("");
 }
 
-/* What an operation may return; of OPEN also what says that there is no room. */
+/* What an operation may return; of OPEN also what says that there is no room, where posted=1 as the mail says it. */
 static void judge(struct player *p, char kind, int64_t result)
 {
 	bool open = kind == 'o';
@@ -81,25 +84,34 @@ static void judge(struct player *p, char kind, int64_t result)
 	if (!result)
 		return;
 	p->refused++;
-	if (open ? result == -PV_EEXIST || result == -PV_ENOSPC : result == -PV_ENOENT)
+	if (open ? result == -PV_EEXIST || result == (posted ? -PV_ENOENT : -PV_ENOSPC) : result == -PV_ENOENT)
 		return;
 	p->strange++;
 	p->strange_op = kind;
 	p->strange_result = result;
 }
 
+static struct kvm_pv_perf_attr attr_of(const struct op *op, const struct attempt *attempt)
+{
+	bool clock = op->kind == 'O';
+
+	if (op->kind == 'b')
+		return (struct kvm_pv_perf_attr){ .type = PV_TYPE_BREAKPOINT, .bp_type = PV_BP_W, .bp_len = 8,
+						  .bp_addr = (uint64_t)&attempt->shared };
+	return kvm_pmu_attr_sampling(clock ? PV_TYPE_SOFTWARE : PV_TYPE_HARDWARE,
+				     clock ? PV_SW_CPU_CLOCK : PV_HW_INSTRUCTIONS, false, false, op->value);
+}
+
 static void open(struct player *p, const struct op *op)
 {
 	struct attempt *attempt = &p->attempts[p->used];
-	bool clock = op->kind == 'O';
-	struct kvm_pv_perf_attr attr = kvm_pmu_attr_sampling(clock ? PV_TYPE_SOFTWARE : PV_TYPE_HARDWARE,
-							     clock ? PV_SW_CPU_CLOCK : PV_HW_INSTRUCTIONS, false, false,
-							     op->value);
+	struct kvm_pv_perf_attr attr = attr_of(op, attempt);
 	struct kvm_pv_perf_event_param param = {
 		.attr_addr = (gpa_t)&attr, .guest_event_addr = (gpa_t)&attempt->shared, .id = (int32_t)op->id,
 	};
 
-	*attempt = (struct attempt){ .id = (int32_t)op->id, .period = clock ? 0 : op->value, .result = 1 };
+	*attempt = (struct attempt){ .id = (int32_t)op->id, .period = op->kind == 'o' ? op->value : 0,
+				      .result = 1 };
 	atomic_store(&p->used, p->used + 1); /* handlers look at it from now on */
 	attempt->result = perf_open((gpa_t)&param);
 	p->opened[op->id] += !attempt->result;
@@ -121,15 +133,53 @@ static void attack(struct player *p)
 	p->refused++;
 }
 
+/* The attempt that opened `id` in this round, if it was one alone. */
+static struct attempt *only_attempt(unsigned id)
+{
+	struct attempt *found = NULL;
+
+	for (unsigned i = 0; i < cpu_count(); i++)
+		for (unsigned k = 0; k < players[i].used; k++) {
+			struct attempt *attempt = &players[i].attempts[k];
+
+			if ((unsigned)attempt->id != id || attempt->result)
+				continue;
+			if (found)
+				return NULL;
+			found = attempt;
+		}
+	return found;
+}
+
+/* Nobody else changes when it counts. */
+static void disable(struct player *p, const struct op *op)
+{
+	int64_t result = perf_op(KVM_PV_PERF_OP_DISABLE, (int32_t)op->id);
+	const struct attempt *attempt = op->value ? only_attempt(op->id) : NULL;
+
+	judge(p, 'd', result);
+	if (!result && attempt && p->enabled >> op->id & 1)
+		p->brief += atomic_load(&attempt->shared.count) < op->value;
+}
+
+static void enable(struct player *p, const struct op *op)
+{
+	int64_t result = perf_op(KVM_PV_PERF_OP_ENABLE, (int32_t)op->id);
+
+	judge(p, 'e', result);
+	if (!result)
+		p->enabled |= 1u << op->id;
+}
+
 static void do_op(struct player *p, const struct op *op)
 {
 	switch (op->kind) {
-	case 'o': case 'O': open(p, op); return;
+	case 'o': case 'O': case 'b': open(p, op); return;
 	case 'r': instructions(op->value); return;
 	case 'h': take_all(); return;
 	case 'k': hypercall(KVM_HC_KICK_CPU, 0, op->id % cpu_count(), 0); return;
-	case 'e': judge(p, 'e', perf_op(KVM_PV_PERF_OP_ENABLE, (int32_t)op->id)); return;
-	case 'd': judge(p, 'd', perf_op(KVM_PV_PERF_OP_DISABLE, (int32_t)op->id)); return;
+	case 'e': enable(p, op); return;
+	case 'd': disable(p, op); return;
 	case 'v': judge(p, 'v', perf_op(KVM_PV_PERF_OP_READ, (int32_t)op->id)); return;
 	default: {
 		int64_t result = perf_op(KVM_PV_PERF_OP_CLOSE, (int32_t)op->id);
@@ -167,40 +217,52 @@ static void play(void *arg)
 	}
 }
 
-/* The attempt that opened `id` in this round, if it was one alone. */
-static struct attempt *only_attempt(unsigned id)
+/* All vCPUs, one after the other: what is open is disabled. */
+static void stop(void *arg)
 {
-	struct attempt *found = NULL;
+	struct player *p = &players[cpu_index()];
 
-	for (unsigned i = 0; i < cpu_count(); i++)
-		for (unsigned k = 0; k < players[i].used; k++) {
-			struct attempt *attempt = &players[i].attempts[k];
-
-			if ((unsigned)attempt->id != id || attempt->result)
-				continue;
-			if (found)
-				return NULL;
-			found = attempt;
-		}
-	return found;
+	(void)arg;
+	for (unsigned id = 0; id < IDS; id++)
+		if (perf_op(KVM_PV_PERF_OP_DISABLE, (int32_t)id) == 0)
+			p->stopped |= 1u << id;
 }
 
-/* All vCPUs, one after the other: what is open is disabled, compared, and closed. */
+static void compare(struct player *p, const struct attempt *attempt)
+{
+	uint64_t found = atomic_load(&attempt->taken) + (uint32_t)atomic_load(&attempt->shared.overflows);
+
+	p->compared++;
+	p->inexact += found != attempt->shared.count / attempt->period;
+}
+
+/* Then, when no handler is in the middle of taking any more: what was stopped is compared, and closed. */
 static void finish(void *arg)
 {
 	struct player *p = &players[cpu_index()];
 
 	(void)arg;
 	for (unsigned id = 0; id < IDS; id++) {
-		struct attempt *attempt = only_attempt(id);
+		const struct attempt *attempt = only_attempt(id);
 
-		if (perf_op(KVM_PV_PERF_OP_DISABLE, (int32_t)id) == 0 && attempt && attempt->period) {
-			uint64_t found = atomic_load(&attempt->taken) + (uint32_t)atomic_load(&attempt->shared.overflows);
-
-			p->compared++;
-			p->inexact += found != attempt->shared.count / attempt->period;
-		}
+		if (p->stopped >> id & 1 && attempt && attempt->period)
+			compare(p, attempt);
 		p->closed[id] += perf_op(KVM_PV_PERF_OP_CLOSE, (int32_t)id) == 0;
+	}
+	p->stopped = 0;
+}
+
+static void nothing(void *arg)
+{
+	(void)arg;
+}
+
+/* On each vCPU in turn. */
+static void everywhere(void (*fn)(void *arg))
+{
+	for (unsigned i = 0; i < cpu_count(); i++) {
+		smp_call(i, fn, NULL);
+		smp_wait(i);
 	}
 }
 
@@ -222,7 +284,9 @@ static void settle(void)
 		for (unsigned k = 0; k < players[i].used; k++)
 			overflows += players[i].attempts[k].taken;
 		players[i].used = 0;
+		players[i].enabled = 0;
 	}
+	unbalanced = (uint64_t)hypercall(PV_HC_QUIET, overflows, 0, 0);
 }
 
 static uint32_t number(const char **text)
@@ -291,41 +355,43 @@ static void tell(void)
 		sum.strange += p->strange;
 		sum.backwards += p->backwards;
 		sum.inexact += p->inexact;
+		sum.brief += p->brief;
 		sum.compared += p->compared;
 		sum.nmis += p->nmis;
 		if (p->strange)
 			console_printf("strange: %c gave %ld on vCPU %u\n", p->strange_op, p->strange_result, i);
 	}
 	console_printf("ledger: done=%lu refused=%lu strange=%lu backwards=%lu inexact=%lu compared=%lu nmis=%lu "
-		       "overflows=%lu twice=%lu\n",
+		       "overflows=%lu twice=%lu short=%lu unbalanced=%lu\n",
 		       sum.done, sum.refused, sum.strange, sum.backwards, sum.inexact, sum.compared, sum.nmis, overflows,
-		       twice);
+		       twice, sum.brief, unbalanced);
 }
 
 static bool all_well(void)
 {
 	for (unsigned i = 0; i < cpu_count(); i++)
-		if (players[i].strange || players[i].backwards || players[i].inexact)
+		if (players[i].strange || players[i].backwards || players[i].inexact || players[i].brief)
 			return false;
-	return !twice;
+	return !twice && !unbalanced;
 }
 
 int guest_main(void)
 {
 	uint64_t rounds = option_number("rounds", 100);
 
+	option_only("rounds", "seed", "noise", "hostile", "posted", "p#", NULL);
 	noise = option_number("noise", 2000);
 	hostile = option_number("hostile", 0);
+	posted = option_number("posted", 0);
 	exception_set(VECTOR_NMI, handle_nmi);
 	if (!prepare(option_number("seed", 1)))
 		return STATUS_USAGE;
 	for (round = 0; round < rounds && all_well(); round++) {
 		console_printf("round %lu\n", round);
 		smp_run_all(play, NULL);
-		for (unsigned i = 0; i < cpu_count(); i++) {
-			smp_call(i, finish, NULL);
-			smp_wait(i);
-		}
+		everywhere(stop);
+		everywhere(nothing); /* whoever was in a handler has left it */
+		everywhere(finish);
 		settle();
 	}
 	tell();

@@ -26,8 +26,9 @@ struct exception_frame {
 };
 
 /*
- * Runs at CPL 0 with interrupts off; SSE registers are saved around it. One for NMIs must raise no
- * exception: the IRET of that would let in the next NMI, which begins on the same stack.
+ * Runs at CPL 0 with interrupts off; XMM registers and MXCSR are saved around it. There is no x87: guests
+ * are compiled without, and `long double` does not link. A handler of NMIs must raise no exception: the
+ * IRET of that would let in the next NMI, which begins on the same stack.
  */
 typedef void (*exception_handler)(struct exception_frame *frame);
 

@@ -33,13 +33,22 @@ const char *option_word(unsigned i)
 	return i < count ? words[i] : NULL;
 }
 
-/* The value in a word `key=value` of this key, else NULL. */
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* The value in a word `key=value` of this key, in which # is any decimal number, else NULL. */
 static const char *value_of(const char *word, const char *key)
 {
-	size_t n = strlen(key);
-
-	return memcmp(word, key, n < strlen(word) ? n : strlen(word) + 1) == 0 && word[n] == '=' ?
-		       word + n + 1 : NULL;
+	for (; *key; key++) {
+		if (*key != '#' ? *word != *key : !is_digit(*word))
+			return NULL;
+		word++;
+		while (*key == '#' && is_digit(*word))
+			word++;
+	}
+	return *word == '=' ? word + 1 : NULL;
 }
 
 const char *option_text(const char *key, const char *otherwise)

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* PV_HC_QUIET: the law of the ledger, and that nothing is left, at a point where the guest says that all is quiet. */
+#include "quiet.h"
+
+#include "host.h"
+
+int64_t quiet_check(struct pv_vcpu *vcpu, uint64_t taken)
+{
+	struct pv_vm *vm = vcpu->vm;
+	uint64_t raised = pv_u64_load(&vm->ledger.raised), delivered = pv_u64_load(&vm->ledger.delivered);
+	uint64_t kept = event_set_shadow(&vm->events) + pv_u64_load(&vm->ledger.dropped);
+	struct table_figures figures;
+	int64_t found = 0;
+
+	vm->design->figures(vm, &figures);
+	if (raised != delivered + kept)
+		found |= PV_QUIET_LOST;
+	if (delivered != taken)
+		found |= PV_QUIET_TAKEN;
+	if (event_set_count(&vm->events))
+		found |= PV_QUIET_EVENTS;
+	if (figures.open)
+		found |= PV_QUIET_LIMIT;
+	pv_u64_count(&vcpu->figures.quiet_points, 1);
+	return found;
+}

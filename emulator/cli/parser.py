@@ -259,6 +259,7 @@ def _explore(parser: argparse.ArgumentParser) -> None:
     add("--design", default="per-vm", metavar="NAME", help="of the event table (default per-vm)")
     add("--nmi", default="trylock", metavar="NAME", help="what an NMI does that finds the lock taken (default trylock)")
     add("--sync", default="entry", metavar="NAME", help="when overflows reach guest memory (default entry)")
+    add("--memory", default="sc", metavar="MODEL", help="tso: stores wait in buffers, as on x86 (default sc)")
     add("--races", action="store_true", help="see data races, too; takes some times as long")
     add("--seed", type=seed, metavar="N", help="of the sampled schedules (default: a fresh one, which is printed)")
     amount = parser.add_mutually_exclusive_group()

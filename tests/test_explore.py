@@ -14,10 +14,11 @@ from emulator.explore.canaries import canaries_of, catch
 from emulator.explore.case import Case, read_case
 from emulator.explore.crew import Crew
 from emulator.explore.machine import Machine, Setup
-from emulator.explore.program import Program, parse_op, random_program
+from emulator.explore.program import IDS, MOST_OPS, Program, parse_op, random_program
 from emulator.explore.scenarios import SCENARIOS
 from emulator.explore.search import BLOCK, Block, blocks_of, run_block, search
 from emulator.explore.shrink import same, shrink
+from emulator.explore.smaller import STAGES, moved_ops
 from emulator.explore.specification import apply
 
 FIXED = [scenario for scenario in SCENARIOS.values() if scenario.programs]
@@ -169,39 +170,79 @@ def test_a_data_race_is_found_and_replayed() -> None:
     assert catch("closed_set_without_lock", Setup(), seed=3, seconds=0.3).case is None
 
 
-#: What the mail's code does wrong, by its number in design_posted.c, and the scenario that shows it.
+#: What the mail's code does wrong, by its number in design_posted.c, the scenario that shows it, and as few operations
+#: and preemptions as that takes.
 DEFECTS = {
-    1: ("failing-write", "O5 conservation"),
-    2: ("dup-open", "O3 limit"),
-    3: ("open-limit", "O3 limit"),
-    4: ("no-memory", "O1 memory"),
-    5: ("full-queue", "O1 memory"),
-    6: ("errno", "O8 linearizability"),
-    7: ("follow-task", "O5 conservation"),
-    8: ("breakpoint", "O1 memory"),
-    9: ("handler-sync", "O5 conservation"),
+    1: ("failing-write", "O5 conservation", ["open 1 period 10; enable 1; run 25"], 0),
+    2: ("dup-open", "O3 limit", ["open 1; open 1"], 0),
+    3: ("open-limit", "O3 limit", ["open 1", "open 2"], 1),
+    4: ("no-memory", "O1 memory", ["open 1"], 0),
+    5: ("full-queue", "O1 memory", ["open 1 clock 300; open 2 clock 300; enable 1; enable 2"], 0),
+    6: ("errno", "O8 linearizability", ["open 1; open 2"], 0),
+    7: ("follow-task", "O5 conservation", ["open 1", "enable 1; run 10; disable 1"], 0),
+    8: ("breakpoint", "O1 memory", ["open 1 breakpoint"], 0),
+    9: ("handler-sync", "O5 conservation", ["open 1 period 10; enable 1; run 15; run 15", "handle"], 1),
 }
 
 
 @pytest.mark.parametrize("number", DEFECTS)
 def test_the_defects_of_the_posted_code_are_found(number: int) -> None:
-    name, oracle = DEFECTS[number]
+    name, oracle, program, preemptions = DEFECTS[number]
     case = found(Setup(design="posted"), name)
     assert case is not None
     assert case.oracle == oracle
-    small = shrink(case)
-    assert small.program.length <= 6
-    assert small.preemptions <= 2
+    small = shrink(case, seconds=60)
+    assert small.program.vcpus == Program.parse(program).vcpus
+    assert small.preemptions == preemptions
     assert found(Setup(), name) is None
 
 
 def test_scenario_2_is_found_without_references() -> None:
+    """It shrinks to what the mail says: created on vCPU 0, enabled there, and closed on vCPU 1 in between."""
     case = found(Setup(design="no-refcount"), "close-enable")
     assert case is not None
-    small = shrink(case)
+    small = shrink(case, seconds=60)
     assert small.oracle in ("O1 memory", "O7 lock order"), small.text  # freed, or freed with its lock held
-    assert small.program.length <= 4
-    assert small.preemptions <= 2
+    assert small.program == Program.parse(["open 1; enable 1", "close 1"])
+    assert small.preemptions == 1
+
+
+def shrunk(program: list[str], **setup: object) -> Case:
+    """The smallest case of a program that the explorer finds a violation in."""
+    machine, parsed = Setup(**setup), Program.parse(program)  # type: ignore[arg-type]
+    with Machine(machine, parsed) as booted:
+        return shrink(Case.of(machine, parsed, booted.run("mix", seed=1, count=20000)[1]), seconds=60)
+
+
+def test_shrinking_lets_one_vcpu_do_what_needs_no_two() -> None:
+    small = shrunk(["open 3; close 3", "enable 3"], canary="detached_keeps_reference")
+    assert small.program == Program.parse(["open 1; enable 1; close 1"])
+
+
+def test_shrinking_makes_a_fault_certain_or_takes_it_away() -> None:
+    small = shrunk(["open 1; open 1"], design="posted", write_permille=300, trylock_permille=300, fault_seed=7)
+    assert small.setup == Setup(design="posted")
+
+
+def test_what_shrinking_tries_fits_the_machine() -> None:
+    """As many operations, events and vCPUs as there can be: every candidate can be run, whatever comes of it."""
+    full = "; ".join(f"open {event}" for event in range(IDS)) + "; run 1" * (MOST_OPS - IDS)
+    program = Program.parse([full, "run 1; run 1"])
+    with Machine(Setup(), program) as machine:
+        case = Case.of(Setup(), program, machine.run("mix", count=1)[1])
+    tried = 0
+    for stage in (*STAGES, moved_ops):
+        for setup, candidate in stage(case):
+            with Machine(setup, candidate) as machine:
+                assert machine.run("mix", count=1)[1].held
+            tried += 1
+    assert tried > 2 * MOST_OPS
+
+
+def test_shrinking_blurs_no_events() -> None:
+    """Two ids stay two where one would take as many operations; and they are called 1 and 2."""
+    small = shrunk(["open 5; open 6", "open 7; close 7"], design="posted", max_events=1)
+    assert small.program == Program.parse(["open 1", "open 2"])
 
 
 @pytest.mark.parametrize("nmi", ["trylock", "deferred", "lockless"])
@@ -287,7 +328,8 @@ def test_replay_shows_the_interleaving(tmp_path: Path, capsys: pytest.CaptureFix
     assert "100 of 100 replays ended the same" in out
     assert "O6 nothing stranded: event 1 is closed, and still counts on vCPU 0" in out
     assert "-- preempted --" in out
-    assert 'pv_point("op: found");' in out
+    assert "point perf_op.c" in out
+    assert 'event_check_live(event, "locks");' in out
 
 
 def test_replay_on_a_sound_core_holds_or_says_where_it_went_another_way(tmp_path: Path) -> None:

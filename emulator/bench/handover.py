@@ -19,19 +19,23 @@ def groups(effort: Effort) -> Iterator[Group]:
     """Alone on the word, and with another vCPU, or process, on another core at the same word."""
     contenders: list[Contender] = []
     ratios = []
+    ms, n = effort.pick(100, 30), effort.pick(1_000_000, 300_000)
     for contended in (False, True) if cores().number > 1 else (False,):
         for work, instruction in _NAMES.items():
             how = _TOGETHER[contended]
             bare, guest = f"bare {instruction}, {how}", f"guest {instruction}, {how}"
-            ms, n = effort.pick(100, 30), effort.pick(1_000_000, 300_000)
             contenders.append(single(Case(name=guest, unit="ns", reference=bare), _in_guest(work, contended, ms)))
-            contenders.append(single(Case(name=bare, unit="ns", peer=True), _bare(work, work, contended, n)))
+            contenders.append(single(Case(name=bare, unit="ns", peer=True), _bare(f"word_{work}", work, contended, n)))
             ratios.append(Ratio(f"guest / bare {instruction}, {how}", guest, bare))
         core, bare = f"host delivers an overflow, {how}", f"bare xadd, {how}"
         contenders.append(
-            single(Case(name=core, unit="ns", reference=bare), _bare("deliver", "exchange", contended, n))
+            single(Case(name=core, unit="ns", reference=bare), _bare("overflow_deliver", "exchange", contended, n))
         )
         ratios.append(Ratio(f"host delivers / bare xadd, {how}", core, bare))
+    core, bare = "host exchanges and adds", "bare xchg and xadd"
+    contenders.append(single(Case(name=core, unit="ns", reference=bare), _bare("overflow_hand_over", "add", False, n)))
+    contenders.append(single(Case(name=bare, unit="ns", peer=True), _bare("word_hand_over", "add", False, n)))
+    ratios.append(Ratio("host exchanges and adds / bare xchg and xadd", core, bare, "<= 2"))
     about = "an atomic exchange, and an addition, of a 32-bit word that vCPU processes share"
     yield Group(
         name="handover", about=about, contenders=contenders, ratios=ratios, plots=[Plot(title="Handover", log_x=True)]
@@ -52,11 +56,11 @@ def _in_guest(work: str, contended: bool, ms: int) -> Callable[[], float]:
 
 
 def _bare(work: str, other: str, contended: bool, n: int) -> Callable[[], float]:
-    """Nanoseconds of one repetition by a host; contended, while another process does `other` to the same word."""
+    """Nanoseconds of one repetition of `work`, a function of peer.h; contended, while another process does `other`."""
 
     def once() -> float:
         bench = load_bench()
-        run = bench.lib.overflow_deliver if work == "deliver" else getattr(bench.lib, f"word_{work}")
+        run = getattr(bench.lib, work)
         until = getattr(bench.lib, f"word_{other}_until")
         with mmap.mmap(-1, mmap.PAGESIZE) as memory:
             words = bench.ffi.from_buffer("uint32_t[]", memory, require_writable=True)

@@ -8,7 +8,7 @@ import json
 import random
 import statistics
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from emulator.explore import canaries
@@ -54,7 +54,8 @@ class Searched:
 def main(arguments: argparse.Namespace) -> int:
     """Returns 0 when all held, 1 for a violation, 7 when the search proves nothing."""
     scenarios = [find(name) for name in arguments.scenarios] or list(SCENARIOS.values())
-    setup = Setup(design=arguments.design, nmi=arguments.nmi, sync=arguments.sync, races=int(arguments.races))
+    setup = Setup(design=arguments.design, nmi=arguments.nmi, sync=arguments.sync)
+    setup = replace(setup, memory=arguments.memory, races=int(arguments.races))
     with Machine(setup, Program.parse(["open 1"])):
         pass  # an unknown name is refused here, before anything is started
     seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1 << 32)
@@ -88,13 +89,17 @@ def _search(
     return done
 
 
+def _memory(setup: Setup) -> str:
+    return "" if setup.memory == "sc" else f"memory {setup.memory}, "
+
+
 class Report:
     """Says it line by line as it comes, or as one JSON document at the end."""
 
     def __init__(self, setup: Setup, seed: int, arguments: argparse.Namespace) -> None:
         self.setup, self.seed, self.arguments = setup, seed, arguments
         self.searched: list[Searched] = []
-        self._say(f"explore: design {setup.design}, nmi {setup.nmi}, sync {setup.sync}, seed {seed}")
+        self._say(f"explore: design {setup.design}, nmi {setup.nmi}, sync {setup.sync}, {_memory(setup)}seed {seed}")
 
     def _say(self, line: str) -> None:
         if not self.arguments.json:
@@ -200,6 +205,7 @@ class Report:
             "design": self.setup.design,
             "nmi": self.setup.nmi,
             "sync": self.setup.sync,
+            "memory": self.setup.memory,
             "seed": self.seed,
             "schedules": totals.schedules,
             "schedules_per_second": self.rate(),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from emulator.cli.quantity import duration, period, positive, preemptions, rate, seed, size, whole
+from emulator.cli.quantity import duration, names, period, positive, preemptions, rate, seed, size, whole
 from emulator.errors import UsageError
 
 TYPE_CHECKING = False
@@ -259,6 +259,7 @@ def _explore(parser: argparse.ArgumentParser) -> None:
     add("--design", default="per-vm", metavar="NAME", help="of the event table (default per-vm)")
     add("--nmi", default="trylock", metavar="NAME", help="what an NMI does that finds the lock taken (default trylock)")
     add("--sync", default="entry", metavar="NAME", help="when overflows reach guest memory (default entry)")
+    add("--memory", default="sc", metavar="MODEL", help="tso: stores wait in buffers, as on x86 (default sc)")
     add("--races", action="store_true", help="see data races, too; takes some times as long")
     add("--seed", type=seed, metavar="N", help="of the sampled schedules (default: a fresh one, which is printed)")
     amount = parser.add_mutually_exclusive_group()
@@ -273,6 +274,37 @@ def _explore(parser: argparse.ArgumentParser) -> None:
     add("-v", "--verbose", action="store_true", help="a line for each canary")
     add("-o", "--output", metavar="FILE", help="the replay file of a violation (default SCENARIO-DESIGN.replay)")
     add("--json", action="store_true", help="print a JSON document")
+
+
+def _campaign(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = (
+        "exit status: 0 all held; 1 violations, whose replay files are in JOURNAL.replays; 2 usage; 7 it proves\n"
+        "nothing, or not yet. JOURNAL alone goes on where it ended; more seeds, designs or scenarios extend it."
+    )
+    add = parser.add_argument
+    add("journal", metavar="JOURNAL", help="the SQLite file that keeps what is done")
+    add("scenarios", nargs="*", metavar="SCENARIO", help="close-enable, migrate, churn, ..., or a file (default: all)")
+    add("--design", type=names, dest="designs", metavar="NAME,...", help="(default per-vm,per-vcpu)")
+    add("--nmi", type=names, dest="nmis", metavar="NAME,...", help="(default trylock,deferred,lockless)")
+    add("--sync", type=names, dest="syncs", metavar="NAME,...", help="entry, every-exit (default entry)")
+    add("--races", action="store_true", default=None, help="see data races, too; takes some times as long")
+    add("--seed", type=whole, metavar="N", help="the first (default: a fresh one, which is printed)")
+    add("--seeds", type=whole, metavar="N", help="on each machine in each scenario (default 100)")
+    add("--schedules", type=positive, metavar="N", help="of each seed, 10000 at most (default 10000)")
+    add("--twice", action="store_true", default=None, help="run each seed twice, and compare every trace and end state")
+    add(
+        "--stress",
+        type=whole,
+        metavar="N",
+        help="boot N whole VMs here, too, for each machine and scenario (default 0)",
+    )
+    add("--smp", type=whole, metavar="N", help="vCPUs of each of these (default 4)")
+    add("--duration", type=duration, metavar="TIME", help="end after so long, to go on another time (default: never)")
+    add("--report", action="store_true", help="only say what is in JOURNAL")
+    who = parser.add_mutually_exclusive_group()
+    who.add_argument("--workers", type=positive, metavar="N", help="processes (default: one for each core)")
+    who.add_argument("--dask", metavar="ADDRESS", help="the workers of the Dask scheduler at tcp://HOST:PORT")
+    add("-j", "--json", action="store_true", help="print a JSON object a line")
 
 
 def _stress(parser: argparse.ArgumentParser) -> None:
@@ -353,6 +385,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "run": ("boot a guest", _run),
     "stat": ("boot a guest and count events while it runs", _stat),
     "explore": ("search the interleavings of the host core for violations", _explore),
+    "campaign": ("explore thousands of seeds on every design, and keep a journal", _campaign),
     "stress": ("let whole VMs race, and compare every ledger", _stress),
     "model": ("search all states of the core's protocol, as a model", _model),
     "replay": ("run a recorded interleaving again, and show it", _replay),

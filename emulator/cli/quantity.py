@@ -68,6 +68,14 @@ def _within(text: str, least: int, most: int) -> int:
     return int(text)
 
 
+def names(text: str) -> tuple[str, ...]:
+    """Names separated by commas, each once."""
+    found = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    if not found:
+        raise argparse.ArgumentTypeError("a name is missing")
+    return found
+
+
 def whole(text: str) -> int:
     """Any whole number; whether it makes sense is decided where it is used."""
     try:

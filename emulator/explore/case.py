@@ -2,7 +2,9 @@
 """A violation as a file: the machine, the program, every decision, and how it ended. Text, so that it can be read.
 
 A line is a word and its value. A decision is `switch STEP FROM TO OP KIND PLACE`: before step STEP fiber FROM, at its
-operation OP and at PLACE, gave way to TO; KIND is `preempted` if FROM could have gone on, else `waits`.
+operation OP and at PLACE, gave way to TO; KIND is `preempted` if FROM could have gone on, else `waits`. With
+`memory tso` KIND may be `sees`, and the oldest store in TO's buffer became visible, or `passes`, and FROM went on past
+stores that were not.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from emulator.errors import UsageError
-from emulator.explore.machine import ORACLES, Machine, Setup, Step, Switch, Verdict, build
+from emulator.explore.machine import ORACLES, STORES, Machine, Setup, Step, Switch, Verdict, build
 from emulator.explore.program import Program, parse_ops
 
 _FORMAT = "pvperf-replay 1"
@@ -55,8 +57,8 @@ class Case:
                 yield f"{field.name.replace('_', '-')} {value}"
         yield from self.program.lines()
         for switch in self.switches:
-            kind = "preempted" if switch.preempts else "waits"
-            yield f"switch {switch.step} {switch.source} {switch.target} {switch.op} {kind} {switch.where}"
+            target = switch.target if switch.lets_go is None else switch.lets_go
+            yield f"switch {switch.step} {switch.source} {target} {switch.op} {_kind(switch)} {switch.where}"
         yield f"violates {self.oracle}"
         yield f"text {self.text}"
         yield f"state {self.state_hash:016x}"
@@ -81,10 +83,21 @@ def check_writable(path: Path) -> None:
         raise UsageError(f"cannot write {path}: {path.parent} is not a directory that can be written")
 
 
+def _kind(switch: Switch) -> str:
+    if switch.lets_go is not None:
+        return "sees"
+    return "passes" if switch.passes else "preempted" if switch.preempts else "waits"
+
+
 def _switch(value: str) -> Switch:
     step, source, target, op, kind, where = value.split(maxsplit=5)
     fibers = (_number(source, 8), _number(target, 8))
-    return Switch(_number(step), *fibers, _number(op, 8), kind == "preempted", where)
+    store = STORES if kind == "sees" else 0
+    counts = kind in ("preempted", "passes")
+    switch = Switch(_number(step), fibers[0], fibers[1] + store, _number(op, 8), counts, where)
+    if _kind(switch) != kind:
+        raise ValueError(kind)
+    return switch
 
 
 def _number(text: str, bits: int = 32) -> int:

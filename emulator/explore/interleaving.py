@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -25,12 +25,13 @@ def _source(name: str) -> list[str]:
     return []
 
 
-def source_line(where: str) -> str:
-    """The code at a place such as `event.c:103`, or ''."""
-    place = _PLACE.match(where)
+def source_line(step: Step) -> str:
+    """The code at a place such as `event.c:103`, or ''. Of a point between two statements, which has its name beside
+    the place, it is the second one."""
+    place = _PLACE.match(step.where)
     if not place:
         return ""
-    lines, number = _source(place[1]), int(place[2])
+    lines, number = _source(place[1]), int(place[2]) + (step.kind == "point")
     return lines[number - 1].strip() if number <= len(lines) else ""
 
 
@@ -53,8 +54,10 @@ def _name(case: Case, fiber: int) -> str:
     return f"vCPU {fiber}" if fiber < len(case.program.vcpus) else "timer"
 
 
-def _piece(case: Case, steps: list[Step]) -> Iterator[str]:
-    """An operation's name where it begins, then the first and the last place of each stretch of it."""
+def _piece(case: Case, steps: list[Step], passing: Sequence[int]) -> Iterator[str]:
+    """An operation's name where it begins, then the first and the last place of each stretch of it. At the steps in
+    `passing` somebody else's store to the same word was waiting in its buffer.
+    """
     op = -1
     for at, step in enumerate(steps):
         if step.op != op:
@@ -63,21 +66,25 @@ def _piece(case: Case, steps: list[Step]) -> Iterator[str]:
         if step.kind in ("guest", "idle"):
             continue
         edge = at in (0, len(steps) - 1) or steps[at - 1].op != step.op
-        if edge or step.kind in ("point", "trylock", "wait", "wake"):
+        if at in passing:
+            yield "  -- does not see the store that waits --"
+        if edge or at in passing or step.kind in ("point", "trylock", "wait", "wake", "visible"):
             yield f"  {step.kind} {step.where}"
-            if code := source_line(step.where):
+            if code := source_line(step):
                 yield f"    {code}"
 
 
-def interleaving(case: Case, log: list[Step], *, width: int = 120) -> list[str]:
+def interleaving(case: Case, log: list[Step], *, width: int = 128) -> list[str]:
     """Lines of text. Between a vCPU's first and last step in a column it ran alone."""
     fibers = len(case.program.vcpus) + bool(case.program.timer)
     column = max(24, (width - 8) // max(1, fibers))
     lines = ["step    " + "".join(_name(case, fiber).ljust(column) for fiber in range(fibers)).rstrip()]
-    preempted = {switch.step for switch in case.switches if switch.preempts}
+    preempted = {switch.step for switch in case.switches if switch.preempts and not switch.passes}
+    passes = {switch.step for switch in case.switches if switch.passes}
     for first, steps in _runs(log):
         fiber = steps[0].fiber
-        for at, text in enumerate(_piece(case, steps)):
+        passing = [at for at in range(len(steps)) if first + at in passes]
+        for at, text in enumerate(_piece(case, steps, passing)):
             number = str(first) if at == 0 else ""
             lines.append(
                 f"{number:<8}{' ' * (column * fiber)}{text[: column - 1 if fiber < fibers - 1 else None]}".rstrip()

@@ -31,6 +31,12 @@ ORACLES = (
 HELD, DIVERGED = ORACLES[0], ORACLES[-1]
 #: enum explore_strategy
 STRATEGIES = ("random", "sticky", "pct", "pos", "urw", "mix", "dfs", "replay")
+#: What a store waits for before others see it: nothing, or, as on x86, until its vCPU's store buffer lets it go.
+MEMORY_MODELS = ("sc", "tso")
+#: In a switch, this and a fiber is that one's store buffer: EXPLORE_STORES.
+STORES = 16
+
+_MIX = 0x9E3779B97F4A7C15  # odd: what digests are put together with
 
 
 @dataclass(frozen=True)
@@ -53,12 +59,17 @@ class Setup:
     strict_errno: int = 0
     races: int = 0
     max_sample_rate: int = 0
+    memory: str = "sc"
     canary: str = ""
 
 
 @dataclass(frozen=True)
 class Switch:
-    """Before step `step` the fiber `source`, at its operation `op` and the place `where`, gave way to `target`."""
+    """Before step `step` the fiber `source`, at its operation `op` and the place `where`, gave way to `target`.
+
+    Where stores wait in buffers two more are decided: which store of others `source` sees become visible before it
+    takes its step, and that it takes it past the stores that wait.
+    """
 
     step: int
     source: int
@@ -66,6 +77,16 @@ class Switch:
     op: int
     preempts: bool
     where: str
+
+    @property
+    def lets_go(self) -> int | None:
+        """The fiber whose oldest store became visible, if it is that."""
+        return self.target - STORES if self.target >= STORES else None
+
+    @property
+    def passes(self) -> bool:
+        """Did `source` go on past a store that was not visible? It counts as a preemption."""
+        return self.source == self.target
 
 
 @dataclass(frozen=True)
@@ -117,6 +138,7 @@ class Totals:
         for name in ("schedules", "steps", "ns", "trylock_failures", "contended", "nmis", "nmi_misses"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.longest = max(self.longest, other.longest)
+        self.digest = (self.digest * _MIX ^ other.digest) & ((1 << 64) - 1)
 
 
 def canaries() -> list[str]:
@@ -149,6 +171,9 @@ def fill_machine(ffi: Any, setup: Setup, vcpus: int) -> tuple[Any, list[Any]]:
     ]
     machine.fail_alloc, machine.no_handler = setup.fail_alloc, setup.no_handler
     machine.fault_seed, machine.max_sample_rate = setup.fault_seed, setup.max_sample_rate
+    if setup.memory not in MEMORY_MODELS:
+        raise UsageError(f"memory '{setup.memory}' is not known; there are {', '.join(MEMORY_MODELS)}")
+    machine.tso = setup.memory == "tso"
     if setup.canary and setup.canary not in canaries():
         raise UsageError(f"there is no canary '{setup.canary}'")
     machine.canary = canaries().index(setup.canary) + 1 if setup.canary else 0
@@ -256,6 +281,12 @@ class Machine:
         n = self._module.ffi.new("uint32_t *")
         found = self._module.lib.explore_results(n)
         return [(found[i].fiber, found[i].op, found[i].result) for i in range(n[0])]
+
+    def counts(self) -> dict[tuple[int, int], int]:
+        """Of the last schedule: what a guest found counted after a READ or DISABLE, by fiber and operation."""
+        n = self._module.ffi.new("uint32_t *")
+        found = self._module.lib.explore_results(n)
+        return {(found[i].fiber, found[i].op): int(found[i].count) for i in range(n[0]) if found[i].count}
 
     def _text(self, text: Any) -> str:
         return str(self._module.ffi.string(text).decode())

@@ -44,9 +44,9 @@ class Found:
     agreed: bool = True  # what was run twice was the same twice
 
 
-def run_block(block: Block) -> Found:
-    """Runs one block in this process."""
-    scenario = find(block.scenario)
+def run_block(block: Block, scenario: Scenario | None = None) -> Found:
+    """Runs one block in this process; of `scenario`, where that is not one to be found by its name here."""
+    scenario = scenario or find(block.scenario)
     if block.exhaustive >= 0:
         return _exhaust(scenario, block)
     return _fixed(scenario, block) if scenario.programs else _random(scenario, block)
@@ -65,17 +65,17 @@ def _fixed(scenario: Scenario, block: Block) -> Found:
 
 def _random(scenario: Scenario, block: Block) -> Found:
     found = Found()
-    each = BLOCK // _OF_RANDOM
+    each, size = BLOCK // _OF_RANDOM, min(_OF_RANDOM, block.schedules)
     for number in range(block.number * each, block.number * each + max(1, block.schedules // _OF_RANDOM)):
         setup, program = scenario.setup(block.setup, number), scenario.program(number, block.seed)
         with Machine(setup, program) as machine:
-            totals, verdict = machine.run("mix", seed=block.seed + number, count=_OF_RANDOM)
+            totals, verdict = machine.run("mix", seed=block.seed + number, count=size)
             found.totals.add(totals)
             if not verdict.held:
                 found.case = Case.of(setup, program, verdict)
                 return found
             if number % each == 0:
-                again = machine.run("mix", seed=block.seed + number, count=_OF_RANDOM)[0]
+                again = machine.run("mix", seed=block.seed + number, count=size)[0]
                 found.agreed = found.agreed and again.digest == totals.digest
     return found
 

@@ -7,7 +7,8 @@
 #define PV_QUIET_H
 
 enum {
-	/* RBX: overflows that the guest has taken since it began. Result: 0, or the bits below. */
+	/* RBX: overflows that the guest has taken since it began. Result: 0, or the bits below. With an agent in the VM,
+	 * whose events do not rest, nothing is compared. */
 	PV_HC_QUIET = 0x50560003,
 };
 

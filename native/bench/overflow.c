@@ -19,3 +19,18 @@ int64_t overflow_deliver(uint32_t *word, uint32_t n)
 	}
 	return ret ? ret : bench_now_ns() - start;
 }
+
+int64_t overflow_hand_over(uint32_t *word, uint32_t n)
+{
+	const struct guest_mem mem = { .ram = (uint8_t *)word, .size = sizeof(*word) };
+	int64_t start = bench_now_ns();
+	pv_u64 shadow = { 0 };
+	uint32_t added;
+	int ret = 0;
+
+	for (uint32_t i = 0; i < n && !ret; i++) {
+		__atomic_store_n(&shadow.v, 1, __ATOMIC_RELAXED);
+		ret = guest_add_s32(&mem, 0, pv_u64_exchange(&shadow, 0), &added);
+	}
+	return ret ? ret : bench_now_ns() - start;
+}

@@ -4,10 +4,10 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
-#include <sys/prctl.h>
 
 #include "handover.h"
 #include "host.h"
+#include "punctual.h"
 
 static void told_of_panic(void *context, const char *text)
 {
@@ -90,7 +90,7 @@ static void *timer_main(void *arg)
 {
 	struct pv_vm *vm = arg;
 
-	prctl(PR_SET_TIMERSLACK, 1ul); /* ns: clocks overflow when they are due, and not 50 us later */
+	punctual_be(); /* clocks overflow when they are due */
 	host_thread_adopt(vm, &vm->timer_thread, "host/timer");
 	vm->timer_thread.trace = trace_ring_of(vm, vm->config.vcpus + PV_TRACE_RING_TIMER);
 	pthread_setname_np(pthread_self(), "host/timer");

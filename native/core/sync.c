@@ -37,7 +37,10 @@ void sync_events(struct pv_vcpu *vcpu)
 	uint64_t delivered = 0;
 	uint32_t left;
 
-	pv_u32_exchange(&vcpu->queue.due, 0);
+	if (PV_CANARY(due_cleared_by_a_store))
+		pv_u32_store(&vcpu->queue.due, 0);
+	else
+		pv_u32_exchange(&vcpu->queue.due, 0); /* not a store, which could come after the look at the list */
 	queue_drain(vcpu);
 	left = vcpu->queue.length;
 	if (!left)

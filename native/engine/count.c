@@ -213,14 +213,25 @@ static bool attend(struct pv_engine *e, uint64_t address)
 	return true;
 }
 
+/* Has the block before ended in a call of that call? Then its return address is on the stack. */
+static bool calls_itself(struct pv_engine *e, const struct block *block)
+{
+	const struct block *last = e->current;
+	uint64_t back;
+
+	return last->last_is_branch && block->address == last->address + last->last_offset &&
+	       uc_vmem_read(e->uc, reg_get(e, UC_X86_REG_RSP), UC_PROT_READ, &back, sizeof(back)) == UC_ERR_OK &&
+	       back == last->address + last->size;
+}
+
 /*
  * A store into its own block makes Unicorn give the block up before that store,
  * run the store alone, and translate the rest anew. Nothing announces it, but no
- * other block is a lone store that lies inside the block before it.
+ * other block is a lone store that lies inside the block before it, and was not called.
  */
 static void leave_rewritten_block(struct pv_engine *e, const struct block *block)
 {
-	if (is_inside(e->current, block->address) && e->current->instructions > 1)
+	if (is_inside(e->current, block->address) && e->current->instructions > 1 && !calls_itself(e, block))
 		count_leave_block(e, block->address);
 }
 

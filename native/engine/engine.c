@@ -58,7 +58,8 @@ static int set_hooks(struct pv_engine *e)
 	if (hook_instruction(e, UC_X86_INS_OUT, (void *)on_out) ||
 	    hook_instruction(e, UC_X86_INS_IN, (void *)on_in) ||
 	    hook_instruction(e, UC_X86_INS_CPUID, (void *)on_cpuid) ||
-	    hook_instruction(e, UC_X86_INS_SYSCALL, (void *)on_syscall))
+	    hook_instruction(e, UC_X86_INS_SYSCALL, (void *)on_syscall) ||
+	    hook_instruction(e, UC_X86_INS_SYSENTER, (void *)on_sysenter))
 		return -ENOMEM;
 	return 0;
 }
@@ -158,6 +159,7 @@ void engine_destroy(struct pv_engine *e)
 	decode_destroy(e);
 	agent_nmi_destroy(e);
 	hooks_destroy(e);
+	span_unmap(&e->span);
 	if (e->context)
 		uc_context_free(e->context);
 	if (e->uc)

@@ -21,6 +21,8 @@ enum {
 
 	PF_WRITE = 1 << 1,
 
+	ERROR_EXTERNAL = 1, /* met in the delivery of what no int n has asked for (SDM vol. 3, 6.13) */
+
 	DR7_ENABLED = 0xff,
 };
 
@@ -193,6 +195,8 @@ static void raise(struct pv_engine *e, unsigned vector, uint32_t error, bool sof
 		}
 		if (fault.vector == VECTOR_PF)
 			reg_set(e, UC_X86_REG_CR2, fault.address);
+		else if (!software)
+			fault.error |= ERROR_EXTERNAL;
 		if (!software && doubles(vector, (unsigned)fault.vector))
 			fault = (struct fault){ .vector = VECTOR_DF };
 		vector = (unsigned)fault.vector;

@@ -27,6 +27,7 @@
 #include "handover.h"
 #include "hooks.h"
 #include "lockop.h"
+#include "span.h"
 
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
@@ -192,6 +193,7 @@ struct pv_engine {
 	struct decoded decoded[WORLDS];
 	struct block *forgotten; /* the current block, when it was translated anew meanwhile */
 	struct trap_place *traps[TRAP_BUCKETS];
+	struct span span;    /* for locked operations across pages that are no neighbours in RAM */
 	uint8_t *code_pages; /* a bit per 4 KiB gpa page that a block was decoded from */
 	uint64_t rep_iterations;
 	uint32_t pauses;
@@ -333,6 +335,7 @@ void agent_nmi_abandon(struct pv_engine *e);
 bool on_invalid(uc_engine *uc, void *data);
 int on_cpuid(uc_engine *uc, void *data);
 void on_syscall(uc_engine *uc, void *data);
+void on_sysenter(uc_engine *uc, void *data);
 uint32_t on_in(uc_engine *uc, uint32_t port, int size, void *data);
 void on_out(uc_engine *uc, uint32_t port, int size, uint32_t value, void *data);
 void vmexit_ready(struct pv_engine *e);

@@ -9,7 +9,7 @@
 
 #include <errno.h>
 
-enum { VECTOR_GP = 13, REX = 0x40, REX_W = 0x48 };
+enum { PAGE = 4096, VECTOR_GP = 13, REX = 0x40, REX_W = 0x48 };
 
 /* Unicorn's numbers of the registers of lockop.h, in hardware order. */
 static const int general[16] = {
@@ -58,58 +58,86 @@ static void registers_write(struct pv_engine *e, const struct lockop *op, struct
 	reg_set(e, UC_X86_REG_EFLAGS, regs->rflags);
 }
 
-/* Host memory of a writable virtual range, NULL if the guest may not write all of
- * it: Unicorn then executes the instruction, which faults as it should. */
-static void *writable_memory(struct pv_engine *e, uint64_t address, unsigned width, gpa_t *gpa)
-{
-	uint64_t last = address + width - 1, end;
+/* Where the first and the last byte of an operand lie. */
+struct operand_gpa {
+	gpa_t first, last;
+};
 
-	if (last < address || uc_vmem_translate(e->uc, address, UC_PROT_WRITE, gpa) != UC_ERR_OK)
-		return NULL;
-	if (*gpa >= e->config.ram_size || e->config.ram_size - *gpa < width)
-		return NULL;
-	if (address / 4096 == last / 4096)
-		return e->config.ram + *gpa;
-	if (uc_vmem_translate(e->uc, last, UC_PROT_WRITE, &end) != UC_ERR_OK)
-		return NULL;
-	if (end != *gpa + width - 1) {
-		vmexit_fail(e, -EOPNOTSUPP, "a locked operation at 0x%llx crosses pages that are "
-			    "not neighbours in guest RAM", (unsigned long long)address);
-		return NULL;
-	}
-	return e->config.ram + *gpa;
+/* False if the guest may not write all of it, or it is not in RAM: Unicorn then executes the
+ * instruction, which faults as it should. */
+static bool writable_operand(struct pv_engine *e, uint64_t address, unsigned width, struct operand_gpa *ret)
+{
+	uint64_t last = address + width - 1;
+
+	if (last < address || uc_vmem_translate(e->uc, address, UC_PROT_WRITE, &ret->first) != UC_ERR_OK)
+		return false;
+	if (address / PAGE == last / PAGE)
+		ret->last = ret->first + width - 1;
+	else if (uc_vmem_translate(e->uc, last, UC_PROT_WRITE, &ret->last) != UC_ERR_OK)
+		return false;
+	return ret->first < e->config.ram_size && ret->last < e->config.ram_size;
+}
+
+/* Host memory of it; NULL ends the VM. */
+static void *operand_memory(struct pv_engine *e, const struct operand_gpa *at, unsigned width)
+{
+	uint8_t *pages;
+
+	if (at->last == at->first + width - 1)
+		return e->config.ram + at->first;
+	pages = span_map(&e->span, e->config.ram + at->first / PAGE * PAGE, e->config.ram + at->last / PAGE * PAGE);
+	if (pages)
+		return pages + at->first % PAGE;
+	vmexit_fail(e, -errno, "cannot map the pages 0x%llx and 0x%llx, which a locked operation crosses",
+		    (unsigned long long)at->first, (unsigned long long)at->last);
+	return NULL;
+}
+
+static bool holds_code(const struct pv_engine *e, gpa_t gpa)
+{
+	return e->code_pages[gpa / PAGE / 8] >> (gpa / PAGE % 8) & 1;
 }
 
 /* The store went past Unicorn: it must not keep a translation of what was there. */
-static void drop_code(struct pv_engine *e, uint64_t address, gpa_t gpa, unsigned width)
+static void drop_code(struct pv_engine *e, uint64_t address, const struct operand_gpa *at, unsigned width)
 {
-	gpa_t last = gpa + width - 1;
-
-	if ((e->code_pages[gpa / 4096 / 8] >> (gpa / 4096 % 8) & 1) ||
-	    (e->code_pages[last / 4096 / 8] >> (last / 4096 % 8) & 1))
+	if (holds_code(e, at->first) || holds_code(e, at->last))
 		uc_ctl_remove_cache(e->uc, address, address + width);
+}
+
+/* Page by page, as Unicorn tells of accesses. */
+static void note_access(struct pv_engine *e, uint64_t rip, const struct operand_gpa *at, unsigned width, bool write)
+{
+	unsigned here = PAGE - at->first % PAGE;
+
+	held_access(e, rip, at->first, here < width ? here : width, write);
+	if (here < width)
+		held_access(e, rip, at->last / PAGE * PAGE, width - here, write);
 }
 
 static void trap_locked(struct pv_engine *e, const struct trap *trap)
 {
 	struct lockop_registers regs = { .rip = trap->address };
+	const unsigned width = trap->locked.width;
+	struct operand_gpa gpa;
 	uint64_t address;
-	gpa_t gpa;
 	void *memory;
 
 	registers_read(e, &trap->locked, &regs);
 	address = lockop_address(&trap->locked, &regs);
 	if (lockop_misaligned(&trap->locked, address))
 		return; /* Unicorn raises #GP */
-	memory = writable_memory(e, address, trap->locked.width, &gpa);
+	if (!writable_operand(e, address, width, &gpa))
+		return;
+	memory = operand_memory(e, &gpa, width);
 	if (!memory)
 		return;
 	lockop_execute(&trap->locked, memory, &regs);
 	registers_write(e, &trap->locked, &regs);
-	drop_code(e, address, gpa, trap->locked.width);
+	drop_code(e, address, &gpa, width);
 	if (e->hooks.memory) {
-		held_access(e, trap->address, gpa, trap->locked.width, false);
-		held_access(e, trap->address, gpa, trap->locked.width, true);
+		note_access(e, trap->address, &gpa, width, false);
+		note_access(e, trap->address, &gpa, width, true);
 	}
 	count_penalty(e, PV_CYCLES_LOCKED_OP);
 	e->config.run->locked_ops++;

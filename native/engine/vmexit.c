@@ -12,8 +12,7 @@
 
 enum {
 	VECTOR_UD = 6,
-	MSR_EFER = 0xc0000080, MSR_STAR = 0xc0000081, MSR_LSTAR = 0xc0000082, MSR_FMASK = 0xc0000084,
-	EFER_SCE = 1,
+	MAX_INSTRUCTION = 15,
 	CPUID1_ECX_HYPERVISOR = 31,
 };
 
@@ -206,7 +205,33 @@ uint32_t on_in(uc_engine *uc, uint32_t port, int size, void *data)
 	return size == 4 ? ~0u : (1u << 8 * size) - 1; /* nothing answers on the bus */
 }
 
-static void hypercall(struct pv_engine *e, uint64_t rip)
+/* False: this prefix makes #UD of a vmcall (SDM vol. 3, 31.3). */
+static bool hypercall_takes(uint8_t prefix)
+{
+	switch (prefix) {
+	case 0x26: case 0x2e: case 0x36: case 0x3e: case 0x64: case 0x65: case 0x67:
+		return true;
+	default:
+		return (prefix & 0xf0) == 0x40; /* REX */
+	}
+}
+
+/* Bytes of the vmcall or vmmcall at `rip`, with its prefixes; 0: it is another instruction. */
+static unsigned hypercall_length(struct pv_engine *e, uint64_t rip)
+{
+	uint8_t code[MAX_INSTRUCTION] = { 0 };
+	unsigned n = 0, at = 0;
+
+	while (n < sizeof(code) && uc_vmem_read(e->uc, rip + n, UC_PROT_EXEC, &code[n], 1) == UC_ERR_OK)
+		n++;
+	while (at < n && hypercall_takes(code[at]))
+		at++;
+	if (n < at + 3 || code[at] != 0x0f || code[at + 1] != 0x01 || (code[at + 2] != 0xc1 && code[at + 2] != 0xd9))
+		return 0;
+	return at + 3;
+}
+
+static void hypercall(struct pv_engine *e, uint64_t rip, unsigned length)
 {
 	static const int regs[4] = { UC_X86_REG_RAX, UC_X86_REG_RBX, UC_X86_REG_RCX, UC_X86_REG_RDX };
 	struct pv_run *run = e->config.run;
@@ -229,7 +254,7 @@ static void hypercall(struct pv_engine *e, uint64_t rip)
 	if (!enter(e, entered, false))
 		return;
 	reg_set(e, UC_X86_REG_RAX, run->rax);
-	rip_set(e, rip + 3);
+	rip_set(e, rip + length);
 }
 
 /* Called between blocks. True: handled, go on at RIP. */
@@ -237,18 +262,18 @@ bool on_invalid(uc_engine *uc, void *data)
 {
 	struct pv_engine *e = data;
 	uint64_t rip = reg_get(e, UC_X86_REG_RIP);
-	uint8_t code[3] = { 0 };
+	unsigned length;
 
 	(void)uc;
 	if (e->config.oracle)
 		oracle_settle(e, rip, true);
 	count_leave_block(e, rip);
-	uc_vmem_read(e->uc, rip, UC_PROT_EXEC, code, sizeof(code));
-	if (code[0] != 0x0f || code[1] != 0x01 || (code[2] != 0xc1 && code[2] != 0xd9))
+	length = hypercall_length(e, rip);
+	if (!length)
 		exception_raise(e, VECTOR_UD, 0, false, rip);
 	/* What is due before it comes before it: it may disable what is counted. */
 	else if (!(e->attend & (ATTEND_ALARM | ATTEND_INJECT)) || boundary_attend(e, rip, false))
-		hypercall(e, rip);
+		hypercall(e, rip, length);
 	return true;
 }
 
@@ -292,49 +317,6 @@ int on_cpuid(uc_engine *uc, void *data)
 	reg_set(e, UC_X86_REG_RCX, out[2]);
 	reg_set(e, UC_X86_REG_RDX, out[3]);
 	return 1;
-}
-
-static uint64_t msr_get(struct pv_engine *e, uint32_t number)
-{
-	uc_x86_msr msr = { .rid = number };
-
-	uc_reg_read(e->uc, UC_X86_REG_MSR, &msr);
-	return msr.value;
-}
-
-/* SYSCALL (SDM vol. 2): Unicorn only adds the instruction's length to RIP afterwards. */
-void on_syscall(uc_engine *uc, void *data)
-{
-	enum { LENGTH = 2 };
-	struct pv_engine *e = data;
-	uint64_t rip = reg_get(e, UC_X86_REG_RIP);
-	uint64_t rflags = reg_get(e, UC_X86_REG_EFLAGS), star;
-
-	(void)uc;
-	if (e->current)
-		rip = e->current->address + e->current->last_offset;
-	if (!(msr_get(e, MSR_EFER) & EFER_SCE)) {
-		if (e->config.oracle)
-			oracle_settle(e, rip, true);
-		count_leave_block(e, rip);
-		exception_raise(e, VECTOR_UD, 0, false, rip);
-		rip_set_in_block(e, reg_get(e, UC_X86_REG_RIP) - LENGTH);
-		return;
-	}
-	if (e->config.oracle)
-		oracle_settle(e, rip + LENGTH, false);
-	star = msr_get(e, MSR_STAR);
-	held_settle(e, rip + LENGTH);
-	e->current = NULL;
-	count_fold(e);
-	if (e->cpl == PV_CPL_USER)
-		hidden_enter_kernel(e);
-	reg_set(e, UC_X86_REG_RCX, rip + LENGTH);
-	reg_set(e, UC_X86_REG_R11, rflags);
-	reg_set(e, UC_X86_REG_EFLAGS, (rflags & ~msr_get(e, MSR_FMASK)) | 2);
-	reg_set(e, UC_X86_REG_CS, star >> 32 & 0xfffc);
-	reg_set(e, UC_X86_REG_SS, (star >> 32 & 0xfffc) + 8);
-	rip_set_in_block(e, msr_get(e, MSR_LSTAR) - LENGTH);
 }
 
 void vmexit_shutdown(struct pv_engine *e, unsigned vector, uint32_t error, const char *why)

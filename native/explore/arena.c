@@ -45,6 +45,7 @@ void arena_release(void *context, void *memory)
 	(void)context;
 	if (!memory)
 		return;
+	schedule_fence(); /* the poison is no store that could come after those that wait */
 	if (block->freed && schedule.current)
 		schedule_violation(EXPLORE_MEMORY, "%s frees memory twice", schedule.current->thread.name);
 	block->freed = 1;

@@ -34,7 +34,8 @@
 	X(miss_not_deferred)                                                              \
 	X(halts_with_an_nmi_due)                                                          \
 	X(early_kick_forgotten)                                                           \
-	X(closed_set_without_lock)
+	X(closed_set_without_lock)                                                        \
+	X(due_cleared_by_a_store)
 
 enum explore_canary {
 	CANARY_NONE = 0,

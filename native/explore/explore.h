@@ -13,6 +13,7 @@
 enum {
 	EXPLORE_VCPUS = 8,
 	EXPLORE_FIBERS = EXPLORE_VCPUS + 2, /* and the sources of NMIs and ticks */
+	EXPLORE_STORES = 16, /* in a switch, this and a fiber: its store buffer */
 	EXPLORE_OPS = 32,      /* of one fiber */
 	EXPLORE_IDS = 8,       /* event ids of programs: 0 to 7 */
 	EXPLORE_STATES = 8192, /* of the sequential specification */
@@ -59,6 +60,7 @@ struct explore_machine {
 	uint32_t fail_alloc; /* the number of the allocation, from the guest's start on, that fails; 0: none */
 	uint32_t no_handler;        /* 1: an NMI is ignored; overflows are taken by EXPLORE_HANDLE alone */
 	uint32_t canary;            /* which planted defect is switched on; 0: none */
+	uint32_t tso;               /* 1: stores wait in buffers, as on x86 */
 	const char *design, *nmi, *sync;
 };
 
@@ -91,7 +93,7 @@ enum explore_strategy {
 	EXPLORE_POS,        /* priorities, anew for the operations that conflict */
 	EXPLORE_URW,        /* in proportion to what a fiber has still to do */
 	EXPLORE_MIX,        /* all these, by index */
-	EXPLORE_DFS,        /* every schedule with at most `bound` preemptions */
+	EXPLORE_DFS,        /* every schedule with at most `bound` preemptions, each step that goes past a waiting store counted as one */
 	EXPLORE_REPLAY,
 	EXPLORE_STRATEGIES,
 };
@@ -106,12 +108,14 @@ struct explore_search {
 	uint64_t deadline_ns;  /* of CPU time that the process has used; 0: none */
 };
 
-/* A change of the running fiber: before step `step`, at which fiber `from` stood at `where`. */
+/* A change of the running fiber: before step `step`, at which fiber `from` stood at `where`. Or, where `to` is
+ * EXPLORE_STORES + a fiber, that one's oldest store became visible; or, where it is `from`, that one went on
+ * past a store which was not. */
 struct explore_switch {
 	uint32_t step;
 	uint8_t from, to;
 	uint8_t op;      /* of `from` */
-	uint8_t preempts; /* 1: `from` could have gone on */
+	uint8_t preempts; /* 1: it counts as a preemption: `from` could have gone on, or passed a store */
 	const char *where;
 };
 

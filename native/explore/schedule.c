@@ -1,47 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "schedule.h"
 
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "arena.h"
 #include "fiber.h"
 #include "pv_sync.h"
 #include "race.h"
+#include "record.h"
+#include "store_buffer.h"
+#include "touched.h"
 
 struct schedule schedule;
 
-static struct explore_switch switches[SCHEDULE_STEPS];
-static struct explore_step steps[SCHEDULE_STEPS];
 static void (*fiber_body)(unsigned fiber);
 static void (*check_body)(void);
-
-static const char *const point_names[POINT_KINDS] = {
-	[POINT_LOAD] = "load", [POINT_STORE] = "store", [POINT_UPDATE] = "update",
-	[POINT_LOCK] = "lock", [POINT_TRYLOCK] = "trylock", [POINT_UNLOCK] = "unlock",
-	[POINT_WAIT] = "wait", [POINT_WAKE] = "wake", [POINT_GUEST] = "guest",
-	[POINT_IDLE] = "idle", [POINT_TAG] = "point",
-};
-
-const char *explore_point_name(uint32_t kind)
-{
-	return kind < POINT_KINDS ? point_names[kind] : "?";
-}
-
-const struct explore_switch *explore_switches(uint32_t *n)
-{
-	*n = schedule.switches;
-	return switches;
-}
-
-const struct explore_step *explore_steps(uint32_t *n)
-{
-	*n = schedule.logging ? schedule.step : 0;
-	return steps;
-}
 
 static void checker_body(unsigned fiber)
 {
@@ -67,8 +41,9 @@ static void fiber_entry(void)
 static bool may_go_on(const struct fiber *fiber)
 {
 	switch (fiber->kind) {
-	case POINT_LOCK:
-		return !((const struct pv_lock *)fiber->object)->state.v;
+	case POINT_LOCK: /* or the store that frees it is on its way */
+		return !((const struct pv_lock *)fiber->object)->state.v ||
+		       (schedule.buffered && store_buffer_holds(fiber->object));
 	case POINT_WAIT:
 		return ((const struct pv_event_count *)fiber->object)->sequence.v != fiber->ticket;
 	default: /* POINT_IDLE */
@@ -100,38 +75,56 @@ static _Noreturn void nobody_can(void)
 			schedule_violation(EXPLORE_MEMORY, "%s waits at %s for a lock in memory that was freed",
 					   fiber->thread.name, fiber->where);
 		schedule_violation(EXPLORE_PROGRESS, "deadlock: %s waits for ever at %s (%s)",
-				   fiber->thread.name, fiber->where, point_names[fiber->kind]);
+				   fiber->thread.name, fiber->where, explore_point_name(fiber->kind));
 	}
 	start_check();
 	__builtin_unreachable();
 }
 
-static void note_switch(const struct fiber *from, unsigned to, bool preempts)
+/* A lock must be seen to be free; anything else can do with what it sees. */
+static bool may_pass(const struct fiber *self)
 {
-	switches[schedule.switches++] = (struct explore_switch){
-		.step = schedule.step, .from = (uint8_t)(from - schedule.fiber), .to = (uint8_t)to,
-		.op = from->op, .preempts = preempts, .where = from->where };
-	schedule.preemptions += preempts;
+	return self->kind != POINT_LOCK || !((const struct pv_lock *)self->object)->state.v;
 }
 
-static void note_step(const struct fiber *self)
+/* Others' stores that matter to this step wait in their buffers: are they made before it? */
+static void settle(struct fiber *self)
 {
-	uint64_t what = (uint64_t)(self - schedule.fiber) << 16 | (uint64_t)self->kind << 8 | self->op;
+	unsigned me = (unsigned)(self - schedule.fiber), next = SCHEDULE_STORES;
+	uint32_t matter;
 
-	schedule.trace_hash = (schedule.trace_hash ^ what) * 0x100000001b3 + (schedule.trace_hash >> 29);
-	if (schedule.logging)
-		steps[schedule.step] = (struct explore_step){
-			.fiber = (uint8_t)(self - schedule.fiber), .op = self->op, .kind = self->kind,
-			.where = self->where };
-	if (++schedule.step == SCHEDULE_STEPS)
-		schedule_violation(EXPLORE_PROGRESS, "no end after %u steps; %s is at %s",
-				   (unsigned)SCHEDULE_STEPS, self->thread.name, self->where);
+	while (next != me && (matter = store_buffer_matters(self))) {
+		schedule.enabled = matter << SCHEDULE_STORES | (uint32_t)may_pass(self) << me;
+		next = (unsigned)__builtin_ctz(schedule.enabled);
+		if (schedule.enabled & (schedule.enabled - 1)) {
+			schedule.decisions++;
+			next = schedule.strategy->settle();
+		}
+		record_switch(self, next, next == me);
+		if (next != me)
+			store_buffer_let_go(next - SCHEDULE_STORES);
+	}
 }
 
 static void take_step(struct fiber *self)
 {
+	unsigned me = (unsigned)(self - schedule.fiber);
+
+	if (schedule.buffered) {
+		settle(self);
+		if (store_buffer_drained_by(self->kind))
+			store_buffer_drain(me);
+	}
 	self->steps++;
-	note_step(self);
+	record_step(me, self);
+}
+
+/* Does nobody else care when this step is taken? */
+static bool is_private(const struct fiber *self)
+{
+	bool drains = schedule.buffered >> (self - schedule.fiber) & 1 && store_buffer_drained_by(self->kind);
+
+	return touched_by_one(self) && !drains;
 }
 
 /* The fiber stands at its point; whoever the strategy picks goes on, and takes the step. */
@@ -150,7 +143,7 @@ static void decide(struct fiber *self)
 		next = (unsigned)__builtin_ctz(enabled);
 	}
 	if (next != me) {
-		note_switch(self, next, enabled >> me & 1);
+		record_switch(self, next, enabled >> me & 1);
 		schedule.current = &schedule.fiber[next];
 		fiber_switch(&self->context, schedule.current->context);
 	}
@@ -170,42 +163,6 @@ static void stand_at(struct fiber *self, enum point_kind kind, const void *objec
 		schedule.conditional &= ~bit;
 }
 
-static bool changes(enum point_kind kind)
-{
-	return kind != POINT_LOAD && kind != POINT_WAIT;
-}
-
-/* Who touched the words of the arena, in any schedule of this program: a bit a fiber. */
-enum { CHANGED = 1 << 31, WORD = 4 };
-static uint32_t touched[ARENA_BYTES / WORD];
-
-void schedule_forget_touched(void)
-{
-	memset(touched, 0, sizeof(touched));
-}
-
-static bool is_shared(uint32_t mask)
-{
-	uint32_t by = mask & ~(uint32_t)CHANGED;
-
-	return mask & CHANGED && by & (by - 1);
-}
-
-/* Does nobody else care when this step is taken? If that turns out wrong, the search begins anew. */
-static bool is_private(const struct fiber *self)
-{
-	uint32_t offset = arena_offset(self->object), before, *mask = &touched[offset / WORD];
-
-	if (!offset || self->kind == POINT_WAIT)
-		return false;
-	before = *mask;
-	*mask |= 1u << (self - schedule.fiber);
-	if (changes((enum point_kind)self->kind))
-		*mask |= CHANGED;
-	schedule.grown = schedule.grown || is_shared(*mask) != is_shared(before);
-	return !is_shared(*mask);
-}
-
 void schedule_point(enum point_kind kind, const void *object, const char *where)
 {
 	struct fiber *self = schedule.current;
@@ -217,6 +174,12 @@ void schedule_point(enum point_kind kind, const void *object, const char *where)
 		take_step(self);
 	else
 		decide(self);
+}
+
+void schedule_fence(void)
+{
+	if (schedule.buffered)
+		store_buffer_drain((unsigned)(schedule.current - schedule.fiber));
 }
 
 void schedule_wait(const void *object, uint32_t ticket, const char *where)
@@ -231,12 +194,6 @@ void schedule_guest(const uint32_t *doorbell, uint8_t op, bool idle)
 {
 	schedule.current->op = op;
 	schedule_point(idle ? POINT_IDLE : POINT_GUEST, doorbell, "guest mode");
-}
-
-bool schedule_conflict(const struct fiber *a, const struct fiber *b)
-{
-	return a->object && a->object == b->object &&
-	       (changes((enum point_kind)a->kind) || changes((enum point_kind)b->kind));
 }
 
 _Noreturn void schedule_leave(void)
@@ -259,50 +216,6 @@ _Noreturn void schedule_violation(enum explore_oracle oracle, const char *format
 	schedule_leave();
 }
 
-/* A fault on a fiber goes on here, on the same stack, as if it had called this. */
-static _Noreturn void crashed(void)
-{
-	schedule_violation(EXPLORE_MEMORY, "%s makes a wild access after %s",
-			   schedule.current->thread.name, schedule.current->where);
-}
-
-static struct sigaction before_segv, before_bus;
-
-static void on_fault(int signum, siginfo_t *info, void *arg)
-{
-	ucontext_t *context = arg;
-
-	(void)info;
-	if (!schedule.current) { /* not a fiber's: as it would have been without us */
-		sigaction(signum, signum == SIGSEGV ? &before_segv : &before_bus, NULL);
-		return;
-	}
-	context->uc_mcontext.gregs[REG_RSP] =
-		(context->uc_mcontext.gregs[REG_RSP] - 256) / 16 * 16 - 8;
-	context->uc_mcontext.gregs[REG_RIP] = (greg_t)(uintptr_t)crashed;
-}
-
-static uint8_t signal_stack[64 * 1024];
-
-void schedule_catch_faults(void)
-{
-	struct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK };
-	stack_t stack = { .ss_sp = signal_stack, .ss_size = sizeof(signal_stack) };
-
-	sigaltstack(&stack, NULL);
-	sigaction(SIGSEGV, &action, &before_segv);
-	sigaction(SIGBUS, &action, &before_bus);
-}
-
-void schedule_release_faults(void)
-{
-	stack_t stack = { .ss_flags = SS_DISABLE };
-
-	sigaction(SIGSEGV, &before_segv, NULL);
-	sigaction(SIGBUS, &before_bus, NULL);
-	sigaltstack(&stack, NULL);
-}
-
 static void fiber_prepare(unsigned i)
 {
 	struct fiber *fiber = &schedule.fiber[i];
@@ -321,8 +234,10 @@ static void start_check(void)
 {
 	void *nowhere;
 
+	for (unsigned i = 0; i < schedule.fibers; i++)
+		store_buffer_drain(i);
 	fiber_prepare(SCHEDULE_CHECKER);
-	schedule.controlled = false;
+	schedule.controlled = schedule.tso = false;
 	schedule.current = &schedule.fiber[SCHEDULE_CHECKER];
 	fiber_switch(&nowhere, schedule.current->context);
 }
@@ -338,12 +253,12 @@ static void first_fiber(void)
 		next = schedule.strategy->next();
 	}
 	if (next)
-		note_switch(&schedule.fiber[0], next, false);
+		record_switch(&schedule.fiber[0], next, false);
 	schedule.current = &schedule.fiber[next];
 	fiber_switch(&schedule.main, schedule.current->context);
 }
 
-void schedule_run(uint32_t n, void (*body)(unsigned fiber), void (*check)(void))
+void schedule_run(uint32_t n, bool tso, void (*body)(unsigned fiber), void (*check)(void))
 {
 	struct explore_verdict *verdict = schedule.verdict;
 
@@ -356,11 +271,13 @@ void schedule_run(uint32_t n, void (*body)(unsigned fiber), void (*check)(void))
 	schedule.trace_hash = 0xcbf29ce484222325;
 	for (unsigned i = 0; i < n; i++)
 		fiber_prepare(i);
+	store_buffer_reset();
 	schedule.controlled = true;
+	schedule.tso = tso;
 	schedule.current = &schedule.fiber[0];
 	race_begin();
 	first_fiber();
-	schedule.controlled = false;
+	schedule.controlled = schedule.tso = false;
 	schedule.current = NULL;
 	verdict->steps = schedule.step;
 	verdict->switches = schedule.switches;

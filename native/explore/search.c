@@ -54,7 +54,7 @@ static void run_one(const struct strategy *strategy, struct explore_totals *tota
 	schedule.totals = totals;
 	schedule.verdict = verdict;
 	world_restore();
-	schedule_run(world_fibers(), world_body, oracle_check);
+	schedule_run(world_fibers(), world.machine.tso, world_body, oracle_check);
 	totals->nmis += world.vm->ledger.nmis.v;
 	totals->nmi_misses += world.vm->ledger.misses.v;
 	verdict->results = world.result_count;

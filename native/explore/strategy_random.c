@@ -6,6 +6,7 @@
  * what it has left. None is the best everywhere: a mix is never blind.
  */
 #include "strategy.h"
+#include "touched.h"
 
 enum { MOST_CHANGES = 8, STICKINESS = 8, PCT_DEPTHS = 5 };
 
@@ -15,6 +16,7 @@ static uint64_t state;
 static uint64_t priority[EXPLORE_FIBERS];
 static uint32_t change_at[MOST_CHANGES];
 static unsigned changes;
+static bool lazy;
 
 static uint64_t draw(void)
 {
@@ -54,6 +56,21 @@ static unsigned sticky_next(void)
 	if (schedule.enabled >> me() & 1 && below(STICKINESS))
 		return me();
 	return random_next();
+}
+
+/* Half of the schedules are lazy: a store that waits is passed over every other time. */
+static unsigned random_settle(void)
+{
+	uint32_t stores = schedule.enabled & ~(1u << me());
+
+	if (lazy && schedule.enabled != stores && below(2))
+		return me();
+	return nth(stores, below((uint32_t)__builtin_popcount(stores)));
+}
+
+static unsigned straight_settle(void)
+{
+	return (unsigned)__builtin_ctz(schedule.enabled & ~(1u << me()));
 }
 
 static unsigned straight_next(void)
@@ -100,7 +117,7 @@ static unsigned pos_next(void)
 		for (uint32_t left = schedule.alive & ~(1u << self); left; left &= left - 1) {
 			unsigned other = (unsigned)__builtin_ctz(left);
 
-			if (schedule_conflict(&taken, &schedule.fiber[other]))
+			if (touched_conflict(&taken, &schedule.fiber[other]))
 				priority[other] = draw();
 		}
 	}
@@ -140,11 +157,11 @@ static unsigned urw_next(void)
 	return (unsigned)__builtin_ctz(schedule.enabled);
 }
 
-const struct strategy strategy_straight = { straight_next, again };
+const struct strategy strategy_straight = { straight_next, straight_settle, again };
 static const struct strategy of[] = {
-	[EXPLORE_RANDOM] = { random_next, again }, [EXPLORE_STICKY] = { sticky_next, again },
-	[EXPLORE_PCT] = { pct_next, again },       [EXPLORE_POS] = { pos_next, again },
-	[EXPLORE_URW] = { urw_next, again },
+	[EXPLORE_RANDOM] = { random_next, random_settle, again }, [EXPLORE_STICKY] = { sticky_next, random_settle, again },
+	[EXPLORE_PCT] = { pct_next, random_settle, again },       [EXPLORE_POS] = { pos_next, random_settle, again },
+	[EXPLORE_URW] = { urw_next, random_settle, again },
 };
 
 /* A cycle of the mix: POS and PCT find most, and every one finds what no other does. */
@@ -166,6 +183,7 @@ const struct strategy *strategy_for(const struct explore_search *search, uint64_
 		turn = turns[index % (sizeof(turns) / sizeof(turns[0]))];
 	if (turn.strategy == EXPLORE_PCT && !turn.bound)
 		turn.bound = 1 + (uint32_t)(index % PCT_DEPTHS);
+	lazy = state & 1;
 	verdict->strategy = turn.strategy;
 	verdict->bound = turn.bound;
 	if (turn.strategy == EXPLORE_PCT)

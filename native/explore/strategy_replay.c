@@ -13,18 +13,40 @@ static void diverged(const struct fiber *self)
 			   schedule.step, self->thread.name, self->where);
 }
 
+/* The plan's next switch, if it is due. */
+static const struct explore_switch *due_now(void)
+{
+	const struct explore_switch *due = schedule.switches < planned ? &plan[schedule.switches] : NULL;
+
+	return due && due->step == schedule.step && due->from == schedule.current - schedule.fiber ? due : NULL;
+}
+
+static bool concerns_stores(const struct explore_switch *due)
+{
+	return due->to >= SCHEDULE_STORES || due->to == due->from;
+}
+
+static unsigned replay_settle(void)
+{
+	const struct explore_switch *due = due_now();
+
+	if (!due || !concerns_stores(due) || !(schedule.enabled >> due->to & 1))
+		diverged(schedule.current);
+	return due->to;
+}
+
 /* The switches in which nobody was asked are the schedule's own; they count all the same. */
 static unsigned replay_next(void)
 {
 	unsigned me = (unsigned)(schedule.current - schedule.fiber);
 	const struct explore_switch *due = schedule.switches < planned ? &plan[schedule.switches] : NULL;
 
-	if (due && due->step == schedule.step && due->from == me) {
+	if (due_now() && !concerns_stores(due)) {
 		if (!(schedule.enabled >> due->to & 1))
 			diverged(&schedule.fiber[due->to]);
 		return due->to;
 	}
-	if (!(schedule.enabled >> me & 1) || (due && due->step <= schedule.step))
+	if (!(schedule.enabled >> me & 1) || (due && due->step <= schedule.step && !due_now()))
 		diverged(schedule.current);
 	return me;
 }
@@ -36,7 +58,7 @@ static bool replay_done(void)
 
 const struct strategy *strategy_replay(const struct explore_switch *switches, uint32_t n)
 {
-	static const struct strategy replay = { replay_next, replay_done };
+	static const struct strategy replay = { replay_next, replay_settle, replay_done };
 
 	plan = switches;
 	planned = n;

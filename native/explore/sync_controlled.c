@@ -68,7 +68,6 @@ static void let_go(struct pv_thread *self, struct pv_lock *lock, const char *whe
 		self->locks[at - 1] = self->locks[at];
 	self->held--;
 	lock->owner = NULL;
-	lock->state.v = 0;
 }
 
 static void lock_at(struct pv_lock *lock, const char *where)
@@ -86,11 +85,27 @@ static void lock_at(struct pv_lock *lock, const char *where)
 	race_acquire(lock);
 }
 
+/* An exchange in sync_real.c. */
 static void unlock_at(struct pv_lock *lock, const char *where)
 {
 	schedule_point(POINT_UNLOCK, lock, where);
 	race_release(lock);
 	let_go(pv_self(), lock, where);
+	lock->state.v = 0;
+}
+
+/* A store there. */
+static void release_at(struct pv_lock *lock, const char *where)
+{
+	const uint32_t is_free = 0;
+
+	schedule_point(POINT_RELEASE, lock, where);
+	race_release(lock);
+	let_go(pv_self(), lock, where);
+	if (schedule.tso)
+		store_buffer_put(&lock->state.v, &is_free, sizeof(is_free), where);
+	else
+		lock->state.v = is_free;
 }
 
 void pv_mutex_init(struct pv_mutex *mutex, enum pv_rank rank, const char *name)
@@ -147,7 +162,7 @@ void pv_spin_lock_at(struct pv_spinlock *spin, const char *where)
 
 void pv_spin_unlock_at(struct pv_spinlock *spin, const char *where)
 {
-	unlock_at(&spin->lock, where);
+	release_at(&spin->lock, where);
 }
 
 void pv_hold_nothing_at(const char *where)

@@ -8,6 +8,7 @@
 #include "canary.h"
 #include "race.h"
 #include "schedule.h"
+#include "store_buffer.h"
 
 typedef struct {
 	uint32_t v;
@@ -28,15 +29,22 @@ typedef struct {
 #define PV_CONTROLLED(word_, value_)                                                              \
 	PV_INLINE value_ word_##_load_at(const word_ *word, const char *where)                    \
 	{                                                                                         \
+		value_ waits;                                                                     \
+                                                                                                  \
 		schedule_point(POINT_LOAD, word, where);                                          \
 		race_acquire(word);                                                               \
-		return word->v;                                                                   \
+		if (!schedule.buffered || !store_buffer_get(word, &waits))                        \
+			return word->v;                                                           \
+		return waits;                                                                     \
 	}                                                                                         \
 	PV_INLINE void word_##_store_at(word_ *word, value_ value, const char *where)             \
 	{                                                                                         \
 		schedule_point(POINT_STORE, word, where);                                         \
 		race_release(word);                                                               \
-		word->v = value;                                                                  \
+		if (schedule.tso)                                                                 \
+			store_buffer_put(word, &value, sizeof(value), where);                     \
+		else                                                                              \
+			word->v = value;                                                          \
 	}                                                                                         \
 	PV_INLINE value_ word_##_exchange_at(word_ *word, value_ value, const char *where)        \
 	{                                                                                         \
@@ -98,6 +106,7 @@ PV_INLINE uint64_t pv_u64_add_at(pv_u64 *word, uint64_t n, const char *where)
 
 PV_INLINE void pv_u64_set_once(pv_u64 *word, uint64_t value)
 {
+	schedule_fence();
 	if (!word->v)
 		word->v = value;
 }

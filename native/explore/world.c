@@ -9,6 +9,7 @@
 #include "arena.h"
 #include "handover.h"
 #include "schedule.h"
+#include "touched.h"
 
 uint32_t canary_active;
 
@@ -72,7 +73,7 @@ void explore_destroy(void)
 
 int explore_program_set(const struct explore_program *program)
 {
-	schedule_forget_touched();
+	touched_forget();
 	return world_program_set(program);
 }
 
@@ -175,7 +176,7 @@ void host_thread_adopt(struct pv_vm *vm, struct pv_thread *thread, const char *n
 
 void handover_ring(struct pv_run *run)
 {
-	schedule_point(POINT_STORE, &run->doorbell, "the doorbell");
+	schedule_point(POINT_UPDATE, &run->doorbell, "the doorbell"); /* seq_cst: an exchange */
 	run->doorbell = 1;
 }
 

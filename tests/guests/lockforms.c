@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Every LOCK form at every width on one word, by all vCPUs at once, with an invariant
- * that a lost update breaks. The word is aligned, unaligned, across two cache lines, or
- * across two pages. Options: count (operations per vCPU and row), form, width (bits), place.
+ * that a lost update breaks. The word is aligned, unaligned, across two cache lines,
+ * across two pages, or across two that are no neighbours in RAM. Options: count (operations per vCPU and row), form, width (bits), place.
  */
 #include "guest.h"
 
@@ -29,7 +29,7 @@ struct form {
 };
 
 static struct worker workers[GUEST_MAX_VCPUS];
-static uint8_t area[4 * PAGE] __attribute__((aligned(PAGE)));
+static uint8_t area[6 * PAGE] __attribute__((aligned(PAGE)));
 static struct barrier barrier;
 static const struct form *form;
 static uint8_t *word;
@@ -269,6 +269,7 @@ static const struct {
 	{ "unaligned", 0, 1 },
 	{ "lines", LINE, 0 },
 	{ "pages", PAGE, 0 },
+	{ "apart", 3 * PAGE, 0 },
 };
 
 static void contend(void *arg)
@@ -321,6 +322,9 @@ int guest_main(void)
 {
 	option_only("count", "form", "width", "place", NULL);
 	count = option_number("count", 3000);
+	for (unsigned i = 3; i < 6; i++)
+		page_split((uint64_t)area + i * PAGE);
+	page_swap((uint64_t)area + 4 * PAGE, (uint64_t)area + 5 * PAGE);
 	for (unsigned i = 0; i < ARRAY_SIZE(forms); i++)
 		for (unsigned place = 0; place < ARRAY_SIZE(places); place++) {
 			form = &forms[i];

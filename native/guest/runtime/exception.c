@@ -55,8 +55,8 @@ static struct gate gate_to(unsigned vector)
 	return gate;
 }
 
-/* The IDT is the same for all; vCPU 0 and the others may well fill it at once,
- * with the same bytes. */
+/* The IDT is the same for all; vCPU 0 and the others may well fill it at once, with the
+ * same bytes. A guest that changes a gate first sees that all have booted: smp_run_all(). */
 void exception_load(void)
 {
 	static struct gate idt[VECTORS] __attribute__((aligned(16)));

@@ -66,6 +66,16 @@ void page_split(uint64_t address)
 	invalidate(address);
 }
 
+void page_swap(uint64_t a, uint64_t b)
+{
+	uint64_t *of_a = entry_of(a, false), *of_b = entry_of(b, false), entry = *of_a;
+
+	*of_a = *of_b;
+	*of_b = entry;
+	invalidate(a);
+	invalidate(b);
+}
+
 void page_set_present(uint64_t address, bool present)
 {
 	uint64_t *entry = entry_of(address, false);

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The summary for people, for programs, and as replay files."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from emulator.campaign.summary import Kind, Machine, Summary
+from emulator.errors import UsageError
+
+
+def write_cases(summary: Summary, journal: Path) -> dict[str, Path]:
+    """A replay file for each signature that has a case, in JOURNAL.replays; where each is."""
+    folder, files = journal.with_name(journal.name + ".replays"), dict[str, Path]()
+    for kind in summary.kinds:
+        if not kind.replay:
+            continue
+        path = files[kind.signature] = folder / f"{kind.design}-{kind.signature}.replay"
+        try:
+            folder.mkdir(exist_ok=True)
+            temporary = path.with_name(path.name + ".part")
+            temporary.write_text(kind.replay, encoding="utf-8")
+            os.replace(temporary, path)
+        except OSError as error:
+            raise UsageError(f"cannot write {path}: {error.strerror}") from None
+    return files
+
+
+def print_text(summary: Summary, files: dict[str, Path]) -> None:
+    """A line for each machine, the failures, the figures and the verdict."""
+    plan = summary.plan
+    print(f"{'design':<12} {'nmi':<9} {'sync':<11} {'schedules':>14} {'NMIs missed':>12} {'failed':>7}  canaries")
+    for machine in summary.machines:
+        print(f"{machine.design:<12} {machine.nmi:<9} {machine.sync:<11} {_figures(machine)}")
+    for kind in summary.kinds:
+        print("\n".join(_failure(kind, files)))
+    if vms := sum(machine.vms for machine in summary.machines):
+        print(f"{vms:,} VMs of {plan.smp} vCPUs, {sum(machine.vm_rounds for machine in summary.machines):,} rounds")
+    twice = ", each run twice" if plan.twice else ""
+    print(
+        f"{summary.schedules:,} schedules of {summary.seeds:,} seeds{twice} in {len(plan.scenarios)} scenarios, "
+        f"{summary.rate:,.0f} a second and core"
+    )
+    print("\n".join([f"verdict: {summary.verdict}", *(f"  {doubt}" for doubt in summary.doubts)]))
+
+
+def _figures(machine: Machine) -> str:
+    failed = machine.failed + machine.vms_failed
+    # A design that fails by itself would find every canary.
+    found = "-" if failed else f"{machine.canaries_found} of {machine.canaries}"
+    return f"{machine.schedules:>14,} {machine.nmi_misses:>12,} {failed:>7,}  {found}"
+
+
+def _failure(kind: Kind, files: dict[str, Path]) -> Iterator[str]:
+    times = [f"{n:,} {what}" for n, what in ((kind.seeds, "seeds"), (kind.vms, "VMs")) if n]
+    yield f"{kind.signature}  {kind.design}: {kind.oracle}: {kind.text}"
+    yield f"          {' and '.join(times)}, in {', '.join(kind.scenarios)}"
+    if kind.replay:
+        yield (
+            f"          {kind.operations}: {kind.length} operations, {kind.preemptions} preemptions: "
+            f"pvperf replay {files[kind.signature]}"
+        )
+    else:
+        yield "          not made small yet: go on with the campaign"
+
+
+def print_json(summary: Summary, files: dict[str, Path]) -> None:
+    """An object a line; the last one has the verdict."""
+    _line("plan", {**asdict(summary.plan), "code": summary.code})
+    for machine in summary.machines:
+        _line("machine", asdict(machine))
+    for kind in summary.kinds:
+        figures = {name: value for name, value in asdict(kind).items() if name != "replay"}
+        _line("failure", {**figures, "replay": str(files.get(kind.signature, ""))})
+    figures = {"schedules": summary.schedules, "seeds": summary.seeds, "schedules_per_second": summary.rate}
+    _line("verdict", {"verdict": summary.verdict, "doubts": summary.doubts, **figures})
+
+
+def _line(kind: str, value: dict[str, object]) -> None:
+    print(json.dumps({"type": kind, "schema_version": 1, **value}))

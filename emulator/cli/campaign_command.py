@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""`pvperf campaign JOURNAL`: the explorer over many seeds, designs and policies, with a journal to go on from."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sqlite3
+import sys
+import time
+from collections import Counter
+from contextlib import AbstractContextManager
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from emulator.campaign.job import BlockDone, code
+from emulator.campaign.journal import Journal
+from emulator.campaign.plan import Plan
+from emulator.campaign.run import run
+from emulator.campaign.signature import normalised
+from emulator.campaign.summary import HELD, INCONCLUSIVE, VIOLATED, summarise
+from emulator.campaign.text import print_json, print_text, write_cases
+from emulator.campaign.vm import VmDone, vms_of
+from emulator.errors import HostError, UsageError
+
+STATUS = {HELD: 0, VIOLATED: 1, INCONCLUSIVE: 7}
+_PROGRESS_SECONDS = 0.2
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Returns 0 when all held, 1 for violations, 7 when the campaign proves nothing, or is not done."""
+    path = Path(arguments.journal)
+    if arguments.report and not path.exists():
+        raise UsageError(f"there is no journal {path}")
+    try:
+        with Journal(path, report=arguments.report) as journal:
+            plan = _plan(arguments, journal)
+            if not arguments.report:
+                _run(journal, plan, arguments)
+            return _say(journal, plan, arguments)
+    except sqlite3.Error as error:
+        raise HostError(f"{path}: {error}; what it has can be gone on with") from None
+
+
+def _plan(arguments: argparse.Namespace, journal: Journal) -> Plan:
+    """The journal's, with what is given on the command line."""
+    given = {field.name: getattr(arguments, field.name) for field in fields(Plan)}
+    given["scenarios"] = tuple(dict.fromkeys(arguments.scenarios)) or None
+    given = {name: value for name, value in given.items() if value is not None}
+    plan = journal.plan()
+    if not plan and arguments.report:
+        raise UsageError(f"{journal.path} has no campaign")
+    if not plan:
+        given.setdefault("seed", random.SystemRandom().randrange(1 << 32))
+    plan = plan.merged(given, str(journal.path)) if plan else Plan(**given)
+    plan.check()
+    if not arguments.report:
+        journal.keep(plan, code())
+    return plan
+
+
+def _run(journal: Journal, plan: Plan, arguments: argparse.Namespace) -> None:
+    """Ctrl-C ends it, and the process, with a summary of what there is."""
+    try:
+        with _workers(arguments) as workers:
+            progress = Progress(sum(1 for _ in journal.missing_blocks(plan)))
+            if not arguments.json:
+                print(f"campaign: {workers}, seed {plan.seed}", flush=True)
+            try:
+                run(journal, plan, workers, seconds=arguments.duration, progress=progress)
+            finally:
+                progress.end()
+    except KeyboardInterrupt:
+        _say(journal, plan, arguments)
+        raise
+
+
+def _workers(arguments: argparse.Namespace) -> AbstractContextManager[Any]:
+    if arguments.dask:
+        from emulator.campaign.dask_workers import DaskWorkers
+
+        return DaskWorkers(arguments.dask)
+    from emulator.explore.crew import Crew
+
+    return Crew(arguments.workers)
+
+
+def _say(journal: Journal, plan: Plan, arguments: argparse.Namespace) -> int:
+    left = sum(1 for _ in journal.missing_blocks(plan)), sum(1 for _ in journal.missing_vms(vms_of(plan)))
+    summary = summarise(journal, plan, blocks_left=left[0], vms_left=left[1])
+    files = write_cases(summary, journal.path)
+    (print_json if arguments.json else print_text)(summary, files)
+    return STATUS[summary.verdict]
+
+
+class Progress:
+    """A line on a terminal: how much is done, how fast, and what failed."""
+
+    def __init__(self, blocks: int) -> None:
+        self._blocks, self._done, self._vms, self._schedules = blocks, 0, 0, 0
+        self._failed: Counter[str] = Counter()
+        self._begin = self._said = time.monotonic()
+        self._shown = sys.stderr.isatty()
+
+    def __call__(self, done: Any) -> None:
+        """Counts something that is done."""
+        if isinstance(done, BlockDone):
+            self._done += 1
+            self._schedules += done.totals.schedules
+            design = done.block.setup.design
+            self._failed.update(f"{design}: {each.oracle}: {normalised(each.text)}" for each in done.failures)
+        elif isinstance(done, VmDone):
+            self._vms += 1
+            self._failed.update([f"{done.vm.setup.design}: {done.oracle}, in a VM"] if done.oracle else [])
+        if self._shown and time.monotonic() - self._said > _PROGRESS_SECONDS:
+            self._said = time.monotonic()
+            print(f"\r\033[K{self._text()[:118]}", end="", file=sys.stderr, flush=True)
+
+    def _text(self) -> str:
+        took = self._said - self._begin
+        text = (
+            f"{self._done:,} of {self._blocks:,} blocks, {self._schedules:,} schedules, {self._schedules / took:,.0f}/s"
+        )
+        text += f", {self._vms:,} VMs" if self._vms else ""
+        if self._failed:
+            (worst, n), *others = self._failed.most_common()
+            text += f"; {n:,} x {worst}" + (f", and {len(others)} others" if others else "")
+        return text
+
+    def end(self) -> None:
+        """Leaves nothing of the line."""
+        if self._shown:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)

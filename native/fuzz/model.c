@@ -12,11 +12,10 @@ enum { MOST_EVENTS = 64, EARLY = 16 };
 typedef long long ll;
 
 struct model_event {
-	int32_t id;
-	uint32_t owner;
+	struct model_handle handle;
 	gpa_t event;
 	uint32_t bytes;
-	bool plain, agent; /* agent: it opened it, and the guest cannot reach it */
+	bool plain;
 	uint64_t count; /* the largest that the guest was given */
 };
 
@@ -53,7 +52,7 @@ static uint32_t owner_of(const struct fuzz_vcpu *vcpu)
 static struct model_event *find(const struct fuzz_vcpu *vcpu, int32_t id)
 {
 	for (uint32_t i = 0; i < model.events; i++)
-		if (model.event[i].id == id && model.event[i].owner == owner_of(vcpu))
+		if (model.event[i].handle.id == id && model.event[i].handle.owner == owner_of(vcpu))
 			return &model.event[i];
 	return NULL;
 }
@@ -62,7 +61,7 @@ static struct model_event *find_reachable(const struct fuzz_vcpu *vcpu, int32_t 
 {
 	struct model_event *event = find(vcpu, id);
 
-	return event && event->agent == vcpu_in_agent(vcpu->vcpu) ? event : NULL;
+	return event && event->handle.agent == vcpu->call.agent ? event : NULL;
 }
 
 uint32_t model_open(void)
@@ -75,18 +74,19 @@ bool model_excuses(void)
 	return model.full || model.finish_failed;
 }
 
-bool model_any_open(int32_t *id, uint32_t *owner)
+bool model_any_open(struct model_handle *handle)
 {
 	if (!model.events)
 		return false;
-	*id = model.event[0].id;
-	*owner = model.event[0].owner;
+	*handle = model.event[0].handle;
 	return true;
 }
 
 void model_call_begin(struct fuzz_vcpu *vcpu)
 {
-	vcpu->call = (struct call){ .active = true, .begun = ++machine.calls, .failures = memory_failures(), .group = -1 };
+	vcpu->call = (struct call){
+		.active = true, .agent = vcpu_in_agent(vcpu->vcpu), .begun = ++machine.calls, .failures = memory_failures(), .group = -1,
+	};
 }
 
 void model_call_abandon(struct fuzz_vcpu *vcpu)
@@ -177,8 +177,7 @@ static bool memory_failed(const struct fuzz_vcpu *vcpu)
 static void opened(struct fuzz_vcpu *vcpu)
 {
 	const struct call *call = &vcpu->call;
-	bool guest = pv_u32_load(&vcpu->vcpu->stage) == STAGE_GUEST;
-	uint64_t ram = guest ? FUZZ_GUEST_RAM : FUZZ_RAM;
+	uint64_t ram = call->agent ? FUZZ_RAM : FUZZ_GUEST_RAM;
 
 	if (call->params != 1 || call->attrs != 1 || call->id < 0 || call->event % 8 ||
 	    !within(call->event, call->bytes, 0, (uint32_t)ram))
@@ -194,8 +193,8 @@ static void opened(struct fuzz_vcpu *vcpu)
 	if (model.events == MOST_EVENTS)
 		fuzz_violation("more events are open than can be");
 	model.event[model.events++] = (struct model_event){
-		.id = call->id, .owner = owner_of(vcpu), .event = call->event, .bytes = call->bytes,
-		.agent = vcpu_in_agent(vcpu->vcpu), .plain = call->plain && call->bytes == sizeof(struct kvm_pv_perf_event),
+		.handle = { call->id, owner_of(vcpu), call->agent }, .event = call->event,
+		.bytes = call->bytes, .plain = call->plain && call->bytes == sizeof(struct kvm_pv_perf_event),
 	};
 }
 

@@ -13,7 +13,7 @@ struct fuzz_vcpu;
 
 /* A hypercall that is under way. */
 struct call {
-	bool active;
+	bool active, agent; /* agent: its vCPU was in its agent's code then */
 	uint64_t begun;    /* machine.calls then */
 	uint32_t failures; /* of guest memory until then */
 	/* What OPEN has copied in: */
@@ -39,7 +39,13 @@ void model_take_overflows(void);
 uint32_t model_open(void);
 /* Was there a reason why overflows may wait for their event's next one, beside those that the host counts? */
 bool model_excuses(void);
-/* An open event: its id, and the vCPU that opened it. False: there is none. */
-bool model_any_open(int32_t *id, uint32_t *owner);
+/* An open event, and who opened it. */
+struct model_handle {
+	int32_t id;
+	uint32_t owner; /* a vCPU */
+	bool agent;     /* its agent did, and the guest cannot reach it */
+};
+/* False: none is open. */
+bool model_any_open(struct model_handle *handle);
 
 #endif

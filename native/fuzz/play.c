@@ -30,25 +30,29 @@ static bool is_running(void)
 	return vm_phase(machine.vm) == PHASE_RUNNING;
 }
 
-static void close_one(int32_t id, uint32_t owner)
+/* As who opened it: what is the agent's is not there for the guest. */
+static void close_one(const struct model_handle *open)
 {
-	const uint64_t arg[4] = { KVM_PERF_OP, KVM_PV_PERF_OP_CLOSE, (uint32_t)id, 0 };
+	const uint64_t arg[4] = { KVM_PERF_OP, KVM_PV_PERF_OP_CLOSE, (uint32_t)open->id, 0 };
+	struct fuzz_vcpu *vcpu = &machine.vcpu[open->owner];
+	uint32_t stage = vcpu->vcpu->stage.v;
 	int64_t result;
 
-	if (!machine_hypercall(&machine.vcpu[owner], arg, &result) || result)
-		fuzz_violation("event %d is open, and cannot be closed in the end", id);
+	vcpu->vcpu->stage.v = open->agent ? STAGE_AGENT_START : STAGE_GUEST;
+	if (!machine_hypercall(vcpu, arg, &result) || result)
+		fuzz_violation("event %d is open, and cannot be closed in the end", open->id);
+	vcpu->vcpu->stage.v = stage;
 }
 
 /* Everything is closed, and every vCPU enters once more, so that nothing waits to be synced. */
 static void close_all(void)
 {
-	uint32_t owner;
-	int32_t id;
+	struct model_handle open;
 
 	for (uint32_t i = 0; i < machine.vcpus; i++)
 		machine.vcpu[i].cpl = 0;
-	while (model_any_open(&id, &owner))
-		close_one(id, owner);
+	while (model_any_open(&open))
+		close_one(&open);
 	for (uint32_t i = 0; i < machine.vcpus; i++)
 		machine_exit(&machine.vcpu[i], PV_EXIT_KICK);
 	check_nothing_left();

@@ -15,7 +15,7 @@ from emulator.cli.quantity import duration, positive, whole
 from emulator.errors import PvperfError, UsageError
 from emulator.explore.machine import canaries
 from emulator.fuzz.build import CORPUS, build_fuzzer, build_player
-from emulator.fuzz.case import Target, signature, smaller
+from emulator.fuzz.case import PIECE, Target, signature, smaller
 
 _DESIGNS = ("per-vm", "per-vcpu", "posted", "no-refcount")
 _LONGEST = 520  # bytes: a header and 64 records
@@ -62,8 +62,9 @@ def main(argv: list[str] | None = None) -> int:
 def _play(target: Target, inputs: list[Path]) -> int:
     wrong = 0
     for path in inputs:
-        with path.open("rb"):
-            print(target.told(path))
+        if path.stat().st_size < PIECE:
+            raise UsageError(f"{path} is too short to be an input: it has no header of {PIECE} bytes")
+        print(target.told(path))
         shown = target.shows(path)
         wrong += bool(shown)
         print(f"{path}: {shown or 'all held, twice the same'}")
@@ -87,7 +88,9 @@ def _fuzz(target: Target, arguments: argparse.Namespace, scratch: Path) -> int:
     if not executed or not coverage:
         raise PvperfError(f"libFuzzer did not end as it should:\n{log[-2000:]}")
     edges, features, inputs = coverage[-1]
-    print(f"fuzz: {int(executed[-1]):,} inputs, {edges} edges, {features} features, {inputs} inputs that differ: all held")
+    print(
+        f"fuzz: {int(executed[-1]):,} inputs, {edges} edges, {features} features, {inputs} inputs that differ: all held"
+    )
     if arguments.keep:
         before = len(list(CORPUS.iterdir()))
         merge = [str(fuzzer), "-merge=1", f"-max_len={_LONGEST}", str(CORPUS), str(reached)]
@@ -153,6 +156,8 @@ def _explore(target: Target, output: Path) -> None:
     program, replay = output.with_suffix(".program"), output.with_suffix(".replay")
     program.write_text(text, encoding="utf-8")
     command = [sys.executable, "-m", "emulator", "explore", str(program), "--seed", "1", "--schedules", str(_EXPLORED)]
+    for name, value in re.findall(r"^(design|nmi|sync) (\S+)$", text, re.MULTILINE):
+        command += [f"--{name}", value]
     done = subprocess.run([*command, "-o", str(replay)], capture_output=True, text=True, check=False)
     if done.returncode == 1:
         print(f"fuzz: {replay} replays it with the explorer: pvperf replay {replay}")

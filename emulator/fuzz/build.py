@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The two programs made of native/fuzz and the core: libFuzzer's, by clang, and the player of inputs, by any compiler."""
+"""The two programs made of native/fuzz and the core: libFuzzer's, by clang, and the player of inputs, by CC."""
 
 from __future__ import annotations
 
@@ -18,7 +18,17 @@ from emulator.errors import PvperfError
 ROOT = Path(__file__).resolve().parents[2]
 CORPUS = ROOT / "tests/fuzz/corpus"
 _NATIVE = ROOT / "native"
-_FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-g", "-O1", "-pthread", "-fno-omit-frame-pointer"]
+_FLAGS = [
+    "-std=c11",
+    "-D_GNU_SOURCE",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-g",
+    "-O1",
+    "-pthread",
+    "-fno-omit-frame-pointer",
+]
 _FLAGS += [f"-I{_NATIVE / folder}" for folder in ("abi", "core", "fuzz", "explore")]
 _FLAGS += ["-include", str(_NATIVE / "fuzz/point.h")]
 _SANITIZERS = "address,undefined"

@@ -13,7 +13,7 @@ from pathlib import Path
 #: Bytes of the header and of each record: native/fuzz/fuzz.h.
 PIECE = 8
 _TIMEOUT_SECONDS = 60
-_WRONG = re.compile(rb"^(?:violation|panic|SUMMARY|.*runtime error): ?.*$", re.MULTILINE)
+_WRONG = re.compile(rb"^(?:violation|host panic|SUMMARY|.*runtime error): ?.*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,13 @@ class Target:
         return {**os.environ, **{name: value for name, value in chosen.items() if value}}
 
     def run(self, path: Path, *options: str) -> subprocess.CompletedProcess[bytes]:
+        """One input: twice, and the same way both times; once with -v or -x."""
+        return self.run_all([path], *options)
+
+    def run_all(self, paths: list[Path], *options: str) -> subprocess.CompletedProcess[bytes]:
+        """Until one shows a violation."""
         return subprocess.run(
-            [self.player, *options, path],
+            [self.player, *options, *paths],
             env=self.environment(),
             capture_output=True,
             timeout=_TIMEOUT_SECONDS,

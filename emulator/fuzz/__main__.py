@@ -81,7 +81,7 @@ def _fuzz(target: Target, arguments: argparse.Namespace, scratch: Path) -> int:
     command += [f"-artifact_prefix={scratch}/", str(reached), *([] if arguments.empty else [str(CORPUS)])]
     print(f"fuzz: {arguments.design or 'per-vm and per-vcpu'}, seed {seed}", flush=True)
     log = _follow(command, target)
-    found = sorted(path for path in scratch.iterdir() if path.is_file())
+    found = sorted(path for path in scratch.iterdir() if path.name.startswith(("crash-", "timeout-", "leak-", "oom-")))
     if found:
         return _report(target, found[0], arguments.output)
     executed, coverage = _STATISTIC.findall(log), _COVERAGE.findall(log)
@@ -133,7 +133,8 @@ def _report(target: Target, path: Path, output: Path) -> int:
         trial.write_bytes(data)
         return signature(target.shows(trial)) == wanted
 
-    output.write_bytes(smaller(path.read_bytes(), still))
+    hangs = path.name.startswith("timeout-")  # each try would take as long
+    output.write_bytes(path.read_bytes() if hangs else smaller(path.read_bytes(), still))
     print(target.told(output))
     print(f"fuzz: {shown}\nfuzz: {output} shows it: scripts/fuzz {_options(target)}{output}")
     _explore(target, output)

@@ -93,7 +93,7 @@ def _fuzz(target: Target, arguments: argparse.Namespace, scratch: Path) -> int:
     )
     if arguments.keep:
         before = len(list(CORPUS.iterdir()))
-        merge = [str(fuzzer), "-merge=1", f"-max_len={_LONGEST}", str(CORPUS), str(reached)]
+        merge = [str(fuzzer), "-set_cover_merge=1", f"-max_len={_LONGEST}", str(CORPUS), str(reached)]
         subprocess.run(merge, env=target.environment(), check=True, capture_output=True)
         print(f"fuzz: {len(list(CORPUS.iterdir())) - before} inputs added to {CORPUS}")
     return 0

@@ -445,10 +445,11 @@ static void drawn_late(void)
 	prepare();
 	fake.config.poisson = 1;
 	create();
-	open_sampling(0, PV_HW_INSTRUCTIONS, 0, 2);
+	open_sampling(0, PV_HW_INSTRUCTIONS, 0, 100);
+	CHECK_EQ(direct_op(&fake, 0, ENABLE, 0), 0);
 	run_some(0, 1000000000000);
-	CHECK(statistics().overflows_raised > 499000000000);
-	CHECK(statistics().overflows_raised < 501000000000);
+	CHECK(statistics().overflows_raised > 9990000000);
+	CHECK(statistics().overflows_raised < 10010000000);
 	fake_vm_destroy(&fake);
 }
 

@@ -8,6 +8,7 @@ enum {
 	NS_PER_SECOND = 1000000000,
 	FIRST_PERIOD = 10000, /* of a frequency, until there is something to go by */
 	ADAPT_SHARE = 8,      /* of the way to what would have been right, at each overflow */
+	MOST_DRAWN = 1 << 16, /* distances in one go: a millisecond, in which an NMI may be */
 };
 
 static uint64_t distance(struct event_overflow *overflow)
@@ -32,28 +33,31 @@ void overflow_init(struct event_overflow *overflow, const struct event_source *s
 	overflow->at = overflow->period ? distance(overflow) : 0;
 }
 
-/* Moves on to the first overflow beyond `count`, where each distance is drawn. Returns how many were crossed. */
+/* All overflows up to `count`, a period apart. Returns how many were crossed; the next lies beyond. */
+static uint64_t cross_even(struct event_overflow *overflow, uint64_t count)
+{
+	uint64_t n = 1 + (count - overflow->at) / overflow->period;
+
+	overflow->at += n * overflow->period;
+	return n;
+}
+
+/* The same where each distance is drawn; those of a clock that is noticed very late are even in the end. */
 static uint64_t cross_drawn(struct event_overflow *overflow, uint64_t count)
 {
 	uint64_t n = 0;
 
-	for (; count >= overflow->at; n++)
+	for (; count >= overflow->at && n < MOST_DRAWN; n++)
 		overflow->at += distance(overflow);
-	return n;
+	return count < overflow->at ? n : n + cross_even(overflow, count);
 }
 
 /* The same for any event. */
 static uint64_t cross(struct event_overflow *overflow, uint64_t count)
 {
-	uint64_t n;
-
 	if (!overflow->period || count < overflow->at)
 		return 0;
-	if (overflow->spacing)
-		return cross_drawn(overflow, count);
-	n = 1 + (count - overflow->at) / overflow->period;
-	overflow->at += n * overflow->period;
-	return n;
+	return overflow->spacing ? cross_drawn(overflow, count) : cross_even(overflow, count);
 }
 
 /* What the period should have been, from what was counted since the last overflow; the next one lies that far on. */

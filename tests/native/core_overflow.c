@@ -439,6 +439,20 @@ static void drawn(void)
 	fake_vm_destroy(&fake);
 }
 
+/* How long an NMI draws has a bound; what is noticed after a million million instructions is all there. */
+static void drawn_late(void)
+{
+	prepare();
+	fake.config.poisson = 1;
+	create();
+	open_sampling(0, PV_HW_INSTRUCTIONS, 0, 100);
+	CHECK_EQ(direct_op(&fake, 0, ENABLE, 0), 0);
+	run_some(0, 1000000000000);
+	CHECK(statistics().overflows_raised > 9990000000);
+	CHECK(statistics().overflows_raised < 10010000000);
+	fake_vm_destroy(&fake);
+}
+
 const struct core_test overflow_tests[] = {
 	{ "exact", exact, false },
 	{ "alarms", alarms, false },
@@ -456,5 +470,6 @@ const struct core_test overflow_tests[] = {
 	{ "hold", hold, false },
 	{ "distances", distances, false },
 	{ "drawn", drawn, false },
+	{ "drawn_late", drawn_late, false },
 	{ NULL, NULL, false },
 };

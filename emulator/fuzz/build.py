@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The two programs made of native/fuzz and the core: libFuzzer's, by clang, and the player of inputs, by CC."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from emulator.errors import PvperfError
+
+ROOT = Path(__file__).resolve().parents[2]
+CORPUS = ROOT / "tests/fuzz/corpus"
+_NATIVE = ROOT / "native"
+_FLAGS = [
+    "-std=c11",
+    "-D_GNU_SOURCE",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-g",
+    "-O1",
+    "-pthread",
+    "-fno-omit-frame-pointer",
+]
+_FLAGS += [f"-I{_NATIVE / folder}" for folder in ("abi", "core", "fuzz", "explore")]
+_FLAGS += ["-include", str(_NATIVE / "fuzz/point.h")]
+_SANITIZERS = "address,undefined"
+_NEITHER = {"core/host_thread.c"}  # the fuzzer's one thread plays all
+_OF_FUZZER, _OF_PLAYER = "fuzz/target.c", "fuzz/replay.c"
+
+
+class NotSupported(PvperfError):
+    """This machine has no compiler that can build it."""
+
+    exit_status = 126
+
+
+def build_player() -> Path:
+    """The program that plays inputs: from CC, or cc. Its options: native/fuzz/replay.c.
+
+    :raises NotSupported: the compiler has no AddressSanitizer
+    """
+    compiler = shlex.split(os.environ.get("CC", "cc"))
+    return _build("fuzz_replay", compiler, f"-fsanitize={_SANITIZERS}", leave_out=_OF_FUZZER)
+
+
+def build_fuzzer() -> Path:
+    """libFuzzer with the core in it.
+
+    :raises NotSupported: there is no clang, or it has no libFuzzer
+    """
+    return _build("fuzzer", ["clang"], f"-fsanitize=fuzzer,{_SANITIZERS}", leave_out=_OF_PLAYER)
+
+
+def _sources(leave_out: str) -> list[Path]:
+    names = [path for folder in ("core", "fuzz") for path in sorted((_NATIVE / folder).glob("*.c"))]
+    names.append(_NATIVE / "abi/handover.c")
+    return [path for path in names if path.relative_to(_NATIVE).as_posix() not in {leave_out, *_NEITHER}]
+
+
+@functools.cache
+def _wraps() -> list[str]:
+    """What native/fuzz puts in the place of the core's own functions and of libc's."""
+    text = "".join(path.read_text() for path in sorted((_NATIVE / "fuzz").glob("*.[ch]")))
+    return [f"-Wl,--wrap={name}" for name in sorted(set(re.findall(r"\b__wrap_(\w+)", text)))]
+
+
+def _made_of(command: list[str]) -> str:
+    digest = hashlib.sha256(repr(command).encode())
+    for path in sorted(path for folder in ("abi", "core", "fuzz", "explore") for path in (_NATIVE / folder).iterdir()):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise PvperfError(f"{shlex.join(command)} failed:\n{done.stderr[-4000:]}")
+
+
+def _check_compiler(compiler: list[str], sanitize: str, folder: Path) -> None:
+    if not shutil.which(compiler[0]):
+        raise NotSupported(f"{compiler[0]} is not there")
+    probe = folder / "probe.c"
+    entry = "LLVMFuzzerTestOneInput(const unsigned char *data, long size)" if "fuzzer" in sanitize else "main(void)"
+    probe.write_text(f"int {entry} {{ return 0; }}\n")
+    command = [*compiler, sanitize, str(probe), "-o", str(folder / "probe")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise NotSupported(f"{compiler[0]} cannot link with {sanitize}: {done.stderr.strip().splitlines()[-1]}")
+
+
+def _build(name: str, compiler: list[str], sanitize: str, leave_out: str) -> Path:
+    command = [*compiler, *_FLAGS, sanitize]
+    folder = ROOT / "build/fuzz" / f"{name}-{_made_of(command)}"
+    program = folder / name
+    if program.exists():
+        return program
+    folder.mkdir(parents=True, exist_ok=True)
+    _check_compiler(compiler, sanitize, folder)
+    sources = _sources(leave_out)
+    objects = [folder / f"{path.parent.name}-{path.stem}.o" for path in sources]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for made in [
+            pool.submit(_run, [*command, "-c", str(path), "-o", str(out)])
+            for path, out in zip(sources, objects, strict=True)
+        ]:
+            made.result()
+    unfinished = folder / f"{name}.{os.getpid()}"
+    _run([*compiler, "-pthread", sanitize, *_wraps(), *map(str, objects), "-o", str(unfinished)])
+    unfinished.rename(program)
+    return program

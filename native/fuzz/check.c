@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "check.h"
+
+#include "machine.h"
+#include "memory.h"
+#include "player.h"
+
+typedef unsigned long long ull;
+
+/* As its owner sees it: what the agent opens is not there for the guest. */
+static struct host_event *get_as_owner(struct pv_vcpu *vcpu, const struct host_event *event)
+{
+	uint32_t stage = vcpu->stage.v;
+	struct host_event *found;
+
+	vcpu->stage.v = event->agent ? STAGE_AGENT_START : STAGE_GUEST;
+	found = machine.vm->design->get(machine.vm, vcpu, event->id);
+	vcpu->stage.v = stage;
+	return found;
+}
+
+/* The table has it under its id for some vCPU. */
+static bool is_open(const struct host_event *event)
+{
+	for (uint32_t i = 0; i < machine.vcpus; i++) {
+		struct host_event *found = get_as_owner(&machine.vm->vcpus[i], event);
+
+		if (found)
+			machine.vm->design->put(found);
+		if (found == event)
+			return true;
+	}
+	return false;
+}
+
+/* O2: the table, the PMU, the queue, the list of the deferred and each sibling's lock hold one each. */
+static void check_references(const struct host_event *event)
+{
+	uint32_t holders = is_open(event) + (event->vcpu != NULL) + event->queued + event->deferred.v;
+
+	for (const struct host_event *other = machine.vm->events.newest; other; other = other->older)
+		holders += other != event && other->locked_by == event;
+	if (!holders)
+		fuzz_violation("O2 references: event %d is not open, and still in memory", event->id);
+	if (machine.vm->design->hold == event_get && event->references.v != holders)
+		fuzz_violation("O2 references: event %d has %u references, and %u holders", event->id, event->references.v,
+			       holders);
+}
+
+/* O6: only a lost trylock, throttling or memory that failed leaves overflows that are in no list. */
+static void check_stranded(const struct host_event *event)
+{
+	const struct overflow_ledger *ledger = &machine.vm->ledger;
+	bool excused = ledger->misses.v || ledger->throttled.v || ledger->failed.v || model_excuses();
+
+	if (!excused && event->vcpu && event->shadow.overflows.v && !event->queued && !event->deferred.v)
+		fuzz_violation("O6 stranded: event %d has %llu overflows that nothing will deliver", event->id,
+			       (ull)event->shadow.overflows.v);
+}
+
+static void check_limit(void)
+{
+	struct table_figures figures;
+
+	machine.vm->design->figures(machine.vm, &figures);
+	if (figures.open != model_open() || figures.open_peak > machine.vm->config.max_events)
+		fuzz_violation("O3 limit: %llu events count against the limit of %u, at most %llu did, and %u are open",
+			       (ull)figures.open, machine.vm->config.max_events, (ull)figures.open_peak, model_open());
+}
+
+/* O5 */
+static void check_ledger(void)
+{
+	const struct overflow_ledger *ledger = &machine.vm->ledger;
+	uint64_t shadow = event_set_shadow(&machine.vm->events);
+	uint64_t raised = ledger->raised.v, delivered = ledger->delivered.v, dropped = ledger->dropped.v;
+
+	if (raised != delivered + shadow + dropped)
+		fuzz_violation("O5 conservation: %llu overflows were raised; %llu were delivered, %llu are in shadows and %llu "
+			       "dropped", (ull)raised, (ull)delivered, (ull)shadow, (ull)dropped);
+	if (delivered != memory_added())
+		fuzz_violation("O5 conservation: %llu overflows were delivered, and the guest got %llu", (ull)delivered,
+			       (ull)memory_added());
+}
+
+void check_at_rest(void)
+{
+	if (machine.locks)
+		fuzz_violation("O7 locks: %u are held, and nobody is in the host", machine.locks);
+	player_leave_alone(true);
+	for (const struct host_event *event = machine.vm->events.newest; event; event = event->older) {
+		check_references(event);
+		check_stranded(event);
+	}
+	check_limit();
+	check_ledger();
+	player_leave_alone(false);
+}
+
+static void check_vcpu(const struct pv_vcpu *vcpu)
+{
+	const struct pmu *pmu = &vcpu->pmu;
+
+	if (pmu->attached || pmu->used || pmu->sampling || pmu->rotating.first || pmu->fixed.first)
+		fuzz_violation("O6 stranded: vCPU %u has %u counters attached, %u used, %u events that sample", vcpu->index,
+			       pmu->attached, pmu->used, pmu->sampling);
+	for (int i = 0; i < PV_BREAKPOINTS; i++)
+		if (pmu->slot[i])
+			fuzz_violation("O6 stranded: vCPU %u still has a breakpoint in slot %d", vcpu->index, i);
+	if (vcpu->queue.first || vcpu->queue.length || vcpu->queue.deferred.v)
+		fuzz_violation("O6 stranded: vCPU %u still has events queued", vcpu->index);
+	if (vcpu->run->armed || vcpu->run->wanted)
+		fuzz_violation("O6 stranded: vCPU %u is still armed", vcpu->index);
+}
+
+void check_nothing_left(void)
+{
+	const struct pv_timer *timer = &machine.vm->timer;
+	uint64_t events = event_set_count(&machine.vm->events);
+
+	if (events)
+		fuzz_violation("O2 references: everything is closed, and %llu events are in memory", (ull)events);
+	if (timer->clocks || timer->waking.v || timer->rotating.v || timer->sampling.v || timer->throttled.v)
+		fuzz_violation("O6 stranded: everything is closed, and the timer has %u to rotate, %u that sample, %u throttled",
+			       timer->rotating.v, timer->sampling.v, timer->throttled.v);
+	for (uint32_t i = 0; i < machine.vcpus; i++)
+		check_vcpu(machine.vcpu[i].vcpu);
+}
+
+void check_ended(void)
+{
+	struct pv_vm_statistics statistics;
+
+	vm_statistics(machine.vm, &statistics);
+	if (statistics.overflows_lost)
+		fuzz_violation("O5 conservation: %lld overflows are lost", (long long)statistics.overflows_lost);
+}

@@ -59,7 +59,8 @@ def _seconds(guest: str, args: list[str], **config: Any) -> Callable[[], float]:
 
     def once() -> float:
         counting = config.get("hook", "count") == "count"
-        return run_guest(guest, args, events="instructions,branches" if counting else "", **config).elapsed_s
+        events = "instructions,branches" if counting else ""
+        return run_guest(guest, args, events=events, content=counting, **config).elapsed_s
 
     return once
 

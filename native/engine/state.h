@@ -71,9 +71,9 @@ struct block {
 
 struct slot {
 	uint64_t address;
-	uint64_t size; /* of a block that may take the fast path, else no size */
 	int64_t cost;
 	struct block *block;
+	uint32_t size; /* of a block that may take the fast path, else no size */
 };
 
 /* Whose code is executed: the agent's NMI handler has page tables of its own. */

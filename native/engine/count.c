@@ -283,7 +283,6 @@ static void spent(struct pv_engine *e, uint64_t address)
 
 static __attribute__((noinline, cold)) void block_slow(struct pv_engine *e, uint64_t address, uint32_t size)
 {
-	struct slot *slot = &e->slots[address % BLOCK_SLOTS];
 	struct block *block;
 	bool looks, again, retranslate;
 
@@ -323,22 +322,22 @@ static __attribute__((noinline, cold)) void block_slow(struct pv_engine *e, uint
 	if (block->flags)
 		announce(e, block);
 	else if (!e->hooks.wanted) /* held_begin() must see every block */
-		*slot = (struct slot){ .address = address, .size = size, .cost = block->cost, .block = block };
+		e->slots[address % BLOCK_SLOTS] = block;
 	if (e->budget < 0)
 		spent(e, address);
 }
 
 /* The fast path went below zero: the budget is spent, or something wants a look. */
-static __attribute__((noinline, cold)) void block_below_zero(struct pv_engine *e, const struct slot *slot,
-							      uint32_t size)
+static __attribute__((noinline, cold)) void block_below_zero(struct pv_engine *e, const struct block *block)
 {
-	uint64_t address = slot->address;
+	uint64_t address = block->address;
+	uint32_t size = block->size;
 
 	if (!e->attend) {
 		spent(e, address);
 		return;
 	}
-	e->budget += slot->cost;
+	e->budget += block->cost;
 	e->current = NULL;
 	block_slow(e, address, size);
 }
@@ -347,17 +346,17 @@ static __attribute__((noinline, cold)) void block_below_zero(struct pv_engine *e
 void on_block(uc_engine *uc, uint64_t address, uint32_t size, void *data)
 {
 	struct pv_engine *e = data;
-	struct slot *slot = &e->slots[address % BLOCK_SLOTS];
+	struct block *block = e->slots[address % BLOCK_SLOTS];
 
 	(void)uc;
-	if (unlikely(slot->address != address || slot->size != size)) {
+	if (unlikely(block->address != address || block->size != size)) {
 		block_slow(e, address, size);
 		return;
 	}
-	e->current = slot->block;
-	e->budget -= slot->cost;
+	e->current = block;
+	e->budget -= block->cost;
 	if (unlikely(e->budget < 0))
-		block_below_zero(e, slot, size);
+		block_below_zero(e, block);
 }
 
 /* A block was translated: what was decoded at its address may be stale. */

@@ -11,6 +11,15 @@ static unsigned hash_address(uint64_t address, unsigned buckets)
 	return (unsigned)((address * 0x9e3779b97f4a7c15u) >> 40) & (buckets - 1);
 }
 
+/* No block of the guest's is as small. */
+struct block decode_no_block;
+
+static void slots_clear(struct decoded *decoded)
+{
+	for (unsigned i = 0; i < BLOCK_SLOTS; i++)
+		decoded->slots[i] = &decode_no_block;
+}
+
 int decode_create(struct pv_engine *e)
 {
 	uint64_t pages = e->config.ram_size / 4096;
@@ -23,9 +32,10 @@ int decode_create(struct pv_engine *e)
 	if (!e->insn || !e->code_pages)
 		return -ENOMEM;
 	for (unsigned world = 0; world < WORLDS; world++) {
-		e->decoded[world].slots = calloc(BLOCK_SLOTS, sizeof(*e->slots));
+		e->decoded[world].slots = malloc(BLOCK_SLOTS * sizeof(*e->slots));
 		if (!e->decoded[world].slots)
 			return -ENOMEM;
+		slots_clear(&e->decoded[world]);
 	}
 	decode_switch(e, WORLD_GUEST);
 	return 0;
@@ -60,10 +70,10 @@ void decode_switch(struct pv_engine *e, enum world world)
 
 static void slot_clear(struct decoded *decoded, const struct block *block)
 {
-	struct slot *slot = &decoded->slots[block->address % BLOCK_SLOTS];
+	struct block **slot = &decoded->slots[block->address % BLOCK_SLOTS];
 
-	if (slot->block == block)
-		memset(slot, 0, sizeof(*slot));
+	if (*slot == block)
+		*slot = &decode_no_block;
 }
 
 static void forget_in_world(struct pv_engine *e, struct decoded *decoded, uint64_t address)
@@ -108,7 +118,7 @@ static void forget_world(struct pv_engine *e, struct decoded *decoded)
 		}
 	}
 	if (decoded->slots)
-		memset(decoded->slots, 0, BLOCK_SLOTS * sizeof(*decoded->slots));
+		slots_clear(decoded);
 }
 
 void decode_forget_space(struct pv_engine *e)

@@ -69,19 +69,12 @@ struct block {
 	uint16_t offset[]; /* of each instruction, from `address` */
 };
 
-struct slot {
-	uint64_t address;
-	int64_t cost;
-	struct block *block;
-	uint32_t size; /* of a block that may take the fast path, else no size */
-};
-
 /* Whose code is executed: the agent's NMI handler has page tables of its own. */
 enum world { WORLD_GUEST, WORLD_AGENT, WORLDS };
 
 /* What was decoded of one world's code. */
 struct decoded {
-	struct slot *slots;
+	struct block **slots; /* by address: what may take the fast path, or decode_no_block */
 	struct block *blocks[BLOCK_BUCKETS];
 };
 
@@ -168,7 +161,7 @@ struct pv_engine {
 	/* The block hook's line. */
 	int64_t budget;
 	struct block *current; /* charged last, and may still be executing */
-	struct slot *slots; /* of this world */
+	struct block **slots; /* of this world */
 
 	int64_t chunk; /* instructions that `budget` started from */
 	int64_t unlooked; /* instructions folded since the doorbell was looked at */
@@ -228,6 +221,7 @@ void decode_forget(struct pv_engine *e, uint64_t address);
 void decode_forget_space(struct pv_engine *e);
 void decode_forget_all(struct pv_engine *e);
 /* Go on in this world, with what was decoded of it before. */
+extern struct block decode_no_block;
 void decode_switch(struct pv_engine *e, enum world world);
 /* What is trapped at this address in this world, or NULL. */
 struct trap *trap_find(struct pv_engine *e, uint64_t address);

@@ -2,6 +2,7 @@
 /* Guests that mean harm: random arguments, and a host that is killed at any moment. */
 #include <sched.h>
 #include <string.h>
+#include <time.h>
 
 #include "core_test.h"
 
@@ -193,13 +194,26 @@ static void anything(struct guest *guest)
 	}
 }
 
+/* Until they have come so far; 20 ms at most, since they may all be blocked. A yield may take as long where others spin. */
+static void let_them_run(uint32_t moment)
+{
+	struct timespec begun, now;
+
+	clock_gettime(CLOCK_MONOTONIC, &begun);
+	do {
+		sched_yield();
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	} while (word_load(&progress) < moment &&
+		 (now.tv_sec - begun.tv_sec) * 1000000000 + now.tv_nsec - begun.tv_nsec < 20000000);
+}
+
 /* Killed, finished, or left to end by itself, at random moments: it always ends, whole. */
 static void ends_at_random_moments(void)
 {
 	struct rng rng = { .state = 7 };
 
 	for (int i = 0; i < KILLS; i++) {
-		uint32_t moment = rng_below(&rng, 300), yields = 0;
+		uint32_t moment = rng_below(&rng, 300);
 		struct pv_vm_end end;
 
 		progress = 0;
@@ -211,8 +225,7 @@ static void ends_at_random_moments(void)
 		for (int k = 0; k < FAKE_VCPUS; k++)
 			fake.guests[k].rng.state = rng_next(&rng);
 		guests_start(&fake, anything);
-		while (word_load(&progress) < moment && yields++ < 2000)
-			sched_yield();
+		let_them_run(moment);
 		if (i % 2)
 			vm_finish(fake.vm);
 		else

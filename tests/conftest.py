@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import signal
 import threading
 import uuid
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ _LEAVE_SECONDS = 2.0
 
 @pytest.fixture(scope="session", autouse=True)
 def run_mark() -> Iterator[str]:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job begins with it ignored
     mark = uuid.uuid4().hex
     os.environ[_VARIABLE] = mark
     yield mark
@@ -35,6 +37,9 @@ def leak_check(run_mark: str) -> Iterator[None]:
     yield
     left = {pid: command for pid, command in started(run_mark).items() if pid not in before}
     if not wait_gone(list(left), _LEAVE_SECONDS):
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         pytest.fail(f"processes were left over: {left}")
     assert set(threading.enumerate()) <= threads, "threads were left over"
     assert orphaned(segments() - named) == set(), "shared-memory segments were left over"

@@ -89,6 +89,8 @@ def test_wrong_use_is_refused(player: Path, tmp_path: Path, capsys: pytest.Captu
     assert script.main([str(tmp_path / "absent.fuzz")]) == 2
     assert script.main(["--canary", "unheard_of"]) == 2
     assert "there is no canary 'unheard_of'" in capsys.readouterr().err
+    assert script.main(["--runs", "1", "-o", str(tmp_path / "absent" / "found.fuzz")]) == 2
+    assert "cannot write" in capsys.readouterr().err
     short = tmp_path / "short.fuzz"
     short.write_bytes(b"abc")
     assert script.main([str(short)]) == 2

@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import random
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from emulator.cli.quantity import duration, positive, whole
 from emulator.errors import PvperfError, UsageError
+from emulator.explore.case import check_writable
 from emulator.explore.machine import canaries
 from emulator.fuzz.build import CORPUS, build_fuzzer, build_player
 from emulator.fuzz.case import PIECE, Target, signature, smaller
@@ -33,7 +35,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("inputs", nargs="*", metavar="INPUT", type=Path, help="only play these, each twice, and tell what they do")
     add("--design", choices=_DESIGNS, help="of the event table (default: per-vm and per-vcpu, as the input says)")
-    add("--canary", metavar="NAME", help="plant this defect first (native/core/canary.h)")
+    add("--canary", metavar="NAME", help="plant this defect first (native/explore/canary.h)")
     add("--seed", type=whole, metavar="N", help="of libFuzzer (default: a fresh one, which is printed)")
     add("--runs", type=positive, metavar="N", help="end after so many inputs: ends the same each time")
     add("--duration", type=duration, default=60.0, metavar="TIME", help="end after so long (default 60s)")
@@ -52,11 +54,15 @@ def main(argv: list[str] | None = None) -> int:
         target = Target(build_player(), arguments.design or "", arguments.canary or "")
         if arguments.inputs:
             return _play(target, arguments.inputs)
+        check_writable(arguments.output)
         with tempfile.TemporaryDirectory() as scratch:
             return _fuzz(target, arguments, Path(scratch))
     except (PvperfError, OSError) as error:
         print(f"pvperf: {error}", file=sys.stderr)
         return error.exit_status if isinstance(error, PvperfError) else 2
+    except KeyboardInterrupt:
+        print("pvperf: interrupted", file=sys.stderr)
+        return 128 + signal.SIGINT
 
 
 def _play(target: Target, inputs: list[Path]) -> int:
@@ -94,7 +100,8 @@ def _fuzz(target: Target, arguments: argparse.Namespace, scratch: Path) -> int:
     if arguments.keep:
         before = len(list(CORPUS.iterdir()))
         merge = [str(fuzzer), "-set_cover_merge=1", f"-max_len={_LONGEST}", str(CORPUS), str(reached)]
-        subprocess.run(merge, env=target.environment(), check=True, capture_output=True)
+        if subprocess.run(merge, env=target.environment(), check=False, capture_output=True).returncode:
+            raise PvperfError("this libFuzzer cannot choose inputs to keep: it needs clang 14 or newer")
         print(f"fuzz: {len(list(CORPUS.iterdir())) - before} inputs added to {CORPUS}")
     return 0
 
@@ -122,8 +129,8 @@ def _follow(command: list[str], target: Target) -> str:
 def _report(target: Target, path: Path, output: Path) -> int:
     """What was found: small, in a file, and as the explorer's case where it can be."""
     shown = target.shows(path)
+    output.write_bytes(path.read_bytes())  # kept, whatever comes of making it smaller
     if not shown:
-        output.write_bytes(path.read_bytes())
         print(f"fuzz: {output} ends libFuzzer ({path.name.partition('-')[0]}), and all holds when it is played")
         return 1
     wanted = signature(shown)
@@ -134,7 +141,8 @@ def _report(target: Target, path: Path, output: Path) -> int:
         return signature(target.shows(trial)) == wanted
 
     hangs = path.name.startswith("timeout-")  # each try would take as long
-    output.write_bytes(path.read_bytes() if hangs else smaller(path.read_bytes(), still))
+    if not hangs:
+        output.write_bytes(smaller(path.read_bytes(), still))
     print(target.told(output))
     print(f"fuzz: {shown}\nfuzz: {output} shows it: scripts/fuzz {_options(target)}{output}")
     _explore(target, output)

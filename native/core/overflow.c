@@ -8,7 +8,7 @@ enum {
 	NS_PER_SECOND = 1000000000,
 	FIRST_PERIOD = 10000, /* of a frequency, until there is something to go by */
 	ADAPT_SHARE = 8,      /* of the way to what would have been right, at each overflow */
-	MOST_DRAWN = 1 << 16, /* distances in one go: a millisecond, in which an NMI may be */
+	MOST_DRAWN = 1 << 16, /* distances in one go: some millisecond of the NMI path */
 };
 
 static uint64_t distance(struct event_overflow *overflow)

@@ -11,7 +11,6 @@ static unsigned hash_address(uint64_t address, unsigned buckets)
 	return (unsigned)((address * 0x9e3779b97f4a7c15u) >> 40) & (buckets - 1);
 }
 
-/* No block of the guest's is as small. */
 struct block decode_no_block;
 
 static void slots_clear(struct decoded *decoded)

@@ -220,8 +220,9 @@ void decode_forget(struct pv_engine *e, uint64_t address);
 /* Forget this world's blocks: its addresses may mean something else. */
 void decode_forget_space(struct pv_engine *e);
 void decode_forget_all(struct pv_engine *e);
-/* Go on in this world, with what was decoded of it before. */
+/* In every slot without a block: of no size, so that it is never the one that is looked for. */
 extern struct block decode_no_block;
+/* Go on in this world, with what was decoded of it before. */
 void decode_switch(struct pv_engine *e, enum world world);
 /* What is trapped at this address in this world, or NULL. */
 struct trap *trap_find(struct pv_engine *e, uint64_t address);

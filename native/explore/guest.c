@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "alarm.h"
 #include "schedule.h"
 #include "world.h"
 
@@ -107,19 +108,6 @@ static bool answer_doorbell(struct pv_vcpu *vcpu)
 		return true;
 	__atomic_exchange_n(&vcpu->run->doorbell, 0, __ATOMIC_SEQ_CST);
 	return leave_and_enter(vcpu, PV_EXIT_KICK);
-}
-
-static bool alarm_reached(const struct pv_run *run)
-{
-	for (uint64_t left = run->armed; left; left &= left - 1) {
-		unsigned alarm = (unsigned)__builtin_ctzll(left), levels = alarm % PV_ALARM_LEVELS + 1;
-		const uint64_t *count = run->count[alarm / PV_ALARM_LEVELS];
-		uint64_t sum = (levels & 1 ? count[PV_CPL_KERNEL] : 0) + (levels & 2 ? count[PV_CPL_USER] : 0);
-
-		if ((int64_t)(sum - run->alarm[alarm]) >= 0)
-			return true;
-	}
-	return false;
 }
 
 static bool execute(struct pv_vcpu *vcpu, uint64_t instructions)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alarm.h"
 #include "memory.h"
 #include "player.h"
 
@@ -196,19 +197,6 @@ bool machine_hypercall(struct fuzz_vcpu *vcpu, const uint64_t arg[4], int64_t *r
 		model_call_end(vcpu, *result);
 	settle();
 	return vcpu->place != STOPPED;
-}
-
-static bool alarm_reached(const struct pv_run *run)
-{
-	for (uint64_t left = run->armed; left; left &= left - 1) {
-		unsigned alarm = (unsigned)__builtin_ctzll(left), levels = alarm % PV_ALARM_LEVELS + 1;
-		const uint64_t *count = run->count[alarm / PV_ALARM_LEVELS];
-		uint64_t sum = (levels & 1 ? count[PV_CPL_KERNEL] : 0) + (levels & 2 ? count[PV_CPL_USER] : 0);
-
-		if ((int64_t)(sum - run->alarm[alarm]) >= 0)
-			return true;
-	}
-	return false;
 }
 
 void machine_run(struct fuzz_vcpu *vcpu, uint8_t counters, bool user, uint64_t n)

@@ -149,6 +149,11 @@ def _report(target: Target, path: Path, output: Path) -> int:
     return 1
 
 
+def _violated(replay: Path) -> str:
+    found = re.search(r"^violates (.+)$", replay.read_text(encoding="utf-8"), re.MULTILINE)
+    return found[1] if found else "of no oracle"
+
+
 def _options(target: Target) -> str:
     chosen = {"design": target.design, "canary": target.canary}
     return "".join(f"--{name} {value} " for name, value in chosen.items() if value)
@@ -169,7 +174,9 @@ def _explore(target: Target, output: Path) -> None:
         command += [f"--{name}", value]
     done = subprocess.run([*command, "-o", str(replay)], capture_output=True, text=True, check=False)
     if done.returncode == 1:
-        print(f"fuzz: {replay} replays it with the explorer: pvperf replay {replay}")
+        print(f"fuzz: {replay} is the explorer's case of it, {_violated(replay)}: pvperf replay {replay}")
+    elif done.returncode not in (0, 7):
+        print(f"fuzz: no replay file for the explorer: {done.stderr.strip()}")
     else:
         print(f"fuzz: {program} is the explorer's program of it; {_EXPLORED:,} of its schedules do not show it")
 

@@ -27,7 +27,7 @@ _FLAGS = [
     "-g",
     "-O1",
     "-pthread",
-    "-fno-omit-frame-pointer",
+    "-fno-sanitize-recover=all",  # else UBSan would print, and go on
 ]
 _FLAGS += [f"-I{_NATIVE / folder}" for folder in ("abi", "core", "fuzz", "explore")]
 _FLAGS += ["-include", str(_NATIVE / "fuzz/point.h")]

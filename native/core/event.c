@@ -11,7 +11,6 @@
 /* A freed event is filled with the poison, so that who still uses it is found out. */
 static const uint64_t magic_live = 0x746e657665565045;  /* "EPVevent" */
 static const uint64_t magic_freed = 0x6465657266565045; /* "EPVfreed" */
-enum { POISON = 0x6b };
 
 void event_set_init(struct event_set *set)
 {
@@ -73,7 +72,7 @@ static void poison(struct host_event *event)
 	struct pv_vm *vm = event->vm;
 	int32_t id = event->id;
 
-	memset(event, POISON, sizeof(*event));
+	memset(event, EVENT_POISON, sizeof(*event));
 	event->magic = magic_freed;
 	event->vm = vm;
 	event->id = id;

@@ -91,7 +91,7 @@ struct host_event {
 	struct host_event *clock_before, *clock_behind;
 };
 
-enum { EVENT_QUARANTINE = 64 };
+enum { EVENT_QUARANTINE = 64, EVENT_POISON = 0x6b };
 
 /* Every host event in memory of one VM, open or not. */
 struct event_set {

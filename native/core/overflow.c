@@ -8,7 +8,7 @@ enum {
 	NS_PER_SECOND = 1000000000,
 	FIRST_PERIOD = 10000, /* of a frequency, until there is something to go by */
 	ADAPT_SHARE = 8,      /* of the way to what would have been right, at each overflow */
-	MOST_DRAWN = 1 << 16, /* distances in one go: some millisecond of the NMI path */
+	MOST_DRAWN = 1 << 16, /* distances in one go: some millisecond of the NMI path, for each event */
 };
 
 static uint64_t distance(struct event_overflow *overflow)
@@ -42,7 +42,7 @@ static uint64_t cross_even(struct event_overflow *overflow, uint64_t count)
 	return n;
 }
 
-/* The same where each distance is drawn; those of a clock that is noticed very late are even in the end. */
+/* The same where each distance is drawn; those of what is noticed very late are even in the end. */
 static uint64_t cross_drawn(struct event_overflow *overflow, uint64_t count)
 {
 	uint64_t n = 0;

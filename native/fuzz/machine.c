@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "alarm.h"
+#include "check.h"
 #include "memory.h"
 #include "player.h"
 
@@ -104,6 +105,8 @@ void machine_destroy(void)
 {
 	for (uint32_t i = 0; i < machine.vcpus; i++)
 		end_thread_left(machine.vm);
+	if (!pv_u32_load(&machine.vm->end.published))
+		fuzz_violation("O10 progress: every vCPU has left, and the VM is not over");
 	if (vm_destroy(machine.vm))
 		fuzz_violation("the VM has ended, and cannot be destroyed");
 	if (machine.allocations)
@@ -125,6 +128,8 @@ static void leave(struct fuzz_vcpu *vcpu, uint32_t reason)
 	vcpu->action = exit_serve(vcpu->vcpu);
 	vcpu->place = vcpu->action == PV_ENTER_STOP ? STOPPED : OUTSIDE;
 	if (vcpu->place == STOPPED) {
+		if (vm_phase(machine.vm) == PHASE_RUNNING)
+			fuzz_violation("%s has to stop, and the VM is not over", vcpu->thread.name);
 		pv_mutex_lock(&vcpu->vcpu->event_mutex);
 		pmu_freeze(vcpu->vcpu);
 		pv_mutex_unlock(&vcpu->vcpu->event_mutex);
@@ -273,6 +278,8 @@ static void wake(struct pv_vcpu *vcpu)
 
 void machine_wait(struct pv_event_count *count)
 {
+	unsigned depth;
+
 	if (count == &machine.vm->console.space) {
 		machine_api(drain_console, NULL);
 		return;
@@ -281,8 +288,12 @@ void machine_wait(struct pv_event_count *count)
 		struct fuzz_vcpu *vcpu = &machine.vcpu[i];
 
 		if (count == &vcpu->vcpu->kick) {
+			depth = player_halt();
 			if (!player_next())
 				wake(vcpu->vcpu);
+			else if (player_depth() == 0 && vm_phase(machine.vm) == PHASE_RUNNING)
+				check_at_rest();
+			player_go_on(depth);
 			return;
 		}
 		if (count == &vcpu->vcpu->paused && vcpu->place == IN_GUEST) {

@@ -36,7 +36,7 @@ struct machine {
 };
 extern struct machine machine;
 
-/* Boots it. False: it cannot be, and says why: a mistake of the fuzzer's. */
+/* Boots it. */
 void machine_create(const struct fuzz_header *header);
 /* Every vCPU's thread has left; everything that was allocated must be given back. */
 void machine_destroy(void);

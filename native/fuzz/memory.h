@@ -22,5 +22,7 @@ uint32_t memory_failures(void);
 uint64_t memory_added(void);
 /* A violation if RAM is not what the guest and the host were seen to write. */
 void memory_check(void);
+/* Of all guest memory. */
+uint64_t memory_digest(void);
 
 #endif

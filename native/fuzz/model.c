@@ -30,7 +30,7 @@ static struct model {
 	uint32_t events;
 	struct early_close early[EARLY];
 	uint32_t earlies;
-	bool full, finish_failed;
+	bool full;
 } model;
 
 void model_reset(void)
@@ -71,7 +71,7 @@ uint32_t model_open(void)
 
 bool model_excuses(void)
 {
-	return model.full || model.finish_failed;
+	return model.full;
 }
 
 bool model_any_open(struct model_handle *handle)
@@ -266,11 +266,13 @@ static void check_open_refused(const struct fuzz_vcpu *vcpu, int64_t result)
 		return;
 	if (result == -PV_EEXIST && !find(vcpu, call->id))
 		fuzz_violation("OPEN of id %d says that it is open", call->id);
+	if (result == -PV_ENOENT && call->group < 0 && call->plain)
+		fuzz_violation("OPEN of id %d, of an event that there is and for no group, finds none", call->id);
 	if (result == -PV_ENOSPC && call->group < 0 && model.events < machine.vm->config.max_events)
 		fuzz_violation("OPEN says that %u events are too many, of %u", model.events, machine.vm->config.max_events);
 }
 
-static void check_found(const struct fuzz_vcpu *vcpu, uint64_t rcx, int64_t result)
+static void check_found(const struct fuzz_vcpu *vcpu, uint64_t op, uint64_t rcx, int64_t result)
 {
 	int32_t id = (int32_t)(uint32_t)rcx;
 	bool valid = rcx <= UINT32_MAX || rcx == (uint64_t)(int64_t)id;
@@ -281,6 +283,8 @@ static void check_found(const struct fuzz_vcpu *vcpu, uint64_t rcx, int64_t resu
 			       (unsigned long long)rcx, open ? "" : "not ");
 	if (result == -PV_EFAULT && !memory_failed(vcpu))
 		fuzz_violation("%s gets -EFAULT, and nothing failed", vcpu->thread.name);
+	if (!result && op == KVM_PV_PERF_OP_READ && is_exact(vcpu) && memory_failed(vcpu) && machine.vm->sync->at_entry)
+		fuzz_violation("READ of id %#llx says 0, and the count did not reach the guest", (unsigned long long)rcx);
 }
 
 static void perf_op_end(struct fuzz_vcpu *vcpu, uint64_t op, uint64_t rcx, int64_t result)
@@ -295,8 +299,7 @@ static void perf_op_end(struct fuzz_vcpu *vcpu, uint64_t op, uint64_t rcx, int64
 		else
 			opened(vcpu);
 	} else if (op && op < KVM_PV_PERF_OP_MAX) {
-		check_found(vcpu, rcx, result);
-		model.finish_failed |= memory_failed(vcpu);
+		check_found(vcpu, op, rcx, result);
 		if (!result && op == KVM_PV_PERF_OP_CLOSE)
 			closed(vcpu, id);
 		else if (!result && op != KVM_PV_PERF_OP_ENABLE)

@@ -95,6 +95,7 @@ static void end(void)
 		stop(&machine.vcpu[i]);
 	check_ended();
 	memory_check();
+	player_mix(memory_digest());
 	player_mix(machine.vm->ledger.raised.v);
 	player_mix(machine.vm->ledger.delivered.v);
 	player_mix(machine.vm->end.what.reason);

@@ -71,6 +71,19 @@ void player_leave_alone(bool alone)
 	player.alone = alone;
 }
 
+unsigned player_halt(void)
+{
+	unsigned depth = player.depth;
+
+	player.depth -= depth > 0; /* in the end there is no record */
+	return depth;
+}
+
+void player_go_on(unsigned depth)
+{
+	player.depth = depth;
+}
+
 unsigned player_depth(void)
 {
 	return player.depth;

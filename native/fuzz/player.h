@@ -12,6 +12,10 @@ bool player_next(void);
 void player_disarm(void);
 /* Nothing comes in between while it is left alone. */
 void player_leave_alone(bool alone);
+/* The record that is being played waits in HLT, and those that follow are within none of its. */
+unsigned player_halt(void);
+/* It goes on, with what player_halt() returned. */
+void player_go_on(unsigned depth);
 /* How many records are being played, one within the other. */
 unsigned player_depth(void);
 /* Adds to the digest of the run. */

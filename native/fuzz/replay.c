@@ -36,7 +36,7 @@ static void play_twice(const char *path)
 	if (fuzz_verbose)
 		return;
 	fuzz_play(data, size, &twice);
-	if (once.digest != twice.digest || once.performed != twice.performed)
+	if (once.digest != twice.digest || once.performed != twice.performed || once.nested != twice.nested)
 		fuzz_violation("%s runs differently the second time", path);
 	printf("%016llx %3u operations, %2u of them in between: %s\n", (unsigned long long)once.digest, once.performed,
 	       once.nested, path);

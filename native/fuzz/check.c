@@ -97,6 +97,9 @@ void check_at_rest(void)
 {
 	if (machine.locks)
 		fuzz_violation("O7 locks: %u are held, and nobody is in the host", machine.locks);
+	model_settle();
+	if (vm_phase(machine.vm) != PHASE_RUNNING)
+		return;
 	player_leave_alone(true);
 	for (const struct host_event *event = machine.vm->events.newest; event; event = event->older) {
 		check_references(event);

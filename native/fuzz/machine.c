@@ -214,6 +214,7 @@ void machine_run(struct fuzz_vcpu *vcpu, uint8_t counters, bool user, uint64_t n
 	for (unsigned i = 0; i < 8; i++)
 		if (counters >> i & 1)
 			vcpu->run->count[counter[i]][user ? PV_CPL_USER : PV_CPL_KERNEL] += n;
+	vcpu->ran += counters & 1 ? n : 0;
 	if (alarm_reached(vcpu->run))
 		machine_exit(vcpu, PV_EXIT_OVERFLOW);
 }
@@ -291,7 +292,7 @@ void machine_wait(struct pv_event_count *count)
 			depth = player_halt();
 			if (!player_next())
 				wake(vcpu->vcpu);
-			else if (player_depth() == 0 && vm_phase(machine.vm) == PHASE_RUNNING)
+			else if (player_depth() == 0)
 				check_at_rest();
 			player_go_on(depth);
 			return;

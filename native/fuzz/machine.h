@@ -21,6 +21,7 @@ struct fuzz_vcpu {
 	enum place place;
 	enum pv_entry_action action;
 	uint32_t cpl;
+	uint64_t ran; /* instructions, without what its exits retire */
 	struct call call;
 };
 

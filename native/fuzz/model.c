@@ -7,7 +7,7 @@
 #include "memory.h"
 #include "player.h"
 
-enum { MOST_EVENTS = 64, EARLY = 16 };
+enum { MOST_EVENTS = 64 };
 
 typedef long long ll;
 
@@ -17,19 +17,24 @@ struct model_event {
 	uint32_t bytes;
 	bool plain;
 	uint64_t count; /* the largest that the guest was given */
+	/* It counts all of the vCPU that it was enabled on, and when is known: */
+	bool whole;
+	const struct fuzz_vcpu *on;
+	uint64_t since, ran; /* on's, then; what they had retired before */
 };
 
-/* Closed by who came in between, before its OPEN returned. */
-struct early_close {
+/* An id whose operations came in between each other: who was first is what the table says, at rest. */
+struct doubt {
 	int32_t id;
 	uint32_t owner;
+	int balance; /* how many are open, by what OPENs and CLOSEs returned: in any order the same */
 };
 
 static struct model {
 	struct model_event event[MOST_EVENTS];
 	uint32_t events;
-	struct early_close early[EARLY];
-	uint32_t earlies;
+	struct doubt doubt[MOST_EVENTS];
+	uint32_t doubts;
 	bool full;
 } model;
 
@@ -133,6 +138,7 @@ void model_copied_in(const void *copy, uint64_t size)
 	copied_once(&call->attrs, "attr");
 	memcpy(&attr, copy, sizeof(attr));
 	call->plain = attr.type == PV_TYPE_HARDWARE && attr.config == PV_HW_INSTRUCTIONS;
+	call->whole = call->plain && !attr.flags;
 }
 
 static bool within(gpa_t gpa, uint64_t size, gpa_t event, uint32_t bytes)
@@ -174,6 +180,45 @@ static bool memory_failed(const struct fuzz_vcpu *vcpu)
 	return vcpu->call.failures != memory_failures();
 }
 
+static struct doubt *find_doubt(const struct fuzz_vcpu *vcpu, int32_t id)
+{
+	for (uint32_t i = 0; i < model.doubts; i++)
+		if (model.doubt[i].id == id && model.doubt[i].owner == owner_of(vcpu))
+			return &model.doubt[i];
+	return NULL;
+}
+
+static bool in_doubt(const struct fuzz_vcpu *vcpu, int32_t id)
+{
+	return !is_exact(vcpu) || find_doubt(vcpu, id);
+}
+
+static struct doubt *doubt_about(const struct fuzz_vcpu *vcpu, int32_t id)
+{
+	struct doubt *doubt = find_doubt(vcpu, id);
+
+	if (!doubt) {
+		if (model.doubts == MOST_EVENTS)
+			fuzz_violation("more ids are in doubt than there are operations");
+		doubt = &model.doubt[model.doubts++];
+		*doubt = (struct doubt){ id, owner_of(vcpu), find(vcpu, id) != NULL };
+	}
+	return doubt;
+}
+
+static void forget(struct model_event *event)
+{
+	memmove(event, event + 1, (size_t)(&model.event[--model.events] - event) * sizeof(*event));
+}
+
+/* No counter is waited for, and no agent runs uncounted. */
+static bool model_counts_whole(void)
+{
+	const struct pv_vm_config *config = &machine.vm->config;
+
+	return config->counters >= config->max_events && !config->agent_start.rip;
+}
+
 static void opened(struct fuzz_vcpu *vcpu)
 {
 	const struct call *call = &vcpu->call;
@@ -185,31 +230,64 @@ static void opened(struct fuzz_vcpu *vcpu)
 			       (unsigned long long)call->event);
 	if (is_exact(vcpu) && find(vcpu, call->id))
 		fuzz_violation("OPEN of id %d succeeds, and it is open", call->id);
-	for (uint32_t i = 0; i < model.earlies; i++)
-		if (model.early[i].id == call->id && model.early[i].owner == owner_of(vcpu)) {
-			model.early[i] = model.early[--model.earlies];
-			return;
-		}
+	if (in_doubt(vcpu, call->id))
+		doubt_about(vcpu, call->id)->balance++;
 	if (model.events == MOST_EVENTS)
 		fuzz_violation("more events are open than can be");
 	model.event[model.events++] = (struct model_event){
 		.handle = { call->id, owner_of(vcpu), call->agent }, .event = call->event,
 		.bytes = call->bytes, .plain = call->plain && call->bytes == sizeof(struct kvm_pv_perf_event),
+		.whole = call->whole && model_counts_whole(),
 	};
 }
 
 static void closed(struct fuzz_vcpu *vcpu, int32_t id)
 {
-	struct model_event *event = find_reachable(vcpu, id);
+	struct model_event *event;
 
-	if (event) {
-		memmove(event, event + 1, (size_t)(&model.event[--model.events] - event) * sizeof(*event));
+	if (in_doubt(vcpu, id)) {
+		doubt_about(vcpu, id)->balance--;
 		return;
 	}
-	if (is_exact(vcpu))
+	event = find_reachable(vcpu, id);
+	if (!event)
 		fuzz_violation("CLOSE of id %d succeeds, and it is not open", id);
-	if (model.earlies < EARLY)
-		model.early[model.earlies++] = (struct early_close){ id, owner_of(vcpu) };
+	forget(event);
+}
+
+static const struct host_event *in_table(int32_t id, uint32_t owner)
+{
+	const struct event_table *table = machine.vm->table ? machine.vm->table : machine.vm->vcpus[owner].table;
+	const struct host_event *event = table->bucket[(uint32_t)id % table->buckets];
+
+	while (event && event->id != id)
+		event = event->bucket_next;
+	return event;
+}
+
+static void settle(const struct doubt *doubt)
+{
+	const struct host_event *event = in_table(doubt->id, doubt->owner);
+
+	/* What is abandoned at the end has no result. */
+	if (vm_phase(machine.vm) == PHASE_RUNNING && doubt->balance != (event ? 1 : 0))
+		fuzz_violation("O4 unique ids: by what OPENs and CLOSEs returned, id %d is open %d times, and the table has %s",
+			       doubt->id, doubt->balance, event ? "it" : "none");
+	for (uint32_t i = model.events; i--;)
+		if (model.event[i].handle.id == doubt->id && model.event[i].handle.owner == doubt->owner)
+			forget(&model.event[i]);
+	if (event)
+		model.event[model.events++] = (struct model_event){
+			.handle = { doubt->id, doubt->owner, event->agent }, .event = event->guest_addr,
+			.bytes = event->guest_bytes ? event->guest_bytes : sizeof(struct kvm_pv_perf_event),
+		};
+}
+
+void model_settle(void)
+{
+	for (uint32_t i = 0; i < model.doubts; i++)
+		settle(&model.doubt[i]);
+	model.doubts = 0;
 }
 
 static bool overlap(const struct model_event *a, const struct model_event *b)
@@ -217,7 +295,28 @@ static bool overlap(const struct model_event *a, const struct model_event *b)
 	return a->event < b->event + b->bytes && b->event < a->event + a->bytes;
 }
 
-/* A count that the guest was just given: never less than before, and no more than was retired. */
+static uint64_t ran(const struct model_event *event)
+{
+	return event->ran + (event->on ? event->on->ran - event->since : 0);
+}
+
+/* Whose counting an event that was enabled, or disabled, is now. */
+static void follow(const struct fuzz_vcpu *vcpu, uint64_t op, int32_t id, int64_t result)
+{
+	struct model_event *event = find(vcpu, id);
+
+	if (!event || op == KVM_PV_PERF_OP_READ)
+		return;
+	event->whole = event->whole && is_exact(vcpu) && !result;
+	event->ran = ran(event);
+	event->on = op == KVM_PV_PERF_OP_ENABLE ? vcpu : NULL;
+	event->since = vcpu->ran;
+}
+
+/*
+ * A count that the guest was just given: never less than before, and no more than was retired; nor less than
+ * what a vCPU executed meanwhile, where that is known. What exits retire is left open.
+ */
 static void check_count(const struct fuzz_vcpu *vcpu, int32_t id)
 {
 	struct model_event *event = find_reachable(vcpu, id);
@@ -235,6 +334,9 @@ static void check_count(const struct fuzz_vcpu *vcpu, int32_t id)
 	if (count < event->count || count > most)
 		fuzz_violation("event %d counts %llu, after %llu, and %llu instructions were retired", id,
 			       (unsigned long long)count, (unsigned long long)event->count, (unsigned long long)most);
+	if (event->whole && count < ran(event))
+		fuzz_violation("event %d counts %llu, and %llu instructions were executed while it was enabled", id,
+			       (unsigned long long)count, (unsigned long long)ran(event));
 	event->count = count;
 }
 
@@ -300,6 +402,7 @@ static void perf_op_end(struct fuzz_vcpu *vcpu, uint64_t op, uint64_t rcx, int64
 			opened(vcpu);
 	} else if (op && op < KVM_PV_PERF_OP_MAX) {
 		check_found(vcpu, op, rcx, result);
+		follow(vcpu, op, id, result);
 		if (!result && op == KVM_PV_PERF_OP_CLOSE)
 			closed(vcpu, id);
 		else if (!result && op != KVM_PV_PERF_OP_ENABLE)

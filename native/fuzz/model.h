@@ -21,7 +21,8 @@ struct call {
 	gpa_t event;
 	uint32_t bytes;
 	int32_t id, group;
-	bool plain; /* counts instructions at all levels */
+	bool plain; /* counts instructions */
+	bool whole; /* at all levels */
 };
 
 void model_reset(void);
@@ -35,6 +36,8 @@ bool model_may_write(gpa_t gpa, uint64_t size);
 /* An addition to overflows found no room for all. */
 void model_word_is_full(void);
 void model_take_overflows(void);
+/* At rest: what came in between each other is as the core's table has it. */
+void model_settle(void);
 /* Events that are open. */
 uint32_t model_open(void);
 /* Was there a reason why overflows may wait for their event's next one, beside those that the host counts? */

@@ -114,8 +114,7 @@ void fuzz_play(const uint8_t *data, size_t size, struct fuzz_result *ret)
 	player_begin(&input);
 	machine_create(&input.header);
 	while (player_next())
-		if (is_running())
-			check_at_rest();
+		check_at_rest();
 	end();
 	player_result(ret);
 }

@@ -80,10 +80,12 @@ def _play(target: Target, inputs: list[Path]) -> int:
 def _fuzz(target: Target, arguments: argparse.Namespace, scratch: Path) -> int:
     fuzzer = build_fuzzer()
     seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1, 1 << 31)
-    until = f"-runs={arguments.runs}" if arguments.runs else f"-max_total_time={max(1, round(arguments.duration))}"
+    until = [f"-max_total_time={max(1, round(arguments.duration))}"]
+    if arguments.runs:  # what was compared has thread ids in it, which are others each time
+        until = [f"-runs={arguments.runs}", "-use_cmp=0"]
     reached = scratch / "reached"
     reached.mkdir()
-    command = [str(fuzzer), f"-seed={seed}", until, f"-max_len={_LONGEST}", "-print_final_stats=1", "-timeout=20"]
+    command = [str(fuzzer), f"-seed={seed}", *until, f"-max_len={_LONGEST}", "-print_final_stats=1", "-timeout=20"]
     command += [f"-artifact_prefix={scratch}/", str(reached), *([] if arguments.empty else [str(CORPUS)])]
     print(f"fuzz: {arguments.design or 'per-vm and per-vcpu'}, seed {seed}", flush=True)
     log = _follow(command, target)

@@ -290,6 +290,8 @@ void machine_wait(struct pv_event_count *count)
 
 		if (count == &vcpu->vcpu->kick) {
 			depth = player_halt();
+			if (player_depth() == 0)
+				check_at_rest();
 			if (!player_next())
 				wake(vcpu->vcpu);
 			else if (player_depth() == 0)

@@ -228,7 +228,7 @@ static void opened(struct fuzz_vcpu *vcpu)
 	    !within(call->event, call->bytes, 0, (uint32_t)ram))
 		fuzz_violation("OPEN of id %d with %u bytes at %#llx succeeds", call->id, call->bytes,
 			       (unsigned long long)call->event);
-	if (is_exact(vcpu) && find(vcpu, call->id))
+	if (!in_doubt(vcpu, call->id) && find(vcpu, call->id))
 		fuzz_violation("OPEN of id %d succeeds, and it is open", call->id);
 	if (in_doubt(vcpu, call->id))
 		doubt_about(vcpu, call->id)->balance++;
@@ -307,7 +307,7 @@ static void follow(const struct fuzz_vcpu *vcpu, uint64_t op, int32_t id, int64_
 
 	if (!event || op == KVM_PV_PERF_OP_READ)
 		return;
-	event->whole = event->whole && is_exact(vcpu) && !result;
+	event->whole = event->whole && !in_doubt(vcpu, id) && !result;
 	event->ran = ran(event);
 	event->on = op == KVM_PV_PERF_OP_ENABLE ? vcpu : NULL;
 	event->since = vcpu->ran;
@@ -322,7 +322,7 @@ static void check_count(const struct fuzz_vcpu *vcpu, int32_t id)
 	struct model_event *event = find_reachable(vcpu, id);
 	uint64_t count, most = 0;
 
-	if (!event || !event->plain || !is_exact(vcpu))
+	if (!event || !event->plain || in_doubt(vcpu, id))
 		return;
 	for (uint32_t i = 0; i < model.events; i++)
 		if (&model.event[i] != event && overlap(&model.event[i], event))
@@ -366,11 +366,11 @@ static void check_open_refused(const struct fuzz_vcpu *vcpu, int64_t result)
 
 	if (!is_exact(vcpu))
 		return;
-	if (result == -PV_EEXIST && !find(vcpu, call->id))
+	if (result == -PV_EEXIST && !in_doubt(vcpu, call->id) && !find(vcpu, call->id))
 		fuzz_violation("OPEN of id %d says that it is open", call->id);
 	if (result == -PV_ENOENT && call->group < 0 && call->plain)
 		fuzz_violation("OPEN of id %d, of an event that there is and for no group, finds none", call->id);
-	if (result == -PV_ENOSPC && call->group < 0 && model.events < machine.vm->config.max_events)
+	if (result == -PV_ENOSPC && call->group < 0 && !model.doubts && model.events < machine.vm->config.max_events)
 		fuzz_violation("OPEN says that %u events are too many, of %u", model.events, machine.vm->config.max_events);
 }
 
@@ -380,12 +380,12 @@ static void check_found(const struct fuzz_vcpu *vcpu, uint64_t op, uint64_t rcx,
 	bool valid = rcx <= UINT32_MAX || rcx == (uint64_t)(int64_t)id;
 	bool open = valid && find_reachable(vcpu, id);
 
-	if (is_exact(vcpu) && open != (result != -PV_ENOENT))
+	if (!in_doubt(vcpu, id) && open != (result != -PV_ENOENT))
 		fuzz_violation("%s gets %lld for id %#llx, which is %sopen", vcpu->thread.name, (ll)result,
 			       (unsigned long long)rcx, open ? "" : "not ");
 	if (result == -PV_EFAULT && !memory_failed(vcpu))
 		fuzz_violation("%s gets -EFAULT, and nothing failed", vcpu->thread.name);
-	if (!result && op == KVM_PV_PERF_OP_READ && is_exact(vcpu) && memory_failed(vcpu) && machine.vm->sync->at_entry)
+	if (!result && op == KVM_PV_PERF_OP_READ && !in_doubt(vcpu, id) && memory_failed(vcpu) && machine.vm->sync->at_entry)
 		fuzz_violation("READ of id %#llx says 0, and the count did not reach the guest", (unsigned long long)rcx);
 }
 

@@ -44,19 +44,23 @@ def test_nothing_is_found_in_what_is_sound(fuzzer: Path, capsys: pytest.CaptureF
 
 
 @pytest.mark.parametrize(
-    ("broken", "shown"),
+    ("broken", "start", "shown"),
     [
-        (["--design", "no-refcount"], "host panic"),
-        (["--canary", "limit_off_by_one"], "O3 limit"),
-        (["--canary", "failed_write_not_undone"], "O5 conservation"),
-        (["--canary", "found_without_reference"], "O2 references"),
+        (["--design", "no-refcount"], "--empty", "host panic"),
+        (["--canary", "limit_off_by_one"], "--empty", "O3 limit"),
+        (["--canary", "found_without_reference"], "--empty", "runtime error"),
+        (["--canary", "attached_without_reference"], "--empty", "O2 references"),
+        (["--canary", "failed_write_not_undone"], "", "O5 conservation"),
+        (["--canary", "failed_sync_not_queued_again"], "", "O6 stranded"),
+        (["--canary", "miss_not_deferred"], "", "O6 stranded"),
     ],
 )
 def test_what_is_broken_is_found_and_replayed(
-    fuzzer: Path, broken: list[str], shown: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    fuzzer: Path, broken: list[str], start: str, shown: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "found.fuzz"
-    assert script.main([*broken, "--empty", "--runs", "200000", "--seed", "1", "-o", str(output)]) == 1
+    search = [*filter(None, [start]), "--runs", "200000", "--seed", "1", "-o", str(output)]
+    assert script.main([*broken, *search]) == 1
     assert shown in capsys.readouterr().out
     assert output.stat().st_size <= PIECE * 12
     assert script.main([*broken, str(output)]) == 1
@@ -69,9 +73,19 @@ def test_a_case_that_the_explorer_knows_becomes_its_replay_file(
 ) -> None:
     output, replay = tmp_path / "found.fuzz", tmp_path / "found.replay"
     assert script.main(["--design", "posted", "--empty", "--runs", "200000", "--seed", "1", "-o", str(output)]) == 1
-    assert f"pvperf replay {replay}" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "violation: O3 limit" in said
+    assert f"{replay} is the explorer's case of it, O3 limit: pvperf replay {replay}" in said
     assert command_line(["replay", str(replay)]) == 1
-    assert "O3" in capsys.readouterr().out
+    assert "O3 limit" in capsys.readouterr().out
+
+
+def test_the_same_seed_is_the_same_search(fuzzer: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = []
+    for _ in range(2):
+        assert script.main(["--empty", "--runs", "3000", "--seed", "5"]) == 0
+        said.append(capsys.readouterr().out)
+    assert said[0] == said[1]
 
 
 def test_a_case_is_made_as_small_as_it_gets() -> None:

@@ -82,7 +82,7 @@ def _fuzz(target: Target, arguments: argparse.Namespace, scratch: Path) -> int:
     seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1, 1 << 31)
     until = [f"-max_total_time={max(1, round(arguments.duration))}"]
     if arguments.runs:  # what was compared has thread ids in it, which are others each time
-        until = [f"-runs={arguments.runs}", "-use_cmp=0"]
+        until = [f"-runs={arguments.runs}", "-use_cmp=0", "-reload=0"]
     reached = scratch / "reached"
     reached.mkdir()
     command = [str(fuzzer), f"-seed={seed}", *until, f"-max_len={_LONGEST}", "-print_final_stats=1", "-timeout=20"]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,7 @@ def test_nothing_is_found_in_what_is_sound(fuzzer: Path, capsys: pytest.CaptureF
     [
         (["--design", "no-refcount"], "--empty", "host panic"),
         (["--canary", "limit_off_by_one"], "--empty", "O3 limit"),
-        (["--canary", "found_without_reference"], "--empty", "runtime error"),
+        (["--canary", "found_without_reference"], "--empty", "O2 references|runtime error"),
         (["--canary", "attached_without_reference"], "--empty", "O2 references"),
         (["--canary", "failed_write_not_undone"], "", "O5 conservation"),
         (["--canary", "failed_sync_not_queued_again"], "", "O6 stranded"),
@@ -61,10 +62,10 @@ def test_what_is_broken_is_found_and_replayed(
     output = tmp_path / "found.fuzz"
     search = [*filter(None, [start]), "--runs", "200000", "--seed", "1", "-o", str(output)]
     assert script.main([*broken, *search]) == 1
-    assert shown in capsys.readouterr().out
+    assert re.search(shown, capsys.readouterr().out)
     assert output.stat().st_size <= PIECE * 12
     assert script.main([*broken, str(output)]) == 1
-    assert shown in capsys.readouterr().out
+    assert re.search(shown, capsys.readouterr().out)
     assert script.main([str(output)]) == 0, "it holds where nothing is broken"
 
 

@@ -48,7 +48,7 @@ def build_player() -> Path:
     :raises NotSupported: the compiler has no AddressSanitizer
     """
     compiler = shlex.split(os.environ.get("CC", "cc"))
-    return _build("fuzz_replay", compiler, f"-fsanitize={_SANITIZERS}", leave_out=_OF_FUZZER)
+    return _build("fuzz_replay", compiler, [f"-fsanitize={_SANITIZERS}"], leave_out=_OF_FUZZER)
 
 
 def build_fuzzer() -> Path:
@@ -56,7 +56,9 @@ def build_fuzzer() -> Path:
 
     :raises NotSupported: there is no clang, or it has no libFuzzer
     """
-    return _build("fuzzer", ["clang"], f"-fsanitize=fuzzer,{_SANITIZERS}", leave_out=_OF_PLAYER)
+    # How deep the stack gets is no feature: it depends on how its first frame happens to be aligned.
+    flags = [f"-fsanitize=fuzzer,{_SANITIZERS}", "-fno-sanitize-coverage=stack-depth"]
+    return _build("fuzzer", ["clang"], flags, leave_out=_OF_PLAYER)
 
 
 def _sources(leave_out: str) -> list[Path]:
@@ -85,20 +87,22 @@ def _run(command: list[str]) -> None:
         raise PvperfError(f"{shlex.join(command)} failed:\n{done.stderr[-4000:]}")
 
 
-def _check_compiler(compiler: list[str], sanitize: str, folder: Path) -> None:
+def _check_compiler(compiler: list[str], sanitize: list[str], folder: Path) -> None:
     if not shutil.which(compiler[0]):
         raise NotSupported(f"{compiler[0]} is not there")
     probe = folder / "probe.c"
-    entry = "LLVMFuzzerTestOneInput(const unsigned char *data, long size)" if "fuzzer" in sanitize else "main(void)"
+    entry = "LLVMFuzzerTestOneInput(const unsigned char *data, long size)" if "fuzzer" in sanitize[0] else "main(void)"
     probe.write_text(f"int {entry} {{ return 0; }}\n")
-    command = [*compiler, sanitize, str(probe), "-o", str(folder / "probe")]
+    command = [*compiler, *sanitize, str(probe), "-o", str(folder / "probe")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise NotSupported(f"{compiler[0]} cannot link with {sanitize}: {done.stderr.strip().splitlines()[-1]}")
+        raise NotSupported(
+            f"{compiler[0]} cannot link with {shlex.join(sanitize)}: {done.stderr.strip().splitlines()[-1]}"
+        )
 
 
-def _build(name: str, compiler: list[str], sanitize: str, leave_out: str) -> Path:
-    command = [*compiler, *_FLAGS, sanitize]
+def _build(name: str, compiler: list[str], sanitize: list[str], leave_out: str) -> Path:
+    command = [*compiler, *_FLAGS, *sanitize]
     folder = ROOT / "build/fuzz" / f"{name}-{_made_of(command)}"
     program = folder / name
     if program.exists():
@@ -114,6 +118,6 @@ def _build(name: str, compiler: list[str], sanitize: str, leave_out: str) -> Pat
         ]:
             made.result()
     unfinished = folder / f"{name}.{os.getpid()}"
-    _run([*compiler, "-pthread", sanitize, *_wraps(), *map(str, objects), "-o", str(unfinished)])
+    _run([*compiler, "-pthread", *sanitize, *_wraps(), *map(str, objects), "-o", str(unfinished)])
     unfinished.rename(program)
     return program

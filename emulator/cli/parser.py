@@ -336,6 +336,13 @@ def _stress(parser: argparse.ArgumentParser) -> None:
         metavar="PERCENT",
         help="of a native thread's points where it loses time (default 2); 0: no faults are drawn either",
     )
+    add(
+        "--history",
+        type=positive,
+        default=0,
+        metavar="N",
+        help="with --native: N operations and more that never come to rest, judged as one history (O8)",
+    )
     add("--hold-us", type=whole, default=0, metavar="N", help="a sync holds the lock N microseconds longer (default 0)")
     add("--kill", action="store_true", help="kill a process of each VM at a random moment")
     add(

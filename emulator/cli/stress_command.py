@@ -23,6 +23,7 @@ from emulator.stress.window import find_case
 HELD, VIOLATED, INCONCLUSIVE = 0, 1, 7
 
 _DEFAULT_SECONDS = 10.0
+_LONGEST_HISTORY = 10_000_000  # all of it is kept in memory, in 32 bytes an operation
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -34,15 +35,16 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.matrix and (arguments.kill or arguments.ops):
         raise UsageError("--matrix has one table: it goes neither with --kill nor with --ops")
     mix, config = parse_mix(arguments.mix), _config(arguments)
-    how = How(native=arguments.native, noise=round(arguments.noise * 10), kill=arguments.kill)
     _check(arguments)
+    how = How(arguments.native, round(arguments.noise * 10), arguments.kill, arguments.history)
     for scenario in scenarios:  # what cannot be played is refused before anything is started
         play(scenario, _setup(config), vcpus=config.smp, seed=seed, boot=0, mix=mix, native=how.native)
     if arguments.matrix:
         from emulator.stress.matrix import print_matrix
 
         return print_matrix(scenarios, config, seed=seed, mix=mix, how=how, seconds=arguments.duration)
-    seconds = None if arguments.ops else (arguments.duration or _DEFAULT_SECONDS) / len(scenarios)
+    ops = arguments.ops or (1 if arguments.history and not arguments.duration else None)
+    seconds = None if ops else (arguments.duration or _DEFAULT_SECONDS) / len(scenarios)
     cores = len(os.sched_getaffinity(0))
     print(
         f"stress: design {config.design}, nmi {config.nmi}, sync {config.sync}, "
@@ -54,7 +56,7 @@ def main(arguments: argparse.Namespace) -> int:
         stressed = stress(
             scenario,
             config,
-            Amount(seconds, arguments.ops),
+            Amount(seconds, ops),
             seed=seed,
             mix=mix,
             how=how,
@@ -76,6 +78,12 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UsageError("--native has one process alone: there is none to kill")
     if arguments.native and arguments.smp > MOST_VCPUS:
         raise UsageError(f"--native plays 1 to {MOST_VCPUS} vCPUs, and {arguments.smp} were asked for")
+    if arguments.history and not arguments.native:
+        raise UsageError("--history records what the threads of --native do: whole VMs come to rest after each round")
+    if arguments.history > _LONGEST_HISTORY:
+        raise UsageError(f"a history has at most {_LONGEST_HISTORY:,} operations")
+    if arguments.history and arguments.matrix:
+        raise UsageError("--matrix compares short rounds: it does not go with --history")
     if arguments.native and arguments.hold_us:
         raise UsageError("--native delays who holds a lock by --fault delay, not by --hold-us")
 
@@ -113,7 +121,14 @@ def _how_far(stressed: Stressed) -> str:
         return f"{stressed.verdict:<12}  {done}; killed: {killed}{took}"
     if stressed.outcome:
         return f"VIOLATED      {done}, {stressed.seconds:.1f} s: {stressed.outcome.oracle}"
-    return f"{stressed.verdict:<12}  {done}, {stressed.guest['done']:,} operations, {rate:,.0f} a second"
+    told = f"{stressed.verdict:<12}  {done}, {stressed.guest['done']:,} operations, {rate:,.0f} a second"
+    if stressed.history:
+        checked = stressed.guest["done"] / max(stressed.checked_seconds, 1e-9)
+        told += (
+            f"; no quiet point; checked in {stressed.checked_seconds:.2f} s, {checked:,.0f} a second, "
+            f"at most {stressed.widest} states at once"
+        )
+    return told
 
 
 def _end(runs: list[Stressed], arguments: argparse.Namespace) -> int:
@@ -123,7 +138,7 @@ def _end(runs: list[Stressed], arguments: argparse.Namespace) -> int:
         guest.update(stressed.guest)
         host.update(stressed.host)
     if not arguments.kill:
-        _print_ledger(guest, host)
+        _print_ledger(guest, host, whole=not arguments.history)
     _print_oracles(runs)
     violation = next((stressed for stressed in runs if stressed.outcome), None)
     if violation:
@@ -137,12 +152,15 @@ def _end(runs: list[Stressed], arguments: argparse.Namespace) -> int:
     return {"violated": VIOLATED, "inconclusive": INCONCLUSIVE, "held": HELD}[verdict]
 
 
-def _print_ledger(guest: Counter[str], host: Counter[str]) -> None:
-    print(
+def _print_ledger(guest: Counter[str], host: Counter[str], *, whole: bool) -> None:
+    """`whole`: the guest has told what it took."""
+    balance = (
         f"ledger: {host['overflows_raised']:,} overflows raised = {host['overflows_delivered']:,} delivered + "
         f"{host['overflows_in_shadow']:,} kept + {host['overflows_dropped']:,} dropped at a close; "
         f"the guest took {guest['overflows']:,}"
     )
+    if whole:
+        print(balance)
     print(
         f"{guest['refused']:,} calls refused; {host['nmi_raised']:,} NMIs, "
         f"{host['nmi_misses']:,} found the lock taken; "

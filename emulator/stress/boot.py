@@ -53,6 +53,9 @@ class Outcome:
     took: float = 0.0  # seconds from that to the error, and to the end of the last process
     no_memory: int = 0  # VMs that an allocation which was made to fail has ended
     specified: bool = True  # results were judged by the specification
+    checked_seconds: float = 0.0  # that took, for a long history
+    widest: int = 0  # in so many states at once could the object have been
+    unknown: bool = False  # in too many to follow
 
 
 def run(

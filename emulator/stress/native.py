@@ -17,7 +17,7 @@ from typing import Any
 from emulator.errors import UsageError
 from emulator.explore import specification
 from emulator.explore.machine import ORACLES, Setup, fill_machine, fill_program
-from emulator.explore.program import Program
+from emulator.explore.program import HYPERCALLS, Program
 from emulator.native import load_stress
 from emulator.stress.boot import Outcome
 from emulator.stress.playing import Playing
@@ -26,6 +26,8 @@ from emulator.stress.playing import Playing
 _ROUNDS = 50
 #: A round takes microseconds; one that takes so long hangs, seconds.
 HANG_SECONDS = 5.0
+#: An operation of a long history takes microseconds, and so does its check; so long is waited for each, ns.
+_HISTORY_NS = 100_000
 #: How long a process may be silent behind that, seconds: it is busy, or it is gone.
 _GRACE_SECONDS = 10.0
 #: The host's figures, by their names in struct stress_totals.
@@ -49,6 +51,13 @@ class Block:
     noise_permille: int
     seconds: float
     hang_seconds: float
+    history: int = 0  # operations of the one round of the first program that is played then; 0: short rounds
+
+    @property
+    def passes(self) -> int:
+        """How often the program is played for a history that is at least so long."""
+        calls = sum(op.kind in HYPERCALLS for ops in self.programs[0].vcpus for op in ops)
+        return -(-self.history // calls) if calls else 1
 
 
 @dataclass
@@ -60,6 +69,11 @@ class Played:
     text: str = ""
     program: int = 0
     specified: bool = True  # the results were compared with the sequential specification
+
+    @property
+    def unknown(self) -> bool:
+        """Was there a history in which too much ran at once to follow it?"""
+        return self.specified and bool(self.figures.get("unknown"))
 
 
 def _specify(module: Any, setup: Setup, program: Program) -> bool:
@@ -87,9 +101,12 @@ def play_block(block: Block) -> Played:
     amount.seed, amount.count, amount.noise_permille = block.seed, _ROUNDS, block.noise_permille
     amount.patience_ns = int(block.hang_seconds * 1e9)
     amount.deadline_ns = time.monotonic_ns() + int(block.seconds * 1e9)
+    if block.history:
+        amount.count, amount.passes = 1, block.passes
+        amount.patience_ns += block.history * _HISTORY_NS
     played = Played({})
     turn = 0
-    while not turn or time.monotonic_ns() < amount.deadline_ns:
+    while not turn or (not block.history and time.monotonic_ns() < amount.deadline_ns):
         played.program = turn % len(block.programs)
         program = block.programs[played.program]
         if lib.stress_program_set(fill_program(ffi, program)):
@@ -103,7 +120,7 @@ def play_block(block: Block) -> Played:
             break
     lib.stress_destroy()
     del names  # the machine was booted with them, perhaps more than once
-    fields = ("rounds", "operations", "refused", "ended", "full", *_FIGURES)
+    fields = ("rounds", "operations", "refused", "ended", "full", "checked_ns", "widest", "unknown", *_FIGURES)
     played.figures = {name: int(getattr(totals, name)) for name in fields}
     return played
 
@@ -185,10 +202,15 @@ class NativeRunner:
             self._end()
         return answer  # type: ignore[no-any-return]
 
-    def play(self, playing: Playing, *, seed: int, noise_permille: int, seconds: float) -> tuple[Outcome, Playing]:
-        """A boot's worth of rounds, and what was played when they ended: all, or the program that violated."""
-        block = Block(playing.setup, playing.programs, seed, noise_permille, seconds, self._hang_seconds)
-        played = self.ask(partial(play_block, block), seconds + self._hang_seconds + _GRACE_SECONDS)
+    def play(
+        self, playing: Playing, *, seed: int, noise_permille: int, seconds: float, history: int = 0
+    ) -> tuple[Outcome, Playing]:
+        """A boot's worth of rounds, and what was played when they ended: all, or the program that violated. With
+        `history`, one round of at least so many operations of the first program, which is played over and over.
+        """
+        block = Block(playing.setup, playing.programs, seed, noise_permille, seconds, self._hang_seconds, history)
+        patience = seconds + self._hang_seconds + 2 * history * _HISTORY_NS / 1e9 + _GRACE_SECONDS
+        played = self.ask(partial(play_block, block), patience)
         figures = played.figures
         host = {name: figures.get(figure, 0) for figure, name in _FIGURES.items()}
         host["events_open_peak"] = playing.setup.max_events if figures.get("full") else 0
@@ -205,6 +227,9 @@ class NativeRunner:
             text=played.text,
             no_memory=figures.get("ended", 0),
             specified=played.specified,
+            checked_seconds=figures.get("checked_ns", 0) / 1e9,
+            widest=figures.get("widest", 0),
+            unknown=played.unknown,
         )
         if played.oracle and figures:
             playing = Playing((playing.programs[played.program],), playing.setup)

@@ -55,6 +55,10 @@ class Stressed:
     full: bool = False  # as many events were open as may be
     no_memory: int = 0  # VMs that an allocation which was made to fail has ended
     specified: bool = True  # results were compared with the specification
+    history: bool = False  # each boot is one long history, which only the specification judges
+    checked_seconds: float = 0.0  # what that took
+    widest: int = 0
+    unknown: int = 0  # histories of which nothing can be said
     outcome: Outcome | None = None  # the one that violated
     playing: Playing | None = None  # what it played
 
@@ -69,6 +73,9 @@ class Stressed:
         self.full = self.full or outcome.host.get("events_open_peak", 0) >= config.max_events
         self.no_memory += outcome.no_memory
         self.specified = self.specified and outcome.specified
+        self.checked_seconds += outcome.checked_seconds
+        self.widest = max(self.widest, outcome.widest)
+        self.unknown += outcome.unknown
         if outcome.killed:
             self.killed[outcome.killed.rstrip("0123456789")] += 1
             self.took.append(outcome.took)
@@ -94,8 +101,8 @@ class Stressed:
             return [oracle for oracle in VM_ORACLES if not oracle.startswith("O10")]
         untried = [] if self.full else ["O3 limit"]
         untried += [] if self.specified else ["O8 linearizability"]
-        untried += [] if self.samples else ["O5 conservation"]
-        return untried + ([] if self.exact else ["O6 nothing stranded"])
+        untried += [] if self.samples and not self.history else ["O5 conservation"]
+        return untried + ([] if self.exact and not self.history else ["O6 nothing stranded"])
 
     def doubts(self) -> dict[str, str]:
         """The oracles that cannot be trusted: what they look for had no chance to happen."""
@@ -104,6 +111,10 @@ class Stressed:
         doubts = {}
         if self.specified and not self.guest["refused"]:
             doubts["O8 linearizability"] = "no call ever came too late for another one: too few operations"
+        if self.unknown:
+            doubts["O8 linearizability"] = f"in {self.unknown} histories too much runs at once to follow it"
+        if self.history:
+            return doubts
         if self.samples and not self.host["overflows_raised"]:
             doubts["O5 conservation"] = "nothing overflowed"
         elif self.samples and self.nmi != "lockless" and not self.host["nmi_misses"]:
@@ -126,6 +137,7 @@ class How:
     native: bool = False
     noise: int = 20
     kill: bool = False
+    history: int = 0  # native: each boot is so many operations of one program, without a quiet point
 
 
 _USUAL = How()
@@ -143,7 +155,7 @@ def stress(
 ) -> Stressed:
     """Boots VM after VM. `config` says all but what the scenario does: its limits are small, to be reached. Faults
     are those of `config`, or, if that has none, drawn by seed."""
-    stressed = Stressed(scenario, config.design, config.nmi, killing=how.kill)
+    stressed = Stressed(scenario, config.design, config.nmi, killing=how.kill, history=how.history > 0)
     begin = time.monotonic()
     with NativeRunner() as runner:
         while not stressed.outcome and (not stressed.boots or not _enough(stressed, amount, begin)):
@@ -207,8 +219,13 @@ class _Boot:
         playing = self._play()
         machine = _machine(self._faulty(), playing.setup, self.seed + self.number)
         seed = (self.seed + 1000 * self.number) & ((1 << 64) - 1)
-        noise = self.how.noise
-        return *runner.play(playing, seed=seed, noise_permille=noise, seconds=seconds), machine
+        if self.how.history:  # each boot another program
+            first = self.number % len(playing.programs)
+            playing = replace(playing, programs=(playing.programs[first],))
+        played = runner.play(
+            playing, seed=seed, noise_permille=self.how.noise, seconds=seconds, history=self.how.history
+        )
+        return *played, machine
 
 
 def _enough(stressed: Stressed, amount: Amount, begin: float) -> bool:

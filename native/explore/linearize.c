@@ -6,6 +6,8 @@
  * the object may be, with the set of those pending operations that have had their effect.
  */
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "schedule.h"
@@ -23,6 +25,7 @@ static uint32_t states;
 static struct possibility now[MOST_POSSIBILITIES];
 static uint32_t count;
 static bool too_many; /* of them: nothing can be said */
+static const struct explore_result *pending[EXPLORE_VCPUS];
 
 int explore_specification_set(const struct explore_transition *from, uint32_t n)
 {
@@ -38,16 +41,44 @@ int explore_specification_set(const struct explore_transition *from, uint32_t n)
 	return 0;
 }
 
+static const struct explore_op *op_of(const struct explore_result *result)
+{
+	return &world.program.op[result->fiber][result->op];
+}
+
 static const struct explore_transition *transition(uint16_t state, const struct explore_result *result)
 {
-	const struct explore_op *op = &world.program.op[result->fiber][result->op];
+	const struct explore_op *op = op_of(result);
 
 	return &table[((state * world.machine.vcpus + result->fiber) * KINDS + op->kind) * EXPLORE_IDS +
 		      op->id];
 }
 
+static bool fits(const struct explore_transition *to, const struct explore_result *result)
+{
+	return to->result == result->result || result->result == INT32_MIN; /* it never returned */
+}
+
+/* One that changes nothing may as well have its effect at once, where that gives the result that it had: whatever is
+ * possible later without it is possible with it. No result of the specification goes with a change in one state and
+ * with none in another. */
+static uint16_t with_unchanging(uint16_t state, uint16_t done)
+{
+	for (unsigned f = 0; f < world.machine.vcpus; f++) {
+		const struct explore_transition *to;
+
+		if (!pending[f] || done >> f & 1)
+			continue;
+		to = transition(state, pending[f]);
+		if (to->next == state && to->result == pending[f]->result)
+			done |= (uint16_t)(1u << f);
+	}
+	return done;
+}
+
 static void add(uint16_t state, uint16_t done)
 {
+	done = with_unchanging(state, done);
 	for (uint32_t i = 0; i < count; i++)
 		if (now[i].state == state && now[i].done == done)
 			return;
@@ -57,9 +88,16 @@ static void add(uint16_t state, uint16_t done)
 		too_many = true;
 }
 
+static void call(const struct explore_result *result)
+{
+	pending[result->fiber] = result;
+	for (uint32_t i = 0; i < count; i++)
+		now[i].done = with_unchanging(now[i].state, now[i].done);
+}
+
 /* Adds every possibility that comes of it that pending operations have their effect now. One
  * that never returned may have any result. */
-static void let_happen(const struct explore_result *const pending[])
+static void let_happen(void)
 {
 	for (uint32_t i = 0; i < count; i++) {
 		for (unsigned f = 0; f < world.machine.vcpus; f++) {
@@ -68,7 +106,7 @@ static void let_happen(const struct explore_result *const pending[])
 			if (!pending[f] || now[i].done >> f & 1)
 				continue;
 			to = transition(now[i].state, pending[f]);
-			if (to->result == pending[f]->result || pending[f]->result == INT32_MIN)
+			if (fits(to, pending[f]))
 				add(to->next, (uint16_t)(now[i].done | 1u << f));
 		}
 	}
@@ -89,34 +127,83 @@ static bool keep_done(unsigned fiber)
 
 static const char *const kind_names[KINDS] = { "OPEN", "CLOSE", "ENABLE", "DISABLE", "READ" };
 
-void linearize_check(void)
+/* What goes before and what runs beside it, which in a schedule is seen in its interleaving. */
+static void describe(char *text, uint64_t size, uint32_t explained)
 {
-	const struct explore_result *at[2 * WORLD_RESULTS] = { NULL };
-	const struct explore_result *pending[EXPLORE_VCPUS] = { NULL };
+	uint64_t used = (uint64_t)snprintf(text, size, "; the %u that returned before are explained", explained);
 
-	if (!states)
-		return;
+	for (unsigned f = 0; f < world.machine.vcpus && used < size; f++)
+		if (pending[f])
+			used += (uint64_t)snprintf(text + used, size - used, ", vCPU %u is in %s %u", f,
+						   kind_names[op_of(pending[f])->kind], op_of(pending[f])->id);
+}
+
+static _Noreturn void tell(const struct explore_result *result, uint32_t explained)
+{
+	char beside[EXPLORE_TEXT / 2] = "";
+
+	pending[result->fiber] = NULL;
+	if (world.result_count > WORLD_RESULTS)
+		describe(beside, sizeof(beside), explained);
+	schedule_violation(EXPLORE_LINEARIZABLE,
+			   "vCPU %u: %s %u returned %d, which no order of the operations explains%s",
+			   result->fiber, kind_names[op_of(result)->kind], op_of(result)->id, result->result, beside);
+}
+
+static void put_in_order(const struct explore_result *at[])
+{
 	for (uint32_t i = 0; i < world.result_count; i++) {
 		at[world.results[i].invoked] = &world.results[i];
 		if (world.results[i].returned != UINT32_MAX)
 			at[world.results[i].returned] = &world.results[i];
 	}
+}
+
+static uint32_t walk(const struct explore_result *const at[])
+{
+	uint32_t explained = 0, widest = 1;
+
+	memset(pending, 0, sizeof(pending));
 	count = 0;
 	too_many = false;
 	add(0, 0);
 	for (uint32_t t = 0; t < world.clock; t++) {
 		const struct explore_result *result = at[t];
-		const struct explore_op *op = &world.program.op[result->fiber][result->op];
 
 		if (t == result->invoked) {
-			pending[result->fiber] = result;
+			call(result);
 			continue;
 		}
-		let_happen(pending);
-		pending[result->fiber] = NULL;
+		let_happen();
+		widest = count > widest ? count : widest;
 		if (!keep_done(result->fiber) && !too_many)
-			schedule_violation(EXPLORE_LINEARIZABLE,
-					   "vCPU %u: %s %u returned %d, which no order of the operations explains",
-					   result->fiber, kind_names[op->kind], op->id, result->result);
+			tell(result, explained);
+		if (too_many)
+			return 0;
+		pending[result->fiber] = NULL;
+		explained++;
 	}
+	return widest;
+}
+
+uint32_t linearize_check(void)
+{
+	static const struct explore_result *few[2 * WORLD_RESULTS], **many;
+	uint32_t widest;
+
+	if (!states)
+		return 0;
+	if (world.clock <= 2 * WORLD_RESULTS) {
+		put_in_order(few);
+		return walk(few);
+	}
+	free(many); /* of a history that was violated */
+	many = calloc(world.clock, sizeof(const struct explore_result *));
+	if (!many)
+		return 0;
+	put_in_order(many);
+	widest = walk(many);
+	free(many);
+	many = NULL;
+	return widest;
 }

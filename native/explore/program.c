@@ -5,6 +5,8 @@
 
 #include "world.h"
 
+static struct explore_result results[WORLD_RESULTS];
+
 /* The ids of which the program alone says enough to know more than the specification does. */
 static void find_simple_ids(void)
 {
@@ -62,5 +64,6 @@ void world_begin(void)
 		memset(world.guest[i].window, 0xff, sizeof(world.guest[i].window));
 	}
 	memset(world.closed, 0, sizeof(world.closed));
+	world.results = results;
 	world.result_count = world.clock = 0;
 }

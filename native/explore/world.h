@@ -41,7 +41,7 @@ struct world {
 	/* Of the schedule: */
 	struct guest guest[EXPLORE_VCPUS];
 	struct closed_word closed[EXPLORE_IDS];
-	struct explore_result results[WORLD_RESULTS];
+	struct explore_result *results; /* room for WORLD_RESULTS, unless a history is recorded */
 	uint32_t result_count;
 	uint32_t clock; /* of invocations and returns */
 };
@@ -72,7 +72,8 @@ gpa_t guest_event_word(unsigned fiber, unsigned op);
 uint64_t guest_overflows(unsigned vcpu);
 /* oracle.c, on the checker: everybody is idle, in guest mode. */
 void oracle_check(void);
-/* linearize.c: a violation if the results fit no order of the specification. */
-void linearize_check(void);
+/* linearize.c: a violation if the results fit no order of the specification. Returns in how many states at once the
+ * object may have been at most; 0: in more than can be kept, so that nothing is said. */
+uint32_t linearize_check(void);
 
 #endif

@@ -39,6 +39,7 @@ static struct {
 	/* fixed while a round is played: */
 	uint32_t n;
 	uint64_t seed;
+	uint32_t passes;
 } stage = { .lock = PTHREAD_MUTEX_INITIALIZER, .begun = PTHREAD_COND_INITIALIZER };
 
 /* They begin together, however late each of them woke. */
@@ -57,7 +58,7 @@ static void leave_work(struct player *player)
 }
 
 /* False: the vCPU does not go on. */
-static bool do_all(struct player *player)
+static bool do_once(struct player *player)
 {
 	unsigned me = player->index, n = world.program.length[me];
 
@@ -68,14 +69,23 @@ static bool do_all(struct player *player)
 		else if (!guest_answer(me) || !guest_do(me, player->at))
 			return false;
 	}
-	return me < world.machine.vcpus;
+	return true;
+}
+
+static bool do_all(struct player *player)
+{
+	bool goes_on = do_once(player);
+
+	for (uint32_t pass = 1; pass < stage.passes && goes_on; pass++)
+		goes_on = do_once(player);
+	return goes_on;
 }
 
 /* Others may want the vCPU out of guest mode for as long as they have operations left. */
 static void play(void *arg)
 {
 	struct player *player = arg;
-	bool goes_on = do_all(player);
+	bool goes_on = do_all(player) && player->index < world.machine.vcpus;
 
 	leave_work(player);
 	while (goes_on && __atomic_load_n(&stage.busy, __ATOMIC_ACQUIRE)) {
@@ -164,11 +174,12 @@ void players_end(void)
 	stage.n = 0;
 }
 
-static void begin(uint64_t seed)
+static void begin(uint64_t seed, uint32_t passes)
 {
 	for (uint32_t i = 0; i < stage.n; i++)
 		players[i].playing = true;
 	stage.seed = seed;
+	stage.passes = passes;
 	stage.at_line = 0;
 	stage.busy = stage.n;
 	pthread_mutex_lock(&stage.lock);
@@ -178,7 +189,7 @@ static void begin(uint64_t seed)
 	pthread_mutex_unlock(&stage.lock);
 }
 
-bool players_round(uint64_t seed, uint64_t patience_ns)
+bool players_round(uint64_t seed, uint32_t passes, uint64_t patience_ns)
 {
 	struct timespec until;
 	int error = 0;
@@ -190,7 +201,7 @@ bool players_round(uint64_t seed, uint64_t patience_ns)
 		until.tv_nsec -= 1000000000;
 		until.tv_sec++;
 	}
-	begin(seed);
+	begin(seed, passes);
 	pthread_mutex_lock(&stage.lock);
 	while (stage.resting < stage.n && !error)
 		error = pthread_cond_timedwait(&stage.rested, &stage.lock, &until);

@@ -12,8 +12,8 @@
 int players_start(uint32_t vcpus);
 /* They have come to rest, and end. */
 void players_end(void);
-/* Plays world.program once; false: somebody was not at rest within `patience_ns`. */
-bool players_round(uint64_t seed, uint64_t patience_ns);
+/* Plays world.program `passes` times; false: somebody was not at rest within `patience_ns`. */
+bool players_round(uint64_t seed, uint32_t passes, uint64_t patience_ns);
 /* What each one does, for a round that hangs. */
 void players_describe(char *text, uint64_t size);
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -213,6 +214,39 @@ static void judge(void *arg)
 	boot_again();
 }
 
+/* The words of events that are opened over and over say nothing that the other oracles could use. */
+static void judge_history(void *arg)
+{
+	struct stress_totals *totals = arg;
+	uint64_t begin = clock_host_ns();
+	uint32_t widest;
+
+	add_results(totals);
+	widest = linearize_check();
+	totals->checked_ns += clock_host_ns() - begin;
+	totals->widest = widest > totals->widest ? widest : totals->widest;
+	totals->unknown += !widest;
+	if (vm_phase(world.vm) != PHASE_RUNNING) {
+		check_end();
+		totals->ended++;
+		boot_again();
+		return;
+	}
+	close_all();
+	check_nothing_left();
+	take_ledger(totals);
+}
+
+static uint64_t calls_of_program(void)
+{
+	uint64_t calls = 0;
+
+	for (uint32_t f = 0; f < world.machine.vcpus; f++)
+		for (uint32_t i = 0; i < world.program.length[f]; i++)
+			calls += world.program.op[f][i].kind <= EXPLORE_READ;
+	return calls;
+}
+
 static void note_hang(void)
 {
 	char who[EXPLORE_TEXT - 64], text[EXPLORE_TEXT];
@@ -222,18 +256,57 @@ static void note_hang(void)
 	violation_note(EXPLORE_PROGRESS, text);
 }
 
+struct given {
+	struct explore_result *results;
+	uint32_t count, clock, widest;
+};
+
+static void judge_given(void *arg)
+{
+	struct given *given = arg;
+
+	world_begin();
+	world.results = given->results;
+	world.result_count = given->count;
+	world.clock = given->clock;
+	given->widest = linearize_check();
+}
+
+uint32_t stress_judge_history(struct explore_result *results, uint32_t count, uint32_t clock,
+			      struct explore_verdict *verdict)
+{
+	struct given given = { .results = results, .count = count, .clock = clock };
+
+	memset(verdict, 0, sizeof(*verdict));
+	violation_expect(verdict);
+	pv_guarded(judge_given, &given);
+	violation_forget();
+	world_begin();
+	return given.widest;
+}
+
 static void run_round(const struct stress_amount *amount, uint64_t number, struct stress_totals *totals)
 {
+	uint32_t passes = amount->passes ? amount->passes : 1;
+	struct explore_result *history = NULL;
+
 	world_begin();
+	if (amount->passes) {
+		history = calloc(passes * calls_of_program() + 1, sizeof(*history));
+		if (!history)
+			pv_panic("there is no memory for a history of %u passes", passes);
+		world.results = history;
+	}
 	memory_fail(world.machine.fail_alloc);
-	if (!players_round(mix64(amount->seed ^ mix64(number)), amount->patience_ns)) {
+	if (!players_round(mix64(amount->seed ^ mix64(number)), passes, amount->patience_ns)) {
 		note_hang();
 		return;
 	}
 	memory_fail(0);
 	totals->rounds++;
 	if (!violation_found())
-		pv_guarded(judge, totals);
+		pv_guarded(amount->passes ? judge_history : judge, totals);
+	free(history);
 }
 
 void stress_run(const struct stress_amount *amount, struct stress_totals *totals, struct explore_verdict *verdict)

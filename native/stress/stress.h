@@ -18,7 +18,7 @@ struct stress_amount {
 	uint64_t deadline_ns;   /* of CLOCK_MONOTONIC, at which no other round begins; 0: none */
 	uint64_t patience_ns;   /* a round that takes longer hangs */
 	uint32_t noise_permille; /* of the points of synchronisation */
-	uint32_t pad;
+	uint32_t passes; /* how often a round plays the program without coming to rest, its results one history; 0: once, and all oracles */
 };
 
 struct stress_totals {
@@ -28,6 +28,9 @@ struct stress_totals {
 	uint64_t nmis, nmi_misses, failed_syncs;
 	uint64_t ended; /* rounds in which a fault that was injected ended the VM, as it should */
 	uint64_t full;  /* rounds in which as many events were open as may be */
+	/* Of rounds with passes: the time that their histories took to be checked, in how many states at once the
+	 * object may have been at most, and the histories of which nothing can be said. */
+	uint64_t checked_ns, widest, unknown;
 };
 
 /* 0, or a negative errno with a reason. */
@@ -38,5 +41,9 @@ int stress_program_set(const struct explore_program *program);
 /* Runs rounds until one violates an oracle, all are done, or time is over; adds to *totals. The verdict's `index` is
  * the last round's. */
 void stress_run(const struct stress_amount *amount, struct stress_totals *totals, struct explore_verdict *verdict);
+/* Judges a history that was not played: results of the program's operations, and the number of times of which they tell.
+ * The returned value is linearize_check()'s. */
+uint32_t stress_judge_history(struct explore_result *results, uint32_t count, uint32_t clock,
+			      struct explore_verdict *verdict);
 
 #endif

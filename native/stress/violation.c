@@ -26,6 +26,11 @@ bool violation_found(void)
 	return __atomic_load_n(&found, __ATOMIC_ACQUIRE);
 }
 
+void violation_forget(void)
+{
+	__atomic_store_n(&found, 0, __ATOMIC_RELEASE);
+}
+
 void violation_note(enum explore_oracle oracle, const char *text)
 {
 	pthread_mutex_lock(&lock);

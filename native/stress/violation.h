@@ -10,6 +10,8 @@
 /* Where it is written. */
 void violation_expect(struct explore_verdict *verdict);
 bool violation_found(void);
+/* What was found was made up, and has broken nothing. */
+void violation_forget(void);
 void violation_note(enum explore_oracle oracle, const char *text);
 
 #endif

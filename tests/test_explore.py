@@ -2,6 +2,7 @@
 """The explorer: it finds what is planted, always the same way, and finds nothing in the designs that are sound."""
 
 import json
+import re
 import statistics
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from emulator.explore.canaries import canaries_of, catch
 from emulator.explore.case import Case, read_case
 from emulator.explore.crew import Crew
 from emulator.explore.machine import Machine, Setup
+from emulator.explore.machine import canaries as canary_names
 from emulator.explore.program import IDS, MOST_OPS, Program, parse_op, random_program
 from emulator.explore.scenarios import SCENARIOS
 from emulator.explore.search import BLOCK, Block, blocks_of, run_block, search
@@ -24,6 +26,13 @@ from emulator.explore.specification import apply
 FIXED = [scenario for scenario in SCENARIOS.values() if scenario.programs]
 SOUND = [("per-vm", "trylock"), ("per-vm", "deferred"), ("per-vm", "lockless"), ("per-vcpu", "trylock")]
 CLOSE_ENABLE = Program.parse(["open 1; enable 1", "close 1"])
+#: Of a program in which vCPU 0 opens and reads, and vCPU 1 reads.
+ORDERS = [
+    "open 1 of vCPU 0 before read 1 of vCPU 1",
+    "read 1 of vCPU 0 before read 1 of vCPU 1",
+    "read 1 of vCPU 1 before open 1 of vCPU 0",
+    "read 1 of vCPU 1 before read 1 of vCPU 0",
+]
 PLANTED = Setup(canary="closed_not_looked_at")
 
 
@@ -351,6 +360,39 @@ def test_explore_says_what_it_searched(capsys: pytest.CaptureFixture[str]) -> No
     assert all(canary["found"] for canary in document["canaries"])
 
 
+def test_every_canary_in_one_table(capsys: pytest.CaptureFixture[str]) -> None:
+    """On the machine that is asked for, or on the one that it takes; and the targets for cases as small as these."""
+    assert main(["explore", "--canaries", "--seed", "1", "--json"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["canary"] for row in rows] == canary_names()
+    assert all(row["found"] and row["replayed"] == row["of"] == 100 for row in rows)
+    assert statistics.median(row["operations"] for row in rows) <= 4
+    assert statistics.median(row["preemptions"] for row in rows) <= 2
+    assert {row["nmi"] for row in rows} == {"trylock", "deferred", "lockless"}
+
+
+def test_a_search_that_saw_one_order_alone_proves_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explore", "close-enable", "--schedules", "2", "--seed", "1"]) == 7
+    said = capsys.readouterr().out
+    assert re.search(r"inconclusive: it never happened: close-enable 0: \w+ 1 of vCPU \d before \w+ 1 of vCPU \d", said)
+
+
+def test_which_places_met_in_which_order() -> None:
+    """Two vCPUs read one event: whoever comes first. Of one program whose vCPUs have nothing in common, none met."""
+    with Machine(Setup(), Program.parse(["open 1; read 1", "read 1"])) as machine:
+        machine.run("dfs", bound=2, count=100_000)
+        met = machine.pairs()
+        assert machine.orders() == ({*ORDERS}, {*ORDERS})
+        machine.run("dfs", bound=0, count=1)  # vCPU 0, and then vCPU 1
+        assert machine.orders()[0] == {ORDERS[0], ORDERS[1]}
+        assert machine.pairs() < met
+    find = {place for pair in met for place in pair if place.startswith("table.c:")}
+    assert any((place, place) in met for place in find), "the table's lock, taken by one after the other"
+    with Machine(Setup(), Program.parse(["run 10", "run 10"])) as machine:
+        machine.run("mix", count=1000)
+        assert machine.pairs() == set()
+
+
 def test_explore_leaves_a_case_that_replays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "case"
     arguments = ["explore", "close-enable", "--design", "no-refcount", "--schedules", "10000", "-o", str(path)]
@@ -376,6 +418,8 @@ def test_a_program_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str
         (["--design", "per-cpu"], "design 'per-cpu' is not known"),
         (["--nmi", "tryhard"], "nmi 'tryhard' is not known"),
         (["--schedules", "10", "--duration", "1s"], "not allowed with"),
+        (["--canaries", "churn"], "it does not go with scenarios"),
+        (["--canaries", "--schedules", "10"], "it does not go with schedules"),
     ],
 )
 def test_explore_refuses(capsys: pytest.CaptureFixture[str], arguments: list[str], complaint: str) -> None:

@@ -61,6 +61,10 @@ def main(arguments: argparse.Namespace) -> int:
     seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1 << 32)
     if arguments.output:
         check_writable(Path(arguments.output))
+    if arguments.canaries:
+        from emulator.cli.canary_table import print_canaries
+
+        return print_canaries(setup, seed, arguments)
     with Crew() as crew:
         report = Report(setup, seed, arguments)
         for scenario in scenarios:
@@ -91,6 +95,12 @@ def _search(
 
 def _memory(setup: Setup) -> str:
     return "" if setup.memory == "sc" else f"memory {setup.memory}, "
+
+
+def _pairs(totals: Totals) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
+    """Pairs of places that met: all of them, once, and those that did in both orders."""
+    both = {(first, second) for first, second in totals.met if (second, first) in totals.met and first <= second}
+    return both | {pair for pair in totals.met if pair[::-1] not in totals.met}, both
 
 
 class Report:
@@ -154,6 +164,7 @@ class Report:
                 self._say(f"  canary {each.name:<32} {took}")
         doubts, totals = self._doubts(caught), self.totals()
         tries = [each.schedules for each in caught]
+        pairs, both = _pairs(totals)
         self._say(
             f"canaries: {sum(each.case is not None for each in caught)} of {len(caught)} found, in "
             f"{statistics.median(tries):,.0f} schedules at the median, {max(tries):,} at most"
@@ -162,6 +173,13 @@ class Report:
             f"{totals.schedules:,} schedules of {totals.steps // max(1, totals.schedules)} steps, {self.rate():,.0f} "
             f"a second and core; {totals.nmis:,} NMIs, {totals.trylock_failures:,} found the lock taken"
         )
+        self._say(
+            f"{len(pairs)} pairs of places met, {len(both)} of them in both orders; {len(totals.orders)} of "
+            f"{len(totals.orders_wanted)} orders of calls that have to do with each other"
+        )
+        if self.arguments.verbose:
+            for first, second in sorted(pairs - both):
+                self._say(f"  only in one order: {first}, then {second}")
         self._say("verdict: held" if not doubts else f"verdict: inconclusive: {'; '.join(doubts)}")
         self._json("held" if not doubts else "inconclusive", caught=caught, doubts=doubts)
         return INCONCLUSIVE if doubts else HELD
@@ -183,6 +201,10 @@ class Report:
         if not all(searched.agreed for searched in self.searched):
             doubts.append("a schedule that was run twice did not end the same")
         totals = self.totals()
+        missing = sorted(totals.orders_wanted - totals.orders)
+        doubts += [f"it never happened: {order}" for order in missing[:1]]
+        if missing[1:]:
+            doubts.append(f"nor did {len(missing) - 1} other orders of calls")
         if not totals.contended:
             doubts.append("no lock was ever taken when somebody wanted it")
         return doubts
@@ -199,6 +221,7 @@ class Report:
         if not self.arguments.json:
             return
         totals = self.totals()
+        pairs, both = _pairs(totals)
         document: dict[str, object] = {
             "schema_version": 1,
             "verdict": verdict,
@@ -210,6 +233,8 @@ class Report:
             "schedules": totals.schedules,
             "schedules_per_second": self.rate(),
             "trylock_failures": totals.trylock_failures,
+            "places_met": {"pairs": len(pairs), "in_both_orders": len(both)},
+            "orders_of_calls": {"seen": len(totals.orders), "wanted": len(totals.orders_wanted)},
             "scenarios": [self._scenario_json(each) for each in self.searched],
         }
         if case:

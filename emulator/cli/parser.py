@@ -271,7 +271,8 @@ def _explore(parser: argparse.ArgumentParser) -> None:
         "--exhaustive", type=preemptions, metavar="PB", help="only all schedules with at most PB preemptions"
     )
     add("--shrink", type=duration, default=1.0, metavar="TIME", help="how long to make a case smaller (default 1s)")
-    add("-v", "--verbose", action="store_true", help="a line for each canary")
+    add("--canaries", action="store_true", help="only find, shrink and replay each planted defect: a table")
+    add("-v", "--verbose", action="store_true", help="a line for each canary, and for what met in one order alone")
     add("-o", "--output", metavar="FILE", help="the replay file of a violation (default SCENARIO-DESIGN.replay)")
     add("--json", action="store_true", help="print a JSON document")
 

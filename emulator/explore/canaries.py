@@ -13,6 +13,7 @@ from emulator.explore.crew import Crew
 from emulator.explore.machine import Setup, Totals, canaries
 from emulator.explore.scenarios import SCENARIOS
 from emulator.explore.search import Block, run_block
+from emulator.explore.shrink import same, shrink
 
 #: Schedules tried of each scenario in a round; random programs get a whole block.
 _SLICE = 500
@@ -53,6 +54,37 @@ def catch(name: str, setup: Setup, *, seed: int, seconds: float) -> Caught:
 def catch_all(crew: Crew, setup: Setup, *, seed: int, seconds: float) -> list[Caught]:
     """All canaries that this design has, over the crew's processes."""
     return list(crew.each(partial(catch, name, setup, seed=seed, seconds=seconds) for name in canaries_of(setup)))
+
+
+#: How often a small case is replayed before it counts as one that always does.
+REPLAYS = 100
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A canary on a machine on which it is a defect: what it took to find it, and what is left of the case."""
+
+    caught: Caught
+    setup: Setup
+    small: Case | None = None
+    replayed: int = 0  # of REPLAYS, to the same end
+
+
+def measure(name: str, setup: Setup, *, seed: int, seconds: float, shrink_seconds: float) -> Measured:
+    """Finds one canary, makes the case small, and replays that."""
+    setup = with_canary(name, setup)
+    caught = catch(name, setup, seed=seed, seconds=seconds)
+    if not caught.case:
+        return Measured(caught, setup)
+    small = shrink(caught.case, seconds=shrink_seconds)
+    replayed = sum(same(small, small.replay()[0]) for _ in range(REPLAYS))
+    return Measured(caught, setup, small, replayed)
+
+
+def with_canary(name: str, setup: Setup) -> Setup:
+    """This machine, or the one most like it on which the canary is a defect."""
+    needs = {field: values[0] for field, values in _ONLY.get(name, {}).items() if getattr(setup, field) not in values}
+    return replace(setup, **needs)  # type: ignore[arg-type]
 
 
 #: Canaries that are no defect, or no code, on every machine: fields of Setup, and their values for which they are.

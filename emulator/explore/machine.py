@@ -10,7 +10,7 @@ from typing import Any
 
 from emulator.errors import UsageError
 from emulator.explore import specification
-from emulator.explore.program import KINDS, Program
+from emulator.explore.program import KINDS, Program, related
 from emulator.native import load_explore
 
 #: enum explore_oracle, with the names that stress and the model use too.
@@ -133,11 +133,17 @@ class Totals:
     nmis: int = 0
     nmi_misses: int = 0
     complete: bool = False
+    met: set[tuple[str, str]] = field(default_factory=set, repr=False)  # Machine.pairs()
+    orders: set[str] = field(default_factory=set, repr=False)  # Machine.orders(), with the scenario's name before it
+    orders_wanted: set[str] = field(default_factory=set, repr=False)
 
     def add(self, other: Totals) -> None:
         for name in ("schedules", "steps", "ns", "trylock_failures", "contended", "nmis", "nmi_misses"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.longest = max(self.longest, other.longest)
+        self.met |= other.met
+        self.orders |= other.orders
+        self.orders_wanted |= other.orders_wanted
         self.digest = (self.digest * _MIX ^ other.digest) & ((1 << 64) - 1)
 
 
@@ -287,6 +293,39 @@ class Machine:
         n = self._module.ffi.new("uint32_t *")
         found = self._module.lib.explore_results(n)
         return {(found[i].fiber, found[i].op): int(found[i].count) for i in range(n[0]) if found[i].count}
+
+    def pairs(self) -> set[tuple[str, str]]:
+        """Of the last search: places that met on one object, on different fibers, in the order in which they did."""
+        n = self._module.ffi.new("uint32_t *")
+        found = self._module.lib.explore_pairs(n)
+        met = set()
+        for pair in (found[i] for i in range(n[0])):
+            first, second = self._text(pair.first), self._text(pair.second)
+            met |= {(first, second), (second, first)} if pair.both else {(first, second)}
+        return met
+
+    def orders(self) -> tuple[set[str], set[str]]:
+        """Of the last search: which of two calls returned first that have to do with each other, on two vCPUs; and all
+        such orders that there are. Who halts, or gets no memory, may leave no choice: then none is asked for.
+        """
+        program = self.program
+        if (
+            self.setup.fail_alloc
+            or self.setup.alloc_permille
+            or any(op.kind == "halt" for ops in program.vcpus for op in ops)
+        ):
+            return set(), set()
+        calls = [(vcpu, at, op) for vcpu, ops in enumerate(program.vcpus) for at, op in enumerate(ops)]
+        seen, wanted = set(), set()
+        for vcpu, at, op in calls:
+            for other_vcpu, other_at, other in calls:
+                if vcpu == other_vcpu or not related(op, other):
+                    continue
+                order = f"{op} of vCPU {vcpu} before {other} of vCPU {other_vcpu}"
+                wanted.add(order)
+                if self._module.lib.explore_ordered(vcpu, at, other_vcpu, other_at):
+                    seen.add(order)
+        return seen, wanted
 
     def _text(self, text: Any) -> str:
         return str(self._module.ffi.string(text).decode())

@@ -107,6 +107,13 @@ class Program:
         return [*lines, f"timer: {'; '.join(map(str, self.timer))}"] if self.timer else lines
 
 
+def related(op: Op, other: Op) -> bool:
+    """Does it matter which of two hypercalls comes first? They are about one event, or about the limit."""
+    if op.kind not in HYPERCALLS or other.kind not in HYPERCALLS:
+        return False
+    return op.id == other.id or {op.kind, other.kind} <= {"open", "close"}
+
+
 def _without(vcpu: int, ops: tuple[Op, ...]) -> tuple[Op, ...]:
     kept = (op for op in ops if op.kind not in _OF_VCPU or op.id != vcpu)
     return tuple(replace(op, id=op.id - 1) if op.kind in _OF_VCPU and op.id > vcpu else op for op in kept)

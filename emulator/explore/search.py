@@ -52,10 +52,19 @@ def run_block(block: Block, scenario: Scenario | None = None) -> Found:
     return _fixed(scenario, block) if scenario.programs else _random(scenario, block)
 
 
+def _note_coverage(totals: Totals, machine: Machine, program: str = "") -> None:
+    """What met in that search. The orders of a program that is random are nothing that has to be seen."""
+    totals.met = machine.pairs()
+    if program:
+        orders = ({f"{program}: {order}" for order in each} for each in machine.orders())
+        totals.orders, totals.orders_wanted = orders
+
+
 def _fixed(scenario: Scenario, block: Block) -> Found:
     setup, program = scenario.setup(block.setup, block.number), scenario.program(block.number, block.seed)
     with Machine(setup, program) as machine:
         totals, verdict = machine.run("mix", seed=block.seed, first=block.number * BLOCK, count=block.schedules)
+        _note_coverage(totals, machine, f"{scenario.name} {block.number % len(scenario.programs)}")
         case = None if verdict.held else Case.of(setup, program, verdict)
         again = min(100, totals.schedules)
         once = machine.run("mix", seed=block.seed, first=block.number * BLOCK, count=again)[0].digest
@@ -70,6 +79,7 @@ def _random(scenario: Scenario, block: Block) -> Found:
         setup, program = scenario.setup(block.setup, number), scenario.program(number, block.seed)
         with Machine(setup, program) as machine:
             totals, verdict = machine.run("mix", seed=block.seed + number, count=size)
+            _note_coverage(totals, machine)
             found.totals.add(totals)
             if not verdict.held:
                 found.case = Case.of(setup, program, verdict)
@@ -88,6 +98,7 @@ def _exhaust(scenario: Scenario, block: Block) -> Found:
         while not found.totals.complete:
             done = found.totals.schedules
             totals, verdict = machine.run("dfs", bound=block.exhaustive, first=done, count=_DFS_SLICE)
+            _note_coverage(totals, machine, f"{scenario.name} {block.number}")
             found.totals.add(totals)
             found.totals.complete = totals.complete
             if not verdict.held:

@@ -136,6 +136,13 @@ struct explore_result {
 	uint64_t expected;          /* DISABLE: what it must be; ~0: not known */
 };
 
+/* Two places that met on one object, on different fibers, `first` before `second`; or in both orders. */
+struct explore_pair {
+	const char *first, *second;
+	uint32_t both;
+	uint32_t pad;
+};
+
 struct explore_verdict {
 	uint32_t oracle;
 	uint32_t strategy, bound;
@@ -173,6 +180,10 @@ void explore_replay(const struct explore_switch *switches, uint32_t n, struct ex
 const struct explore_switch *explore_switches(uint32_t *n);
 const struct explore_result *explore_results(uint32_t *n);
 const struct explore_step *explore_steps(uint32_t *n);
+/* Of the last search. */
+const struct explore_pair *explore_pairs(uint32_t *n);
+/* Of the last search: did an operation return before another one, in a schedule that was looked at? */
+uint32_t explore_ordered(uint32_t fiber, uint32_t op, uint32_t other_fiber, uint32_t other_op);
 const char *explore_point_name(uint32_t kind);
 /* A digest of the sources that this was built from. */
 const char *explore_build(void);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "coverage.h"
 #include "fiber.h"
 #include "pv_sync.h"
 #include "race.h"
@@ -116,6 +117,8 @@ static void take_step(struct fiber *self)
 			store_buffer_drain(me);
 	}
 	self->steps++;
+	if (coverage_number)
+		coverage_step(self);
 	record_step(me, self);
 }
 
@@ -277,6 +280,7 @@ void schedule_run(uint32_t n, bool tso, void (*body)(unsigned fiber), void (*che
 	schedule.current = &schedule.fiber[0];
 	race_begin();
 	first_fiber();
+	store_buffer_reset(); /* of those whom a violation cut off */
 	schedule.controlled = schedule.tso = false;
 	schedule.current = NULL;
 	verdict->steps = schedule.step;

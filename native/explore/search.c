@@ -3,6 +3,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "coverage.h"
 #include "strategy.h"
 #include "world.h"
 
@@ -55,6 +56,7 @@ static void run_one(const struct strategy *strategy, struct explore_totals *tota
 	schedule.verdict = verdict;
 	world_restore();
 	schedule_run(world_fibers(), world.machine.tso, world_body, oracle_check);
+	coverage_end();
 	totals->nmis += world.vm->ledger.nmis.v;
 	totals->nmi_misses += world.vm->ledger.misses.v;
 	verdict->results = world.result_count;
@@ -90,6 +92,7 @@ static void search_all(const struct explore_search *search, struct explore_total
 			totals->complete = 1;
 			break;
 		}
+		coverage_begin(i - search->first);
 		run_one(dfs ? dfs : strategy_for(search, i, verdict), totals, verdict);
 		totals->digest = mix64(totals->digest ^ verdict->trace_hash) ^ verdict->state_hash;
 		if (verdict->oracle)
@@ -106,6 +109,7 @@ void explore_run(const struct explore_search *search, struct explore_totals *tot
 	uint64_t begin = now_ns(CLOCK_THREAD_CPUTIME_ID);
 
 	schedule.logging = false;
+	coverage_forget();
 	schedule_catch_faults();
 	search_all(search, totals, verdict);
 	schedule_release_faults();

@@ -9,7 +9,7 @@
 enum { CHANGED = 1 << 31, WORD = 4 };
 static uint32_t touched[ARENA_BYTES / WORD];
 
-static bool changes(enum point_kind kind)
+bool touched_changes(uint8_t kind)
 {
 	return kind != POINT_LOAD && kind != POINT_WAIT;
 }
@@ -34,7 +34,7 @@ bool touched_by_one(const struct fiber *self)
 		return false;
 	before = *mask;
 	*mask |= 1u << (self - schedule.fiber);
-	if (changes((enum point_kind)self->kind))
+	if (touched_changes(self->kind))
 		*mask |= CHANGED;
 	schedule.grown = schedule.grown || is_shared(*mask) != is_shared(before);
 	return !is_shared(*mask);
@@ -43,5 +43,5 @@ bool touched_by_one(const struct fiber *self)
 bool touched_conflict(const struct fiber *a, const struct fiber *b)
 {
 	return a->object && a->object == b->object &&
-	       (changes((enum point_kind)a->kind) || changes((enum point_kind)b->kind));
+	       (touched_changes(a->kind) || touched_changes(b->kind));
 }

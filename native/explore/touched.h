@@ -13,6 +13,8 @@ void touched_forget(void);
 /* Notes where it stands. Does nobody else care when this step is taken? If that turns out
  * wrong, schedule.grown says so, and the search begins anew. */
 bool touched_by_one(const struct fiber *self);
+/* Does a step of this kind change its object? */
+bool touched_changes(uint8_t kind);
 /* Do the two operations conflict: the same object, and one changes it? */
 bool touched_conflict(const struct fiber *a, const struct fiber *b);
 

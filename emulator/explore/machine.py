@@ -262,8 +262,10 @@ class Machine:
         totals, verdict = ffi.new("struct explore_totals *"), ffi.new("struct explore_verdict *")
         lib.explore_run(search, totals, verdict)
         names = ("schedules", "steps", "ns", "longest", "digest", "trylock_failures", "contended", "nmis", "nmi_misses")
-        figures = {name: int(getattr(totals, name)) for name in names}
-        return Totals(**figures, complete=bool(totals.complete)), self._verdict(verdict)
+        searched = Totals(complete=bool(totals.complete))
+        for name in names:
+            setattr(searched, name, int(getattr(totals, name)))
+        return searched, self._verdict(verdict)
 
     def replay(self, switches: Sequence[Switch]) -> tuple[Verdict, list[Step]]:
         """Runs one schedule as it was recorded; its verdict is "diverged" where it cannot."""

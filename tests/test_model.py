@@ -4,10 +4,14 @@
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from emulator.cli import main
+from emulator.explore.case import read_case
+from emulator.explore.machine import Machine
+from emulator.explore.shrink import alike
 from emulator.model import search, spin
 from emulator.model.bounds import DEFECTS, DESIGNS, POLICIES, Bounds, Model, modelled
 from emulator.model.search import Searched
@@ -96,6 +100,31 @@ def test_model_shows_the_trail(capsys: pytest.CaptureFixture[str]) -> None:
     assert sum("OPEN" in line and "counted" in line for line in lines) == 2
 
 
+@pytest.mark.parametrize("by", ["--python", pytest.param("--spin", marks=needs_spin)])
+@pytest.mark.parametrize("name", [name for name in DEFECTS if name != "full-drops"])
+def test_a_trail_becomes_a_case_of_the_core(
+    name: str, by: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same calls and NMIs, on the core with the same defect: it replays, and is none where nothing is planted."""
+    path = tmp_path / "trail.replay"
+    assert main(["model", by, "--defect", name, "-o", str(path)]) == 1
+    assert f"pvperf replay {path}" in capsys.readouterr().out
+    assert main(["replay", str(path)]) == 1
+    case = read_case(path)
+    assert alike(case.oracle, DEFECTS[name].oracle)
+    with Machine(replace(case.setup, design="per-vm", canary=""), case.program) as machine:
+        totals, verdict = machine.run("dfs", bound=case.preemptions, count=10**6)
+    assert verdict.held
+    assert totals.complete
+
+
+def test_scenario_2_of_the_model_is_that_of_the_core(tmp_path: Path) -> None:
+    path = tmp_path / "trail.replay"
+    assert main(["model", "--design", "no-refcount", "-o", str(path)]) == 1
+    assert read_case(path).setup.design == "no-refcount"
+    assert main(["replay", str(path)]) == 1
+
+
 def test_too_many_states_prove_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["model", "--states", "1000"]) == 7
     assert "verdict: inconclusive" in capsys.readouterr().out
@@ -109,6 +138,12 @@ def test_without_spin_its_search_is_refused(
     assert "spin is not there" in capsys.readouterr().err
 
 
+def test_a_defect_that_the_core_cannot_have(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["model", "--defect", "full-drops", "-o", str(tmp_path / "case")]) == 126
+    assert "the core has nothing like full-drops" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
@@ -118,6 +153,7 @@ def test_without_spin_its_search_is_refused(
         (["--vcpus", "4"], "4 vcpus cannot be modelled"),
         (["--ops", "0"], "0 ops cannot be modelled"),
         (["--spin", "--python"], "not allowed with"),
+        (["-o", "/nonexistent/case"], "/nonexistent"),
     ],
 )
 def test_model_refuses(capsys: pytest.CaptureFixture[str], arguments: list[str], complaint: str) -> None:

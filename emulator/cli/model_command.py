@@ -7,8 +7,12 @@ import argparse
 import json
 import sys
 from dataclasses import asdict, fields
+from pathlib import Path
 
-from emulator.model import search, spin
+from emulator.errors import PvperfError
+from emulator.explore.case import check_writable
+from emulator.explore.interleaving import interleaving
+from emulator.model import bridge, search, spin
 from emulator.model.bounds import DEFECTS, Bounds, Model, modelled
 from emulator.model.search import Searched
 
@@ -19,6 +23,10 @@ def main(arguments: argparse.Namespace) -> int:
     """Returns 0 when all held in all states, 1 for a violation, 7 when there were too many states."""
     sizes = {field.name: getattr(arguments, field.name) for field in fields(Bounds)}
     model = modelled(arguments.design, arguments.nmi, arguments.defect or "", sizes)
+    if arguments.output:
+        check_writable(Path(arguments.output))
+        if arguments.defect:
+            bridge.setup_of(model)  # what the core has nothing like is refused before it is searched
     by = spin if arguments.spin else search
     searched = by.search(model, most_states=arguments.states)
     if arguments.json:
@@ -26,8 +34,23 @@ def main(arguments: argparse.Namespace) -> int:
     else:
         _print(model, searched, "Spin" if arguments.spin else "Python")
     if searched.violates:
+        if arguments.output:
+            _to_core(model, searched, Path(arguments.output), quiet=arguments.json)
         return VIOLATED
     return HELD if searched.complete else INCOMPLETE
+
+
+def _to_core(model: Model, searched: Searched, path: Path, *, quiet: bool) -> None:
+    """Writes the case; PvperfError if there is none, which says that model and core are not the same thing."""
+    case = bridge.find_case(model, searched.violates, searched.trail)
+    if not case:
+        raise PvperfError(f"the core does not violate {searched.violates} in any schedule like this trail")
+    case.write(path)
+    if not quiet:
+        print(f"on the core, {case.oracle}: {case.text}")
+        for line in [*case.program.lines(), *interleaving(case, case.replay()[1])]:
+            print(f"  {line}")
+        print(f"replay it with: pvperf replay {path}")
 
 
 def _print(model: Model, searched: Searched, by: str) -> None:

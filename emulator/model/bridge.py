@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""From a trail of the model to the host core: the trail's calls and NMIs become a program, the model's defect the one
+that is planted in the core, and the explorer looks for the trail's violation among all schedules with as many
+preemptions as the trail has changes of who goes on.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+from emulator.errors import Unsupported
+from emulator.explore.case import Case
+from emulator.explore.machine import Machine, Setup
+from emulator.explore.program import OF_CLOCK, Op, Program
+from emulator.explore.shrink import alike
+from emulator.model.bounds import Model
+
+#: What the core has of each defect of the model.
+_CORE = {
+    "no-reference": {"canary": "found_without_reference"},
+    "check-then-increment": {"design": "posted"},
+    "read-modify-write": {"canary": "shadow_read_then_cleared"},
+    "stranded-miss": {"canary": "miss_not_deferred"},
+    "raw-pointer": {"canary": "queued_without_reference"},
+}
+_CALL = re.compile(r"vCPU (\d): (OPEN|ENABLE|DISABLE|CLOSE) (\d)(?:: out of the table)?$")
+_NMI = re.compile(r"NMI: event (\d) overflows$")
+_PERIOD_NS = 1
+_MOST_PREEMPTIONS = 4
+
+
+def setup_of(model: Model) -> Setup:
+    """The machine with the model's defect; Unsupported where the core has nothing like it."""
+    if model.defect and model.defect not in _CORE:
+        raise Unsupported(f"the core has nothing like {model.defect}: its queue is a list, which is never full")
+    base = {"design": model.design, "nmi": model.nmi}
+    return Setup(**(base | _CORE.get(model.defect, {})), max_events=model.bounds.limit)  # type: ignore[arg-type]
+
+
+def program_of(trail: list[str], vcpus: int) -> Program:
+    """What the vCPUs of a trail call, and a turn of the timer for each NMI. What overflows is a clock."""
+    overflow = {int(match[1]) for match in map(_NMI.match, trail) if match}
+    calls: list[list[Op]] = [[] for _ in range(vcpus)]
+    for match in filter(None, map(_CALL.match, trail)):
+        vcpu, kind, event = int(match[1]), match[2].lower(), int(match[3])
+        period = OF_CLOCK + _PERIOD_NS if kind == "open" and event in overflow else 0
+        calls[vcpu].append(Op(kind, event, period))
+    timer = tuple(Op("clock") for step in trail if _NMI.match(step))
+    return Program(tuple(map(tuple, calls)), timer)
+
+
+def changes(trail: list[str]) -> int:
+    """How often another thread goes on."""
+    threads = [step.partition(":")[0] for step in trail if step.startswith(("vCPU ", "NMI:"))]
+    return sum(before != after for before, after in pairwise(threads))
+
+
+def find_case(model: Model, violates: str, trail: list[str]) -> Case | None:
+    """The same violation on the core, with as few preemptions as it takes; None if there is none within the bound."""
+    setup, program = setup_of(model), program_of(trail, model.bounds.vcpus)
+    with Machine(setup, program) as machine:
+        for bound in range(min(changes(trail), _MOST_PREEMPTIONS) + 1):
+            _, verdict = machine.run("dfs", bound=bound, count=10**7)
+            if alike(verdict.oracle, violates):
+                return Case.of(setup, program, verdict)
+    return None

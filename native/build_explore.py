@@ -13,7 +13,7 @@ from build_native import FLAGS, INCLUDES, NATIVE, declarations, relative
 from cffi import FFI
 
 #: What of the core runs on threads; native/explore has its own of these.
-THREADED = {"host_thread.c", "panic.c", "sync_real.c"}
+THREADED = {"host_thread.c", "panic.c", "sync_real.c", "trace.c"}
 CORE = [path for path in NATIVE.glob("core/*.c") if path.name not in THREADED]
 
 SOURCES = sorted([*CORE, *NATIVE.glob("explore/*.c")])

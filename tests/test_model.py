@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from emulator.cli import main
+from emulator.errors import UsageError
 from emulator.explore.case import read_case
-from emulator.explore.machine import Machine
+from emulator.explore.machine import Machine, Setup
+from emulator.explore.program import Program
 from emulator.explore.shrink import alike
-from emulator.model import search, spin
+from emulator.model import accept, search, spin
 from emulator.model.bounds import DEFECTS, DESIGNS, POLICIES, Bounds, Model, modelled
 from emulator.model.search import Searched
 
@@ -125,6 +127,81 @@ def test_scenario_2_of_the_model_is_that_of_the_core(tmp_path: Path) -> None:
     assert main(["replay", str(path)]) == 1
 
 
+@pytest.mark.parametrize(("design", "nmi"), SOUND)
+@pytest.mark.parametrize("sizes", [(), ("--vcpus", "3", "--ids", "3", "--ops", "3", "--nmis", "3", "--limit", "1")])
+def test_what_the_core_does_is_what_the_model_can_do(
+    design: str, nmi: str, sizes: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["model", "--design", design, "--nmi", nmi, *sizes, "--traces", "2000", "--seed", "1", "--json"]
+    assert main(arguments) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["verdict"] == "accepted"
+    assert document["schedules"] == 2000
+    assert document["records"] > 10 * 2000
+    assert document["places"] > 1000
+
+
+@pytest.mark.parametrize(
+    ("canary", "refused"),
+    [
+        ("closed_not_looked_at", "finish of vCPU"),  # DISABLE works on an event that is closed
+        ("detached_stays_queued", "deliver of vCPU"),  # of an event that counts elsewhere, or nowhere
+    ],
+)
+def test_a_core_that_is_broken_does_what_the_model_cannot(
+    canary: str, refused: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen in the trace, before an oracle sees the end."""
+    model = Model(bounds=Bounds(ops=3, limit=1))
+    monkeypatch.setattr(accept, "setup_of", lambda _: Setup(nmi=model.nmi, max_events=1, canary=canary))
+    assert refused in accept.compare(model, seed=1, schedules=3000).refused
+    monkeypatch.setattr(accept, "setup_of", lambda _: Setup(nmi=model.nmi, max_events=1))
+    assert not accept.compare(model, seed=1, schedules=3000).refused
+
+
+def test_a_trace_with_one_record_less_or_another_result_is_refused() -> None:
+    program = Program.parse(["open 0 clock 1; enable 0", "disable 0; close 0"], "clock; clock")
+    acceptor = accept.Acceptor(program, Setup(nmi="deferred"))
+    refused = 0
+    with Machine(Setup(nmi="deferred"), program) as machine:
+        for index in range(100):
+            machine.run("mix", seed=1, first=index, count=1, trace=True)
+            trace = machine.traces()
+            assert not acceptor.refuses(trace)
+            for at, record in enumerate(trace):
+                if record.kind in ("hypercall", "attach", "detach"):
+                    assert acceptor.refuses(trace[:at] + trace[at + 1 :]), record
+                    refused += 1
+                if record.kind == "result":
+                    wrong = replace(record, value=record.value ^ 1)
+                    assert acceptor.refuses([*trace[:at], wrong, *trace[at + 1 :]]), record
+                    refused += 1
+            last = max(at for at, record in enumerate(trace) if record.kind == "result")
+            assert acceptor.refuses(trace[:last]).startswith("the end: ")
+    assert refused > 500
+
+
+def test_traces_of_a_defect_end_with_the_program(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["model", "--defect", "check-then-increment", "--traces", "1000", "--seed", "1"]) == 1
+    said = capsys.readouterr().out
+    assert "  vcpu 1: " in said
+    assert "verdict: refused: " in said
+
+
+@pytest.mark.parametrize(
+    ("program", "complaint"),
+    [
+        (["open 0; read 0"], "and nothing else"),
+        (["open 0; close 0; open 0"], "an id is opened once"),
+        (["open 0 period 10"], "what samples is a clock"),
+        (["open 3"], "3 events at most"),
+    ],
+)
+def test_a_program_that_the_model_has_no_words_for(program: list[str], complaint: str) -> None:
+    with pytest.raises(UsageError, match=complaint):
+        accept.Acceptor(Program.parse(program), Setup(nmi="deferred"))
+
+
 def test_too_many_states_prove_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["model", "--states", "1000"]) == 7
     assert "verdict: inconclusive" in capsys.readouterr().out
@@ -154,6 +231,7 @@ def test_a_defect_that_the_core_cannot_have(tmp_path: Path, capsys: pytest.Captu
         (["--ops", "0"], "0 ops cannot be modelled"),
         (["--spin", "--python"], "not allowed with"),
         (["-o", "/nonexistent/case"], "/nonexistent"),
+        (["--traces", "10", "-o", "case"], "neither with -o"),
     ],
 )
 def test_model_refuses(capsys: pytest.CaptureFixture[str], arguments: list[str], complaint: str) -> None:

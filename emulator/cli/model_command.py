@@ -5,14 +5,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 import sys
 from dataclasses import asdict, fields
 from pathlib import Path
 
-from emulator.errors import PvperfError
+from emulator.errors import PvperfError, UsageError
 from emulator.explore.case import check_writable
 from emulator.explore.interleaving import interleaving
 from emulator.model import bridge, search, spin
+from emulator.model.accept import compare
 from emulator.model.bounds import DEFECTS, Bounds, Model, modelled
 from emulator.model.search import Searched
 
@@ -23,6 +25,8 @@ def main(arguments: argparse.Namespace) -> int:
     """Returns 0 when all held in all states, 1 for a violation, 7 when there were too many states."""
     sizes = {field.name: getattr(arguments, field.name) for field in fields(Bounds)}
     model = modelled(arguments.design, arguments.nmi, arguments.defect or "", sizes)
+    if arguments.traces:
+        return _compare(model, arguments)
     if arguments.output:
         check_writable(Path(arguments.output))
         if arguments.defect:
@@ -38,6 +42,28 @@ def main(arguments: argparse.Namespace) -> int:
             _to_core(model, searched, Path(arguments.output), quiet=arguments.json)
         return VIOLATED
     return HELD if searched.complete else INCOMPLETE
+
+
+def _compare(model: Model, arguments: argparse.Namespace) -> int:
+    """Is all that the core does what the model can do?"""
+    if arguments.output or arguments.spin:
+        raise UsageError("--traces looks for no trail: it goes neither with -o nor with --spin")
+    seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1 << 32)
+    compared = compare(model, seed=seed, schedules=arguments.traces)
+    if arguments.json:
+        document = {"schema_version": 1, "verdict": "refused" if compared.refused else "accepted"}
+        program = compared.program.lines() if compared.program else []
+        print(json.dumps(document | asdict(compared) | {"seed": seed, "program": program}))
+        return VIOLATED if compared.refused else HELD
+    print(f"model: design {model.design}, nmi {model.nmi}, {model.bounds}; seed {seed}")
+    print(
+        f"{compared.schedules:,} schedules of the core, of {compared.programs:,} programs, "
+        f"{compared.records:,} records; {compared.places:,} places of the model"
+    )
+    if compared.program:
+        print("\n".join(f"  {line}" for line in compared.program.lines()))
+    print(f"verdict: refused: {compared.refused}" if compared.refused else "verdict: accepted")
+    return VIOLATED if compared.refused else HELD
 
 
 def _to_core(model: Model, searched: Searched, path: Path, *, quiet: bool) -> None:

@@ -384,6 +384,8 @@ def _model(parser: argparse.ArgumentParser) -> None:
         ("capacity", "events that a vCPU's queue holds"),
     ):
         add(f"--{name}", type=whole, metavar="N", help=f"{what} (default {1 if name == 'capacity' else 2})")
+    add("--traces", type=positive, metavar="N", help="hold N schedules of the host core against the model instead")
+    add("--seed", type=seed, metavar="N", help="of those (default: a fresh one, which is printed)")
     add("-o", "--output", metavar="FILE", help="find the trail's violation on the host core, too: a replay file")
     add("--states", type=positive, default=3_000_000, metavar="N", help="give up behind so many (default 3000000)")
     add("--json", action="store_true", help="print a JSON document")

@@ -12,6 +12,7 @@ from emulator.errors import UsageError
 from emulator.explore import specification
 from emulator.explore.program import KINDS, Program, related
 from emulator.native import load_explore
+from emulator.trace.records import kinds
 
 #: enum explore_oracle, with the names that stress and the model use too.
 ORACLES = (
@@ -97,6 +98,16 @@ class Step:
     op: int
     kind: str
     where: str
+
+
+@dataclass(frozen=True)
+class Traced:
+    """A record of the core's trace: enum pv_trace_kind, in lower case, and what it is about."""
+
+    kind: str
+    vcpu: int
+    id: int
+    value: int
 
 
 @dataclass(frozen=True)
@@ -252,13 +263,14 @@ class Machine:
         bound: int = 0,
         deadline_ns: int = 0,
         full: bool = False,
+        trace: bool = False,
     ) -> tuple[Totals, Verdict]:
         """Schedules `first` to `first + count - 1` of a seed, until one violates an oracle."""
         ffi, lib = self._module.ffi, self._module.lib
         search = ffi.new("struct explore_search *")
         search.strategy, search.bound = STRATEGIES.index(strategy), bound
         search.seed, search.first, search.count = seed, first, count
-        search.deadline_ns, search.full = deadline_ns, full
+        search.deadline_ns, search.full, search.tracing = deadline_ns, full, trace
         totals, verdict = ffi.new("struct explore_totals *"), ffi.new("struct explore_verdict *")
         lib.explore_run(search, totals, verdict)
         names = ("schedules", "steps", "ns", "longest", "digest", "trylock_failures", "contended", "nmis", "nmi_misses")
@@ -295,6 +307,15 @@ class Machine:
         n = self._module.ffi.new("uint32_t *")
         found = self._module.lib.explore_results(n)
         return {(found[i].fiber, found[i].op): int(found[i].count) for i in range(n[0]) if found[i].count}
+
+    def traces(self) -> list[Traced]:
+        """Of the last schedule, if it was one with `trace`: what the core did, in its own words."""
+        n = self._module.ffi.new("uint32_t *")
+        found = self._module.lib.explore_traces(n)
+        return [
+            Traced(kinds()[each.kind], int(each.vcpu), int(each.id), int(each.a))
+            for each in (found[i] for i in range(n[0]))
+        ]
 
     def pairs(self) -> set[tuple[str, str]]:
         """Of the last search: places that met on one object, on different fibers, in the order in which they did."""

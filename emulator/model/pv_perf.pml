@@ -12,7 +12,8 @@
  */
 #define NMI (VCPUS + 1)
 
-byte open, timer, nmis;
+byte open, nmis;
+byte timer;          /* of which event it raises an NMI (event + 1) */
 byte mutex[VCPUS];   /* event_mutex of a vCPU */
 byte used[IDS], table[IDS], closed[IDS], freed[IDS];
 byte refs[IDS], lock[IDS];
@@ -164,7 +165,7 @@ inline deliver(e, n)
 	n = 0
 }
 
-#define MAY_CALL (pc == IDLE && !PENDING && !judged && done[me] < OPS)
+#define MAY_CALL (pc == IDLE && !judged && done[me] < OPS)
 #define BEGIN(call, id, next) done[me]++; op = call; e = id; pc = next
 #define END_CALL op = 0; e = 0; pc = IDLE
 
@@ -189,7 +190,35 @@ inline deliver(e, n)
 	:: d_step { MAY_CALL && FOUND(id) -> printf("vCPU %d: CLOSE %d: out of the table\n", me, id); \
 		table[id] = 0; open--; BEGIN(CLOSE, id, LOCK) }
 
-/* A guest calls, in any order; before it goes on, what is pending is synced. */
+/* No NMI told of what an event has overflowed since the last one, when it stops. */
+inline detach(e)
+{
+	USE(e);
+	mutex[home[e] - 1] = 0;
+#ifndef RAW_POINTER
+	if
+	:: queued[e] -> queued[e] = 0; put(e)
+	:: else
+	fi;
+#endif
+	if
+	:: deferred[e] -> deferred[e] = 0; put(e)
+	:: else
+	fi;
+	home[e] = 0;
+	put(e);
+	pcs[_pid] = (op == ENABLE -> ARRIVE : (op == DISABLE -> FINISH : UNLOCK))
+}
+
+/* What is queued is taken in any order, and as much as the vCPU likes: what comes while it syncs may wait. */
+#define SYNCS(id) \
+	:: d_step { pc == DRAIN && MY_DEFERRED(id) && (queued[id] || LENGTH(me) < CAPACITY) -> \
+		printf("vCPU %d: drains event %d\n", me, id); \
+		deferred[id] = 0; USE(id); e = id; pc = ENQUEUE } \
+	:: d_step { pc == DRAIN && MY_QUEUED(id) -> printf("vCPU %d: takes event %d from its queue\n", me, id); \
+		queued[id] = 0; USE(id); e = id; pc = DELIVER }
+
+/* A guest calls, in any order. What is pending is synced between two calls, now or later. */
 active [VCPUS] proctype vcpu()
 {
 	byte op, e, n;
@@ -228,26 +257,16 @@ active [VCPUS] proctype vcpu()
 	:: d_step { pc == HOLD && mutex[home[e] - 1] == 0 -> printf("vCPU %d: holds event %d's vCPU\n", me, e);
 		mutex[home[e] - 1] = me + 1;
 		pc = DETACH }
-	:: d_step { pc == DETACH && timer == 0 -> printf("vCPU %d: detaches event %d\n", me, e);
-		USE(e);
-		mutex[home[e] - 1] = 0;
-#ifndef RAW_POINTER
-		if
-		:: queued[e] -> queued[e] = 0; put(e)
-		:: else
-		fi;
-#endif
-		if
-		:: deferred[e] -> deferred[e] = 0; put(e)
-		:: else
-		fi;
-		home[e] = 0;
-		put(e);
-		pc = (op == ENABLE -> ARRIVE : (op == DISABLE -> FINISH : UNLOCK)) }
+	:: d_step { pc == DETACH && timer != e + 1 -> printf("vCPU %d: detaches event %d\n", me, e);
+		detach(e) }
+	:: d_step { pc == DETACH && timer != e + 1 && nmis < NMIS ->
+		printf("vCPU %d: detaches event %d, which has overflowed\n", me, e);
+		nmis++; shadow[e]++; owed[e]++;
+		detach(e) }
 	:: d_step { pc == ARRIVE && mutex[me] == 0 -> printf("vCPU %d: locks its event_mutex\n", me);
 		mutex[me] = me + 1;
 		pc = ATTACH }
-	:: d_step { pc == ATTACH && timer == 0 -> printf("vCPU %d: attaches event %d\n", me, e);
+	:: d_step { pc == ATTACH && timer != e + 1 -> printf("vCPU %d: attaches event %d\n", me, e);
 		USE(e);
 		home[e] = me + 1;
 		take(e);
@@ -291,38 +310,16 @@ active [VCPUS] proctype vcpu()
 	:: d_step { pc == IDLE && PENDING && mutex[me] == 0 -> printf("vCPU %d: syncs\n", me);
 		mutex[me] = me + 1;
 		pc = DRAIN }
-	:: d_step { pc == DRAIN ->
-		if
-#define DRAINS(id) :: deferred[id] == me + 1 && (queued[id] || LENGTH(me) < CAPACITY) -> \
-			printf("vCPU %d: drains event %d\n", me, id); \
-			deferred[id] = 0; USE(id); e = id; pc = ENQUEUE
-#define OR_ELSE :: else -> if
-		DRAINS(0)
+	SYNCS(0)
 #if IDS > 1
-		OR_ELSE DRAINS(1)
+	SYNCS(1)
 #endif
 #if IDS > 2
-		OR_ELSE DRAINS(2)
+	SYNCS(2)
 #endif
-#define SYNCS(id) OR_ELSE :: queued[id] == me + 1 -> \
-			printf("vCPU %d: takes event %d from its queue\n", me, id); \
-			queued[id] = 0; USE(id); e = id; pc = DELIVER
-		SYNCS(0)
-#if IDS > 1
-		SYNCS(1)
-#endif
-#if IDS > 2
-		SYNCS(2)
-#endif
-		:: else -> printf("vCPU %d: has synced\n", me); mutex[me] = 0; pc = IDLE
-		fi fi
-#if IDS > 1
-		fi fi
-#endif
-#if IDS > 2
-		fi fi
-#endif
-		}
+	:: d_step { pc == DRAIN -> printf("vCPU %d: has synced\n", me);
+		mutex[me] = 0;
+		pc = IDLE }
 	:: d_step { pc == ENQUEUE -> printf("vCPU %d: queues event %d\n", me, e);
 		queue_add(e, me);
 		put(e);
@@ -385,11 +382,12 @@ inline judge(e)
 #endif
 #define OVERFLOWS(id) \
 	:: d_step { pc == IDLE && !judged && home[id] && nmis < NMIS -> printf("NMI: event %d overflows\n", id); \
-		USE(id); timer = NMI; nmis++; shadow[id]++; owed[id]++; e = id; pc = RAISED }
+		USE(id); timer = id + 1; nmis++; shadow[id]++; owed[id]++; e = id; pc = RAISED }
 
 /* Once all are at rest they may stay so: then everything has to be where it belongs.
  *
- * The timer, which holds its lock while it raises an NMI; the NMI may only try the event_mutex. */
+ * The timer, which holds its lock while it raises an NMI; the NMI may only try the event_mutex. That may always be
+ * taken: its vCPU takes it at every exit and entry, with nothing to sync, too. */
 active proctype timer_nmi()
 {
 	byte pc, e;
@@ -402,20 +400,16 @@ active proctype timer_nmi()
 #if IDS > 2
 	OVERFLOWS(2)
 #endif
-	:: d_step { pc == TRY ->
-		if
-		:: mutex[home[e] - 1] == 0 ->
-			printf("NMI: has the event_mutex\n");
-			mutex[home[e] - 1] = NMI;
-			pc = QUEUE
-		:: else ->
-			printf("NMI: misses the event_mutex\n");
+	:: d_step { pc == TRY && mutex[home[e] - 1] == 0 -> printf("NMI: has the event_mutex\n");
+		mutex[home[e] - 1] = NMI;
+		pc = QUEUE }
+	:: d_step { pc == TRY -> printf("NMI: misses the event_mutex\n");
 #ifdef STRANDED_MISS
-			AGAIN
+		AGAIN
 #else
-			pc = DEFER
+		pc = DEFER
 #endif
-		fi }
+		}
 	:: d_step { pc == QUEUE ->
 		mutex[home[e] - 1] = 0;
 		if

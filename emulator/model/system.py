@@ -75,7 +75,7 @@ class System:
     def steps(self, state: State) -> Iterator[Step]:
         """All that may happen in a state; what is stuck although not all are at rest violates O10."""
         stuck = True
-        for text, guard_passed in self._choices(state):
+        for text, guard_passed in self.choices(state):
             stuck = False
             now = bytearray(state)
             try:
@@ -87,10 +87,36 @@ class System:
         if stuck and not state[_JUDGED]:
             yield Step("nobody can go on", None, "O10 progress")
 
-    def _choices(self, state: State) -> Iterator[Choice]:
+    def choices(self, state: State) -> Iterator[Choice]:
         for me in range(len(self.cpus)):
             yield from self._vcpu(state, me)
         yield from self._timer(state)
+
+    # What a state says, for those who look at it from outside.
+
+    def place(self, state: State, me: int) -> int:
+        return state[self.cpus[me] + _PC]
+
+    def syncs(self, state: State, me: int) -> bool:
+        return self.place(state, me) in (DELIVER, DELIVERED)
+
+    def finds_closed(self, state: State, me: int) -> bool:
+        """A call other than CLOSE on an event that was closed since it was found."""
+        cpu = self.cpus[me]
+        return state[cpu + _OP] != CLOSE and bool(state[self.events[state[cpu + _EVENT]] + _CLOSED])
+
+    def deferred(self, state: State, event: int) -> bool:
+        return bool(state[self.events[event] + _DEFERRED])
+
+    def used(self, state: State, event: int) -> bool:
+        return bool(state[self.events[event] + _USED])
+
+    def has_room(self, state: State) -> bool:
+        return state[_OPEN] < self.bounds.limit
+
+    def finds(self, state: State, me: int, event: int) -> bool:
+        entry = state[self.events[event] + _TABLE]
+        return bool(entry) and (not self.per_vcpu or entry == me + 1)
 
     # The parts that several steps have in common.
 
@@ -149,17 +175,19 @@ class System:
     def _vcpu(self, state: State, me: int) -> Iterator[Choice]:
         cpu, owner = self.cpus[me], me + 1
         pc = state[cpu + _PC]
-        if pc == IDLE and self._pending(state, owner):
-            if not state[cpu + _MUTEX]:
+        if pc == IDLE:
+            if self._pending(state, owner) and not state[cpu + _MUTEX]:
                 yield f"vCPU {me}: syncs", lambda now: self._lock_own(now, me, DRAIN)
-        elif pc == IDLE:
             if not state[_JUDGED] and state[cpu + _DONE] < self.bounds.ops:
                 yield from self._calls(state, me)
         elif pc == DRAIN:
-            yield self._drain(state, me)
+            yield from self._drain(state, me)
         elif self._may(state, cpu, pc, state[cpu + _EVENT], me):
             text, does = self._WORK[pc]
             yield f"vCPU {me}: {text.format(state[cpu + _EVENT])}", lambda now: self._works(now, me, does)
+            if pc == DETACH and state[_NMIS] < self.bounds.nmis:
+                text += ", which has overflowed"
+                yield f"vCPU {me}: {text.format(state[cpu + _EVENT])}", lambda now: self._settles(now, me, does)
 
     def _may(self, state: State, cpu: int, pc: int, number: int, me: int) -> bool:
         event = self.events[number]
@@ -169,7 +197,7 @@ class System:
             return not state[self.cpus[state[event + _HOME] - 1] + _MUTEX]
         if pc == ARRIVE:
             return not state[cpu + _MUTEX]
-        return pc not in (DETACH, ATTACH) or not state[_TIMER]
+        return pc not in (DETACH, ATTACH) or state[_TIMER] != number + 1
 
     def _lock_own(self, now: bytearray, me: int, then: int) -> None:
         now[self.cpus[me] + _MUTEX] = me + 1
@@ -180,16 +208,16 @@ class System:
             if not state[event + _USED]:
                 yield (
                     f"vCPU {me}: OPEN {number}",
-                    partial(self._open, me=me, number=number),
+                    partial(self.open, me=me, number=number),
                 )
-            if state[event + _TABLE] and (not self.per_vcpu or state[event + _TABLE] == me + 1):
+            if self.finds(state, me, number):
                 for op, text in _CALLS:
                     yield (
                         f"vCPU {me}: {text.format(number)}",
-                        partial(self._call, me=me, number=number, op=op),
+                        partial(self.call, me=me, number=number, op=op),
                     )
 
-    def _open(self, now: bytearray, me: int, number: int) -> None:
+    def open(self, now: bytearray, me: int, number: int) -> None:
         cpu = self.cpus[me]
         now[cpu + _DONE] += 1
         if now[_OPEN] >= self.bounds.limit:
@@ -199,7 +227,7 @@ class System:
         else:
             self._insert(now, self.events[number], me)
 
-    def _call(self, now: bytearray, me: int, number: int, op: int) -> None:
+    def call(self, now: bytearray, me: int, number: int, op: int) -> None:
         cpu, event = self.cpus[me], self.events[number]
         if op == CLOSE:
             now[event + _TABLE] = 0
@@ -209,20 +237,21 @@ class System:
         now[cpu + _DONE] += 1
         now[cpu + _OP], now[cpu + _EVENT], now[cpu + _PC] = op, number, LOCK
 
-    def _drain(self, state: State, me: int) -> Choice:
+    def _drain(self, state: State, me: int) -> Iterator[Choice]:
+        """In any order, and as many as it likes: what comes while it syncs may wait for the next time."""
         owner, room = me + 1, self._length(state, me + 1) < self.bounds.capacity
         for number, event in enumerate(self.events):
             if state[event + _DEFERRED] == owner and (state[event + _QUEUED] or room):
-                return f"vCPU {me}: drains event {number}", partial(
-                    self._pick, me=me, number=number, of=_DEFERRED, then=ENQUEUE
+                yield (
+                    f"vCPU {me}: drains event {number}",
+                    partial(self._pick, me=me, number=number, of=_DEFERRED, then=ENQUEUE),
                 )
-        for number, event in enumerate(self.events):
             if state[event + _QUEUED] == owner:
-                return (
+                yield (
                     f"vCPU {me}: takes event {number} from its queue",
                     partial(self._pick, me=me, number=number, of=_QUEUED, then=DELIVER),
                 )
-        return f"vCPU {me}: has synced", lambda now: self._synced_all(now, me)
+        yield f"vCPU {me}: has synced", lambda now: self._synced_all(now, me)
 
     def _pick(self, now: bytearray, me: int, number: int, of: int, then: int) -> None:
         now[self.events[number] + of] = 0
@@ -241,6 +270,14 @@ class System:
             now[cpu + _EVENT] = 0
         if now[cpu + _PC] == IDLE:
             now[cpu + _OP] = 0
+
+    def _settles(self, now: bytearray, me: int, does: Callable[[System, bytearray, int, int, int], int]) -> None:
+        """No NMI told of what an event has overflowed since the last one, when it stops."""
+        event = self.events[now[self.cpus[me] + _EVENT]]
+        now[_NMIS] += 1
+        now[event + _SHADOW] += 1
+        now[event + _OWED] += 1
+        self._works(now, me, does)
 
     def _insert_later(self, now: bytearray, me: int, cpu: int, event: int) -> int:
         if not now[event + _USED]:
@@ -375,8 +412,9 @@ class System:
         event = self.events[number]
         owner = state[event + _HOME]
         if pc == TRY:
-            free = not state[self.cpus[owner - 1] + _MUTEX]
-            yield f"NMI: {'has' if free else 'misses'} the event_mutex", lambda now: self._try(now, owner, free)
+            if not state[self.cpus[owner - 1] + _MUTEX]:
+                yield "NMI: has the event_mutex", lambda now: self._try(now, owner, free=True)
+            yield "NMI: misses the event_mutex", lambda now: self._try(now, owner, free=False)
         elif pc == QUEUE:
             room = bool(state[event + _QUEUED] or self._length(state, owner) < self.bounds.capacity)
             text = f"queues event {number}" if room else "finds the queue full"
@@ -395,7 +433,7 @@ class System:
     def _overflow(self, now: bytearray, number: int) -> None:
         event = self.events[number]
         self._use(now, event)
-        now[_TIMER] = self.nmi_owner
+        now[_TIMER] = number + 1
         now[_NMIS] += 1
         now[event + _SHADOW] += 1
         now[event + _OWED] += 1
@@ -405,7 +443,7 @@ class System:
         now[_TIMER] = now[_NMI_EVENT] = 0
         now[_NMI_PC] = IDLE
 
-    def _try(self, now: bytearray, owner: int, free: bool) -> None:
+    def _try(self, now: bytearray, owner: int, *, free: bool) -> None:
         if free:
             now[self.cpus[owner - 1] + _MUTEX] = self.nmi_owner
             now[_NMI_PC] = QUEUE

@@ -102,7 +102,7 @@ struct explore_search {
 	uint32_t strategy;
 	uint32_t bound;
 	uint32_t full;         /* 1: a DFS leaves out no point; otherwise those that cannot matter */
-	uint32_t pad;
+	uint32_t tracing;      /* 1: what the core traces is kept */
 	uint64_t seed;
 	uint64_t first, count; /* indices; `first` of a DFS that goes on is not 0 */
 	uint64_t deadline_ns;  /* of CPU time that the process has used; 0: none */
@@ -124,6 +124,14 @@ struct explore_step {
 	uint8_t fiber, op, kind, pad;
 	uint32_t object;
 	const char *where;
+};
+
+/* What the core said that it does: enum pv_trace_kind, and the vCPU, the event and the number that it is about. */
+struct explore_trace {
+	uint32_t kind, vcpu;
+	int32_t id;
+	uint32_t pad;
+	uint64_t a;
 };
 
 /* An operation that returned, or was cut off: result INT32_MIN. */
@@ -184,6 +192,8 @@ const struct explore_step *explore_steps(uint32_t *n);
 const struct explore_pair *explore_pairs(uint32_t *n);
 /* Of the last search: did an operation return before another one, in a schedule that was looked at? */
 uint32_t explore_ordered(uint32_t fiber, uint32_t op, uint32_t other_fiber, uint32_t other_op);
+/* Of the last schedule, if it was one with `tracing`. */
+const struct explore_trace *explore_traces(uint32_t *n);
 const char *explore_point_name(uint32_t kind);
 /* A digest of the sources that this was built from. */
 const char *explore_build(void);

@@ -10,4 +10,7 @@ void record_switch(const struct fiber *from, unsigned to, bool preempts);
 /* Fiber `number` takes a step, of what `stands` says. Too many are a violation. */
 void record_step(unsigned number, const struct fiber *stands);
 
+/* trace_log.c: a schedule begins. */
+void record_traces(void);
+
 #endif

@@ -75,6 +75,7 @@ struct schedule {
 	bool reduced;          /* points at what one fiber alone touches, or none changes, are none */
 	bool grown;            /* since it was cleared, something was found to be shared */
 	bool logging;          /* each step is kept */
+	bool tracing;          /* what the core traces is kept; looking at it takes steps of its own */
 	bool crashed;
 	void *main;
 	struct fiber fiber[EXPLORE_FIBERS + 1];

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "coverage.h"
+#include "record.h"
 #include "strategy.h"
 #include "world.h"
 
@@ -55,6 +56,7 @@ static void run_one(const struct strategy *strategy, struct explore_totals *tota
 	schedule.totals = totals;
 	schedule.verdict = verdict;
 	world_restore();
+	record_traces();
 	schedule_run(world_fibers(), world.machine.tso, world_body, oracle_check);
 	coverage_end();
 	totals->nmis += world.vm->ledger.nmis.v;
@@ -109,10 +111,12 @@ void explore_run(const struct explore_search *search, struct explore_totals *tot
 	uint64_t begin = now_ns(CLOCK_THREAD_CPUTIME_ID);
 
 	schedule.logging = false;
+	schedule.tracing = search->tracing;
 	coverage_forget();
 	schedule_catch_faults();
 	search_all(search, totals, verdict);
 	schedule_release_faults();
+	schedule.tracing = false;
 	totals->ns += now_ns(CLOCK_THREAD_CPUTIME_ID) - begin;
 }
 

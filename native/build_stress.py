@@ -13,7 +13,7 @@ from build_native import FLAGS, INCLUDES, NATIVE, declarations, relative
 from cffi import FFI
 
 #: What of the explorer does not care what its vCPUs run on.
-SHARED = ("boot", "guest", "linearize", "oracle", "panic_oracle", "program")
+SHARED = ("boot", "guest", "linearize", "no_threads", "oracle", "panic_oracle", "program")
 #: The players take the place of the host's threads.
 CORE = [path for path in NATIVE.glob("core/*.c") if path.name != "host_thread.c"]
 SOURCES = [

@@ -37,6 +37,7 @@ def _against_peers(where: str, shared: bool, effort: Effort) -> Group:
     limit = "futex ping-pong" if shared else "spinning ping-pong"
     contenders = [
         single(Case(name="READ", unit="us", reference=limit), read(shared, reads)),
+        single(Case(name="exit that asks for nothing", unit="us", reference=limit), exit_alone(shared, reads)),
         single(Case(name="futex ping-pong", unit="us", peer=True), peer.futex(shared, reads if shared else few)),
         single(Case(name="multiprocessing.Pipe", unit="us", peer=True), peer.pipe(shared, few)),
         single(Case(name="posix_ipc.MessageQueue", unit="us", peer=True), peer.message_queue(shared, few)),
@@ -49,6 +50,9 @@ def _against_peers(where: str, shared: bool, effort: Effort) -> Group:
         spinning = Case(name="spinning ping-pong", unit="us", peer=True)
         contenders.append(single(spinning, peer.futex(shared, reads, spin_ns=peer.SPIN_NS)))
         ratios.append(Ratio("READ / spinning ping-pong", "READ", "spinning ping-pong"))
+    # Where a READ goes: the hand-over itself, then the engine and the host's way in and out, then the event table.
+    ratios.append(Ratio(f"{limit} / exit that asks for nothing", limit, "exit that asks for nothing"))
+    ratios.append(Ratio("exit that asks for nothing / READ", "exit that asks for nothing", "READ"))
     # On one core the two context switches are most of either: the factor cannot be reached there.
     ratios.append(Ratio("Pipe / READ", "multiprocessing.Pipe", "READ", "" if shared else ">= 10"))
     ratios.append(Ratio("MessageQueue / READ", "posix_ipc.MessageQueue", "READ"))
@@ -71,12 +75,19 @@ def _kernels_own(calls: int) -> list[Contender]:
 def read(shared: bool, calls: int) -> Callable[[], float]:
     """Microseconds that a READ takes a guest: the whole way out, through the event table, and back."""
 
-    def once() -> float:
-        args = ["only=read", f"calls={calls}", f"burn={_burn_turns(shared)}"]
-        (line,) = printed_figures(run_guest("ops", args, pin="on" if shared else "off"))
-        return _microseconds(line)
+    return lambda: _one_kind("read", shared, calls, _burn_turns(shared))
 
-    return once
+
+def exit_alone(shared: bool, calls: int) -> Callable[[], float]:
+    """Microseconds of a hypercall that the host refuses: the way out, and back."""
+    return lambda: _one_kind("nothing", shared, calls)
+
+
+def _one_kind(only: str, shared: bool, calls: int, burn: int = 0) -> float:
+    """Microseconds of a call in the loop that does nothing else."""
+    args = [f"only={only}", f"calls={calls}", f"burn={burn}"]
+    (line,) = printed_figures(run_guest("ops", args, pin="on" if shared else "off"))
+    return _microseconds(line)
 
 
 def _microseconds(line: dict[str, str]) -> float:
@@ -146,6 +157,4 @@ def _burn_turns(shared: bool) -> int:
 
 def _time_reads(shared: bool, turns: int) -> float:
     """The best of three: what disturbs a calibration makes it slower only."""
-    args = ["only=read", "calls=2000", f"burn={turns}"]
-    runs = [printed_figures(run_guest("ops", args, pin="on" if shared else "off"))[0] for _ in range(3)]
-    return min(_microseconds(line) for line in runs)
+    return min(_one_kind("read", shared, 2000, turns) for _ in range(3))

@@ -153,25 +153,6 @@ const char *explore_build(void)
 	return EXPLORE_BUILD;
 }
 
-/* host_thread.c on fibers. */
-
-int host_threads_start(struct pv_vm *vm)
-{
-	return end_start(vm, vm->config.vcpus);
-}
-
-void host_threads_join(struct pv_vm *vm)
-{
-	(void)vm;
-}
-
-void host_thread_adopt(struct pv_vm *vm, struct pv_thread *thread, const char *name)
-{
-	(void)vm;
-	(void)thread;
-	(void)name;
-}
-
 /* handover.c on fibers: what the host does to a vCPU that is in guest mode. */
 
 void handover_ring(struct pv_run *run)

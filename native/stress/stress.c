@@ -322,25 +322,6 @@ void stress_run(const struct stress_amount *amount, struct stress_totals *totals
 	}
 }
 
-/* host_thread.c: the players are the host's threads. */
-
-int host_threads_start(struct pv_vm *vm)
-{
-	return end_start(vm, vm->config.vcpus);
-}
-
-void host_threads_join(struct pv_vm *vm)
-{
-	(void)vm;
-}
-
-void host_thread_adopt(struct pv_vm *vm, struct pv_thread *thread, const char *name)
-{
-	(void)vm;
-	(void)thread;
-	(void)name;
-}
-
 /* schedule.h's: no scheduler decides here, and that is a place for noise. */
 void schedule_point(enum point_kind kind, const void *object, const char *where)
 {

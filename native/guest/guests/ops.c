@@ -6,10 +6,10 @@ GUEST_DESCRIPTION("ticks that each operation takes; calls=1000 events=1 same=0 o
 
 enum {
 	OPS = KVM_PV_PERF_OP_MAX,
-	BATCHES = 100, /* of `only=read`, whose `calls` are a multiple of it */
+	BATCHES = 100, /* of `only=read` and `only=nothing`, whose `calls` are a multiple of it */
 };
 
-static const char *const names[OPS] = {
+static const char *names[OPS] = {
 	[KVM_PV_PERF_OP_OPEN] = "open",
 	[KVM_PV_PERF_OP_CLOSE] = "close",
 	[KVM_PV_PERF_OP_ENABLE] = "enable",
@@ -19,7 +19,9 @@ static const char *const names[OPS] = {
 
 static uint64_t calls, burn;
 static bool same; /* all vCPUs use one event; otherwise each its own */
-static bool only_read;
+static bool only_one; /* READ, or a hypercall of which the host knows nothing: a way out and back, and no more */
+static uint64_t number = KVM_PERF_OP;
+static int64_t expected; /* of that one */
 static struct kvm_pv_perf_attr attr;
 static struct kvm_pmu_event shared;
 static struct barrier start;
@@ -86,9 +88,9 @@ static void sort(uint64_t *values, unsigned n)
 	}
 }
 
-/* Nothing between one READ and the next. Counts the batch in the middle, as often as there
- * are batches: one that the vCPU was not running in says nothing of a READ. */
-static void time_reads(struct kvm_pmu_event *event)
+/* Nothing between one call and the next. Counts the batch in the middle, as often as there
+ * are batches: one that the vCPU was not running in says nothing of a call. */
+static void time_one_kind(struct kvm_pmu_event *event)
 {
 	unsigned vcpu = cpu_index();
 	int64_t error = same ? 0 : kvm_pmu_open(event, &attr);
@@ -99,7 +101,7 @@ static void time_reads(struct kvm_pmu_event *event)
 		uint64_t begin = __builtin_ia32_rdtsc();
 
 		for (uint64_t i = 0; i < calls; i += BATCHES) {
-			error |= perf_op(KVM_PV_PERF_OP_READ, event->id);
+			error |= hypercall(number, KVM_PV_PERF_OP_READ, (uint32_t)event->id, 0) ^ expected;
 			burn_some();
 		}
 		batch[k] = __builtin_ia32_rdtsc() - begin;
@@ -117,8 +119,8 @@ static void measure(void *arg)
 
 	(void)arg;
 	barrier_wait(&start, cpu_count());
-	if (only_read)
-		time_reads(event);
+	if (only_one)
+		time_one_kind(event);
 	else
 		time_lives(event);
 }
@@ -149,6 +151,21 @@ static int print_results(void)
 	return 0;
 }
 
+static bool choose(const char *only)
+{
+	bool nothing = !strcmp(only, "nothing");
+
+	only_one = nothing || !strcmp(only, "read");
+	if (nothing) {
+		names[KVM_PV_PERF_OP_READ] = only;
+		number = UINT64_MAX;
+		expected = -KVM_ENOSYS;
+	}
+	if (only_one && calls % BATCHES)
+		console_printf("ops: with only=%s, calls must be a multiple of %d\n", only, BATCHES);
+	return !only_one || !(calls % BATCHES);
+}
+
 int guest_main(void)
 {
 	uint64_t events = option_number("events", 1);
@@ -158,11 +175,8 @@ int guest_main(void)
 	calls = option_number("calls", 1000);
 	burn = option_number("burn", 0);
 	same = option_number("same", 0) != 0;
-	only_read = !strcmp(option_text("only", "life"), "read");
-	if (only_read && calls % BATCHES) {
-		console_printf("ops: with only=read, calls must be a multiple of %d\n", BATCHES);
+	if (!choose(option_text("only", "life")))
 		return STATUS_USAGE;
-	}
 	attr = kvm_pmu_attr(PV_TYPE_HARDWARE, PV_HW_INSTRUCTIONS, false, false);
 	error = open_others(events ? events - 1 : 0);
 	if (!error)

@@ -9,11 +9,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from build_native import FLAGS, INCLUDES, NATIVE, declarations, relative
+from build_native import FLAGS, INCLUDES, NATIVE, SHARED, declarations, relative
 from cffi import FFI
 
-#: What of the explorer does not care what its vCPUs run on.
-SHARED = ("boot", "guest", "linearize", "no_threads", "oracle", "panic_oracle", "program")
 #: The players take the place of the host's threads.
 CORE = [path for path in NATIVE.glob("core/*.c") if path.name != "host_thread.c"]
 SOURCES = [

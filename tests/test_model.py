@@ -159,7 +159,7 @@ def test_a_core_that_is_broken_does_what_the_model_cannot(
     assert not accept.compare(model, seed=1, schedules=3000).refused
 
 
-def test_a_trace_with_one_record_less_or_another_result_is_refused() -> None:
+def test_a_trace_with_a_record_less_or_another_result_or_vcpu_is_refused() -> None:
     program = Program.parse(["open 0 clock 1; enable 0", "disable 0; close 0"], "clock; clock")
     acceptor = accept.Acceptor(program, Setup(nmi="deferred"))
     refused = 0
@@ -169,6 +169,10 @@ def test_a_trace_with_one_record_less_or_another_result_is_refused() -> None:
             trace = machine.traces()
             assert not acceptor.refuses(trace)
             for at, record in enumerate(trace):
+                if record.kind in ("attach", "detach", "nmi", "defer", "deliver", "finish"):
+                    elsewhere = replace(record, vcpu=1 - record.vcpu)
+                    assert acceptor.refuses([*trace[:at], elsewhere, *trace[at + 1 :]]), record
+                    refused += 1
                 if record.kind in ("hypercall", "attach", "detach"):
                     assert acceptor.refuses(trace[:at] + trace[at + 1 :]), record
                     refused += 1
@@ -185,7 +189,7 @@ def test_traces_of_a_defect_end_with_the_program(capsys: pytest.CaptureFixture[s
     assert main(["model", "--defect", "check-then-increment", "--traces", "1000", "--seed", "1"]) == 1
     said = capsys.readouterr().out
     assert "  vcpu 1: " in said
-    assert "verdict: refused: " in said
+    assert "verdict: refused: the core violates O" in said
 
 
 @pytest.mark.parametrize(

@@ -98,8 +98,8 @@ def _memory(setup: Setup) -> str:
 
 
 def _pairs(totals: Totals) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
-    """Pairs of places that met: all of them, once, and those that did in both orders."""
-    both = {(first, second) for first, second in totals.met if (second, first) in totals.met and first <= second}
+    """Pairs of different places that met: all of them, once, and those that did in both orders."""
+    both = {(first, second) for first, second in totals.met if (second, first) in totals.met and first < second}
     return both | {pair for pair in totals.met if pair[::-1] not in totals.met}, both
 
 
@@ -202,9 +202,9 @@ class Report:
             doubts.append("a schedule that was run twice did not end the same")
         totals = self.totals()
         missing = sorted(totals.orders_wanted - totals.orders)
-        doubts += [f"it never happened: {order}" for order in missing[:1]]
+        doubts += [f"never seen: {order}" for order in missing[:1]]
         if missing[1:]:
-            doubts.append(f"nor did {len(missing) - 1} other orders of calls")
+            doubts.append(f"nor {len(missing) - 1} other orders of calls")
         if not totals.contended:
             doubts.append("no lock was ever taken when somebody wanted it")
         return doubts

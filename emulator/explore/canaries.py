@@ -10,7 +10,7 @@ from functools import partial
 
 from emulator.explore.case import Case
 from emulator.explore.crew import Crew
-from emulator.explore.machine import Setup, Totals, canaries
+from emulator.explore.machine import Machine, Setup, Totals, canaries
 from emulator.explore.scenarios import SCENARIOS
 from emulator.explore.search import Block, run_block
 from emulator.explore.shrink import same, shrink
@@ -58,6 +58,8 @@ def catch_all(crew: Crew, setup: Setup, *, seed: int, seconds: float) -> list[Ca
 
 #: How often a small case is replayed before it counts as one that always does.
 REPLAYS = 100
+#: In so many schedules its program has to hold where nothing is planted.
+_SOUND_SCHEDULES = 5000
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class Measured:
     setup: Setup
     small: Case | None = None
     replayed: int = 0  # of REPLAYS, to the same end
+    holds: bool = True  # the small case's program, where nothing is planted: else it is no case of the canary's
 
 
 def measure(name: str, setup: Setup, *, seed: int, seconds: float, shrink_seconds: float) -> Measured:
@@ -78,7 +81,9 @@ def measure(name: str, setup: Setup, *, seed: int, seconds: float, shrink_second
         return Measured(caught, setup)
     small = shrink(caught.case, seconds=shrink_seconds)
     replayed = sum(same(small, small.replay()[0]) for _ in range(REPLAYS))
-    return Measured(caught, setup, small, replayed)
+    with Machine(replace(small.setup, canary=""), small.program) as machine:
+        holds = machine.run("mix", seed=seed, count=_SOUND_SCHEDULES)[1].held
+    return Measured(caught, setup, small, replayed, holds)
 
 
 def with_canary(name: str, setup: Setup) -> Setup:

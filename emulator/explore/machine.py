@@ -328,8 +328,9 @@ class Machine:
         return met
 
     def orders(self) -> tuple[set[str], set[str]]:
-        """Of the last search: which of two calls returned first that have to do with each other, on two vCPUs; and all
-        such orders that there are. Who halts, or gets no memory, may leave no choice: then none is asked for.
+        """Of the last search, as far as it was looked at: which of two calls returned first that have to do with each
+        other, on two vCPUs; and all such orders that there are. A call's number is in brackets. Who halts, or gets no
+        memory, may leave no choice: then none is asked for.
         """
         program = self.program
         if (
@@ -344,7 +345,7 @@ class Machine:
             for other_vcpu, other_at, other in calls:
                 if vcpu == other_vcpu or not related(op, other):
                     continue
-                order = f"{op} of vCPU {vcpu} before {other} of vCPU {other_vcpu}"
+                order = f"{op} of vCPU {vcpu} ({at}) before {other} of vCPU {other_vcpu} ({other_at})"
                 wanted.add(order)
                 if self._module.lib.explore_ordered(vcpu, at, other_vcpu, other_at):
                     seen.add(order)

@@ -111,6 +111,8 @@ def related(op: Op, other: Op) -> bool:
     """Does it matter which of two hypercalls comes first? They are about one event, or about the limit."""
     if op.kind not in HYPERCALLS or other.kind not in HYPERCALLS:
         return False
+    if op.kind == other.kind == "read":
+        return False
     return op.id == other.id or {op.kind, other.kind} <= {"open", "close"}
 
 

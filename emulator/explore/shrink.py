@@ -43,8 +43,9 @@ def _research(case: Case, candidate: Candidate, seed: int) -> Case | None:
     return None
 
 
-def _exhausted(case: Case, candidate: Candidate, bound: int, deadline: float) -> Case | None:
-    """The same violation in another program, if that has it with so few preemptions."""
+def exhausted(oracle: str, candidate: Candidate, bound: int, deadline: float) -> Case | None:
+    """A violation of this oracle, or one alike, if the program has one with so few preemptions. `deadline` is in
+    seconds of CPU time."""
     setup, program = candidate
     with Machine(setup, program) as machine:
         done = 0
@@ -52,7 +53,7 @@ def _exhausted(case: Case, candidate: Candidate, bound: int, deadline: float) ->
             totals, verdict = machine.run(
                 "dfs", bound=bound, first=done, count=_MOST_SCHEDULES - done, deadline_ns=int(deadline * 1e9)
             )
-            if alike(verdict.oracle, case.oracle):
+            if alike(verdict.oracle, oracle):
                 return Case.of(setup, program, verdict)
             if totals.complete or not totals.schedules:
                 break
@@ -62,7 +63,7 @@ def _exhausted(case: Case, candidate: Candidate, bound: int, deadline: float) ->
 
 def _fewest_preemptions(case: Case, deadline: float) -> Case:
     for bound in range(min(case.preemptions, _MOST_PREEMPTIONS)):
-        if found := _exhausted(case, (case.setup, case.program), bound, deadline):
+        if found := exhausted(case.oracle, (case.setup, case.program), bound, deadline):
             return found
     return case
 
@@ -71,7 +72,7 @@ def _rearranged(case: Case, deadline: float) -> Case:
     """The case with its operations on other vCPUs, as long as each move saves a preemption."""
     while case.preemptions:
         candidates = moved_ops(case)
-        found = (_exhausted(case, each, case.preemptions - 1, deadline) for each in candidates)
+        found = (exhausted(case.oracle, each, case.preemptions - 1, deadline) for each in candidates)
         better = next((each for each in found if each), None)
         if not better:
             break

@@ -14,6 +14,8 @@ from functools import cache
 from emulator.explore.program import HYPERCALLS, IDS
 
 ENOENT, EEXIST, ENOSPC = 2, 17, 28
+#: EXPLORE_STATES
+MOST_STATES = 8192
 
 #: The open events: (owner, id). An event of the VM has the owner -1.
 State = frozenset[tuple[int, int]]
@@ -38,7 +40,8 @@ def apply(
 
 @cache
 def table(design: str, limit: int, vcpus: int, ids: tuple[int, ...], *, strict: bool = False) -> tuple[int, bytes]:
-    """How many states can be reached, and for [state][vcpu][kind][id] the next state and the result, 16 bits each."""
+    """How many states can be reached, and for [state][vcpu][kind][id] the next state and the result, 16 bits each; no
+    cells where there are more than MOST_STATES."""
     numbers: dict[State, int] = {frozenset(): 0}
     order = [frozenset[tuple[int, int]]()]
     cells = array("h")
@@ -53,6 +56,8 @@ def table(design: str, limit: int, vcpus: int, ids: tuple[int, ...], *, strict: 
                         numbers[after] = len(order)
                         order.append(after)
                     cells.extend((numbers[after], result))
+        if len(order) > MOST_STATES:
+            return len(order), b""
     return len(order), cells.tobytes()
 
 

@@ -78,6 +78,9 @@ DEFECTS = {
     "read-modify-write": Defect("overflows are read, and zeroed a step later", "O5 conservation"),
     "stranded-miss": Defect("an NMI that misses the lock is forgotten", "O6 nothing stranded"),
     "raw-pointer": Defect("the queue has events without a reference, and CLOSE leaves them in it", "O1 memory"),
+    "kept-mutex": Defect(
+        "CLOSE does not let go of the event_mutex of the vCPU that it stopped", "O10 progress", Bounds(ops=3, nmis=1)
+    ),
     "full-drops": Defect("an overflow that finds the queue full is forgotten", "O6 nothing stranded"),
 }
 

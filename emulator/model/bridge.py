@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """From a trail of the model to the host core: the trail's calls and NMIs become a program, the model's defect the one
-that is planted in the core, and the explorer looks for the trail's violation among all schedules with as many
-preemptions as the trail has changes of who goes on.
+that is planted in the core, and the explorer looks for the trail's violation in all schedules with as few preemptions
+as it takes.
 """
 
 from __future__ import annotations
 
 import re
+import time
 from itertools import pairwise
 
-from emulator.errors import Unsupported
+from emulator.errors import HostError, Unsupported
 from emulator.explore.case import Case
-from emulator.explore.machine import Machine, Setup
+from emulator.explore.machine import Setup
 from emulator.explore.program import OF_CLOCK, Op, Program
-from emulator.explore.shrink import alike
+from emulator.explore.shrink import exhausted
 from emulator.model.bounds import Model
 
 #: What the core has of each defect of the model.
@@ -23,11 +24,14 @@ _CORE = {
     "read-modify-write": {"canary": "shadow_read_then_cleared"},
     "stranded-miss": {"canary": "miss_not_deferred"},
     "raw-pointer": {"canary": "queued_without_reference"},
+    "kept-mutex": {"canary": "resume_not_announced"},
 }
 _CALL = re.compile(r"vCPU (\d): (OPEN|ENABLE|DISABLE|CLOSE) (\d)(?:: out of the table)?$")
 _NMI = re.compile(r"NMI: event (\d) overflows$")
+_SETTLES = re.compile(r"vCPU \d: detaches event (\d), which has overflowed$")
 _PERIOD_NS = 1
 _MOST_PREEMPTIONS = 4
+_SECONDS = 60.0
 
 
 def setup_of(model: Model) -> Setup:
@@ -40,7 +44,7 @@ def setup_of(model: Model) -> Setup:
 
 def program_of(trail: list[str], vcpus: int) -> Program:
     """What the vCPUs of a trail call, and a turn of the timer for each NMI. What overflows is a clock."""
-    overflow = {int(match[1]) for match in map(_NMI.match, trail) if match}
+    overflow = {int(match[1]) for step in trail if (match := _NMI.match(step) or _SETTLES.match(step))}
     calls: list[list[Op]] = [[] for _ in range(vcpus)]
     for match in filter(None, map(_CALL.match, trail)):
         vcpu, kind, event = int(match[1]), match[2].lower(), int(match[3])
@@ -56,12 +60,15 @@ def changes(trail: list[str]) -> int:
     return sum(before != after for before, after in pairwise(threads))
 
 
-def find_case(model: Model, violates: str, trail: list[str]) -> Case | None:
-    """The same violation on the core, with as few preemptions as it takes; None if there is none within the bound."""
-    setup, program = setup_of(model), program_of(trail, model.bounds.vcpus)
-    with Machine(setup, program) as machine:
-        for bound in range(min(changes(trail), _MOST_PREEMPTIONS) + 1):
-            _, verdict = machine.run("dfs", bound=bound, count=10**7)
-            if alike(verdict.oracle, violates):
-                return Case.of(setup, program, verdict)
-    return None
+def find_case(model: Model, violates: str, trail: list[str]) -> Case:
+    """The same violation on the core, with as few preemptions as it takes; HostError if none is found, which says that
+    model and core are not the same thing, or that it takes more preemptions, or more time."""
+    candidate = setup_of(model), program_of(trail, model.bounds.vcpus)
+    most = min(changes(trail), _MOST_PREEMPTIONS)
+    deadline = time.process_time() + _SECONDS
+    for bound in range(most + 1):
+        if case := exhausted(violates, candidate, bound, deadline):
+            return case
+    raise HostError(
+        f"the core was not seen to violate {violates} with this trail's calls, with at most {most} preemptions"
+    )

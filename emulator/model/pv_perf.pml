@@ -7,7 +7,8 @@
  * A step is what no other thread can look into: between two steps lies a lock, an atomic or a wait of the core.
  * Sizes: VCPUS, IDS (1 to 3), OPS of each vCPU, NMIS, LIMIT of open events, CAPACITY of a vCPU's queue.
  * Designs: nothing (per-vm), PER_VCPU, NO_REFCOUNT; LOCKLESS is the NMI policy of that name, else it is deferred.
- * Defects: NO_REFERENCE, CHECK_THEN_INCREMENT, READ_MODIFY_WRITE, STRANDED_MISS, RAW_POINTER, FULL_DROPS.
+ * Defects: NO_REFERENCE, CHECK_THEN_INCREMENT, READ_MODIFY_WRITE, STRANDED_MISS, RAW_POINTER, FULL_DROPS, KEPT_MUTEX.
+ * O10 is deadlock: that nobody can go on, though not all are at rest.
  * An id is opened once. A lock holds who has it, 0 for nobody; so do home, queued and deferred (vCPU + 1).
  */
 #define NMI (VCPUS + 1)
@@ -190,11 +191,17 @@ inline deliver(e, n)
 	:: d_step { MAY_CALL && FOUND(id) -> printf("vCPU %d: CLOSE %d: out of the table\n", me, id); \
 		table[id] = 0; open--; BEGIN(CLOSE, id, LOCK) }
 
-/* No NMI told of what an event has overflowed since the last one, when it stops. */
 inline detach(e)
 {
 	USE(e);
+#ifdef KEPT_MUTEX
+	if
+	:: op == CLOSE
+	:: else -> mutex[home[e] - 1] = 0
+	fi;
+#else
 	mutex[home[e] - 1] = 0;
+#endif
 #ifndef RAW_POINTER
 	if
 	:: queued[e] -> queued[e] = 0; put(e)
@@ -259,6 +266,7 @@ active [VCPUS] proctype vcpu()
 		pc = DETACH }
 	:: d_step { pc == DETACH && timer != e + 1 -> printf("vCPU %d: detaches event %d\n", me, e);
 		detach(e) }
+	/* No NMI told of what it has overflowed since the last one. */
 	:: d_step { pc == DETACH && timer != e + 1 && nmis < NMIS ->
 		printf("vCPU %d: detaches event %d, which has overflowed\n", me, e);
 		nmis++; shadow[e]++; owed[e]++;
@@ -386,7 +394,7 @@ inline judge(e)
 
 /* Once all are at rest they may stay so: then everything has to be where it belongs.
  *
- * The timer, which holds its lock while it raises an NMI; the NMI may only try the event_mutex. That may always be
+ * The timer, which an event must wait for that it raises an NMI of; the NMI may only try the event_mutex. That may always be
  * taken: its vCPU takes it at every exit and entry, with nothing to sync, too. */
 active proctype timer_nmi()
 {

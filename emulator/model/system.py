@@ -108,8 +108,9 @@ class System:
     def deferred(self, state: State, event: int) -> bool:
         return bool(state[self.events[event] + _DEFERRED])
 
-    def used(self, state: State, event: int) -> bool:
-        return bool(state[self.events[event] + _USED])
+    def home(self, state: State, event: int) -> int:
+        """The vCPU on which it counts; -1: none."""
+        return state[self.events[event] + _HOME] - 1
 
     def has_room(self, state: State) -> bool:
         return state[_OPEN] < self.bounds.limit
@@ -162,6 +163,11 @@ class System:
         now[event + _USED] = now[event + _REFS] = 1
         now[event + _TABLE] = me + 1 if self.per_vcpu else 1
         check("O3 limit", now[_OPEN] <= self.bounds.limit)
+
+    def _count_overflow(self, now: bytearray, event: int) -> None:
+        now[_NMIS] += 1
+        now[event + _SHADOW] += 1
+        now[event + _OWED] += 1
 
     def _deliver(self, now: bytearray, event: int, cpu: int) -> None:
         now[event + _OWED] = (now[event + _OWED] - now[cpu + _VALUE]) & 255
@@ -273,10 +279,7 @@ class System:
 
     def _settles(self, now: bytearray, me: int, does: Callable[[System, bytearray, int, int, int], int]) -> None:
         """No NMI told of what an event has overflowed since the last one, when it stops."""
-        event = self.events[now[self.cpus[me] + _EVENT]]
-        now[_NMIS] += 1
-        now[event + _SHADOW] += 1
-        now[event + _OWED] += 1
+        self._count_overflow(now, self.events[now[self.cpus[me] + _EVENT]])
         self._works(now, me, does)
 
     def _insert_later(self, now: bytearray, me: int, cpu: int, event: int) -> int:
@@ -309,7 +312,8 @@ class System:
 
     def _detach(self, now: bytearray, me: int, cpu: int, event: int) -> int:
         self._use(now, event)
-        now[self.cpus[now[event + _HOME] - 1] + _MUTEX] = 0
+        if self.defect != "kept-mutex" or now[cpu + _OP] != CLOSE:
+            now[self.cpus[now[event + _HOME] - 1] + _MUTEX] = 0
         if now[event + _QUEUED] and self.defect != "raw-pointer":
             now[event + _QUEUED] = 0
             self._put(now, event)
@@ -433,10 +437,8 @@ class System:
     def _overflow(self, now: bytearray, number: int) -> None:
         event = self.events[number]
         self._use(now, event)
+        self._count_overflow(now, event)
         now[_TIMER] = number + 1
-        now[_NMIS] += 1
-        now[event + _SHADOW] += 1
-        now[event + _OWED] += 1
         now[_NMI_EVENT], now[_NMI_PC] = number, self.raised
 
     def _again(self, now: bytearray) -> None:

@@ -188,7 +188,7 @@ class NativeRunner:
         self._connection.send(job)
         if not self._connection.poll(patience):
             self._end()
-            return Played({}, "O10 progress", f"the process is silent for {_GRACE_SECONDS:.0f} s")
+            return Played({}, "O10 progress", f"the process did not answer for {patience:.0f} s")
         try:
             answer = self._connection.recv()
         except EOFError:

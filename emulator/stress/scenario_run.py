@@ -55,7 +55,8 @@ class Stressed:
     full: bool = False  # as many events were open as may be
     no_memory: int = 0  # VMs that an allocation which was made to fail has ended
     specified: bool = True  # results were compared with the specification
-    history: bool = False  # each boot is one long history, which only the specification judges
+    history: int = 0  # so many operations at least are one history, without a quiet point, in each boot
+    short: int = 0  # operations of the shortest, if that is too short
     checked_seconds: float = 0.0  # what that took
     widest: int = 0
     unknown: int = 0  # histories of which nothing can be said
@@ -76,6 +77,8 @@ class Stressed:
         self.checked_seconds += outcome.checked_seconds
         self.widest = max(self.widest, outcome.widest)
         self.unknown += outcome.unknown
+        if (done := outcome.ledger.get("done", 0)) < self.history:
+            self.short = min(self.short or done, done)
         if outcome.killed:
             self.killed[outcome.killed.rstrip("0123456789")] += 1
             self.took.append(outcome.took)
@@ -101,8 +104,8 @@ class Stressed:
             return [oracle for oracle in VM_ORACLES if not oracle.startswith("O10")]
         untried = [] if self.full else ["O3 limit"]
         untried += [] if self.specified else ["O8 linearizability"]
-        untried += [] if self.samples and not self.history else ["O5 conservation"]
-        return untried + ([] if self.exact and not self.history else ["O6 nothing stranded"])
+        untried += [] if self.samples else ["O5 conservation"]
+        return untried + ([] if self.exact else ["O6 nothing stranded"])
 
     def doubts(self) -> dict[str, str]:
         """The oracles that cannot be trusted: what they look for had no chance to happen."""
@@ -111,10 +114,8 @@ class Stressed:
         doubts = {}
         if self.specified and not self.guest["refused"]:
             doubts["O8 linearizability"] = "no call ever came too late for another one: too few operations"
-        if self.unknown:
-            doubts["O8 linearizability"] = f"in {self.unknown} histories too much runs at once to follow it"
         if self.history:
-            return doubts
+            doubts |= self._doubts_of_history()
         if self.samples and not self.host["overflows_raised"]:
             doubts["O5 conservation"] = "nothing overflowed"
         elif self.samples and self.nmi != "lockless" and not self.host["nmi_misses"]:
@@ -122,6 +123,16 @@ class Stressed:
         if self.exact and not self.guest["compared"]:
             doubts["O6 nothing stranded"] = "no event was still open at the end of its round"
         return doubts
+
+    def _doubts_of_history(self) -> dict[str, str]:
+        why = ""
+        if not self.specified:
+            why = "there are too many states to judge a history by"
+        elif self.unknown:
+            why = f"in {self.unknown} histories too much ran at once to follow it, or there was no memory for it"
+        elif self.short:
+            why = f"a VM ended after {self.short:,} operations of {self.history:,}"
+        return {"O8 linearizability": why} if why else {}
 
     @property
     def verdict(self) -> str:
@@ -155,7 +166,7 @@ def stress(
 ) -> Stressed:
     """Boots VM after VM. `config` says all but what the scenario does: its limits are small, to be reached. Faults
     are those of `config`, or, if that has none, drawn by seed."""
-    stressed = Stressed(scenario, config.design, config.nmi, killing=how.kill, history=how.history > 0)
+    stressed = Stressed(scenario, config.design, config.nmi, killing=how.kill, history=how.history)
     begin = time.monotonic()
     with NativeRunner() as runner:
         while not stressed.outcome and (not stressed.boots or not _enough(stressed, amount, begin)):

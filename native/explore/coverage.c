@@ -7,7 +7,7 @@
 #include "touched.h"
 #include "world.h"
 
-enum { WORD = 4, NAMES = 1024, PLACES = 256, ALL_OF_FIRST = 512, BETWEEN = 16 };
+enum { WORD = 4, NAMES = 1024, PLACES = 256, ALL_OF_FIRST = 2048, BETWEEN = 16 };
 
 /* By word of the arena: who touched it last, in the schedule of that number. */
 struct last {

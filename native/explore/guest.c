@@ -173,7 +173,7 @@ static void note_result(const struct explore_op *op, struct explore_result *resu
 	result->returned = tick();
 	if (op->kind == EXPLORE_DISABLE && !result->result && counts_exactly(op->id, result->fiber))
 		result->expected = world.guest[result->fiber].expected[op->id];
-	if (op->kind == EXPLORE_CLOSE && !result->result && world.word[op->id])
+	if (op->kind == EXPLORE_CLOSE && !result->result && world.word[op->id] && !world.history)
 		world.closed[op->id] = (struct closed_word){ true, event_now(world.word[op->id]) };
 	if (op->kind == EXPLORE_OPEN && !result->result)
 		__atomic_fetch_or(&world.guest[result->fiber].opened, 1u << result->op, __ATOMIC_RELEASE);

@@ -41,14 +41,9 @@ int explore_specification_set(const struct explore_transition *from, uint32_t n)
 	return 0;
 }
 
-static const struct explore_op *op_of(const struct explore_result *result)
-{
-	return &world.program.op[result->fiber][result->op];
-}
-
 static const struct explore_transition *transition(uint16_t state, const struct explore_result *result)
 {
-	const struct explore_op *op = op_of(result);
+	const struct explore_op *op = world_op_of(result);
 
 	return &table[((state * world.machine.vcpus + result->fiber) * KINDS + op->kind) * EXPLORE_IDS +
 		      op->id];
@@ -135,7 +130,7 @@ static void describe(char *text, uint64_t size, uint32_t explained)
 	for (unsigned f = 0; f < world.machine.vcpus && used < size; f++)
 		if (pending[f])
 			used += (uint64_t)snprintf(text + used, size - used, ", vCPU %u is in %s %u", f,
-						   kind_names[op_of(pending[f])->kind], op_of(pending[f])->id);
+						   kind_names[world_op_of(pending[f])->kind], world_op_of(pending[f])->id);
 }
 
 static _Noreturn void tell(const struct explore_result *result, uint32_t explained)
@@ -147,7 +142,7 @@ static _Noreturn void tell(const struct explore_result *result, uint32_t explain
 		describe(beside, sizeof(beside), explained);
 	schedule_violation(EXPLORE_LINEARIZABLE,
 			   "vCPU %u: %s %u returned %d, which no order of the operations explains%s",
-			   result->fiber, kind_names[op_of(result)->kind], op_of(result)->id, result->result, beside);
+			   result->fiber, kind_names[world_op_of(result)->kind], world_op_of(result)->id, result->result, beside);
 }
 
 static void put_in_order(const struct explore_result *at[])

@@ -65,5 +65,6 @@ void world_begin(void)
 	}
 	memset(world.closed, 0, sizeof(world.closed));
 	world.results = results;
+	world.history = false;
 	world.result_count = world.clock = 0;
 }

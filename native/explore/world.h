@@ -44,8 +44,14 @@ struct world {
 	struct explore_result *results; /* room for WORLD_RESULTS, unless a history is recorded */
 	uint32_t result_count;
 	uint32_t clock; /* of invocations and returns */
+	bool history;   /* the program is played over and over: an event's words are those of many events */
 };
 extern struct world world;
+
+static inline const struct explore_op *world_op_of(const struct explore_result *result)
+{
+	return &world.program.op[result->fiber][result->op];
+}
 
 /* boot.c: world.vm, whose vCPUs stand at the guest's first instruction; 0, or a negative errno with a reason. */
 int world_boot(const struct explore_machine *machine, const struct pv_host_hooks *hooks, char *why, uint64_t why_size);
@@ -72,6 +78,8 @@ gpa_t guest_event_word(unsigned fiber, unsigned op);
 uint64_t guest_overflows(unsigned vcpu);
 /* oracle.c, on the checker: everybody is idle, in guest mode. */
 void oracle_check(void);
+/* What holds for a program that was played over and over, too; linearize_check()'s value. */
+uint32_t oracle_check_history(void);
 /* linearize.c: a violation if the results fit no order of the specification. Returns in how many states at once the
  * object may have been at most; 0: in more than can be kept, so that nothing is said. */
 uint32_t linearize_check(void);

@@ -195,13 +195,26 @@ static void take_ledger(struct stress_totals *totals)
 	memset(ledger, 0, sizeof(*ledger));
 }
 
+static void check_history(struct stress_totals *totals)
+{
+	uint64_t begin = clock_host_ns();
+	uint32_t widest = oracle_check_history();
+
+	totals->checked_ns += clock_host_ns() - begin;
+	totals->widest = widest > totals->widest ? widest : totals->widest;
+	totals->unknown += !widest;
+}
+
 static void judge(void *arg)
 {
 	struct stress_totals *totals = arg;
 	bool ended = vm_phase(world.vm) != PHASE_RUNNING;
 
 	add_results(totals);
-	oracle_check();
+	if (world.history)
+		check_history(totals);
+	else
+		oracle_check();
 	if (!ended) {
 		close_all();
 		check_nothing_left();
@@ -212,29 +225,6 @@ static void judge(void *arg)
 	totals->ended++;
 	take_ledger(totals);
 	boot_again();
-}
-
-/* The words of events that are opened over and over say nothing that the other oracles could use. */
-static void judge_history(void *arg)
-{
-	struct stress_totals *totals = arg;
-	uint64_t begin = clock_host_ns();
-	uint32_t widest;
-
-	add_results(totals);
-	widest = linearize_check();
-	totals->checked_ns += clock_host_ns() - begin;
-	totals->widest = widest > totals->widest ? widest : totals->widest;
-	totals->unknown += !widest;
-	if (vm_phase(world.vm) != PHASE_RUNNING) {
-		check_end();
-		totals->ended++;
-		boot_again();
-		return;
-	}
-	close_all();
-	check_nothing_left();
-	take_ledger(totals);
 }
 
 static uint64_t calls_of_program(void)
@@ -293,9 +283,13 @@ static void run_round(const struct stress_amount *amount, uint64_t number, struc
 	world_begin();
 	if (amount->passes) {
 		history = calloc(passes * calls_of_program() + 1, sizeof(*history));
-		if (!history)
-			pv_panic("there is no memory for a history of %u passes", passes);
+		if (!history) { /* then nothing is known of it */
+			totals->rounds++;
+			totals->unknown++;
+			return;
+		}
 		world.results = history;
+		world.history = true;
 	}
 	memory_fail(world.machine.fail_alloc);
 	if (!players_round(mix64(amount->seed ^ mix64(number)), passes, amount->patience_ns)) {
@@ -305,7 +299,7 @@ static void run_round(const struct stress_amount *amount, uint64_t number, struc
 	memory_fail(0);
 	totals->rounds++;
 	if (!violation_found())
-		pv_guarded(amount->passes ? judge_history : judge, totals);
+		pv_guarded(judge, totals);
 	free(history);
 }
 

@@ -29,7 +29,7 @@ struct stress_totals {
 	uint64_t ended; /* rounds in which a fault that was injected ended the VM, as it should */
 	uint64_t full;  /* rounds in which as many events were open as may be */
 	/* Of rounds with passes: the time that their histories took to be checked, in how many states at once the
-	 * object may have been at most, and the histories of which nothing can be said. */
+	 * object may have been at most, and the histories of which nothing can be said: too much ran at once, or there was no memory. */
 	uint64_t checked_ns, widest, unknown;
 };
 

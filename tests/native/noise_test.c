@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The native stress for the sanitizers: random programs, each for some rounds. Arguments: DESIGN NMI SEED ROUNDS. */
+/* The native stress for the sanitizers: random programs, each for some rounds, or for some long ones. Arguments: DESIGN NMI SEED ROUNDS. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "schedule.h"
 #include "stress.h"
 
-enum { VCPUS = 4, IDS = 3, OPS = 8, ROUNDS_OF_A_PROGRAM = 100 };
+enum { VCPUS = 4, IDS = 3, OPS = 8, ROUNDS_OF_A_PROGRAM = 100, PASSES = 20 };
 
 static uint64_t state;
 
@@ -49,12 +49,13 @@ int main(int argc, char **argv)
 {
 	struct explore_machine machine = { .vcpus = VCPUS, .max_events = 2, .counters = 2, .hash_buckets = 2,
 					   .fault_permille = { 100, 50, 0, 5 }, .sync = "entry" };
-	struct stress_amount amount = { .count = ROUNDS_OF_A_PROGRAM, .patience_ns = 60000000000ull,
+	struct stress_amount amount = { .patience_ns = 60000000000ull,
 					.noise_permille = 20 };
 	struct stress_totals totals = { 0 };
 	struct explore_verdict verdict = { 0 };
 	static struct explore_program program;
 	uint64_t rounds;
+	bool history = false;
 	char why[128];
 
 	if (argc != 5) {
@@ -73,6 +74,9 @@ int main(int argc, char **argv)
 		random_program(&program);
 		if (stress_program_set(&program))
 			return 2;
+		amount.passes = history ? PASSES : 0;
+		amount.count = ROUNDS_OF_A_PROGRAM / (history ? PASSES : 1);
+		history = !history;
 		stress_run(&amount, &totals, &verdict);
 	}
 	stress_destroy();

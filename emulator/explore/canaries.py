@@ -111,7 +111,7 @@ _ONLY: dict[str, dict[str, tuple[object, ...]]] = {
     "push_not_retried": {"nmi": ("lockless",)},
     "closed_set_without_lock": {"races": (1,)},
     "miss_not_deferred": {"nmi": ("deferred",)},
-    "due_cleared_by_a_store": {"nmi": ("deferred", "lockless"), "memory": ("tso",)},  # elsewhere a lock orders it
+    "due_cleared_by_a_store": {"nmi": ("lockless", "deferred"), "memory": ("tso",)},  # elsewhere a lock orders it
 }
 
 

@@ -413,6 +413,45 @@ def test_a_program_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 
 @pytest.mark.parametrize(
+    ("lines", "complaint"),
+    [
+        (["vcpu 0: open 1", "vcpu 1 close 1"], "line 2: the next vCPU's line begins with 'vcpu 1:'"),
+        (["vcpu 0: open 1", "vcpu 0: close 1"], "line 2: the next vCPU's line begins with 'vcpu 1:'"),
+        (["vcpu x: open 1"], "line 1: the next vCPU's line begins with 'vcpu 0:'"),
+        (["# mine", "vcpu 0: opn 1"], "line 2: 'opn 1' is no operation: there are open ID"),
+        (["vcpu 0: open 1", "timer: tock"], "line 2: 'tock' is no operation"),
+        (["vcpu 0: open 1", "hello"], "line 2: 'hello' is not understood"),
+    ],
+)
+def test_a_program_with_a_mistake_is_refused_by_its_line(
+    lines: list[str], complaint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "mine.txt"
+    path.write_text("\n".join(lines))
+    assert main(["explore", str(path)]) == 2
+    assert f"{path}, {complaint}" in capsys.readouterr().err
+
+
+def test_a_violation_is_shown_though_its_file_cannot_be_written(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["explore", "close-enable", "--design", "no-refcount", "--seed", "1", "-o", "/proc/nothing-goes-here"]
+    assert main(arguments) == 1
+    said = capsys.readouterr()
+    assert "shrunk from" in said.out
+    assert "replay it with" not in said.out
+    assert "/proc/nothing-goes-here" in said.err
+
+
+def test_a_replay_that_does_not_come_to_all_its_switches_went_another_way(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case = shrink(planted_case())
+    late = replace(case.switches[-1], step=10_000)
+    replace(case, switches=(late,), setup=Setup()).write(tmp_path / "late")
+    assert main(["replay", str(tmp_path / "late")]) == 7
+    assert "only the first 0 of 1 switches were made" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
         (["close-enabel"], "did you mean close-enable"),

@@ -225,6 +225,7 @@ def test_a_history_that_no_order_explains(tmp_path: Path, capsys: pytest.Capture
     [
         (["--history", "100"], "--history records what the threads of --native do"),
         (["--native", "--history", "100", "--matrix"], "it does not go with --history"),
+        (["no-memory", "--native", "--history", "100"], "no-memory ends its VM"),
         (["--native", "--history", "10000001"], "a history has at most 10,000,000 operations"),
     ],
 )

@@ -190,6 +190,8 @@ def test_traces_of_a_defect_end_with_the_program(capsys: pytest.CaptureFixture[s
     said = capsys.readouterr().out
     assert "  vcpu 1: " in said
     assert "verdict: refused: the core violates O" in said
+    assert main(["model", "--defect", "stranded-miss", "--traces", "1", "--seed", "1"]) == 7
+    assert "verdict: inconclusive: what is planted was not seen" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

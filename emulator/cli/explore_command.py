@@ -11,6 +11,7 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from emulator.errors import UsageError
 from emulator.explore import canaries
 from emulator.explore.case import Case, check_writable
 from emulator.explore.crew import Crew
@@ -143,7 +144,6 @@ class Report:
         assert found.case is not None
         case = shrink(found.case, seconds=self.arguments.shrink)
         path = Path(self.arguments.output or f"{Path(found.scenario.name).stem}-{self.setup.design}.replay")
-        case.write(path)
         _, log = case.replay()
         self._say(f"{case.oracle}: {case.text}")
         self._say(
@@ -152,7 +152,11 @@ class Report:
         )
         for line in [*case.program.lines(), *interleaving(case, log)]:
             self._say(f"  {line}")
-        self._say(f"replay it with: pvperf replay {path}")
+        try:
+            case.write(path)
+            self._say(f"replay it with: pvperf replay {path}")
+        except UsageError as error:  # it was found all the same
+            print(f"pvperf: {error}", file=sys.stderr)
         self._json("violated", case=case, path=path)
         return VIOLATED
 

@@ -11,7 +11,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 
 from emulator.errors import UsageError
-from emulator.explore.case import check_writable
+from emulator.explore.case import Case, check_writable
 from emulator.explore.interleaving import interleaving
 from emulator.model import bridge, search, spin
 from emulator.model.accept import compare
@@ -44,33 +44,44 @@ def main(arguments: argparse.Namespace) -> int:
     return HELD if searched.complete else INCOMPLETE
 
 
+def _planted(case: Case) -> str:
+    return f"with {case.setup.canary} planted" if case.setup.canary else f"design {case.setup.design}"
+
+
 def _compare(model: Model, arguments: argparse.Namespace) -> int:
     """Is all that the core does what the model can do?"""
     if arguments.output or arguments.spin:
         raise UsageError("--traces looks for no trail: it goes neither with -o nor with --spin")
     seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1 << 32)
     compared = compare(model, seed=seed, schedules=arguments.traces)
+    verdict, status = "accepted", HELD
+    if compared.refused:
+        verdict, status = "refused", VIOLATED
+    elif model.defect:
+        verdict, status = "inconclusive: what is planted was not seen", INCOMPLETE
     if arguments.json:
-        document = {"schema_version": 1, "verdict": "refused" if compared.refused else "accepted"}
+        document = {"schema_version": 1, "verdict": verdict}
         program = compared.program.lines() if compared.program else []
         print(json.dumps(document | asdict(compared) | {"seed": seed, "program": program}))
-        return VIOLATED if compared.refused else HELD
+        return status
     print(f"model: design {model.design}, nmi {model.nmi}, {model.bounds}; seed {seed}")
+    if model.defect:
+        print(f"  planted in the core alone: {model.defect}: {DEFECTS[model.defect].about}")
     print(
         f"{compared.schedules:,} schedules of the core, of {compared.programs:,} programs, "
         f"{compared.records:,} records; {compared.places:,} places of the model"
     )
     if compared.program:
         print("\n".join(f"  {line}" for line in compared.program.lines()))
-    print(f"verdict: refused: {compared.refused}" if compared.refused else "verdict: accepted")
-    return VIOLATED if compared.refused else HELD
+    print(f"verdict: {'refused: ' + compared.refused if compared.refused else verdict}")
+    return status
 
 
 def _to_core(model: Model, searched: Searched, path: Path, *, quiet: bool) -> None:
     case = bridge.find_case(model, searched.violates, searched.trail)
     case.write(path)
     if not quiet:
-        print(f"on the core, {case.oracle}: {case.text}")
+        print(f"on the core, {_planted(case)}, {case.oracle}: {case.text}")
         for line in [*case.program.lines(), *interleaving(case, case.replay()[1])]:
             print(f"  {line}")
         print(f"replay it with: pvperf replay {path}")

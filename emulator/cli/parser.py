@@ -80,6 +80,9 @@ def parse(argv: list[str]) -> argparse.Namespace:
         cut = argv.index("--")
         own, guests_own = argv[:cut], argv[cut + 1 :]
     arguments, strange = _build(own).parse_known_args(own)
+    if arguments.command == "campaign":  # argparse has no scenarios behind options once it has had the journal
+        arguments.scenarios += [word for word in strange if not word.startswith("-")]
+        strange = [word for word in strange if word.startswith("-")]
     if strange:
         raise UsageError(f"{_strange(arguments.command, strange[0])} (see pvperf {arguments.command} --help)")
     if arguments.command in ("run", "stat", "record"):
@@ -284,7 +287,13 @@ def _campaign(parser: argparse.ArgumentParser) -> None:
     )
     add = parser.add_argument
     add("journal", metavar="JOURNAL", help="the SQLite file that keeps what is done")
-    add("scenarios", nargs="*", metavar="SCENARIO", help="close-enable, migrate, churn, ..., or a file (default: all)")
+    add(
+        "scenarios",
+        nargs="*",
+        default=[],
+        metavar="SCENARIO",
+        help="close-enable, migrate, churn, ..., or a file (default: all)",
+    )
     add("--design", type=names, dest="designs", metavar="NAME,...", help="(default per-vm,per-vcpu)")
     add("--nmi", type=names, dest="nmis", metavar="NAME,...", help="(default trylock,deferred,lockless)")
     add("--sync", type=names, dest="syncs", metavar="NAME,...", help="entry, every-exit (default entry)")

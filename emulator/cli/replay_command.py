@@ -24,6 +24,8 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.json:
         _print_json(case, verdict, agreed, arguments.times)
     else:
+        if case.setup.canary:
+            print(f"planted in the core: {case.setup.canary}")
         print("\n".join([*case.program.lines(), *interleaving(case, log)]))
         print(_ending(case, verdict))
         if arguments.times > 1:

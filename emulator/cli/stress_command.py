@@ -14,9 +14,10 @@ from statistics import median
 from emulator.errors import UsageError
 from emulator.explore.case import MOST_VCPUS, check_writable
 from emulator.explore.machine import Setup
+from emulator.explore.scenarios import Scenario
 from emulator.machine import MachineConfig
 from emulator.stress.names import all_playable, find_playable
-from emulator.stress.playing import parse_mix, play
+from emulator.stress.playing import has_history, parse_mix, play
 from emulator.stress.scenario_run import VM_ORACLES, Amount, How, Stressed, stress
 from emulator.stress.window import find_case
 
@@ -28,14 +29,14 @@ _LONGEST_HISTORY = 10_000_000  # all of it is kept in memory, in 48 bytes an ope
 
 def main(arguments: argparse.Namespace) -> int:
     """Returns 0 when all held, 1 for a violation, 7 when the run proves nothing."""
-    scenarios = [find_playable(name) for name in arguments.scenarios] or all_playable(native=arguments.native)
+    scenarios = [find_playable(name) for name in arguments.scenarios] or _all(arguments)
     seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1 << 32)
     if arguments.output:
         check_writable(Path(arguments.output))
     if arguments.matrix and (arguments.kill or arguments.ops):
         raise UsageError("--matrix has one table: it goes neither with --kill nor with --ops")
     mix, config = parse_mix(arguments.mix), _config(arguments)
-    _check(arguments)
+    _check(arguments, scenarios)
     how = How(arguments.native, round(arguments.noise * 10), arguments.kill, arguments.history)
     for scenario in scenarios:  # what cannot be played is refused before anything is started
         play(scenario, _setup(config), vcpus=config.smp, seed=seed, boot=0, mix=mix, native=how.native)
@@ -70,7 +71,13 @@ def main(arguments: argparse.Namespace) -> int:
     return _end(runs, arguments)
 
 
-def _check(arguments: argparse.Namespace) -> None:
+def _all(arguments: argparse.Namespace) -> list[Scenario]:
+    """Those that can be played this way."""
+    playable = all_playable(native=arguments.native)
+    return [each for each in playable if has_history(each)] if arguments.history else playable
+
+
+def _check(arguments: argparse.Namespace, scenarios: list[Scenario]) -> None:
     """What does not go together."""
     if not 0 <= arguments.noise <= 100:
         raise UsageError(f"the noise is 0 to 100 percent, and {arguments.noise:g} is not")
@@ -80,6 +87,8 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UsageError(f"--native plays 1 to {MOST_VCPUS} vCPUs, and {arguments.smp} were asked for")
     if arguments.history and not arguments.native:
         raise UsageError("--history records what the threads of --native do: whole VMs come to rest after each round")
+    if arguments.history and (short := [each.name for each in scenarios if not has_history(each)]):
+        raise UsageError(f"{short[0]} ends its VM: it has no history")
     if arguments.history > _LONGEST_HISTORY:
         raise UsageError(f"a history has at most {_LONGEST_HISTORY:,} operations")
     if arguments.history and arguments.matrix:

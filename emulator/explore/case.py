@@ -127,8 +127,13 @@ class _Reader:
         if name in known:
             self.setup = replace(self.setup, **{name: _number(value) if known[name] == "int" else value})  # type: ignore[arg-type]
         elif word == "vcpu":
-            self.vcpus.append(value.partition(":")[2])
+            number, colon, ops = value.partition(":")
+            if not colon or number != str(len(self.vcpus)):
+                raise UsageError(f"the next vCPU's line begins with 'vcpu {len(self.vcpus)}:'")
+            parse_ops(ops)
+            self.vcpus.append(ops)
         elif word == "timer:":
+            parse_ops(value)
             self.timer = value
         elif word == "switch":
             self.switches.append(_switch(value))
@@ -156,6 +161,8 @@ def _read(path: Path, *, first: str) -> _Reader:
                 reader.take(word, value)
         except ValueError:
             raise UsageError(f"{path}, line {number}: '{line[:60]}' is not understood") from None
+        except UsageError as error:
+            raise UsageError(f"{path}, line {number}: {error}") from None
     if not 1 <= len(reader.vcpus) <= MOST_VCPUS:
         raise UsageError(f"{path} has {len(reader.vcpus)} vCPUs, and 1 to {MOST_VCPUS} can be explored")
     return reader

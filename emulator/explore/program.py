@@ -14,6 +14,10 @@ KINDS = ("open", "close", "enable", "disable", "read", "run", "handle", "halt", 
 HYPERCALLS = KINDS[:5]
 _OF_VCPU = ("kick", "tick")  # their id is a vCPU's
 MOST_OPS = 32
+_WORDS = (
+    "there are open ID, open ID period N, open ID clock NS, open ID breakpoint; close, enable, disable and read ID; "
+    "run N; handle; halt; kick VCPU; and the timer's tick VCPU and clock; ids up to 7, numbers up to 32766"
+)
 IDS = 8
 OF_CLOCK, OF_BREAKPOINT = 0x8000, 0xFFFF
 
@@ -57,7 +61,7 @@ def parse_op(text: str) -> Op:
             return Op("open", event_id, OF_BREAKPOINT)
         case [kind], [event_id] if kind in (*HYPERCALLS, "kick", "tick") and event_id < IDS:
             return Op(kind, event_id)
-    raise UsageError(f"'{text.strip()}' is no operation such as open 1, open 1 period 10, run 100 or close 1")
+    raise UsageError(f"'{text.strip()[:60]}' is no operation: {_WORDS}")
 
 
 def parse_ops(text: str) -> tuple[Op, ...]:

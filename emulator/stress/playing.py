@@ -104,6 +104,11 @@ def _op_text(op: Op) -> str:
     return f"{_LETTERS[op.kind]}{op.id}" + (f":{op.value}" if op.kind == "open" and op.value else "")
 
 
+def has_history(scenario: Scenario) -> bool:
+    """Does its VM go on for as long as it is let? One whose memory runs out does not."""
+    return "fail_alloc" not in scenario.limits
+
+
 def _refuse(scenario: Scenario, program: Program, setup: Setup, *, native: bool) -> None:
     """What real vCPUs cannot be made to do is said, not left out."""
     if any(op.kind == "halt" for each in program.vcpus for op in each):

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Schedule after schedule, until one of them violates an oracle. */
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -129,5 +130,11 @@ void explore_replay(const struct explore_switch *switches, uint32_t n, struct ex
 	schedule_catch_faults();
 	schedule.logging = true;
 	run_one(strategy_replay(switches, n), &totals, verdict);
+	if (!verdict->oracle && strategy_replay_followed() < n) {
+		verdict->oracle = EXPLORE_DIVERGED;
+		snprintf(verdict->text, sizeof(verdict->text),
+			 "the schedule is over after %u steps, and only the first %u of %u switches were made as recorded",
+			 verdict->steps, strategy_replay_followed(), n);
+	}
 	schedule_release_faults();
 }

@@ -22,5 +22,7 @@ extern const struct strategy strategy_straight;
 const struct strategy *strategy_dfs(uint32_t preemptions, bool from_start);
 /* strategy_replay.c */
 const struct strategy *strategy_replay(const struct explore_switch *switches, uint32_t n);
+/* The schedule is over: so many of its switches are those that were told, from the first on. */
+uint32_t strategy_replay_followed(void);
 
 #endif

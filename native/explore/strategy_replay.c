@@ -56,6 +56,18 @@ static bool replay_done(void)
 	return false;
 }
 
+uint32_t strategy_replay_followed(void)
+{
+	const struct explore_switch *made;
+	uint32_t n, at = 0;
+
+	made = explore_switches(&n);
+	while (at < planned && at < n && made[at].step == plan[at].step && made[at].from == plan[at].from &&
+	       made[at].to == plan[at].to)
+		at++;
+	return at;
+}
+
 const struct strategy *strategy_replay(const struct explore_switch *switches, uint32_t n)
 {
 	static const struct strategy replay = { replay_next, replay_settle, replay_done };

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import signal
@@ -363,9 +362,6 @@ def test_a_job_that_ends_every_worker_is_no_accident() -> None:
         assert sorted(crew.as_done(partial(int, str(n)) for n in range(5))) == [0, 1, 2, 3, 4]
 
 
-needs_dask = pytest.mark.skipif(
-    importlib.util.find_spec("distributed") is None, reason="the package distributed is not installed"
-)
 CLUSTER = """
 import sys
 from distributed import LocalCluster
@@ -389,7 +385,6 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         running.communicate(timeout=_WAIT_SECONDS)
 
 
-@needs_dask
 @pytest.mark.parametrize("arguments", [LONG, BROKEN], ids=["sound", "broken"])
 def test_a_dask_cluster_writes_what_one_process_writes(
     arguments: tuple[str, ...], cluster: str, tmp_path: Path

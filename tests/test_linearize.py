@@ -16,7 +16,12 @@ from emulator.cli import main
 from emulator.explore import specification
 from emulator.explore.machine import Setup, fill_machine, fill_program
 from emulator.explore.program import HYPERCALLS, Op, Program
+from emulator.explore.scenarios import find
+from emulator.machine import MachineConfig
 from emulator.native import load_stress
+from emulator.stress.boot import Outcome
+from emulator.stress.playing import Playing
+from emulator.stress.scenario_run import Stressed
 
 _VCPUS, _IDS, _LIMIT, _CUT_OFF = 3, (0, 1), 2, -(1 << 31)
 #: Each vCPU has every operation on both ids, so that a result can be of any.
@@ -204,10 +209,18 @@ def test_a_history_that_cannot_be_judged_proves_nothing(tmp_path: Path, capsys: 
     assert main([*arguments, str(path), "--design", "per-vcpu"]) == 7
     assert "inconclusive" in capsys.readouterr().out
     assert main([*arguments, "churn", "--fault", "alloc=20%"]) == 7
-    assert re.search(
-        r"O8 linearizability   inconclusive  churn: a VM ended after [\d,]+ operations of 2,000",
-        capsys.readouterr().out,
-    )
+    found = r"O8 linearizability   inconclusive  churn: a VM ended after [\d,]+ operations of 2,000"
+    assert re.search(found, capsys.readouterr().out)
+    at_once = Stressed(find("churn"), "per-vm", "trylock", history=2000)
+    at_once.add(Outcome(rounds=1, no_memory=1), Playing((_PROGRAM,), Setup()), MachineConfig())
+    assert at_once.doubts()["O8 linearizability"] == "a VM ended after 0 operations of 2,000"
+
+
+def test_only_a_scenario_that_ends_its_vm_is_excused_from_refusals() -> None:
+    """Where no call was refused, none came too late: that proves something where calls could have."""
+    churn, no_memory = (Stressed(find(name), "per-vm", "trylock", no_memory=1) for name in ("churn", "no-memory"))
+    assert churn.verdicts()["O8 linearizability"][0] == "inconclusive"
+    assert no_memory.verdicts()["O8 linearizability"][0] == "not tried"
 
 
 def test_a_history_that_no_order_explains(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

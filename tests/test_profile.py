@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from perfetto.protos.perfetto.trace import perfetto_trace_pb2 as pb
 from synthetic import BRANCHES, INSTRUCTIONS, guest_of, record, sample
 
 from emulator.guests import find_guest
@@ -106,7 +107,6 @@ def test_speedscope(recording: Path) -> None:
 
 
 def test_perfetto_reads_the_trace(recording: Path, tmp_path: Path) -> None:
-    pb = pytest.importorskip("perfetto.protos.perfetto.trace.perfetto_trace_pb2", reason="needs the package perfetto")
     assert pvperf("report", "-i", recording, "--format", "perfetto", "-o", tmp_path / "trace").returncode == 0
     trace = pb.Trace.FromString((tmp_path / "trace").read_bytes())
     names = {entry.iid: entry.name for packet in trace.packet for entry in packet.interned_data.event_names}
@@ -175,7 +175,6 @@ def test_perf_reads_it_without_a_word(recording: Path) -> None:
 
 
 @needs_perf
-@pytest.mark.skipif(not shutil.which("objdump"), reason="needs objdump: install binutils")
 def test_perf_annotates_it(recording: Path) -> None:
     done = subprocess.run(
         ["perf", "annotate", "--stdio", "-s", "multiply", "-i", recording], capture_output=True, text=True, check=True

@@ -17,7 +17,7 @@ from emulator.explore.machine import Setup
 from emulator.explore.scenarios import Scenario
 from emulator.machine import MachineConfig
 from emulator.stress.names import all_playable, find_playable
-from emulator.stress.playing import has_history, parse_mix, play
+from emulator.stress.playing import ends_its_vm, parse_mix, play
 from emulator.stress.scenario_run import VM_ORACLES, Amount, How, Stressed, stress
 from emulator.stress.window import find_case
 
@@ -74,7 +74,7 @@ def main(arguments: argparse.Namespace) -> int:
 def _all(arguments: argparse.Namespace) -> list[Scenario]:
     """Those that can be played this way."""
     playable = all_playable(native=arguments.native)
-    return [each for each in playable if has_history(each)] if arguments.history else playable
+    return [each for each in playable if not ends_its_vm(each)] if arguments.history else playable
 
 
 def _check(arguments: argparse.Namespace, scenarios: list[Scenario]) -> None:
@@ -87,7 +87,7 @@ def _check(arguments: argparse.Namespace, scenarios: list[Scenario]) -> None:
         raise UsageError(f"--native plays 1 to {MOST_VCPUS} vCPUs, and {arguments.smp} were asked for")
     if arguments.history and not arguments.native:
         raise UsageError("--history records what the threads of --native do: whole VMs come to rest after each round")
-    if arguments.history and (short := [each.name for each in scenarios if not has_history(each)]):
+    if arguments.history and (short := [each.name for each in scenarios if ends_its_vm(each)]):
         raise UsageError(f"{short[0]} ends its VM: it has no history")
     if arguments.history > _LONGEST_HISTORY:
         raise UsageError(f"a history has at most {_LONGEST_HISTORY:,} operations")

@@ -63,7 +63,7 @@ def build_fuzzer() -> Path:
 
 def _sources(leave_out: str) -> list[Path]:
     names = [path for folder in ("core", "fuzz") for path in sorted((_NATIVE / folder).glob("*.c"))]
-    names.append(_NATIVE / "abi/handover.c")
+    names += [_NATIVE / "abi/handover.c", _NATIVE / "explore/no_threads.c"]
     return [path for path in names if path.relative_to(_NATIVE).as_posix() not in {leave_out, *_NEITHER}]
 
 

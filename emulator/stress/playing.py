@@ -104,9 +104,9 @@ def _op_text(op: Op) -> str:
     return f"{_LETTERS[op.kind]}{op.id}" + (f":{op.value}" if op.kind == "open" and op.value else "")
 
 
-def has_history(scenario: Scenario) -> bool:
-    """Does its VM go on for as long as it is let? One whose memory runs out does not."""
-    return "fail_alloc" not in scenario.limits
+def ends_its_vm(scenario: Scenario) -> bool:
+    """Does it let the host's memory run out, so that its VM does not go on for as long as it is let?"""
+    return "fail_alloc" in scenario.limits
 
 
 def _refuse(scenario: Scenario, program: Program, setup: Setup, *, native: bool) -> None:

@@ -14,7 +14,7 @@ from emulator.machine import MachineConfig
 from emulator.stress.boot import Outcome, run
 from emulator.stress.faults import draw_faults, fault_text, with_faults
 from emulator.stress.native import NativeRunner
-from emulator.stress.playing import Playing, play
+from emulator.stress.playing import Playing, ends_its_vm, play
 
 #: Those that a run of a whole VM says something about; data races are the explorer's.
 VM_ORACLES = tuple(oracle for oracle in ORACLES[1:-1] if not oracle.startswith("O9"))
@@ -56,7 +56,7 @@ class Stressed:
     no_memory: int = 0  # VMs that an allocation which was made to fail has ended
     specified: bool = True  # results were compared with the specification
     history: int = 0  # so many operations at least are one history, without a quiet point, in each boot
-    short: int = 0  # operations of the shortest, if that is too short
+    shortest: int | None = None  # operations of the shortest, if that is too short
     checked_seconds: float = 0.0  # what that took
     widest: int = 0
     unknown: int = 0  # histories of which nothing can be said
@@ -78,7 +78,7 @@ class Stressed:
         self.widest = max(self.widest, outcome.widest)
         self.unknown += outcome.unknown
         if (done := outcome.ledger.get("done", 0)) < self.history:
-            self.short = min(self.short or done, done)
+            self.shortest = done if self.shortest is None else min(self.shortest, done)
         if outcome.killed:
             self.killed[outcome.killed.rstrip("0123456789")] += 1
             self.took.append(outcome.took)
@@ -103,8 +103,7 @@ class Stressed:
         if self.killing:
             return [oracle for oracle in VM_ORACLES if not oracle.startswith("O10")]
         untried = [] if self.full else ["O3 limit"]
-        ended_early = self.no_memory and not self.guest["refused"]  # no call could come too late
-        untried += [] if self.specified and not ended_early else ["O8 linearizability"]
+        untried += [] if self.specified and not self._too_short_for_o8() else ["O8 linearizability"]
         untried += [] if self.samples else ["O5 conservation"]
         return untried + ([] if self.exact else ["O6 nothing stranded"])
 
@@ -113,7 +112,7 @@ class Stressed:
         if self.killing:
             return {} if self.killed else {"O10 progress": "no process was killed before its VM had ended"}
         doubts = {}
-        if self.specified and not self.guest["refused"] and not self.no_memory:
+        if self.specified and not self.guest["refused"] and not self._too_short_for_o8():
             doubts["O8 linearizability"] = "no call ever came too late for another one: too few operations"
         if self.history:
             doubts |= self._doubts_of_history()
@@ -125,14 +124,18 @@ class Stressed:
             doubts["O6 nothing stranded"] = "no event was still open at the end of its round"
         return doubts
 
+    def _too_short_for_o8(self) -> bool:
+        """Does the scenario end each VM before a call could come too late?"""
+        return ends_its_vm(self.scenario) and not self.guest["refused"]
+
     def _doubts_of_history(self) -> dict[str, str]:
         why = ""
         if not self.specified:
             why = "there are too many states to judge a history by"
         elif self.unknown:
             why = f"in {self.unknown} histories too much ran at once to follow it, or there was no memory for it"
-        elif self.short:
-            why = f"a VM ended after {self.short:,} operations of {self.history:,}"
+        elif self.shortest is not None:
+            why = f"a VM ended after {self.shortest:,} operations of {self.history:,}"
         return {"O8 linearizability": why} if why else {}
 
     @property

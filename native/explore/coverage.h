@@ -2,8 +2,7 @@
 /*
  * Which places of the core met on one object, and in which order: an access of one fiber, and the next one, of
  * another fiber, of which one at least changes the object. And which operations returned before which of another
- * vCPU's. Some schedules are looked at, and not all: what was never seen the
- * other way round is rare at best.
+ * vCPU's. Some schedules are looked at, and not all: what was never seen the other way round is rare at best.
  */
 #ifndef EXPLORE_COVERAGE_H
 #define EXPLORE_COVERAGE_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* host_thread.c where others play the host's threads: fibers, or the stress's players. */
+/* host_thread.c where others play the host's threads: fibers, the stress's players, or the fuzzer's one thread. */
 #include "host.h"
 
 int host_threads_start(struct pv_vm *vm)

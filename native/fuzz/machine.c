@@ -14,7 +14,7 @@ struct machine machine;
 
 static uint8_t run_pages[FUZZ_VCPUS * PV_RUN_PAGE_SIZE] __attribute__((aligned(4096)));
 static struct pv_vm_page vm_page;
-static struct pv_thread timer_thread, api_thread, helper_thread;
+static struct pv_thread timer_thread, helper_thread;
 
 static void *counted_alloc(void *context, uint64_t size)
 {
@@ -307,24 +307,4 @@ void machine_wait(struct pv_event_count *count)
 		}
 	}
 	fuzz_violation("%s waits for what will not happen", pv_self()->name);
-}
-
-/* host_thread.c, with no threads of its own. */
-
-int host_threads_start(struct pv_vm *vm)
-{
-	return end_start(vm, vm->config.vcpus);
-}
-
-void host_threads_join(struct pv_vm *vm)
-{
-	(void)vm;
-}
-
-void host_thread_adopt(struct pv_vm *vm, struct pv_thread *thread, const char *name)
-{
-	(void)vm;
-	(void)thread;
-	name_thread(&api_thread, name, 0);
-	pv_thread_adopt(&api_thread);
 }

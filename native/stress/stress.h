@@ -18,7 +18,9 @@ struct stress_amount {
 	uint64_t deadline_ns;   /* of CLOCK_MONOTONIC, at which no other round begins; 0: none */
 	uint64_t patience_ns;   /* a round that takes longer hangs */
 	uint32_t noise_permille; /* of the points of synchronisation */
-	uint32_t passes; /* how often a round plays the program without coming to rest, its results one history; 0: once, and all oracles */
+	/* How often a round plays the program without coming to rest, its results one history; 0: once, and all
+	 * oracles. */
+	uint32_t passes;
 };
 
 struct stress_totals {
@@ -29,7 +31,8 @@ struct stress_totals {
 	uint64_t ended; /* rounds in which a fault that was injected ended the VM, as it should */
 	uint64_t full;  /* rounds in which as many events were open as may be */
 	/* Of rounds with passes: the time that their histories took to be checked, in how many states at once the
-	 * object may have been at most, and the histories of which nothing can be said: too much ran at once, or there was no memory. */
+	 * object may have been at most, and the histories of which nothing can be said, since too much ran at once
+	 * or there was no memory. */
 	uint64_t checked_ns, widest, unknown;
 };
 

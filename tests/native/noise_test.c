@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The native stress for the sanitizers: random programs, each for some rounds, or for some long ones. Arguments: DESIGN NMI SEED ROUNDS. */
+/* The native stress for the sanitizers: random programs, each for some rounds, or for some long ones. Arguments:
+ * DESIGN NMI SEED ROUNDS. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,8 +50,7 @@ int main(int argc, char **argv)
 {
 	struct explore_machine machine = { .vcpus = VCPUS, .max_events = 2, .counters = 2, .hash_buckets = 2,
 					   .fault_permille = { 100, 50, 0, 5 }, .sync = "entry" };
-	struct stress_amount amount = { .patience_ns = 60000000000ull,
-					.noise_permille = 20 };
+	struct stress_amount amount = { .patience_ns = 60000000000ull, .noise_permille = 20 };
 	struct stress_totals totals = { 0 };
 	struct explore_verdict verdict = { 0 };
 	static struct explore_program program;

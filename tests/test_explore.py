@@ -13,6 +13,7 @@ from emulator.cli import main
 from emulator.errors import UsageError
 from emulator.explore.canaries import canaries_of, catch
 from emulator.explore.case import Case, read_case
+from emulator.explore.coverage import Coverage
 from emulator.explore.crew import Crew
 from emulator.explore.machine import Machine, Setup
 from emulator.explore.machine import canaries as canary_names
@@ -382,16 +383,19 @@ def test_a_search_that_saw_one_order_alone_proves_nothing(capsys: pytest.Capture
 def test_which_places_met_in_which_order() -> None:
     """One vCPU reads what the other one closes: whoever comes first. Where they have nothing in common, none met."""
     with Machine(Setup(), Program.parse(["open 1; close 1", "read 1"])) as machine:
+        machine.run("dfs", bound=2, count=100_000, cover=True)
+        all_of_it = Coverage.of(machine, "it")
+        assert all_of_it.orders == all_of_it.wanted == {f"it: {order}" for order in ORDERS}
+        machine.run("dfs", bound=0, count=1, cover=True)  # vCPU 0, and then vCPU 1
+        some = Coverage.of(machine, "it")
+        assert some.orders == {f"it: {order}" for order in ORDERS[:2]}
+        assert some.met < all_of_it.met
         machine.run("dfs", bound=2, count=100_000)
-        met = machine.pairs()
-        assert machine.orders() == ({*ORDERS}, {*ORDERS})
-        machine.run("dfs", bound=0, count=1)  # vCPU 0, and then vCPU 1
-        assert machine.orders()[0] == {ORDERS[0], ORDERS[1]}
-        assert machine.pairs() < met
-    assert any(first.startswith("table.c:") and second.startswith("table.c:") for first, second in met)
+        assert Coverage.of(machine, "it").orders == set(), "it was not asked for"
+    assert any(first.startswith("table.c:") and second.startswith("table.c:") for first, second in all_of_it.met)
     with Machine(Setup(), Program.parse(["run 10", "run 10"])) as machine:
-        machine.run("mix", count=1000)
-        assert machine.pairs() == set()
+        machine.run("mix", count=1000, cover=True)
+        assert Coverage.of(machine, "it") == Coverage()
 
 
 def test_explore_leaves_a_case_that_replays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,12 +8,13 @@ import json
 import random
 import statistics
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from emulator.errors import UsageError
 from emulator.explore import canaries
 from emulator.explore.case import Case, check_writable
+from emulator.explore.coverage import Coverage
 from emulator.explore.crew import Crew
 from emulator.explore.interleaving import interleaving
 from emulator.explore.machine import Machine, Setup, Totals
@@ -38,10 +39,12 @@ class Searched:
     sampled: Totals | None = None
     case: Case | None = None
     agreed: bool = True
+    coverage: Coverage = field(default_factory=Coverage)
 
     def add(self, found: Found) -> Totals:
         self.case = found.case
         self.agreed = self.agreed and found.agreed
+        self.coverage.add(found.coverage)
         return found.totals
 
     def totals(self) -> Totals:
@@ -85,23 +88,17 @@ def _search(
         return done
     if scenario.programs and arguments.schedules is None:
         bound = _DEFAULT_PREEMPTIONS if arguments.exhaustive is None else arguments.exhaustive
-        done.exhausted = done.add(search(crew, exhaustive_blocks(scenario, setup, bound)))
+        done.exhausted = done.add(search(crew, exhaustive_blocks(scenario, setup, bound), cover=True))
     if done.case or arguments.exhaustive is not None:
         return done
     seconds = None if arguments.schedules else (arguments.duration or _DEFAULT_SECONDS) / of
     blocks = blocks_of(scenario, setup, seed, schedules=arguments.schedules, seconds=seconds)
-    done.sampled = done.add(search(crew, blocks))
+    done.sampled = done.add(search(crew, blocks, cover=True))
     return done
 
 
 def _memory(setup: Setup) -> str:
     return "" if setup.memory == "sc" else f"memory {setup.memory}, "
-
-
-def _pairs(totals: Totals) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
-    """Pairs of different places that met: all of them, once, and those that did in both orders."""
-    both = {(first, second) for first, second in totals.met if (second, first) in totals.met and first < second}
-    return both | {pair for pair in totals.met if pair[::-1] not in totals.met}, both
 
 
 class Report:
@@ -168,7 +165,8 @@ class Report:
                 self._say(f"  canary {each.name:<32} {took}")
         doubts, totals = self._doubts(caught), self.totals()
         tries = [each.schedules for each in caught]
-        pairs, both = _pairs(totals)
+        coverage = self.coverage()
+        pairs, both = coverage.pairs()
         self._say(
             f"canaries: {sum(each.case is not None for each in caught)} of {len(caught)} found, in "
             f"{statistics.median(tries):,.0f} schedules at the median, {max(tries):,} at most"
@@ -178,8 +176,8 @@ class Report:
             f"a second and core; {totals.nmis:,} NMIs, {totals.trylock_failures:,} found the lock taken"
         )
         self._say(
-            f"{len(pairs)} pairs of places met, {len(both)} of them in both orders; {len(totals.orders)} of "
-            f"{len(totals.orders_wanted)} orders of calls that have to do with each other"
+            f"{len(pairs)} pairs of places met, {len(both)} of them in both orders; {len(coverage.orders)} of "
+            f"{len(coverage.wanted)} orders of calls that have to do with each other"
         )
         if self.arguments.verbose:
             for first, second in sorted(pairs - both):
@@ -194,6 +192,12 @@ class Report:
             totals.add(searched.totals())
         return totals
 
+    def coverage(self) -> Coverage:
+        coverage = Coverage()
+        for searched in self.searched:
+            coverage.add(searched.coverage)
+        return coverage
+
     def rate(self) -> float:
         """Schedules a second, of the time that processes spent in them."""
         totals = self.totals()
@@ -205,7 +209,8 @@ class Report:
         if not all(searched.agreed for searched in self.searched):
             doubts.append("a schedule that was run twice did not end the same")
         totals = self.totals()
-        missing = sorted(totals.orders_wanted - totals.orders)
+        coverage = self.coverage()
+        missing = sorted(coverage.wanted - coverage.orders)
         doubts += [f"never seen: {order}" for order in missing[:1]]
         if missing[1:]:
             doubts.append(f"nor {len(missing) - 1} other orders of calls")
@@ -225,7 +230,8 @@ class Report:
         if not self.arguments.json:
             return
         totals = self.totals()
-        pairs, both = _pairs(totals)
+        coverage = self.coverage()
+        pairs, both = coverage.pairs()
         document: dict[str, object] = {
             "schema_version": 1,
             "verdict": verdict,
@@ -238,7 +244,7 @@ class Report:
             "schedules_per_second": self.rate(),
             "trylock_failures": totals.trylock_failures,
             "places_met": {"pairs": len(pairs), "in_both_orders": len(both)},
-            "orders_of_calls": {"seen": len(totals.orders), "wanted": len(totals.orders_wanted)},
+            "orders_of_calls": {"seen": len(coverage.orders), "wanted": len(coverage.wanted)},
             "scenarios": [self._scenario_json(each) for each in self.searched],
         }
         if case:

@@ -10,7 +10,7 @@ from typing import Any
 
 from emulator.errors import UsageError
 from emulator.explore import specification
-from emulator.explore.program import KINDS, Program, related
+from emulator.explore.program import KINDS, Program
 from emulator.native import load_explore
 from emulator.trace.records import kinds
 
@@ -144,17 +144,11 @@ class Totals:
     nmis: int = 0
     nmi_misses: int = 0
     complete: bool = False
-    met: set[tuple[str, str]] = field(default_factory=set, repr=False)  # Machine.pairs()
-    orders: set[str] = field(default_factory=set, repr=False)  # Machine.orders(), with the scenario's name before it
-    orders_wanted: set[str] = field(default_factory=set, repr=False)
 
     def add(self, other: Totals) -> None:
         for name in ("schedules", "steps", "ns", "trylock_failures", "contended", "nmis", "nmi_misses"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.longest = max(self.longest, other.longest)
-        self.met |= other.met
-        self.orders |= other.orders
-        self.orders_wanted |= other.orders_wanted
         self.digest = (self.digest * _MIX ^ other.digest) & ((1 << 64) - 1)
 
 
@@ -264,20 +258,20 @@ class Machine:
         deadline_ns: int = 0,
         full: bool = False,
         trace: bool = False,
+        cover: bool = False,
     ) -> tuple[Totals, Verdict]:
-        """Schedules `first` to `first + count - 1` of a seed, until one violates an oracle."""
+        """Schedules `first` to `first + count - 1` of a seed, until one violates an oracle. `trace` is for traces(),
+        `cover` for pairs() and returned_before()."""
         ffi, lib = self._module.ffi, self._module.lib
         search = ffi.new("struct explore_search *")
         search.strategy, search.bound = STRATEGIES.index(strategy), bound
         search.seed, search.first, search.count = seed, first, count
-        search.deadline_ns, search.full, search.tracing = deadline_ns, full, trace
+        search.deadline_ns, search.full, search.tracing, search.covering = deadline_ns, full, trace, cover
         totals, verdict = ffi.new("struct explore_totals *"), ffi.new("struct explore_verdict *")
         lib.explore_run(search, totals, verdict)
         names = ("schedules", "steps", "ns", "longest", "digest", "trylock_failures", "contended", "nmis", "nmi_misses")
-        searched = Totals(complete=bool(totals.complete))
-        for name in names:
-            setattr(searched, name, int(getattr(totals, name)))
-        return searched, self._verdict(verdict)
+        figures = {name: int(getattr(totals, name)) for name in names}
+        return Totals(**figures, complete=bool(totals.complete)), self._verdict(verdict)
 
     def replay(self, switches: Sequence[Switch]) -> tuple[Verdict, list[Step]]:
         """Runs one schedule as it was recorded; its verdict is "diverged" where it cannot."""
@@ -318,7 +312,7 @@ class Machine:
         ]
 
     def pairs(self) -> set[tuple[str, str]]:
-        """Of the last search: places that met on one object, on different fibers, in the order in which they did."""
+        """Of the last search with `cover`: places that met on one object, on different fibers, and in which order."""
         n = self._module.ffi.new("uint32_t *")
         found = self._module.lib.explore_pairs(n)
         met = set()
@@ -327,29 +321,9 @@ class Machine:
             met |= {(first, second), (second, first)} if pair.both else {(first, second)}
         return met
 
-    def orders(self) -> tuple[set[str], set[str]]:
-        """Of the last search, as far as it was looked at: which of two calls returned first that have to do with each
-        other, on two vCPUs; and all such orders that there are. A call's number is in brackets. Who halts, or gets no
-        memory, may leave no choice: then none is asked for.
-        """
-        program = self.program
-        if (
-            self.setup.fail_alloc
-            or self.setup.alloc_permille
-            or any(op.kind == "halt" for ops in program.vcpus for op in ops)
-        ):
-            return set(), set()
-        calls = [(vcpu, at, op) for vcpu, ops in enumerate(program.vcpus) for at, op in enumerate(ops)]
-        seen, wanted = set(), set()
-        for vcpu, at, op in calls:
-            for other_vcpu, other_at, other in calls:
-                if vcpu == other_vcpu or not related(op, other):
-                    continue
-                order = f"{op} of vCPU {vcpu} ({at}) before {other} of vCPU {other_vcpu} ({other_at})"
-                wanted.add(order)
-                if self._module.lib.explore_ordered(vcpu, at, other_vcpu, other_at):
-                    seen.add(order)
-        return seen, wanted
+    def returned_before(self, call: tuple[int, int], other: tuple[int, int]) -> bool:
+        """Of the last search with `cover`: did a call, (vCPU, number), return before another one?"""
+        return bool(self._module.lib.explore_ordered(*call, *other))
 
     def _text(self, text: Any) -> str:
         return str(self._module.ffi.string(text).decode())

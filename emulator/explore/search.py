@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from emulator.explore.case import Case
+from emulator.explore.coverage import Coverage
 from emulator.explore.crew import Crew
 from emulator.explore.machine import Machine, Setup, Totals
 from emulator.explore.scenarios import Scenario, find
@@ -33,6 +34,7 @@ class Block:
     number: int
     schedules: int = BLOCK
     exhaustive: int = -1  # the bound; below 0: the mix
+    cover: bool = False  # what it came across is wanted, too
 
 
 @dataclass
@@ -42,6 +44,7 @@ class Found:
     totals: Totals = field(default_factory=Totals)
     case: Case | None = None
     agreed: bool = True  # what was run twice was the same twice
+    coverage: Coverage = field(default_factory=Coverage)  # of blocks with `cover`
 
 
 def run_block(block: Block, scenario: Scenario | None = None) -> Found:
@@ -52,24 +55,19 @@ def run_block(block: Block, scenario: Scenario | None = None) -> Found:
     return _fixed(scenario, block) if scenario.programs else _random(scenario, block)
 
 
-def _note_coverage(totals: Totals, machine: Machine, program: str = "") -> None:
-    """What met in that search. The orders of a program that is random are nothing that has to be seen."""
-    totals.met = machine.pairs()
-    if program:
-        orders = ({f"{program}: {order}" for order in each} for each in machine.orders())
-        totals.orders, totals.orders_wanted = orders
-
-
 def _fixed(scenario: Scenario, block: Block) -> Found:
     setup, program = scenario.setup(block.setup, block.number), scenario.program(block.number, block.seed)
     with Machine(setup, program) as machine:
-        totals, verdict = machine.run("mix", seed=block.seed, first=block.number * BLOCK, count=block.schedules)
-        _note_coverage(totals, machine, f"{scenario.name} {block.number % len(scenario.programs)}")
+        first = block.number * BLOCK
+        totals, verdict = machine.run("mix", seed=block.seed, first=first, count=block.schedules, cover=block.cover)
+        coverage = Coverage()
+        if block.cover:
+            coverage = Coverage.of(machine, f"{scenario.name} {block.number % len(scenario.programs)}")
         case = None if verdict.held else Case.of(setup, program, verdict)
         again = min(100, totals.schedules)
-        once = machine.run("mix", seed=block.seed, first=block.number * BLOCK, count=again)[0].digest
-        twice = machine.run("mix", seed=block.seed, first=block.number * BLOCK, count=again)[0].digest
-        return Found(totals, case, once == twice)
+        once = machine.run("mix", seed=block.seed, first=first, count=again)[0].digest
+        twice = machine.run("mix", seed=block.seed, first=first, count=again)[0].digest
+        return Found(totals, case, once == twice, coverage)
 
 
 def _random(scenario: Scenario, block: Block) -> Found:
@@ -78,8 +76,9 @@ def _random(scenario: Scenario, block: Block) -> Found:
     for number in range(block.number * each, block.number * each + max(1, block.schedules // _OF_RANDOM)):
         setup, program = scenario.setup(block.setup, number), scenario.program(number, block.seed)
         with Machine(setup, program) as machine:
-            totals, verdict = machine.run("mix", seed=block.seed + number, count=size)
-            _note_coverage(totals, machine)
+            totals, verdict = machine.run("mix", seed=block.seed + number, count=size, cover=block.cover)
+            if block.cover:  # the orders of a random program are nothing that has to be seen
+                found.coverage.add(Coverage.of(machine, ""))
             found.totals.add(totals)
             if not verdict.held:
                 found.case = Case.of(setup, program, verdict)
@@ -97,8 +96,11 @@ def _exhaust(scenario: Scenario, block: Block) -> Found:
     with Machine(setup, program) as machine:
         while not found.totals.complete:
             done = found.totals.schedules
-            totals, verdict = machine.run("dfs", bound=block.exhaustive, first=done, count=_DFS_SLICE)
-            _note_coverage(totals, machine, f"{scenario.name} {block.number}")
+            totals, verdict = machine.run(
+                "dfs", bound=block.exhaustive, first=done, count=_DFS_SLICE, cover=block.cover
+            )
+            if block.cover:
+                found.coverage.add(Coverage.of(machine, f"{scenario.name} {block.number}"))
             found.totals.add(totals)
             found.totals.complete = totals.complete
             if not verdict.held:
@@ -126,11 +128,12 @@ def exhaustive_blocks(scenario: Scenario, setup: Setup, bound: int) -> Iterator[
         yield Block(scenario.name, setup, 0, number, exhaustive=bound)
 
 
-def search(crew: Crew, blocks: Iterator[Block]) -> Found:
+def search(crew: Crew, blocks: Iterator[Block], *, cover: bool = False) -> Found:
     """Runs blocks until one finds a violation or there are no more."""
     all_of_it, complete = Found(), True
-    for found in crew.each(partial(run_block, block) for block in blocks):
+    for found in crew.each(partial(run_block, replace(block, cover=cover)) for block in blocks):
         all_of_it.totals.add(found.totals)
+        all_of_it.coverage.add(found.coverage)
         all_of_it.agreed = all_of_it.agreed and found.agreed
         complete = complete and found.totals.complete
         if found.case:

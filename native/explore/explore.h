@@ -103,6 +103,8 @@ struct explore_search {
 	uint32_t bound;
 	uint32_t full;         /* 1: a DFS leaves out no point; otherwise those that cannot matter */
 	uint32_t tracing;      /* 1: what the core traces is kept */
+	uint32_t covering;     /* 1: what met, and in which order, is noted */
+	uint32_t pad;
 	uint64_t seed;
 	uint64_t first, count; /* indices; `first` of a DFS that goes on is not 0 */
 	uint64_t deadline_ns;  /* of CPU time that the process has used; 0: none */
@@ -188,9 +190,9 @@ void explore_replay(const struct explore_switch *switches, uint32_t n, struct ex
 const struct explore_switch *explore_switches(uint32_t *n);
 const struct explore_result *explore_results(uint32_t *n);
 const struct explore_step *explore_steps(uint32_t *n);
-/* Of the last search. */
+/* Of the last search, if it was one with `covering`. */
 const struct explore_pair *explore_pairs(uint32_t *n);
-/* Of the last search: did an operation return before another one, in a schedule that was looked at? */
+/* Of the same: did an operation return before another one, in a schedule that was looked at? */
 uint32_t explore_ordered(uint32_t fiber, uint32_t op, uint32_t other_fiber, uint32_t other_op);
 /* Of the last schedule, if it was one with `tracing`. */
 const struct explore_trace *explore_traces(uint32_t *n);

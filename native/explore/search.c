@@ -95,7 +95,8 @@ static void search_all(const struct explore_search *search, struct explore_total
 			totals->complete = 1;
 			break;
 		}
-		coverage_begin(i - search->first);
+		if (search->covering)
+			coverage_begin(i - search->first);
 		run_one(dfs ? dfs : strategy_for(search, i, verdict), totals, verdict);
 		totals->digest = mix64(totals->digest ^ verdict->trace_hash) ^ verdict->state_hash;
 		if (verdict->oracle)

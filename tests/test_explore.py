@@ -24,6 +24,7 @@ from emulator.explore.shrink import same, shrink
 from emulator.explore.smaller import STAGES, moved_ops
 from emulator.explore.specification import apply
 
+ROOT = Path(__file__).resolve().parent.parent
 FIXED = [scenario for scenario in SCENARIOS.values() if scenario.programs]
 SOUND = [("per-vm", "trylock"), ("per-vm", "deferred"), ("per-vm", "lockless"), ("per-vcpu", "trylock")]
 CLOSE_ENABLE = Program.parse(["open 1; enable 1", "close 1"])
@@ -34,6 +35,8 @@ ORDERS = [
     "read 1 of vCPU 1 (0) before close 1 of vCPU 0 (1)",
     "read 1 of vCPU 1 (0) before open 1 of vCPU 0 (0)",
 ]
+#: docs/findings, and a place for what else is found.
+REPLAYS = sorted(path for folder in ("docs/findings", "tests/replays") for path in (ROOT / folder).glob("*.replay"))
 PLANTED = Setup(canary="closed_not_looked_at")
 
 
@@ -281,13 +284,13 @@ def test_a_search_ends_the_same_on_any_number_of_processes() -> None:
     assert results[0].totals.schedules == results[1].totals.schedules
 
 
-@pytest.mark.parametrize(
-    "path", sorted((Path(__file__).parent / "replays").glob("*.replay")), ids=lambda path: path.stem
-)
+@pytest.mark.parametrize("path", REPLAYS, ids=lambda path: path.stem)
 def test_defects_that_were_found_stay_mended(path: Path) -> None:
-    """Each file is a violation that the core once had; its program holds now, within the preemptions that it took."""
+    """Violations of designs that are broken on purpose, and those that the core once had: their programs hold on the
+    default design, within the preemptions that they took and more.
+    """
     case = read_case(path)
-    with Machine(case.setup, case.program) as machine:
+    with Machine(replace(case.setup, design="per-vm"), case.program) as machine:
         totals, verdict = machine.run("dfs", bound=max(2, case.preemptions), count=10**7)
         assert verdict.held, verdict
         assert totals.complete

@@ -102,7 +102,6 @@ bool agent_nmi_enter(struct pv_engine *e, uint64_t rip, bool in_block)
 	agent->guest_cpl = e->cpl;
 	agent->guest_attend = e->attend & ~(uint32_t)ATTEND_BOUNDARY;
 	e->attend &= ATTEND_BOUNDARY;
-	decode_switch(e, WORLD_AGENT);
 	load_entry(e);
 	if (in_block)
 		rip_set_in_block(e, e->config.agent_nmi.rip);
@@ -115,7 +114,7 @@ bool agent_nmi_enter(struct pv_engine *e, uint64_t rip, bool in_block)
 static void end(struct pv_engine *e)
 {
 	e->agent.in_service = false;
-	decode_switch(e, WORLD_GUEST);
+	e->current = NULL;
 	if (e->agent.pending || e->nmi.pending)
 		e->attend |= ATTEND_INJECT;
 	count_thaw(e);

@@ -57,9 +57,9 @@ void count_enter_cpl(struct pv_engine *e, unsigned cpl)
 	choose_chunk(e); /* other alarms are near */
 }
 
-static void charge(struct pv_engine *e, int64_t cost)
+static int64_t block_cost(const struct block *block)
 {
-	e->budget -= cost;
+	return ((int64_t)block->instructions << BRANCH_BITS) - block->last_is_branch;
 }
 
 /* How many of the block's charged instructions, and branches among them, lie at or behind `rip`. */
@@ -203,8 +203,6 @@ static bool attend(struct pv_engine *e, uint64_t address)
 	count_fold(e);
 	if ((what & ATTEND_RING) && !look_at_ring(e))
 		return false;
-	if (what & ATTEND_SPACE)
-		decode_forget_space(e);
 	if ((what & ATTEND_UNKNOWN) && !is_inside(e->current, address)) {
 		vmexit_fail(e, -1, "executed bytes before 0x%llx that could not be decoded",
 			    (unsigned long long)address);
@@ -281,25 +279,32 @@ static void spent(struct pv_engine *e, uint64_t address)
 		boundary_attend(e, address, true);
 }
 
-static __attribute__((noinline, cold)) void block_slow(struct pv_engine *e, uint64_t address, uint32_t size)
+/* False: the block will not be executed as it is translated now. */
+static bool decode(struct pv_engine *e, struct block *block, uint64_t address, uint32_t size)
 {
-	struct block *block;
-	bool looks, again, retranslate;
+	bool retranslate = false;
+
+	if (!blocks_take(e, block) || !decode_block(e, block, address, size, &retranslate))
+		return false;
+	if (retranslate) { /* traps were set in it */
+		uc_ctl_remove_cache(e->uc, address, address + size);
+		rip_set_in_block(e, address);
+	}
+	return !retranslate;
+}
+
+/* With all that may have to be done between two blocks. */
+static void begin_block(struct pv_engine *e, struct block *block, uint64_t address, uint32_t size)
+{
+	bool looks, again;
 
 	if (e->hooks.wanted)
 		held_arrive(e, address);
 	looks = e->attend;
 	if (looks && !attend(e, address))
 		return;
-	block = decode_block(e, address, size, &retranslate);
-	if (!block)
+	if (!block->size && !decode(e, block, address, size))
 		return;
-	if (retranslate) {
-		/* Traps were set in it: it must not run as it is translated now. */
-		uc_ctl_remove_cache(e->uc, address, address + size);
-		rip_set_in_block(e, address);
-		return;
-	}
 	again = continues_rep(e, block);
 	if (block->flags & BLOCK_LONE_STORE)
 		leave_rewritten_block(e, block);
@@ -317,52 +322,41 @@ static __attribute__((noinline, cold)) void block_slow(struct pv_engine *e, uint
 	}
 	if (e->hooks.wanted)
 		held_begin(e, block);
-	charge(e, block->cost);
+	e->budget -= block_cost(block);
 	e->current = block;
 	if (block->flags)
 		announce(e, block);
 	else if (!e->hooks.wanted) /* held_begin() must see every block */
-		e->slots[address % BLOCK_SLOTS] = block;
+		block->cost = block_cost(block);
 	if (e->budget < 0)
 		spent(e, address);
 }
 
-/* The fast path went below zero: the budget is spent, or something wants a look. */
-static __attribute__((noinline, cold)) void block_below_zero(struct pv_engine *e, const struct block *block)
+/* The budget is spent, something wants a look, or the block does not take the fast path. */
+static __attribute__((noinline, cold)) void block_slow(struct pv_engine *e, struct block *block, uint64_t address,
+						       uint32_t size)
 {
-	uint64_t address = block->address;
-	uint32_t size = block->size;
-
-	if (!e->attend) {
-		spent(e, address);
+	if (e->attend || block->cost == COST_SLOW) {
+		begin_block(e, block, address, size);
 		return;
 	}
-	e->budget += block->cost;
-	e->current = NULL;
-	block_slow(e, address, size);
+	e->budget -= block->cost;
+	e->current = block;
+	spent(e, address);
 }
 
 /* Before every block. */
 void on_block(uc_engine *uc, uint64_t address, uint32_t size, void *data)
 {
-	struct pv_engine *e = data;
-	struct block *block = e->slots[address % BLOCK_SLOTS];
+	struct block *block = data;
+	struct pv_engine *e = block->engine;
+	int64_t left = e->budget - block->cost;
 
 	(void)uc;
-	if (unlikely(block->address != address || block->size != size)) {
-		block_slow(e, address, size);
+	if (unlikely(left < 0)) {
+		block_slow(e, block, address, size);
 		return;
 	}
+	e->budget = left;
 	e->current = block;
-	e->budget -= block->cost;
-	if (unlikely(e->budget < 0))
-		block_below_zero(e, block);
-}
-
-/* A block was translated: what was decoded at its address may be stale. */
-void on_edge(uc_engine *uc, uc_tb *block, uc_tb *previous, void *data)
-{
-	(void)uc;
-	(void)previous;
-	decode_forget(data, block->pc);
 }

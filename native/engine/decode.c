@@ -11,14 +11,6 @@ static unsigned hash_address(uint64_t address, unsigned buckets)
 	return (unsigned)((address * 0x9e3779b97f4a7c15u) >> 40) & (buckets - 1);
 }
 
-struct block decode_no_block;
-
-static void slots_clear(struct decoded *decoded)
-{
-	for (unsigned i = 0; i < BLOCK_SLOTS; i++)
-		decoded->slots[i] = &decode_no_block;
-}
-
 int decode_create(struct pv_engine *e)
 {
 	uint64_t pages = e->config.ram_size / 4096;
@@ -28,21 +20,11 @@ int decode_create(struct pv_engine *e)
 	cs_option(e->capstone, CS_OPT_DETAIL, CS_OPT_ON);
 	e->insn = cs_malloc(e->capstone);
 	e->code_pages = calloc(1, (pages + 7) / 8);
-	if (!e->insn || !e->code_pages)
-		return -ENOMEM;
-	for (unsigned world = 0; world < WORLDS; world++) {
-		e->decoded[world].slots = malloc(BLOCK_SLOTS * sizeof(*e->slots));
-		if (!e->decoded[world].slots)
-			return -ENOMEM;
-		slots_clear(&e->decoded[world]);
-	}
-	decode_switch(e, WORLD_GUEST);
-	return 0;
+	return e->insn && e->code_pages ? 0 : -ENOMEM;
 }
 
 void decode_destroy(struct pv_engine *e)
 {
-	decode_forget_all(e);
 	for (unsigned i = 0; i < TRAP_BUCKETS; i++) {
 		while (e->traps[i]) {
 			struct trap_place *next = e->traps[i]->next;
@@ -52,151 +34,51 @@ void decode_destroy(struct pv_engine *e)
 		}
 	}
 	free(e->code_pages);
-	for (unsigned world = 0; world < WORLDS; world++)
-		free(e->decoded[world].slots);
 	if (e->insn)
 		cs_free(e->insn, 1);
 	if (e->capstone)
 		cs_close(&e->capstone);
 }
 
-void decode_switch(struct pv_engine *e, enum world world)
-{
-	e->world = world;
-	e->slots = e->decoded[world].slots;
-	e->current = NULL;
-}
-
-static void slot_clear(struct decoded *decoded, const struct block *block)
-{
-	struct block **slot = &decoded->slots[block->address % BLOCK_SLOTS];
-
-	if (*slot == block)
-		*slot = &decode_no_block;
-}
-
-static void forget_in_world(struct pv_engine *e, struct decoded *decoded, uint64_t address)
-{
-	struct block **link = &decoded->blocks[hash_address(address, BLOCK_BUCKETS)];
-
-	while (*link) {
-		struct block *block = *link;
-
-		if (block->address != address) {
-			link = &block->next;
-			continue;
-		}
-		*link = block->next;
-		slot_clear(decoded, block);
-		if (block == e->current) {
-			free(e->forgotten);
-			e->forgotten = block;
-		} else {
-			free(block);
-		}
-	}
-}
-
-void decode_forget(struct pv_engine *e, uint64_t address)
-{
-	for (unsigned world = 0; world < WORLDS; world++)
-		forget_in_world(e, &e->decoded[world], address);
-}
-
-static void forget_world(struct pv_engine *e, struct decoded *decoded)
-{
-	e->current = NULL;
-	free(e->forgotten);
-	e->forgotten = NULL;
-	for (unsigned i = 0; i < BLOCK_BUCKETS; i++) {
-		while (decoded->blocks[i]) {
-			struct block *next = decoded->blocks[i]->next;
-
-			free(decoded->blocks[i]);
-			decoded->blocks[i] = next;
-		}
-	}
-	if (decoded->slots)
-		slots_clear(decoded);
-}
-
-void decode_forget_space(struct pv_engine *e)
-{
-	forget_world(e, &e->decoded[e->world]);
-}
-
-void decode_forget_all(struct pv_engine *e)
-{
-	for (unsigned world = 0; world < WORLDS; world++)
-		forget_world(e, &e->decoded[world]);
-}
-
-static struct trap_place *place_find(struct pv_engine *e, uint64_t address)
-{
-	struct trap_place *place = e->traps[hash_address(address, TRAP_BUCKETS)];
-
-	while (place && place->address != address)
-		place = place->next;
-	return place;
-}
-
-struct trap *trap_find(struct pv_engine *e, uint64_t address)
-{
-	struct trap_place *place = place_find(e, address);
-
-	return place && place->trap[e->world].kind != TRAP_STALE ? &place->trap[e->world] : NULL;
-}
-
-/* The place at this address, with its code hook; *fresh: made now. NULL: out of memory. */
-static struct trap_place *place_make(struct pv_engine *e, uint64_t address, bool *fresh)
+/* Hooks the instruction at this address. 1: only now, so that the block must be translated
+ * again, with the hook; 0: there was one before. */
+static int place_hook(struct pv_engine *e, uint64_t address)
 {
 	struct trap_place **head = &e->traps[hash_address(address, TRAP_BUCKETS)];
-	struct trap_place *place = place_find(e, address);
+	struct trap_place *place;
 	uc_hook hook;
 
-	*fresh = !place;
-	if (place)
-		return place;
+	for (place = *head; place; place = place->next)
+		if (place->address == address)
+			return 0;
 	place = calloc(1, sizeof(*place));
 	if (!place)
-		return NULL;
+		return -ENOMEM;
 	if (uc_hook_add(e->uc, &hook, UC_HOOK_CODE, (void *)on_trap, e, address, address) != UC_ERR_OK) {
 		free(place);
-		return NULL;
+		return -ENOMEM;
 	}
 	place->address = address;
 	place->next = *head;
 	*head = place;
-	return place;
+	return 1;
 }
 
-/* Traps the instruction at insn->address. 1: for the first time in this world, so that
- * the block must be translated again, with the hook; 0: it was trapped before. */
-static int trap_set(struct pv_engine *e, const cs_insn *insn, enum trap_kind kind)
+/* Traps the instruction at insn->address. Returns as place_hook() does. */
+static int trap_set(struct pv_engine *e, struct block *block, const cs_insn *insn, enum trap_kind kind)
 {
-	bool fresh;
-	struct trap_place *place = place_make(e, insn->address, &fresh);
-	struct trap *trap;
+	struct trap *traps = realloc(block->trap, (block->traps + 1u) * sizeof(*traps));
 
-	if (!place)
+	if (!traps)
 		return -ENOMEM;
-	trap = &place->trap[e->world];
-	fresh |= !trap->length;
-	trap->address = insn->address;
-	trap->kind = kind;
-	trap->length = (uint8_t)insn->size;
-	if (kind == TRAP_LOCKED)
-		trap->locked = e->locked;
-	return fresh;
-}
-
-/* An instruction that used to be trapped and no longer is what it was. */
-static void trap_retire(struct pv_engine *e, uint64_t address)
-{
-	struct trap *trap = trap_find(e, address);
-
-	if (trap)
-		trap->kind = TRAP_STALE;
+	block->trap = traps;
+	traps[block->traps++] = (struct trap){
+		.address = insn->address,
+		.kind = kind,
+		.length = (uint8_t)insn->size,
+		.locked = e->locked,
+	};
+	return place_hook(e, insn->address);
 }
 
 /*
@@ -325,33 +207,33 @@ static bool next_instruction(struct pv_engine *e, const uint8_t **code, size_t *
 
 /* Sets the trap that this instruction needs. Positive: a new one; negative: errno.
  * *trapped: the trap leaves the block behind the instruction. */
-static int instruction_traps(struct pv_engine *e, const cs_insn *insn, bool *trapped)
+static int instruction_traps(struct pv_engine *e, struct block *block, const cs_insn *insn, bool *trapped)
 {
 	*trapped = true;
 	if (e->is_locked)
-		return trap_set(e, insn, TRAP_LOCKED);
+		return trap_set(e, block, insn, TRAP_LOCKED);
 	switch (insn->id) {
 	case X86_INS_IN: case X86_INS_OUT:
-		return trap_set(e, insn, TRAP_PORT);
+		return trap_set(e, block, insn, TRAP_PORT);
 	case X86_INS_INSB: case X86_INS_INSW: case X86_INS_INSD:
 	case X86_INS_OUTSB: case X86_INS_OUTSW: case X86_INS_OUTSD:
 		*trapped = false; /* the block goes on behind it */
-		return trap_set(e, insn, TRAP_PORT_STRING);
+		return trap_set(e, block, insn, TRAP_PORT_STRING);
 	case X86_INS_MFENCE:
 		*trapped = false;
-		return trap_set(e, insn, TRAP_FENCE);
+		return trap_set(e, block, insn, TRAP_FENCE);
 	default:
 		*trapped = false;
-		trap_retire(e, insn->address);
 		return 0;
 	}
 }
 
 /*
- * Fills `block`, whose offset[] is long enough, from its bytes. A trap leaves the
+ * Fills `block`, and offset[], which is long enough, from its bytes. A trap leaves the
  * block, in one way or another, so that nothing behind the first one matters.
  */
-static int decode_bytes(struct pv_engine *e, const uint8_t *bytes, struct block *block, bool *retranslate)
+static int decode_bytes(struct pv_engine *e, const uint8_t *bytes, struct block *block, uint16_t *offset,
+			bool *retranslate)
 {
 	const uint8_t *code = bytes;
 	size_t left = block->size;
@@ -360,13 +242,13 @@ static int decode_bytes(struct pv_engine *e, const uint8_t *bytes, struct block 
 
 	while (left && !trapped && next_instruction(e, &code, &left, &address)) {
 		const cs_insn *insn = e->insn;
-		int set = instruction_traps(e, insn, &trapped);
+		int set = instruction_traps(e, block, insn, &trapped);
 
 		if (set < 0)
 			return set;
 		*retranslate |= set > 0;
 		block->last_offset = (uint16_t)(insn->address - block->address);
-		block->offset[block->instructions++] = block->last_offset;
+		offset[block->instructions++] = block->last_offset;
 		block->last_is_branch = is_branch(e->capstone, insn);
 		block->branch = block->last_is_branch ? branch_kind(insn) : BRANCH_NONE;
 		block->flags = trapped ? 0 : last_flags(insn);
@@ -376,7 +258,10 @@ static int decode_bytes(struct pv_engine *e, const uint8_t *bytes, struct block 
 	}
 	if (left && !trapped)
 		block->flags |= BLOCK_UNKNOWN;
-	block->cost = ((int64_t)block->instructions << BRANCH_BITS) - block->last_is_branch;
+	block->offset = malloc(block->instructions * sizeof(*offset) + 1);
+	if (!block->offset)
+		return -ENOMEM;
+	memcpy(block->offset, offset, block->instructions * sizeof(*offset));
 	return 0;
 }
 
@@ -391,55 +276,32 @@ static void mark_code_pages(struct pv_engine *e, uint64_t address, uint32_t size
 	}
 }
 
-static struct block *decode_new(struct pv_engine *e, uint64_t address, uint32_t size, bool *retranslate)
+bool decode_block(struct pv_engine *e, struct block *block, uint64_t address, uint32_t size, bool *retranslate)
 {
 	uint8_t bytes[BLOCK_MAX_BYTES];
-	struct block *block;
+	uint16_t offset[BLOCK_MAX_BYTES];
 	uc_err err;
 	int ret;
 
 	if (size > sizeof(bytes)) {
 		vmexit_fail(e, -EOVERFLOW, "a block of %u bytes at 0x%llx", size, (unsigned long long)address);
-		return NULL;
+		return false;
 	}
 	err = uc_vmem_read(e->uc, address, UC_PROT_EXEC, bytes, size);
 	if (err) {
 		vmexit_fail(e, -EFAULT, "cannot read the block at 0x%llx: %s",
 			    (unsigned long long)address, uc_strerror(err));
-		return NULL;
-	}
-	block = calloc(1, sizeof(*block) + size * sizeof(block->offset[0]));
-	if (!block) {
-		vmexit_fail(e, -ENOMEM, "no memory for a decoded block");
-		return NULL;
+		return false;
 	}
 	block->address = address;
 	block->size = size;
-	ret = decode_bytes(e, bytes, block, retranslate);
+	ret = decode_bytes(e, bytes, block, offset, retranslate);
 	if (ret) {
-		free(block);
-		vmexit_fail(e, ret, "cannot trap an instruction of the block at 0x%llx",
+		vmexit_fail(e, ret, "cannot keep what was decoded of the block at 0x%llx",
 			    (unsigned long long)address);
-		return NULL;
+		return false;
 	}
 	mark_code_pages(e, address, size);
 	e->config.run->blocks_decoded++;
-	return block;
-}
-
-struct block *decode_block(struct pv_engine *e, uint64_t address, uint32_t size, bool *retranslate)
-{
-	struct block **head = &e->decoded[e->world].blocks[hash_address(address, BLOCK_BUCKETS)];
-	struct block *block;
-
-	*retranslate = false;
-	for (block = *head; block; block = block->next)
-		if (block->address == address && block->size == size)
-			return block;
-	block = decode_new(e, address, size, retranslate);
-	if (block) {
-		block->next = *head;
-		*head = block;
-	}
-	return block;
+	return true;
 }

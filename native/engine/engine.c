@@ -44,9 +44,7 @@ static int set_block_hooks(struct pv_engine *e)
 	default:
 		if (e->config.oracle && hook(e, UC_HOOK_CODE, (void *)on_oracle, 1, 0))
 			return -ENOMEM;
-		if (hook(e, UC_HOOK_BLOCK, (void *)on_block, 1, 0))
-			return -ENOMEM;
-		return hook(e, UC_HOOK_EDGE_GENERATED, (void *)on_edge, 1, 0);
+		return blocks_create(e);
 	}
 }
 
@@ -93,6 +91,8 @@ static int open_unicorn(struct pv_engine *e)
 	if (uc_ctl_set_tcg_buffer_size(e->uc, TCG_BUFFER_BYTES))
 		return -ENOMEM;
 	ret = hidden_calibrate(e);
+	if (!ret)
+		ret = blocks_calibrate(e);
 	if (ret)
 		return ret;
 	ret = ask_cpuid1(e);
@@ -156,6 +156,7 @@ int engine_create(const struct pv_engine_config *config, struct pv_engine **ret,
 
 void engine_destroy(struct pv_engine *e)
 {
+	blocks_destroy(e);
 	decode_destroy(e);
 	agent_nmi_destroy(e);
 	hooks_destroy(e);
@@ -191,7 +192,7 @@ int engine_run(struct pv_engine *e)
 			e->flush = false;
 			hooks_change(e);
 			uc_ctl_flush_tb(e->uc);
-			decode_forget_all(e);
+			blocks_forget(e);
 			continue;
 		}
 		err = uc_emu_start(e->uc, reg_get(e, UC_X86_REG_RIP), 0, 0, 0);

@@ -85,7 +85,6 @@ void jump_load(struct pv_engine *e, const struct pv_jump *jump, bool in_block)
 	reg_set(e, UC_X86_REG_RDI, jump->rdi);
 	reg_set(e, UC_X86_REG_RSI, jump->rsi);
 	reg_set(e, UC_X86_REG_RDX, jump->rdx);
-	decode_forget_space(e);
 	if (in_block)
 		rip_set_in_block(e, jump->rip);
 	else

@@ -3,10 +3,10 @@
  * The engine's own state, shared by its files and nobody else.
  *
  * How counting works. Unicorn calls on_block() before it executes a translation
- * block. The block is charged there, whole, with what it will retire; whatever
- * ends it early (a fault, a locked operation, a store into itself, a VM exit)
- * takes back what did not retire. So between blocks the totals are exact, and
- * inside one they are ahead by a known number of instructions.
+ * block, with what is known of that very block (blocks.c). The block is charged there,
+ * whole, with what it will retire; whatever ends it early (a fault, a locked operation,
+ * a store into itself, a VM exit) takes back what did not retire. So between blocks the
+ * totals are exact, and inside one they are ahead by a known number of instructions.
  *
  * Instructions and branches are charged with one subtraction: `budget` holds the
  * instructions left before the next look at the doorbell in its upper bits, and
@@ -37,8 +37,8 @@ enum {
 	CHUNK_INSTRUCTIONS = 10000, /* between two looks at the doorbell */
 	REP_DOORBELL = 1024,        /* the same, in iterations of a rep */
 	PAUSES_TO_YIELD = 32,       /* a spinning vCPU then lets another have the core */
-	BLOCK_SLOTS = 1 << 14,      /* direct-mapped, by address */
-	BLOCK_BUCKETS = 1 << 12,
+	BLOCKS = 1 << 17,           /* translated ones, until all are dropped and translated anew */
+	BLOCKS_RESERVE = 1 << 10,   /* how many may come before they are */
 	TRAP_BUCKETS = 1 << 8,
 	BLOCK_MAX_BYTES = 8192,     /* Unicorn ends a block within a page and one instruction */
 	TCG_BUFFER_BYTES = 64 << 20,
@@ -48,38 +48,14 @@ enum {
 enum {
 	BLOCK_REP = 1 << 0,        /* ends in a rep-prefixed string instruction */
 	BLOCK_RING = 1 << 1,       /* may change CPL natively: iret, sysret, far transfers */
-	BLOCK_SPACE = 1 << 2,      /* may change what addresses mean: mov to cr3, invlpg */
+	BLOCK_SPACE = 1 << 2,      /* changes what addresses mean, and so serialises: mov to cr3, invlpg */
 	BLOCK_LONE_STORE = 1 << 3, /* one instruction that writes memory: see count.c */
 	BLOCK_PAUSE = 1 << 4,
 	BLOCK_UNKNOWN = 1 << 5,    /* ends in bytes that must turn out to be no instruction */
 	BLOCK_IRET = 1 << 6,       /* ends in iret, which lets NMIs through again */
 };
 
-/* A decoded translation block. */
-struct block {
-	uint64_t address;
-	uint32_t size;  /* bytes */
-	uint32_t flags;
-	int64_t cost;   /* what one execution subtracts from the budget */
-	uint16_t instructions; /* that it can retire: up to the first trap */
-	uint16_t last_is_branch;
-	uint16_t last_offset;
-	enum branch_kind branch; /* of the last */
-	struct block *next;
-	uint16_t offset[]; /* of each instruction, from `address` */
-};
-
-/* Whose code is executed: the agent's NMI handler has page tables of its own. */
-enum world { WORLD_GUEST, WORLD_AGENT, WORLDS };
-
-/* What was decoded of one world's code. */
-struct decoded {
-	struct block **slots; /* by address: what may take the fast path, or decode_no_block */
-	struct block *blocks[BLOCK_BUCKETS];
-};
-
 enum trap_kind {
-	TRAP_STALE,
 	TRAP_LOCKED,
 	TRAP_PORT,        /* in, out */
 	TRAP_PORT_STRING, /* ins, outs: only asks for permission, Unicorn executes them */
@@ -94,17 +70,44 @@ struct trap {
 	struct lockop locked;
 };
 
-/* An address with a code hook, and what is trapped there in each world. */
+/* What an execution subtracts from the budget while the block has to take the slow path: all of it. */
+#define COST_SLOW ((int64_t)1 << 62)
+
+/* A translation block, decoded when it is first executed: until then its size is 0. */
+struct block {
+	int64_t cost;  /* what one execution subtracts from the budget, or COST_SLOW */
+	struct pv_engine *engine;
+	uint64_t address;
+	uint32_t size;  /* bytes */
+	uint32_t flags;
+	uint16_t instructions; /* that it can retire: up to the first trap */
+	uint16_t last_offset;
+	uint16_t last_is_branch;
+	uint16_t traps;
+	enum branch_kind branch; /* of the last */
+	uint16_t *offset; /* of each instruction, from `address` */
+	struct trap *trap;
+};
+
+_Static_assert(sizeof(struct block) == 64, "a cache line");
+
+/* One struct block for each of Unicorn's translation blocks: see blocks.c. */
+struct blocks {
+	struct block *all;
+	uint32_t used; /* of `all`; the last waits for the next translation */
+	void **next;   /* where Unicorn takes from what it hands to on_block() in the next translation */
+};
+
+/* An address with a code hook. */
 struct trap_place {
 	uint64_t address;
-	struct trap trap[WORLDS];
 	struct trap_place *next;
 };
 
 /* What wants a look before the next block is charged. */
 enum {
 	ATTEND_RING = 1 << 0,    /* CPL may have changed */
-	ATTEND_SPACE = 1 << 1,   /* addresses may mean something else */
+	ATTEND_SPACE = 1 << 1,   /* addresses mean something else */
 	ATTEND_FLUSH = 1 << 2,   /* leave Unicorn and drop translated code */
 	ATTEND_UNKNOWN = 1 << 3, /* the last block should have raised #UD */
 	ATTEND_ENTRY = 1 << 4,   /* the host's answer to an exit that could not act on it at once */
@@ -161,7 +164,6 @@ struct pv_engine {
 	/* The block hook's line. */
 	int64_t budget;
 	struct block *current; /* charged last, and may still be executing */
-	struct block **slots; /* of this world */
 
 	int64_t chunk; /* instructions that `budget` started from */
 	int64_t unlooked; /* instructions folded since the doorbell was looked at */
@@ -182,9 +184,7 @@ struct pv_engine {
 	cs_insn *insn;        /* being decoded */
 	struct lockop locked; /* the same, if it is_locked */
 	bool is_locked;
-	enum world world;
-	struct decoded decoded[WORLDS];
-	struct block *forgotten; /* the current block, when it was translated anew meanwhile */
+	struct blocks blocks;
 	struct trap_place *traps[TRAP_BUCKETS];
 	struct span span;    /* for locked operations across pages that are no neighbours in RAM */
 	uint8_t *code_pages; /* a bit per 4 KiB gpa page that a block was decoded from */
@@ -209,27 +209,27 @@ void rip_set_in_block(struct pv_engine *e, uint64_t rip);
 void rip_set(struct pv_engine *e, uint64_t rip);
 void jump_load(struct pv_engine *e, const struct pv_jump *jump, bool in_block);
 
+/* blocks.c */
+/* -EOPNOTSUPP: this Unicorn does not hand a block what its hook had when it was translated. */
+int blocks_calibrate(struct pv_engine *e);
+/* Adds the block hook. */
+int blocks_create(struct pv_engine *e);
+void blocks_destroy(struct pv_engine *e);
+/* Unicorn has dropped every translation. */
+void blocks_forget(struct pv_engine *e);
+/* A block that is executed for the first time: another waits for the next translation. False:
+ * the engine has failed. */
+bool blocks_take(struct pv_engine *e, const struct block *block);
+
 /* decode.c */
 int decode_create(struct pv_engine *e);
 void decode_destroy(struct pv_engine *e);
-/* The block at this address under the current space, decoded now if it is new. NULL:
- * it cannot be decoded; the engine has failed. *retranslate: traps were set in it. */
-struct block *decode_block(struct pv_engine *e, uint64_t address, uint32_t size, bool *retranslate);
-/* Forget every block that starts at this address: it was translated anew. */
-void decode_forget(struct pv_engine *e, uint64_t address);
-/* Forget this world's blocks: its addresses may mean something else. */
-void decode_forget_space(struct pv_engine *e);
-void decode_forget_all(struct pv_engine *e);
-/* In every slot without a block: of no size, so that it is never the one that is looked for. */
-extern struct block decode_no_block;
-/* Go on in this world, with what was decoded of it before. */
-void decode_switch(struct pv_engine *e, enum world world);
-/* What is trapped at this address in this world, or NULL. */
-struct trap *trap_find(struct pv_engine *e, uint64_t address);
+/* Fills a block that has not been. False: it cannot be decoded; the engine has failed.
+ * *retranslate: traps were set in it. */
+bool decode_block(struct pv_engine *e, struct block *block, uint64_t address, uint32_t size, bool *retranslate);
 
 /* count.c */
 void on_block(uc_engine *uc, uint64_t address, uint32_t size, void *data);
-void on_edge(uc_engine *uc, uc_tb *block, uc_tb *previous, void *data);
 void count_fold(struct pv_engine *e);
 /* Takes back what the current block was charged beyond `rip`; the block is over. */
 void count_leave_block(struct pv_engine *e, uint64_t rip);

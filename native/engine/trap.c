@@ -253,10 +253,21 @@ static void trap_port_string(struct pv_engine *e, const struct trap *trap)
 		port_permitted(e, trap, &access);
 }
 
+/* What is trapped at this address in the block that is executed, or NULL: other code has been there. */
+static const struct trap *find(const struct pv_engine *e, uint64_t address)
+{
+	const struct block *block = e->current;
+
+	for (unsigned i = 0; block && i < block->traps; i++)
+		if (block->trap[i].address == address)
+			return &block->trap[i];
+	return NULL;
+}
+
 void on_trap(uc_engine *uc, uint64_t address, uint32_t size, void *data)
 {
 	struct pv_engine *e = data;
-	const struct trap *trap = trap_find(e, address);
+	const struct trap *trap = find(e, address);
 
 	(void)uc;
 	(void)size;
@@ -275,7 +286,5 @@ void on_trap(uc_engine *uc, uint64_t address, uint32_t size, void *data)
 	case TRAP_FENCE:
 		__builtin_ia32_mfence();
 		break;
-	case TRAP_STALE:
-		break; /* never found */
 	}
 }

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from emulator.guest_build import build_guests
 from emulator.guests import find_guest
 from emulator.machine import VirtualMachine
 
-GUESTS = Path(__file__).parent / "guests"
+ROOT = Path(__file__).parent.parent
+GUESTS = ROOT / "tests/guests"
 EVENTS = "instructions:u,instructions:k,branches:u,branches:k,cycles"
 
 #: Bundled guests, made short: the oracle is some 50 times slower than counting.
@@ -89,6 +91,15 @@ def test_bundled_guest(guest: str, smp: int) -> None:
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_program(program: str, smp: int, built: Path) -> None:
     compare(built / f"{program}.elf", [], smp)
+
+
+def test_more_blocks_than_are_kept(built: Path) -> None:
+    """Or oracle_many_blocks does not say anything of what it is about."""
+    kept = re.search(r"\bBLOCKS = 1 << (\d+)", (ROOT / "native/engine/state.h").read_text())
+    assert kept
+    with VirtualMachine() as vm:
+        result = vm.run(built / "oracle_many_blocks.elf", timeout=100)
+    assert (result.status, result.statistics["blocks_decoded"] > 1 << int(kept[1])) == (0, True)
 
 
 @pytest.mark.parametrize("smp", [1, 4])

@@ -37,7 +37,7 @@ enum {
 	CHUNK_INSTRUCTIONS = 10000, /* between two looks at the doorbell */
 	REP_DOORBELL = 1024,        /* the same, in iterations of a rep */
 	PAUSES_TO_YIELD = 32,       /* a spinning vCPU then lets another have the core */
-	BLOCKS = 1 << 17,           /* translated ones, until all are dropped and translated anew */
+	BLOCKS = 1 << 16,           /* translated ones, until all are dropped and translated anew */
 	BLOCKS_RESERVE = 1 << 10,   /* how many may come before they are */
 	TRAP_BUCKETS = 1 << 8,
 	BLOCK_MAX_BYTES = 8192,     /* Unicorn ends a block within a page and one instruction */

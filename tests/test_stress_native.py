@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from processes import children
 
-from emulator.cli import main
+from emulator.cli import Killed, main, stress_command
 from emulator.errors import UsageError
 from emulator.explore.case import read_case
 from emulator.explore.machine import Setup
@@ -21,6 +21,7 @@ from emulator.explore.shrink import same
 from emulator.stress.boot import Outcome
 from emulator.stress.native import NativeRunner
 from emulator.stress.playing import Playing
+from emulator.stress.scenario_run import Stressed
 
 #: The nine defects of the posted design: where each of them is looked for, and which oracle it violates.
 DEFECTS = {
@@ -168,3 +169,25 @@ def test_a_machine_that_is_none(runner: NativeRunner) -> None:
 def test_usage(arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["stress", "--native", *arguments]) == 2
     assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("interrupt", "signum"), [(KeyboardInterrupt(), signal.SIGINT), (Killed(signal.SIGTERM), signal.SIGTERM)]
+)
+def test_what_held_until_an_interrupt_is_told(
+    interrupt: BaseException, signum: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tell = stress_command._progress
+
+    def progress(runs: list[Stressed], stressed: Stressed) -> None:
+        tell(runs, stressed)
+        raise interrupt
+
+    died: list[int] = []
+    monkeypatch.setattr(stress_command, "_progress", progress)
+    monkeypatch.setattr("emulator.cli._die_by", died.append)
+    main(["stress", "--native", "close-enable", "close-sync", "--duration", "60", "--seed", "3"])
+    told = capsys.readouterr().out.splitlines()
+    assert told[1] == "interrupted; until then:"
+    assert told[-1].startswith("verdict: held: 1 scenarios, 1 VMs, ")
+    assert died == [signum]

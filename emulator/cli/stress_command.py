@@ -8,9 +8,11 @@ import os
 import random
 import sys
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from statistics import median
 
+from emulator.cli import Killed
 from emulator.errors import UsageError
 from emulator.explore.case import MOST_VCPUS, check_writable
 from emulator.explore.machine import Setup
@@ -52,22 +54,21 @@ def main(arguments: argparse.Namespace) -> int:
         f"{config.smp} {'threads of the core alone' if how.native else 'vCPUs'} on {cores} cores, seed {seed}",
         flush=True,
     )
-    runs = []
-    for scenario in scenarios:
-        stressed = stress(
-            scenario,
-            config,
-            Amount(seconds, ops),
-            seed=seed,
-            mix=mix,
-            how=how,
-            progress=_progress,
-        )
+    runs: list[Stressed] = []
+    try:
+        for scenario in scenarios:
+            amount = Amount(seconds, ops)
+            stressed = stress(scenario, config, amount, seed=seed, mix=mix, how=how, progress=partial(_progress, runs))
+            _clear()
+            print(f"  {scenario.name:<15} {_how_far(stressed)}", flush=True)
+            if stressed.outcome:
+                break
+    except (KeyboardInterrupt, Killed):
         _clear()
-        print(f"  {scenario.name:<15} {_how_far(stressed)}", flush=True)
-        runs.append(stressed)
-        if stressed.outcome:
-            break
+        if runs:
+            print("interrupted; until then:")
+            _end(runs, arguments)
+        raise
     return _end(runs, arguments)
 
 
@@ -106,7 +107,10 @@ def _setup(config: MachineConfig) -> Setup:
     return Setup(design=config.design, nmi=config.nmi, sync=config.sync)
 
 
-def _progress(stressed: Stressed) -> None:
+def _progress(runs: list[Stressed], stressed: Stressed) -> None:
+    """After each boot: the last of the runs is the one that goes on."""
+    if not runs or runs[-1] is not stressed:
+        runs.append(stressed)
     if sys.stderr.isatty():
         text = f"{stressed.scenario.name}: {stressed.boots} VMs, {stressed.guest['done']:,} operations"
         print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)

@@ -84,9 +84,14 @@ def _locked() -> Group:
     contenders = [single(Case(name=hook, unit="s"), _seconds(LOCKED, [], hook=hook)) for hook in _HOOKS]
     plain = _seconds(LOCKED, [], hook="count", atomics="none")
     contenders.append(single(Case(name="count, LOCK not atomic", unit="s"), plain))
+    crowded = _seconds(LOCKED, ["crowd=1"], hook="count")
+    contenders.append(single(Case(name="count, behind 1000 other LOCK instructions", unit="s"), crowded))
     ratios = [
         Ratio("locks: speed against an empty block hook", "empty", "count"),
         Ratio("locks: speed against no hook", "none", "count"),
+        Ratio(
+            "locks: speed behind 1000 other LOCK instructions", "count", "count, behind 1000 other LOCK instructions"
+        ),
         Ratio(
             "locks, LOCK not atomic: speed against an empty block hook", "empty", "count, LOCK not atomic", ">= 0.85"
         ),

@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A struct block for each of Unicorn's translation blocks, handed to on_block() with
- * each execution. Where there is one block hook, Unicorn translates a call of it into
- * the block, with the user data that the hook has at that moment (gen_uc_tracecode() in
- * its tcg-op.h). So that is exchanged whenever a block has been executed for the first
- * time, which is before the next one is translated. It then needs no look-up, and what
- * is known of a block is dropped when its translation is.
+ * each execution, and calls of on_trap() where the block has traps, and nowhere else.
+ *
+ * Where there is one hook of a kind, Unicorn translates a call of it into a block, with
+ * the user data that the hook has at that moment, and in front of those instructions that lie
+ * within its bounds at that moment (gen_uc_tracecode() in its tcg-op.h). So user data and
+ * bounds are changed between two translations. A new block is always executed before
+ * the next one is translated, and only then is it known where it has traps: if it has any,
+ * and they were not expected, it is translated again with the bounds set. Thus neither hook
+ * looks anything up, however many blocks and traps there are, and what is known of a
+ * block is dropped when all translations are. With an oracle, whose hook makes two of that
+ * kind, the bounds are looked at as the code is executed: they hold everything then.
  */
 #include "state.h"
 
@@ -13,24 +19,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a uc_hook points to is Unicorn's own: it has the callback, and behind it the user data. */
-static void **find_user_data(uc_hook hook, void *callback, void *data)
+/* Adds one, and finds where Unicorn keeps it: in what a uc_hook points to. */
+static int hook_add(struct pv_engine *e, int type, struct hook_record record, uc_hook *hook, struct hook_record **ret)
 {
 	enum { WORDS = 8 };
-	void **word = (void **)hook;
 
-	for (unsigned i = 0; i + 1 < WORDS; i++)
-		if (word[i] == callback && word[i + 1] == data)
-			return &word[i + 1];
-	return NULL;
+	if (uc_hook_add(e->uc, hook, type, record.callback, record.data, record.begin, record.end))
+		return -ENOMEM;
+	for (unsigned i = 0; i + sizeof(record) / sizeof(uint64_t) <= WORDS; i++) {
+		*ret = (struct hook_record *)((uint64_t *)*hook + i);
+		if (!memcmp(*ret, &record, sizeof(record)))
+			return 0;
+	}
+	return -EOPNOTSUPP;
 }
 
-/* What a hook was handed, call by call. */
+/* What two hooks were handed, call by call, the first of which changes both. */
 struct probe {
+	struct probed { struct probe *probe; } first, others, instruction;
+	const struct probed *seen[6];
 	unsigned calls;
-	const struct probed { struct probe *probe; } *seen[4];
-	void **next;
-	struct probed first, others;
+	struct hook_record *hook, *traps;
 };
 
 static void on_probed(uc_engine *uc, uint64_t address, uint32_t size, void *data)
@@ -41,41 +50,47 @@ static void on_probed(uc_engine *uc, uint64_t address, uint32_t size, void *data
 	(void)uc;
 	(void)address;
 	(void)size;
-	if (probe->calls < 4)
+	if (probe->calls < sizeof(probe->seen) / sizeof(probe->seen[0]))
 		probe->seen[probe->calls] = probed;
 	probe->calls++;
-	if (probe->next)
-		*probe->next = &probe->others;
+	probe->hook->data = &probe->others;
+	probe->traps->begin = probe->traps->end = NOWHERE;
 }
 
-/* Two blocks, twice: the second time, what they were translated with is not what the hook has. */
-static bool probe_run(struct pv_engine *e, struct probe *probe, uint64_t address)
+/* Two blocks, run twice: each time as they were translated, whatever the hooks have by then. */
+static int probe_run(struct pv_engine *e, struct probe *probe, uint64_t address)
 {
-	static const uint8_t code[] = { 0xeb, 0x00, 0xf4 }; /* jmp .+2; hlt */
+	static const uint8_t code[] = { 0x90, 0xeb, 0x00, 0xf4 }; /* nop; jmp .+2; hlt */
+	const struct probed *expected[] = {
+		&probe->first, &probe->instruction, &probe->others,
+		&probe->first, &probe->instruction, &probe->others,
+	};
 
-	if (uc_mem_write(e->uc, address, code, sizeof(code)) || uc_emu_start(e->uc, address, 0, 0, 0))
-		return false;
-	probe->next = NULL;
-	return !uc_emu_start(e->uc, address, 0, 0, 0) && probe->calls == 4 &&
-	       probe->seen[0] == &probe->first && probe->seen[1] == &probe->others &&
-	       probe->seen[2] == &probe->first && probe->seen[3] == &probe->others;
+	if (uc_mem_write(e->uc, address, code, sizeof(code)) || uc_emu_start(e->uc, address, 0, 0, 0) ||
+	    uc_emu_start(e->uc, address, 0, 0, 0))
+		return -EOPNOTSUPP;
+	return probe->calls == 6 && !memcmp(expected, probe->seen, sizeof(expected)) ? 0 : -EOPNOTSUPP;
 }
 
 int blocks_calibrate(struct pv_engine *e)
 {
-	enum { PAGE = 0x1000 };
-	struct probe probe = { .first.probe = &probe, .others.probe = &probe };
-	uc_hook hook;
-	bool ok;
+	enum { PAGE = 0x1000, JMP = PAGE + 1 };
+	struct probe probe = { .first.probe = &probe, .others.probe = &probe, .instruction.probe = &probe };
+	struct hook_record block = { 1, 0, (void *)on_probed, &probe.first };
+	struct hook_record instruction = { JMP, JMP, (void *)on_probed, &probe.instruction };
+	uc_hook hook[2];
+	int ret;
 
-	if (uc_mem_map(e->uc, PAGE, 4096, UC_PROT_ALL) ||
-	    uc_hook_add(e->uc, &hook, UC_HOOK_BLOCK, (void *)on_probed, &probe.first, (uint64_t)1, (uint64_t)0))
+	if (uc_mem_map(e->uc, PAGE, 4096, UC_PROT_ALL))
 		return -ENOMEM;
-	probe.next = find_user_data(hook, (void *)on_probed, &probe.first);
-	ok = probe.next && probe_run(e, &probe, PAGE);
-	if (uc_hook_del(e->uc, hook) || uc_mem_unmap(e->uc, PAGE, 4096))
-		return -ENOMEM;
-	return ok ? 0 : -EOPNOTSUPP;
+	ret = hook_add(e, UC_HOOK_BLOCK, block, &hook[0], &probe.hook);
+	if (!ret)
+		ret = hook_add(e, UC_HOOK_CODE, instruction, &hook[1], &probe.traps);
+	if (!ret)
+		ret = probe_run(e, &probe, PAGE);
+	if (!ret && (uc_hook_del(e->uc, hook[0]) || uc_hook_del(e->uc, hook[1]) || uc_mem_unmap(e->uc, PAGE, 4096)))
+		ret = -ENOMEM;
+	return ret;
 }
 
 /* One that waits for the next translation. */
@@ -85,21 +100,30 @@ static void draw(struct pv_engine *e)
 	struct block *block = &blocks->all[blocks->used++];
 
 	*block = (struct block){ .cost = COST_SLOW, .engine = e };
-	*blocks->next = block;
+	blocks->hook->data = block;
 }
 
 int blocks_create(struct pv_engine *e)
 {
 	struct blocks *blocks = &e->blocks;
-	uc_hook hook;
+	struct hook_record hook = { 1, 0, (void *)on_block, NULL };
+	struct hook_record traps = { NOWHERE, NOWHERE, (void *)on_trap, e };
+	uc_hook unused;
+	int ret;
 
+	if (e->config.oracle) {
+		traps.begin = 1;
+		traps.end = 0;
+	}
 	blocks->all = calloc(BLOCKS, sizeof(*blocks->all));
-	if (!blocks->all ||
-	    uc_hook_add(e->uc, &hook, UC_HOOK_BLOCK, (void *)on_block, blocks->all, (uint64_t)1, (uint64_t)0))
+	if (!blocks->all)
 		return -ENOMEM;
-	blocks->next = find_user_data(hook, (void *)on_block, blocks->all);
-	draw(e);
-	return 0;
+	ret = hook_add(e, UC_HOOK_BLOCK, hook, &unused, &blocks->hook);
+	if (!ret)
+		ret = hook_add(e, UC_HOOK_CODE, traps, &unused, &blocks->traps);
+	if (!ret)
+		draw(e);
+	return ret;
 }
 
 static void forget(struct blocks *blocks)
@@ -137,4 +161,31 @@ bool blocks_take(struct pv_engine *e, const struct block *block)
 	if (blocks->used >= BLOCKS - BLOCKS_RESERVE)
 		count_attend(e, ATTEND_FLUSH);
 	return true;
+}
+
+static void hook_from(struct pv_engine *e, uint64_t first, uint64_t last)
+{
+	if (e->config.oracle)
+		return;
+	e->blocks.traps->begin = first;
+	e->blocks.traps->end = last;
+}
+
+bool blocks_trap(struct pv_engine *e, const struct block *block)
+{
+	const struct hook_record *traps = e->blocks.traps;
+	bool called = true;
+
+	if (block->traps && !e->config.oracle)
+		called = traps->begin <= block->trap[0].address && block->trap[block->traps - 1].address <= traps->end;
+	if (called)
+		hook_from(e, NOWHERE, NOWHERE);
+	else
+		hook_from(e, block->trap[0].address, block->trap[block->traps - 1].address);
+	return called;
+}
+
+void blocks_expect(struct pv_engine *e, const struct trap *trap)
+{
+	hook_from(e, trap->next_first, trap->next_last);
 }

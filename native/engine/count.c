@@ -279,18 +279,17 @@ static void spent(struct pv_engine *e, uint64_t address)
 		boundary_attend(e, address, true);
 }
 
-/* False: the block will not be executed as it is translated now. */
-static bool decode(struct pv_engine *e, struct block *block, uint64_t address, uint32_t size)
+/* For the first time. False: it will not be executed as it is translated now. Blocks that begin behind its first
+ * byte are kept; but the same code with a trap at another address or CPL takes turns with it. */
+static bool take(struct pv_engine *e, struct block *block, uint64_t address, uint32_t size)
 {
-	bool retranslate = false;
-
-	if (!blocks_take(e, block) || !decode_block(e, block, address, size, &retranslate))
+	if (!blocks_take(e, block) || !decode_block(e, block, address, size))
 		return false;
-	if (retranslate) { /* traps were set in it */
-		uc_ctl_remove_cache(e->uc, address, address + size);
-		rip_set_in_block(e, address);
-	}
-	return !retranslate;
+	if (blocks_trap(e, block))
+		return true;
+	uc_ctl_remove_cache(e->uc, address, address + 1);
+	rip_set_in_block(e, address);
+	return false;
 }
 
 /* With all that may have to be done between two blocks. */
@@ -303,7 +302,7 @@ static void begin_block(struct pv_engine *e, struct block *block, uint64_t addre
 	looks = e->attend;
 	if (looks && !attend(e, address))
 		return;
-	if (!block->size && !decode(e, block, address, size))
+	if (!block->size && !take(e, block, address, size))
 		return;
 	again = continues_rep(e, block);
 	if (block->flags & BLOCK_LONE_STORE)

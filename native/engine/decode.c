@@ -6,11 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static unsigned hash_address(uint64_t address, unsigned buckets)
-{
-	return (unsigned)((address * 0x9e3779b97f4a7c15u) >> 40) & (buckets - 1);
-}
-
 int decode_create(struct pv_engine *e)
 {
 	uint64_t pages = e->config.ram_size / 4096;
@@ -25,60 +20,11 @@ int decode_create(struct pv_engine *e)
 
 void decode_destroy(struct pv_engine *e)
 {
-	for (unsigned i = 0; i < TRAP_BUCKETS; i++) {
-		while (e->traps[i]) {
-			struct trap_place *next = e->traps[i]->next;
-
-			free(e->traps[i]);
-			e->traps[i] = next;
-		}
-	}
 	free(e->code_pages);
 	if (e->insn)
 		cs_free(e->insn, 1);
 	if (e->capstone)
 		cs_close(&e->capstone);
-}
-
-/* Hooks the instruction at this address. 1: only now, so that the block must be translated
- * again, with the hook; 0: there was one before. */
-static int place_hook(struct pv_engine *e, uint64_t address)
-{
-	struct trap_place **head = &e->traps[hash_address(address, TRAP_BUCKETS)];
-	struct trap_place *place;
-	uc_hook hook;
-
-	for (place = *head; place; place = place->next)
-		if (place->address == address)
-			return 0;
-	place = calloc(1, sizeof(*place));
-	if (!place)
-		return -ENOMEM;
-	if (uc_hook_add(e->uc, &hook, UC_HOOK_CODE, (void *)on_trap, e, address, address) != UC_ERR_OK) {
-		free(place);
-		return -ENOMEM;
-	}
-	place->address = address;
-	place->next = *head;
-	*head = place;
-	return 1;
-}
-
-/* Traps the instruction at insn->address. Returns as place_hook() does. */
-static int trap_set(struct pv_engine *e, struct block *block, const cs_insn *insn, enum trap_kind kind)
-{
-	struct trap *traps = realloc(block->trap, (block->traps + 1u) * sizeof(*traps));
-
-	if (!traps)
-		return -ENOMEM;
-	block->trap = traps;
-	traps[block->traps++] = (struct trap){
-		.address = insn->address,
-		.kind = kind,
-		.length = (uint8_t)insn->size,
-		.locked = e->locked,
-	};
-	return place_hook(e, insn->address);
 }
 
 /*
@@ -205,26 +151,89 @@ static bool next_instruction(struct pv_engine *e, const uint8_t **code, size_t *
 	return true;
 }
 
-/* Sets the trap that this instruction needs. Positive: a new one; negative: errno.
- * *trapped: the trap leaves the block behind the instruction. */
-static int instruction_traps(struct pv_engine *e, struct block *block, const cs_insn *insn, bool *trapped)
+/* Does the instruction in e->insn need a trap, beside that of a breakpoint? */
+static bool find_trap(const struct pv_engine *e, enum trap_kind *kind)
 {
-	*trapped = true;
-	if (e->is_locked)
-		return trap_set(e, block, insn, TRAP_LOCKED);
-	switch (insn->id) {
+	if (e->is_locked) {
+		*kind = TRAP_LOCKED;
+		return true;
+	}
+	switch (e->insn->id) {
 	case X86_INS_IN: case X86_INS_OUT:
-		return trap_set(e, block, insn, TRAP_PORT);
+		*kind = TRAP_PORT;
+		return true;
 	case X86_INS_INSB: case X86_INS_INSW: case X86_INS_INSD:
 	case X86_INS_OUTSB: case X86_INS_OUTSW: case X86_INS_OUTSD:
-		*trapped = false; /* the block goes on behind it */
-		return trap_set(e, block, insn, TRAP_PORT_STRING);
+		*kind = TRAP_PORT_STRING;
+		return true;
 	case X86_INS_MFENCE:
-		*trapped = false;
-		return trap_set(e, block, insn, TRAP_FENCE);
+		*kind = TRAP_FENCE;
+		return true;
 	default:
-		*trapped = false;
+		return false;
+	}
+}
+
+static bool leaves_block(enum trap_kind kind)
+{
+	return kind == TRAP_LOCKED || kind == TRAP_PORT;
+}
+
+/* Does a breakpoint watch the instruction in e->insn? */
+static bool is_watched(const struct pv_engine *e)
+{
+	bool watched = false;
+
+	for (unsigned slot = 0; slot < PV_BREAKPOINTS; slot++)
+		watched |= hooks_code_breakpoint(&e->hooks, slot) &&
+			   e->hooks.breakpoint[slot].address == e->insn->address;
+	return watched;
+}
+
+static int trap_add(struct pv_engine *e, struct block *block, enum trap_kind kind)
+{
+	struct trap *traps = realloc(block->trap, (block->traps + 1u) * sizeof(*traps));
+	uint64_t next = leaves_block(kind) ? NOWHERE : e->insn->address;
+
+	if (!traps)
+		return -ENOMEM;
+	block->trap = traps;
+	traps[block->traps++] = (struct trap){
+		.address = e->insn->address,
+		.kind = kind,
+		.length = (uint8_t)e->insn->size,
+		.locked = e->locked,
+		.next_first = next,
+		.next_last = next,
+	};
+	return 0;
+}
+
+/* Traps the instruction in e->insn, if need be. *trapped: the last trap leaves the block behind it. */
+static int trap_instruction(struct pv_engine *e, struct block *block, bool *trapped)
+{
+	enum trap_kind kind;
+
+	*trapped = false;
+	if (is_watched(e) && trap_add(e, block, TRAP_WATCHED))
+		return -ENOMEM;
+	if (!find_trap(e, &kind))
 		return 0;
+	*trapped = leaves_block(kind);
+	return trap_add(e, block, kind);
+}
+
+/* The traps of the block that begins behind one that leaves its own. */
+static void find_next_traps(struct pv_engine *e, struct trap *trap, const uint8_t *code, size_t left, uint64_t address)
+{
+	enum trap_kind kind = TRAP_WATCHED;
+
+	while (left && !leaves_block(kind) && next_instruction(e, &code, &left, &address)) {
+		if (!find_trap(e, &kind) && !is_watched(e))
+			continue;
+		if (trap->next_first == NOWHERE)
+			trap->next_first = e->insn->address;
+		trap->next_last = e->insn->address;
 	}
 }
 
@@ -232,8 +241,7 @@ static int instruction_traps(struct pv_engine *e, struct block *block, const cs_
  * Fills `block`, and offset[], which is long enough, from its bytes. A trap leaves the
  * block, in one way or another, so that nothing behind the first one matters.
  */
-static int decode_bytes(struct pv_engine *e, const uint8_t *bytes, struct block *block, uint16_t *offset,
-			bool *retranslate)
+static int decode_bytes(struct pv_engine *e, const uint8_t *bytes, struct block *block, uint16_t *offset)
 {
 	const uint8_t *code = bytes;
 	size_t left = block->size;
@@ -242,11 +250,9 @@ static int decode_bytes(struct pv_engine *e, const uint8_t *bytes, struct block 
 
 	while (left && !trapped && next_instruction(e, &code, &left, &address)) {
 		const cs_insn *insn = e->insn;
-		int set = instruction_traps(e, block, insn, &trapped);
 
-		if (set < 0)
-			return set;
-		*retranslate |= set > 0;
+		if (trap_instruction(e, block, &trapped))
+			return -ENOMEM;
 		block->last_offset = (uint16_t)(insn->address - block->address);
 		offset[block->instructions++] = block->last_offset;
 		block->last_is_branch = is_branch(e->capstone, insn);
@@ -258,6 +264,8 @@ static int decode_bytes(struct pv_engine *e, const uint8_t *bytes, struct block 
 	}
 	if (left && !trapped)
 		block->flags |= BLOCK_UNKNOWN;
+	if (trapped)
+		find_next_traps(e, &block->trap[block->traps - 1], code, left, address);
 	block->offset = malloc(block->instructions * sizeof(*offset) + 1);
 	if (!block->offset)
 		return -ENOMEM;
@@ -276,7 +284,7 @@ static void mark_code_pages(struct pv_engine *e, uint64_t address, uint32_t size
 	}
 }
 
-bool decode_block(struct pv_engine *e, struct block *block, uint64_t address, uint32_t size, bool *retranslate)
+bool decode_block(struct pv_engine *e, struct block *block, uint64_t address, uint32_t size)
 {
 	uint8_t bytes[BLOCK_MAX_BYTES];
 	uint16_t offset[BLOCK_MAX_BYTES];
@@ -295,7 +303,7 @@ bool decode_block(struct pv_engine *e, struct block *block, uint64_t address, ui
 	}
 	block->address = address;
 	block->size = size;
-	ret = decode_bytes(e, bytes, block, offset, retranslate);
+	ret = decode_bytes(e, bytes, block, offset);
 	if (ret) {
 		vmexit_fail(e, ret, "cannot keep what was decoded of the block at 0x%llx",
 			    (unsigned long long)address);

@@ -62,37 +62,15 @@ static void on_memory(uc_engine *uc, uc_mem_type type, uint64_t gpa, int size, i
 	held_access(e, reg_get(e, UC_X86_REG_RIP), gpa, (uint32_t)size, type == UC_MEM_WRITE);
 }
 
-static void on_watched_instruction(uc_engine *uc, uint64_t address, uint32_t size, void *data)
-{
-	(void)uc;
-	(void)size;
-	held_execute(data, address);
-}
-
-static int hook_add(struct pv_engine *e, int type, void *callback, uint64_t begin, uint64_t end)
-{
-	struct hooks *hooks = &e->hooks;
-
-	if (uc_hook_add(e->uc, &hooks->set[hooks->sets], type, callback, e, begin, end) != UC_ERR_OK)
-		return -ENOMEM;
-	hooks->sets++;
-	return 0;
-}
-
 static int hooks_add(struct pv_engine *e)
 {
 	struct hooks *hooks = &e->hooks;
 
 	hooks->memory = hooks->wanted & HOOKS_CACHES;
-	for (unsigned slot = 0; slot < PV_BREAKPOINTS; slot++) {
-		uint64_t address = hooks->breakpoint[slot].address;
-
+	for (unsigned slot = 0; slot < PV_BREAKPOINTS; slot++)
 		hooks->memory |= hooks_data_breakpoint(hooks, slot);
-		if (hooks_code_breakpoint(hooks, slot) &&
-		    hook_add(e, UC_HOOK_CODE, (void *)on_watched_instruction, address, address))
-			return -ENOMEM;
-	}
-	return hooks->memory ? hook_add(e, UC_HOOK_MEM_READ | UC_HOOK_MEM_WRITE, (void *)on_memory, 1, 0) : 0;
+	return hooks->memory && uc_hook_add(e->uc, &hooks->on_memory, UC_HOOK_MEM_READ | UC_HOOK_MEM_WRITE,
+					    (void *)on_memory, e, (uint64_t)1, (uint64_t)0) ? -ENOMEM : 0;
 }
 
 void hooks_remove(struct pv_engine *e)
@@ -101,8 +79,9 @@ void hooks_remove(struct pv_engine *e)
 
 	if (!is_outdated(e))
 		return;
-	while (hooks->sets)
-		uc_hook_del(e->uc, hooks->set[--hooks->sets]);
+	if (hooks->memory)
+		uc_hook_del(e->uc, hooks->on_memory);
+	hooks->memory = false;
 }
 
 void hooks_change(struct pv_engine *e)

@@ -26,8 +26,7 @@ struct hooks {
 	uint32_t wanted; /* pv_run.wanted and pv_run.breakpoint, as the hooks are set for */
 	bool memory;     /* accesses are reported */
 	struct pv_breakpoint breakpoint[PV_BREAKPOINTS];
-	uc_hook set[1 + PV_BREAKPOINTS];
-	uint32_t sets;
+	uc_hook on_memory;
 	struct caches caches;
 	struct predictor predictor;
 	struct held held;

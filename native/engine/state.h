@@ -39,7 +39,6 @@ enum {
 	PAUSES_TO_YIELD = 32,       /* a spinning vCPU then lets another have the core */
 	BLOCKS = 1 << 16,           /* translated ones, until all are dropped and translated anew */
 	BLOCKS_RESERVE = 1 << 10,   /* how many may come before they are */
-	TRAP_BUCKETS = 1 << 8,
 	BLOCK_MAX_BYTES = 8192,     /* Unicorn ends a block within a page and one instruction */
 	TCG_BUFFER_BYTES = 64 << 20,
 };
@@ -60,6 +59,7 @@ enum trap_kind {
 	TRAP_PORT,        /* in, out */
 	TRAP_PORT_STRING, /* ins, outs: only asks for permission, Unicorn executes them */
 	TRAP_FENCE,       /* mfence: Unicorn, which thinks it has the memory to itself, leaves it out */
+	TRAP_WATCHED,     /* of a breakpoint */
 };
 
 /* An instruction that a code hook executes in Unicorn's place, or adds to. */
@@ -68,7 +68,13 @@ struct trap {
 	enum trap_kind kind;
 	uint8_t length;
 	struct lockop locked;
+	/* Where a block has traps that is translated next: behind one that leaves its block, or NOWHERE;
+	 * otherwise here, since a store into its own block is translated again, alone, to be executed. */
+	uint64_t next_first, next_last;
 };
+
+/* No instruction lies there: the address is not canonical. */
+#define NOWHERE (1ull << 63)
 
 /* What an execution subtracts from the budget while the block has to take the slow path: all of it. */
 #define COST_SLOW ((int64_t)1 << 62)
@@ -91,17 +97,18 @@ struct block {
 
 _Static_assert(sizeof(struct block) == 64, "a cache line");
 
+/* A hook as Unicorn keeps it, as far as it looks at that when it translates. */
+struct hook_record {
+	uint64_t begin, end;
+	void *callback, *data;
+};
+
 /* One struct block for each of Unicorn's translation blocks: see blocks.c. */
 struct blocks {
 	struct block *all;
 	uint32_t used; /* of `all`; the last waits for the next translation */
-	void **next;   /* where Unicorn takes from what it hands to on_block() in the next translation */
-};
-
-/* An address with a code hook. */
-struct trap_place {
-	uint64_t address;
-	struct trap_place *next;
+	struct hook_record *hook;  /* on_block()'s */
+	struct hook_record *traps; /* on_trap()'s */
 };
 
 /* What wants a look before the next block is charged. */
@@ -185,7 +192,6 @@ struct pv_engine {
 	struct lockop locked; /* the same, if it is_locked */
 	bool is_locked;
 	struct blocks blocks;
-	struct trap_place *traps[TRAP_BUCKETS];
 	struct span span;    /* for locked operations across pages that are no neighbours in RAM */
 	uint8_t *code_pages; /* a bit per 4 KiB gpa page that a block was decoded from */
 	uint64_t rep_iterations;
@@ -210,23 +216,25 @@ void rip_set(struct pv_engine *e, uint64_t rip);
 void jump_load(struct pv_engine *e, const struct pv_jump *jump, bool in_block);
 
 /* blocks.c */
-/* -EOPNOTSUPP: this Unicorn does not hand a block what its hook had when it was translated. */
+/* -EOPNOTSUPP: this Unicorn does not translate a block with what its hooks have at that moment. */
 int blocks_calibrate(struct pv_engine *e);
-/* Adds the block hook. */
+/* Adds the hooks. */
 int blocks_create(struct pv_engine *e);
 void blocks_destroy(struct pv_engine *e);
 /* Unicorn has dropped every translation. */
 void blocks_forget(struct pv_engine *e);
-/* A block that is executed for the first time: another waits for the next translation. False:
- * the engine has failed. */
+/* A block is executed for the first time. False: the engine has failed. */
 bool blocks_take(struct pv_engine *e, const struct block *block);
+/* That block was decoded. False: its traps are not called, unless it is translated again. */
+bool blocks_trap(struct pv_engine *e, const struct block *block);
+/* This trap is about to be executed: the next translation comes with the traps that it will have. */
+void blocks_expect(struct pv_engine *e, const struct trap *trap);
 
 /* decode.c */
 int decode_create(struct pv_engine *e);
 void decode_destroy(struct pv_engine *e);
-/* Fills a block that has not been. False: it cannot be decoded; the engine has failed.
- * *retranslate: traps were set in it. */
-bool decode_block(struct pv_engine *e, struct block *block, uint64_t address, uint32_t size, bool *retranslate);
+/* Fills the block. False: it cannot be decoded; the engine has failed. */
+bool decode_block(struct pv_engine *e, struct block *block, uint64_t address, uint32_t size);
 
 /* count.c */
 void on_block(uc_engine *uc, uint64_t address, uint32_t size, void *data);

@@ -3,7 +3,7 @@
  * Instructions that a code hook executes in Unicorn's place: those that must be
  * atomic between vCPU processes, and port I/O, whose exit and privilege check must
  * be exact. The hook leaves the block behind the instruction, so a block is charged
- * up to it. Where it only adds to what Unicorn does (string I/O, mfence), the block goes on.
+ * up to it. Where it only adds to what Unicorn does (string I/O, mfence, what is watched), the block goes on.
  */
 #include "state.h"
 
@@ -115,6 +115,13 @@ static void note_access(struct pv_engine *e, uint64_t rip, const struct operand_
 		held_access(e, rip, at->last / PAGE * PAGE, width - here, write);
 }
 
+/* The instruction has retired, and with it its block. */
+static void leave_behind(struct pv_engine *e, const struct trap *trap)
+{
+	e->current = NULL;
+	rip_set_in_block(e, trap->address + trap->length);
+}
+
 static void trap_locked(struct pv_engine *e, const struct trap *trap)
 {
 	struct lockop_registers regs = { .rip = trap->address };
@@ -141,8 +148,7 @@ static void trap_locked(struct pv_engine *e, const struct trap *trap)
 	}
 	count_penalty(e, PV_CYCLES_LOCKED_OP);
 	e->config.run->locked_ops++;
-	e->current = NULL;
-	rip_set_in_block(e, trap->address + trap->length);
+	leave_behind(e, trap);
 }
 
 /* A port instruction taken apart. */
@@ -241,8 +247,7 @@ static void trap_port(struct pv_engine *e, const struct trap *trap)
 	} else {
 		port_in(e, &access);
 	}
-	e->current = NULL;
-	rip_set_in_block(e, trap->address + trap->length);
+	leave_behind(e, trap);
 }
 
 static void trap_port_string(struct pv_engine *e, const struct trap *trap)
@@ -253,26 +258,8 @@ static void trap_port_string(struct pv_engine *e, const struct trap *trap)
 		port_permitted(e, trap, &access);
 }
 
-/* What is trapped at this address in the block that is executed, or NULL: other code has been there. */
-static const struct trap *find(const struct pv_engine *e, uint64_t address)
+static void execute(struct pv_engine *e, const struct trap *trap)
 {
-	const struct block *block = e->current;
-
-	for (unsigned i = 0; block && i < block->traps; i++)
-		if (block->trap[i].address == address)
-			return &block->trap[i];
-	return NULL;
-}
-
-void on_trap(uc_engine *uc, uint64_t address, uint32_t size, void *data)
-{
-	struct pv_engine *e = data;
-	const struct trap *trap = find(e, address);
-
-	(void)uc;
-	(void)size;
-	if (!trap)
-		return;
 	switch (trap->kind) {
 	case TRAP_LOCKED:
 		trap_locked(e, trap);
@@ -286,5 +273,23 @@ void on_trap(uc_engine *uc, uint64_t address, uint32_t size, void *data)
 	case TRAP_FENCE:
 		__builtin_ia32_mfence();
 		break;
+	case TRAP_WATCHED:
+		held_execute(e, trap->address);
+		break;
 	}
+}
+
+/* Before each instruction from the first trap of a block to its last. */
+void on_trap(uc_engine *uc, uint64_t address, uint32_t size, void *data)
+{
+	struct pv_engine *e = data;
+	const struct block *block = e->current;
+
+	(void)uc;
+	(void)size;
+	for (unsigned i = 0; block && i < block->traps; i++)
+		if (block->trap[i].address == address) {
+			blocks_expect(e, &block->trap[i]);
+			execute(e, &block->trap[i]);
+		}
 }

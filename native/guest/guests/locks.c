@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "guest.h"
 
-GUEST_DESCRIPTION("all vCPUs fight for a spinlock and for words of LOCK operations; iterations=200000");
+GUEST_DESCRIPTION("all vCPUs fight for a spinlock and for words of LOCK operations; iterations=200000 crowd=0: 1 executes "
+		  "a thousand other LOCK instructions first");
 
 static uint64_t iterations;
 static struct spinlock lock;
@@ -31,6 +32,18 @@ static void contend(void *arg)
 	}
 }
 
+/* Each in a block of its own. */
+static void crowd(void)
+{
+	static uint64_t word;
+
+	__asm__ volatile(".rept 1000\n\t"
+			 "lock incq %0\n\t"
+			 "jmp . + 2\n\t"
+			 ".endr"
+			 : "+m"(word));
+}
+
 static uint64_t bits_set(uint64_t word)
 {
 	uint64_t n = 0;
@@ -51,8 +64,10 @@ int guest_main(void)
 	uint64_t all;
 	int wrong = 0;
 
-	option_only("iterations", NULL);
+	option_only("iterations", "crowd", NULL);
 	iterations = option_number("iterations", 200000);
+	if (option_number("crowd", 0))
+		crowd();
 	smp_run_all(contend, NULL);
 	all = iterations * cpu_count();
 	wrong |= check("under the lock", guarded[0], all);

@@ -114,7 +114,6 @@ bool agent_nmi_enter(struct pv_engine *e, uint64_t rip, bool in_block)
 static void end(struct pv_engine *e)
 {
 	e->agent.in_service = false;
-	e->current = NULL;
 	if (e->agent.pending || e->nmi.pending)
 		e->attend |= ATTEND_INJECT;
 	count_thaw(e);

@@ -7,11 +7,19 @@
  * the user data that the hook has at that moment, and in front of those instructions that lie
  * within its bounds at that moment (gen_uc_tracecode() in its tcg-op.h). So user data and
  * bounds are changed between two translations. A new block is always executed before
- * the next one is translated, and only then is it known where it has traps: if it has any,
- * and they were not expected, it is translated again with the bounds set. Thus neither hook
- * looks anything up, however many blocks and traps there are, and what is known of a
- * block is dropped when all translations are. With an oracle, whose hook makes two of that
- * kind, the bounds are looked at as the code is executed: they hold everything then.
+ * the next one is translated (tb_find() in its cpu-exec.c: nothing that asks for an exit may
+ * be called from there), and only then is it known where it has traps: if it has any, and
+ * they were not expected, it is translated again with the bounds set. Thus neither hook
+ * looks anything up, however many blocks and traps there are.
+ *
+ * What is known of blocks is dropped when the engine drops all translations: before too many
+ * are known, and before Unicorn would drop them itself, for want of room. It might do
+ * that while it executes a store into its own block, which it then no longer does alone, so
+ * that count.c would not notice.
+ *
+ * With an oracle, whose hook makes two of that kind, the bounds are looked at as the code
+ * is executed: they hold everything then. Every block takes the slow path, which looks
+ * whether the block is the one that it was taken for.
  */
 #include "state.h"
 
@@ -115,7 +123,7 @@ int blocks_create(struct pv_engine *e)
 		traps.begin = 1;
 		traps.end = 0;
 	}
-	blocks->all = calloc(BLOCKS, sizeof(*blocks->all));
+	blocks->all = aligned_alloc(sizeof(*blocks->all), BLOCKS * sizeof(*blocks->all));
 	if (!blocks->all)
 		return -ENOMEM;
 	ret = hook_add(e, UC_HOOK_BLOCK, hook, &unused, &blocks->hook);
@@ -147,18 +155,28 @@ void blocks_forget(struct pv_engine *e)
 	draw(e);
 }
 
-bool blocks_take(struct pv_engine *e, const struct block *block)
+/* Translations lie one behind the other, from the first on. */
+static bool is_nearly_full(struct blocks *blocks, uintptr_t code)
+{
+	if (!blocks->code || code < blocks->code)
+		blocks->code = code;
+	return blocks->used >= BLOCKS - BLOCKS_RESERVE || code - blocks->code > TCG_BUFFER_BYTES / 4 * 3;
+}
+
+bool blocks_take(struct pv_engine *e, const struct block *block, const void *code)
 {
 	struct blocks *blocks = &e->blocks;
 
-	if (block != &blocks->all[blocks->used - 1])
-		return true;
+	if (block != &blocks->all[blocks->used - 1]) {
+		vmexit_fail(e, -EINVAL, "two translations have one block");
+		return false;
+	}
 	if (blocks->used == BLOCKS) {
 		vmexit_fail(e, -EOVERFLOW, "%u blocks were translated, and could not be dropped", BLOCKS);
 		return false;
 	}
 	draw(e);
-	if (blocks->used >= BLOCKS - BLOCKS_RESERVE)
+	if (is_nearly_full(blocks, (uintptr_t)code))
 		count_attend(e, ATTEND_FLUSH);
 	return true;
 }

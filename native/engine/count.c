@@ -57,6 +57,13 @@ void count_enter_cpl(struct pv_engine *e, unsigned cpl)
 	choose_chunk(e); /* other alarms are near */
 }
 
+/* What Unicorn is about to execute, and where its translation lies. */
+struct arrival {
+	uint64_t address;
+	uint32_t size;
+	const void *code;
+};
+
 static int64_t block_cost(const struct block *block)
 {
 	return ((int64_t)block->instructions << BRANCH_BITS) - block->last_is_branch;
@@ -281,20 +288,33 @@ static void spent(struct pv_engine *e, uint64_t address)
 
 /* For the first time. False: it will not be executed as it is translated now. Blocks that begin behind its first
  * byte are kept; but the same code with a trap at another address or CPL takes turns with it. */
-static bool take(struct pv_engine *e, struct block *block, uint64_t address, uint32_t size)
+static bool take(struct pv_engine *e, struct block *block, const struct arrival *at)
 {
-	if (!blocks_take(e, block) || !decode_block(e, block, address, size))
+	if (!blocks_take(e, block, at->code) || !decode_block(e, block, at->address, at->size))
 		return false;
 	if (blocks_trap(e, block))
 		return true;
-	uc_ctl_remove_cache(e->uc, address, address + 1);
-	rip_set_in_block(e, address);
+	block->flags |= BLOCK_DROPPED;
+	uc_ctl_remove_cache(e->uc, at->address, at->address + 1);
+	rip_set_in_block(e, at->address);
 	return false;
 }
 
-/* With all that may have to be done between two blocks. */
-static void begin_block(struct pv_engine *e, struct block *block, uint64_t address, uint32_t size)
+/* What was found out about this block when it was taken holds for what is executed now. */
+static bool is_itself(struct pv_engine *e, const struct block *block, const struct arrival *at)
 {
+	bool ok = block->address == at->address && block->size == at->size && !(block->flags & BLOCK_DROPPED);
+
+	if (!ok)
+		vmexit_fail(e, -EINVAL, "the block at 0x%llx is not the one that was decoded, at 0x%llx",
+			    (unsigned long long)at->address, (unsigned long long)block->address);
+	return ok;
+}
+
+/* With all that may have to be done between two blocks. */
+static void begin_block(struct pv_engine *e, struct block *block, const struct arrival *at)
+{
+	uint64_t address = at->address;
 	bool looks, again;
 
 	if (e->hooks.wanted)
@@ -302,7 +322,7 @@ static void begin_block(struct pv_engine *e, struct block *block, uint64_t addre
 	looks = e->attend;
 	if (looks && !attend(e, address))
 		return;
-	if (!block->size && !take(e, block, address, size))
+	if (!(block->size ? is_itself(e, block, at) : take(e, block, at)))
 		return;
 	again = continues_rep(e, block);
 	if (block->flags & BLOCK_LONE_STORE)
@@ -325,23 +345,23 @@ static void begin_block(struct pv_engine *e, struct block *block, uint64_t addre
 	e->current = block;
 	if (block->flags)
 		announce(e, block);
-	else if (!e->hooks.wanted) /* held_begin() must see every block */
+	else if (!e->hooks.wanted && !e->config.oracle) /* held_begin() must see every block, and so must is_itself() */
 		block->cost = block_cost(block);
 	if (e->budget < 0)
 		spent(e, address);
 }
 
 /* The budget is spent, something wants a look, or the block does not take the fast path. */
-static __attribute__((noinline, cold)) void block_slow(struct pv_engine *e, struct block *block, uint64_t address,
-						       uint32_t size)
+static __attribute__((noinline, cold)) void block_slow(struct pv_engine *e, struct block *block,
+						       const struct arrival *at)
 {
 	if (e->attend || block->cost == COST_SLOW) {
-		begin_block(e, block, address, size);
+		begin_block(e, block, at);
 		return;
 	}
 	e->budget -= block->cost;
 	e->current = block;
-	spent(e, address);
+	spent(e, at->address);
 }
 
 /* Before every block. */
@@ -353,7 +373,9 @@ void on_block(uc_engine *uc, uint64_t address, uint32_t size, void *data)
 
 	(void)uc;
 	if (unlikely(left < 0)) {
-		block_slow(e, block, address, size);
+		struct arrival at = { address, size, __builtin_return_address(0) };
+
+		block_slow(e, block, &at);
 		return;
 	}
 	e->budget = left;

@@ -52,6 +52,7 @@ enum {
 	BLOCK_PAUSE = 1 << 4,
 	BLOCK_UNKNOWN = 1 << 5,    /* ends in bytes that must turn out to be no instruction */
 	BLOCK_IRET = 1 << 6,       /* ends in iret, which lets NMIs through again */
+	BLOCK_DROPPED = 1 << 7,    /* must never be executed: it was translated without its traps */
 };
 
 enum trap_kind {
@@ -109,6 +110,7 @@ struct blocks {
 	uint32_t used; /* of `all`; the last waits for the next translation */
 	struct hook_record *hook;  /* on_block()'s */
 	struct hook_record *traps; /* on_trap()'s */
+	uintptr_t code;            /* where Unicorn put the first translation */
 };
 
 /* What wants a look before the next block is charged. */
@@ -221,10 +223,10 @@ int blocks_calibrate(struct pv_engine *e);
 /* Adds the hooks. */
 int blocks_create(struct pv_engine *e);
 void blocks_destroy(struct pv_engine *e);
-/* Unicorn has dropped every translation. */
+/* Call it when Unicorn was made to drop every translation. */
 void blocks_forget(struct pv_engine *e);
-/* A block is executed for the first time. False: the engine has failed. */
-bool blocks_take(struct pv_engine *e, const struct block *block);
+/* A block is executed for the first time, and its translation lies at `code`. False: the engine has failed. */
+bool blocks_take(struct pv_engine *e, const struct block *block, const void *code);
 /* That block was decoded. False: its traps are not called, unless it is translated again. */
 bool blocks_trap(struct pv_engine *e, const struct block *block);
 /* This trap is about to be executed: the next translation comes with the traps that it will have. */

@@ -98,10 +98,24 @@ static bool holds_code(const struct pv_engine *e, gpa_t gpa)
 	return e->code_pages[gpa / PAGE / 8] >> (gpa / PAGE % 8) & 1;
 }
 
-/* The store went past Unicorn: it must not keep a translation of what was there. */
+static bool may_be_no_execute(struct pv_engine *e)
+{
+	enum { MSR_EFER = 0xc0000080, EFER_NXE = 1 << 11 };
+	uc_x86_msr efer = { .rid = MSR_EFER };
+
+	uc_reg_read(e->uc, UC_X86_REG_MSR, &efer);
+	return efer.value & EFER_NXE;
+}
+
+/* The store went past Unicorn: it must not keep a translation of what was there. It looks for that as for
+ * code at the store's address: where it is not allowed to execute that, it would find nothing, and take it for a fault. */
 static void drop_code(struct pv_engine *e, uint64_t address, const struct operand_gpa *at, unsigned width)
 {
-	if (holds_code(e, at->first) || holds_code(e, at->last))
+	if (!holds_code(e, at->first) && !holds_code(e, at->last))
+		return;
+	if (may_be_no_execute(e))
+		count_attend(e, ATTEND_FLUSH);
+	else
 		uc_ctl_remove_cache(e->uc, address, address + width);
 }
 

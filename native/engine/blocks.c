@@ -18,8 +18,7 @@
  * that count.c would not notice.
  *
  * With an oracle, whose hook makes two of that kind, the bounds are looked at as the code
- * is executed: they hold everything then. Every block takes the slow path, which looks
- * whether the block is the one that it was taken for.
+ * is executed: they hold everything then.
  */
 #include "state.h"
 

@@ -345,7 +345,7 @@ static void begin_block(struct pv_engine *e, struct block *block, const struct a
 	e->current = block;
 	if (block->flags)
 		announce(e, block);
-	else if (!e->hooks.wanted && !e->config.oracle) /* held_begin() must see every block, and so must is_itself() */
+	else if (!e->hooks.wanted) /* held_begin() must see every block */
 		block->cost = block_cost(block);
 	if (e->budget < 0)
 		spent(e, address);

@@ -6,6 +6,7 @@
  */
 #include "state.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -54,6 +55,18 @@ static void count_pending(struct oracle *o)
 	o->pending = false;
 }
 
+/* The block hook was handed the block that is executed now, and not what was found out about another one. */
+static bool is_in_its_block(struct pv_engine *e, uint64_t address)
+{
+	const struct block *block = e->current;
+
+	if (block && address - block->address < block->size)
+		return true;
+	vmexit_fail(e, -EINVAL, "the instruction at 0x%llx is executed, and the block is taken for one at 0x%llx",
+		    (unsigned long long)address, (unsigned long long)(block ? block->address : 0));
+	return false;
+}
+
 /*
  * Before each instruction. The same address twice in a row is one instruction
  * (another iteration of a rep, or a store begun anew because it rewrote its own
@@ -65,7 +78,7 @@ void on_oracle(uc_engine *uc, uint64_t address, uint32_t size, void *data)
 	struct oracle *o = &e->oracle;
 
 	(void)uc;
-	if (count_frozen(e))
+	if (!is_in_its_block(e, address) || count_frozen(e))
 		return;
 	if (o->pending && o->address == address && !opcode_is_branch(opcode_of(o)))
 		return;

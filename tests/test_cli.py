@@ -235,10 +235,10 @@ def test_what_the_interface_refuses_is_said() -> None:
 
 
 def test_time_out_prints_what_it_has(tmp_path: Path) -> None:
-    done = pvperf("stat", "--timeout", "300ms", "-e", "instructions", guest(tmp_path, SPIN))
+    done = pvperf("stat", "--timeout", "2s", "-e", "instructions", guest(tmp_path, SPIN))
     assert done.returncode == 124
     assert re.search(r"\d,\d{3} +instructions", done.stderr)
-    assert done.stderr.endswith("pvperf: the guest did not end within 0.3 s\n")
+    assert done.stderr.endswith("pvperf: the guest did not end within 2 s\n")
 
 
 def test_ends_that_are_the_hosts(tmp_path: Path) -> None:
@@ -282,11 +282,12 @@ def test_the_runs_before_a_signal_are_not_lost(tmp_path: Path) -> None:
     program = guest(tmp_path, say(b".") + count_down(20_000_000) + leave(0))
     process = started(["stat", "-r", "1000", "-e", "instructions", program])
     assert process.stdout
-    assert process.stdout.read(2) == ".."
+    assert process.stdout.read(3) == "..."
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == -signal.SIGINT
     assert re.search(r"\(1 vCPU, \d+ runs\)", errors)
+    assert re.search(r"instructions +\( \+- +0\.00% \)", errors), errors  # all of them whole
 
 
 def test_a_dead_host_is_a_host_error(tmp_path: Path) -> None:

@@ -6,11 +6,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emulator.cli import stat_command
 from emulator.events import Event
 from emulator.machine import Count, Result
 from emulator.stat.reading import Reading, mean, read_runs, spread, standard_error
@@ -243,3 +245,12 @@ def test_a_mean_of_equal_counts_is_exact() -> None:
     assert isinstance(reading, Reading)
     assert reading.value == 10**15 + 1
     assert reading.spread == 0.0
+
+
+def test_a_run_that_was_cut_off_is_not_averaged(capsys: pytest.CaptureFixture[str]) -> None:
+    whole = result([[counted(100)]], [INSTRUCTIONS])
+    cut = replace(whole, ended="timeout")
+    assert stat_command._whole([whole, whole, cut]) == [whole, whole]
+    assert capsys.readouterr().err == "pvperf stat: run 3 was cut off, and is left out\n"
+    assert stat_command._whole([cut]) == [cut]
+    assert capsys.readouterr().err == ""

@@ -189,5 +189,5 @@ def test_what_held_until_an_interrupt_is_told(
     main(["stress", "--native", "close-enable", "close-sync", "--duration", "60", "--seed", "3"])
     told = capsys.readouterr().out.splitlines()
     assert told[1] == "interrupted; until then:"
-    assert told[-1].startswith("verdict: held: 1 scenarios, 1 VMs, ")
+    assert told[-1].startswith("verdict until then: held: 1 scenarios, 1 VMs, ")
     assert died == [signum]

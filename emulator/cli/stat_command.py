@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 
 from emulator.cli.launch import Launcher
@@ -30,7 +31,7 @@ def main(arguments: argparse.Namespace) -> int:
             _repeat(launcher, arguments.repeat, events, results)
         finally:
             if results:
-                output.write(_render(arguments, events, results))
+                output.write(_render(arguments, events, _whole(results)))
         return next((status for result in results if (status := launcher.status(result))), 0)
 
 
@@ -41,6 +42,14 @@ def _repeat(launcher: Launcher, times: int, events: Sequence[Event], results: li
         results.append(result)
         if result.ended != "exit" or launcher.signum:
             return
+
+
+def _whole(results: list[Result]) -> list[Result]:
+    """Those that are averaged. A run that was cut off stands for itself alone, if it was the only one."""
+    whole = [result for result in results if result.ended == "exit"]
+    if whole and len(whole) < len(results):
+        print(f"pvperf stat: run {len(results)} was cut off, and is left out", file=sys.stderr)
+    return whole or results
 
 
 def _render(arguments: argparse.Namespace, events: Sequence[Event], results: Sequence[Result]) -> str:

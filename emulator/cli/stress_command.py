@@ -67,7 +67,7 @@ def main(arguments: argparse.Namespace) -> int:
         _clear()
         if runs:
             print("interrupted; until then:")
-            _end(runs, arguments)
+            _end(runs, arguments, what="verdict until then")
         raise
     return _end(runs, arguments)
 
@@ -144,7 +144,7 @@ def _how_far(stressed: Stressed) -> str:
     return told
 
 
-def _end(runs: list[Stressed], arguments: argparse.Namespace) -> int:
+def _end(runs: list[Stressed], arguments: argparse.Namespace, what: str = "verdict") -> int:
     """The ledger, a line for each oracle, and the verdict."""
     guest, host = Counter[str](), Counter[str]()
     for stressed in runs:
@@ -159,7 +159,7 @@ def _end(runs: list[Stressed], arguments: argparse.Namespace) -> int:
     verdicts = {stressed.verdict for stressed in runs}
     verdict = "violated" if violation else "inconclusive" if "inconclusive" in verdicts else "held"
     print(
-        f"verdict: {verdict}: {len(runs)} scenarios, {sum(each.boots for each in runs):,} VMs, "
+        f"{what}: {verdict}: {len(runs)} scenarios, {sum(each.boots for each in runs):,} VMs, "
         f"{sum(each.rounds for each in runs):,} rounds, {guest['done']:,} operations"
     )
     return {"violated": VIOLATED, "inconclusive": INCONCLUSIVE, "held": HELD}[verdict]

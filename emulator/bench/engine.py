@@ -11,13 +11,14 @@ from emulator.bench.case import Absent, Case, Contender, Effort, Group, Plot, Ra
 from emulator.bench.vm import run_guest
 
 #: Without LOCK in their loops, so that they cost the same whether or not it is atomic; with what makes them long
-#: enough to say something of speed.
+#: enough to say something of speed. Not: those that live on overflows and NMIs, which nobody has who does not count.
 GUESTS = {
     "spin": "",
     "matmul": "",
     "memwalk": "",
     "branchy": "",
     "hello": "lines=2000",
+    "hotspots": "",
     "user": "",
     "pingpong": "",
     "readloop": "",

@@ -89,15 +89,19 @@ def _run(command: list[str]) -> None:
 
 def _check_compiler(compiler: list[str], sanitize: list[str], folder: Path) -> None:
     if not shutil.which(compiler[0]):
-        raise NotSupported(f"{compiler[0]} is not there")
+        raise NotSupported(f"{compiler[0]} is not there: install {compiler[0]}")
     probe = folder / "probe.c"
     entry = "LLVMFuzzerTestOneInput(const unsigned char *data, long size)" if "fuzzer" in sanitize[0] else "main(void)"
     probe.write_text(f"int {entry} {{ return 0; }}\n")
     command = [*compiler, *sanitize, str(probe), "-o", str(folder / "probe")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
+        runtime = (
+            "libFuzzer and the sanitizers (Debian: libclang-rt-dev)" if compiler == ["clang"] else "the sanitizers"
+        )
         raise NotSupported(
-            f"{compiler[0]} cannot link with {shlex.join(sanitize)}: {done.stderr.strip().splitlines()[-1]}"
+            f"{compiler[0]} cannot link with {shlex.join(sanitize)}: install its runtime of {runtime}; it says\n"
+            f"{done.stderr.strip()}"
         )
 
 

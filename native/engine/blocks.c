@@ -79,25 +79,20 @@ static int probe_run(struct pv_engine *e, struct probe *probe, uint64_t address)
 	return probe->calls == 6 && !memcmp(expected, probe->seen, sizeof(expected)) ? 0 : -EOPNOTSUPP;
 }
 
-int blocks_calibrate(struct pv_engine *e)
+int blocks_calibrate(struct pv_engine *e, uint64_t page)
 {
-	enum { PAGE = 0x1000, JMP = PAGE + 1 };
 	struct probe probe = { .first.probe = &probe, .others.probe = &probe, .instruction.probe = &probe };
 	struct hook_record block = { 1, 0, (void *)on_probed, &probe.first };
-	struct hook_record instruction = { JMP, JMP, (void *)on_probed, &probe.instruction };
+	struct hook_record instruction = { page + 1, page + 1, (void *)on_probed, &probe.instruction }; /* the jmp */
 	uc_hook hook[2];
 	int ret;
 
-	if (uc_mem_map(e->uc, PAGE, 4096, UC_PROT_ALL))
-		return -ENOMEM;
 	ret = hook_add(e, UC_HOOK_BLOCK, block, &hook[0], &probe.hook);
 	if (!ret)
 		ret = hook_add(e, UC_HOOK_CODE, instruction, &hook[1], &probe.traps);
 	if (!ret)
-		ret = probe_run(e, &probe, PAGE);
-	if (!ret && (uc_hook_del(e->uc, hook[0]) || uc_hook_del(e->uc, hook[1]) || uc_mem_unmap(e->uc, PAGE, 4096)))
-		ret = -ENOMEM;
-	return ret;
+		ret = probe_run(e, &probe, page);
+	return !ret && (uc_hook_del(e->uc, hook[0]) || uc_hook_del(e->uc, hook[1])) ? -ENOMEM : ret;
 }
 
 /* One that waits for the next translation. */

@@ -62,24 +62,36 @@ static int set_hooks(struct pv_engine *e)
 	return 0;
 }
 
-/* What Unicorn's CPU answers to CPUID leaf 1, with the hypervisor bit. Asked by
- * executing it, on a page of its own, before guest RAM is mapped. */
-static int ask_cpuid1(struct pv_engine *e)
+/* What Unicorn's CPU answers to CPUID leaf 1, with the hypervisor bit. Asked by executing it. */
+static int ask_cpuid1(struct pv_engine *e, uint64_t page)
 {
 	static const uint8_t code[] = { 0x0f, 0xa2, 0xf4 }; /* cpuid; hlt */
-	enum { PAGE = 0x1000 };
 
-	if (uc_mem_map(e->uc, PAGE, 4096, UC_PROT_ALL) || uc_mem_write(e->uc, PAGE, code, sizeof(code)))
+	if (uc_mem_write(e->uc, page, code, sizeof(code)))
 		return -ENOMEM;
 	reg_set(e, UC_X86_REG_RAX, 1);
 	reg_set(e, UC_X86_REG_RCX, 0);
-	if (uc_emu_start(e->uc, PAGE, 0, 0, 0))
+	if (uc_emu_start(e->uc, page, 0, 0, 0))
 		return -EOPNOTSUPP;
 	e->cpuid1[0] = (uint32_t)reg_get(e, UC_X86_REG_RAX);
 	e->cpuid1[1] = (uint32_t)reg_get(e, UC_X86_REG_RBX);
 	e->cpuid1[2] = (uint32_t)reg_get(e, UC_X86_REG_RCX) | 1u << 31;
 	e->cpuid1[3] = (uint32_t)reg_get(e, UC_X86_REG_RDX);
-	return uc_mem_unmap(e->uc, PAGE, 4096) ? -ENOMEM : 0;
+	return 0;
+}
+
+/* What is found out about Unicorn by executing something, on a page of its own, before there is guest RAM. */
+static int try_out(struct pv_engine *e)
+{
+	enum { PAGE = 0x1000, BYTES = 4096 };
+	int ret;
+
+	if (uc_mem_map(e->uc, PAGE, BYTES, UC_PROT_ALL))
+		return -ENOMEM;
+	ret = blocks_calibrate(e, PAGE);
+	if (!ret)
+		ret = ask_cpuid1(e, PAGE);
+	return uc_mem_unmap(e->uc, PAGE, BYTES) && !ret ? -ENOMEM : ret;
 }
 
 static int open_unicorn(struct pv_engine *e)
@@ -92,10 +104,7 @@ static int open_unicorn(struct pv_engine *e)
 		return -ENOMEM;
 	ret = hidden_calibrate(e);
 	if (!ret)
-		ret = blocks_calibrate(e);
-	if (ret)
-		return ret;
-	ret = ask_cpuid1(e);
+		ret = try_out(e);
 	if (ret)
 		return ret;
 	if (uc_mem_map_ptr(e->uc, 0, e->config.ram_size, UC_PROT_ALL, e->config.ram))

@@ -218,8 +218,8 @@ void rip_set(struct pv_engine *e, uint64_t rip);
 void jump_load(struct pv_engine *e, const struct pv_jump *jump, bool in_block);
 
 /* blocks.c */
-/* -EOPNOTSUPP: this Unicorn does not translate a block with what its hooks have at that moment. */
-int blocks_calibrate(struct pv_engine *e);
+/* -EOPNOTSUPP: this Unicorn does not translate a block with what its hooks have at that moment. Tried on this page. */
+int blocks_calibrate(struct pv_engine *e, uint64_t page);
 /* Adds the hooks. */
 int blocks_create(struct pv_engine *e);
 void blocks_destroy(struct pv_engine *e);

@@ -357,11 +357,11 @@ static __attribute__((noinline, cold)) void block_slow(struct pv_engine *e, stru
 {
 	if (e->attend || block->cost == COST_SLOW) {
 		begin_block(e, block, at);
-		return;
+	} else if (is_itself(e, block, at)) {
+		e->budget -= block->cost;
+		e->current = block;
+		spent(e, at->address);
 	}
-	e->budget -= block->cost;
-	e->current = block;
-	spent(e, at->address);
 }
 
 /* Before every block. */

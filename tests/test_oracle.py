@@ -93,6 +93,21 @@ def test_program(program: str, smp: int, built: Path) -> None:
     compare(built / f"{program}.elf", [], smp)
 
 
+def counts_of(guest: Path, *, oracle: bool) -> tuple[list[int | None], int]:
+    """On one vCPU, where they are the same each time; and how many operations were locked."""
+    with VirtualMachine(oracle=oracle) as vm:
+        result = vm.run(guest, events=parse_events(EVENTS), timeout=60)
+    assert (result.ended, result.status) == ("exit", 0), result.console.decode()
+    return [count.value for count in result.counts], result.statistics["locked_ops"]
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_program_without_the_oracle(program: str, built: Path) -> None:
+    """With it, every instruction has a hook: what is trapped, and where, is another matter without."""
+    guest = built / f"{program}.elf"
+    assert counts_of(guest, oracle=False) == counts_of(guest, oracle=True)
+
+
 def test_more_blocks_than_are_kept(built: Path) -> None:
     """Or oracle_many_blocks does not say anything of what it is about."""
     kept = re.search(r"\bBLOCKS = 1 << (\d+)", (ROOT / "native/engine/state.h").read_text())

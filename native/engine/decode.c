@@ -8,19 +8,19 @@
 
 int decode_create(struct pv_engine *e)
 {
-	uint64_t pages = e->config.ram_size / 4096;
+	uint64_t lines = e->config.ram_size / CODE_LINE;
 
 	if (cs_open(CS_ARCH_X86, CS_MODE_64, &e->capstone) != CS_ERR_OK)
 		return -ENOMEM;
 	cs_option(e->capstone, CS_OPT_DETAIL, CS_OPT_ON);
 	e->insn = cs_malloc(e->capstone);
-	e->code_pages = calloc(1, (pages + 7) / 8);
-	return e->insn && e->code_pages ? 0 : -ENOMEM;
+	e->code_lines = calloc(1, (lines + 7) / 8);
+	return e->insn && e->code_lines ? 0 : -ENOMEM;
 }
 
 void decode_destroy(struct pv_engine *e)
 {
-	free(e->code_pages);
+	free(e->code_lines);
 	if (e->insn)
 		cs_free(e->insn, 1);
 	if (e->capstone)
@@ -238,8 +238,8 @@ static void find_next_traps(struct pv_engine *e, struct trap *trap, const uint8_
 }
 
 /*
- * Fills `block`, and offset[], which is long enough, from its bytes. A trap leaves the
- * block, in one way or another, so that nothing behind the first one matters.
+ * Fills `block`, and offset[], which is long enough, from its bytes, up to the first trap that
+ * leaves the block: nothing behind that matters.
  */
 static int decode_bytes(struct pv_engine *e, const uint8_t *bytes, struct block *block, uint16_t *offset)
 {
@@ -273,14 +273,14 @@ static int decode_bytes(struct pv_engine *e, const uint8_t *bytes, struct block 
 	return 0;
 }
 
-static void mark_code_pages(struct pv_engine *e, uint64_t address, uint32_t size)
+static void mark_code(struct pv_engine *e, uint64_t address, uint32_t size)
 {
-	for (uint64_t page = address & ~4095ull; page < address + size; page += 4096) {
-		uint64_t gpa;
+	uint64_t next, end = address + size, gpa;
 
-		if (uc_vmem_translate(e->uc, page, UC_PROT_READ, &gpa) == UC_ERR_OK &&
-		    gpa < e->config.ram_size)
-			e->code_pages[gpa / 4096 / 8] |= (uint8_t)(1u << (gpa / 4096 % 8));
+	for (; address < end; address = next) {
+		next = (address | (CODE_LINE - 1)) + 1;
+		if (uc_vmem_translate(e->uc, address, UC_PROT_READ, &gpa) == UC_ERR_OK && gpa < e->config.ram_size)
+			e->code_lines[gpa / CODE_LINE / 8] |= (uint8_t)(1u << (gpa / CODE_LINE % 8));
 	}
 }
 
@@ -309,7 +309,7 @@ bool decode_block(struct pv_engine *e, struct block *block, uint64_t address, ui
 			    (unsigned long long)address);
 		return false;
 	}
-	mark_code_pages(e, address, size);
+	mark_code(e, address, size);
 	e->config.run->blocks_decoded++;
 	return true;
 }

@@ -40,6 +40,7 @@ enum {
 	BLOCKS = 1 << 16,           /* translated ones, until all are dropped and translated anew */
 	BLOCKS_RESERVE = 1 << 10,   /* how many may come before they are */
 	BLOCK_MAX_BYTES = 8192,     /* Unicorn ends a block within a page and one instruction */
+	CODE_LINE = 64,             /* bytes of RAM of which it is known whether they have been code */
 	TCG_BUFFER_BYTES = 64 << 20,
 };
 
@@ -195,7 +196,7 @@ struct pv_engine {
 	bool is_locked;
 	struct blocks blocks;
 	struct span span;    /* for locked operations across pages that are no neighbours in RAM */
-	uint8_t *code_pages; /* a bit per 4 KiB gpa page that a block was decoded from */
+	uint8_t *code_lines; /* a bit per CODE_LINE bytes of RAM that a block was decoded from */
 	uint64_t rep_iterations;
 	uint32_t pauses;
 	uint32_t cpuid1[4];

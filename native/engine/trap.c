@@ -93,27 +93,37 @@ static void *operand_memory(struct pv_engine *e, const struct operand_gpa *at, u
 	return NULL;
 }
 
-static bool holds_code(const struct pv_engine *e, gpa_t gpa)
+static bool holds_code(const struct pv_engine *e, gpa_t first, gpa_t last)
 {
-	return e->code_pages[gpa / PAGE / 8] >> (gpa / PAGE % 8) & 1;
+	for (gpa_t line = first / CODE_LINE; line <= last / CODE_LINE; line++)
+		if (e->code_lines[line / 8] >> (line % 8) & 1)
+			return true;
+	return false;
 }
 
+/* May the guest be kept from executing what it may write? */
 static bool may_be_no_execute(struct pv_engine *e)
 {
-	enum { MSR_EFER = 0xc0000080, EFER_NXE = 1 << 11 };
+	enum { MSR_EFER = 0xc0000080, EFER_NXE = 1 << 11, CR4_SMEP = 1 << 20 };
 	uc_x86_msr efer = { .rid = MSR_EFER };
 
 	uc_reg_read(e->uc, UC_X86_REG_MSR, &efer);
-	return efer.value & EFER_NXE;
+	return (efer.value & EFER_NXE) || (reg_get(e, UC_X86_REG_CR4) & CR4_SMEP);
 }
 
-/* The store went past Unicorn: it must not keep a translation of what was there. It looks for that as for
- * code at the store's address: where it is not allowed to execute that, it would find nothing, and take it for a fault. */
+/*
+ * The store went past Unicorn: it must not keep a translation of what was there. It looks for that as for code at
+ * the store's address, from there on in RAM: where it is not allowed to execute that, it would find nothing and
+ * take it for a fault, and of two pages it knows the first.
+ */
 static void drop_code(struct pv_engine *e, uint64_t address, const struct operand_gpa *at, unsigned width)
 {
-	if (!holds_code(e, at->first) && !holds_code(e, at->last))
+	bool apart = at->last != at->first + width - 1;
+	gpa_t end = apart ? at->first | (PAGE - 1) : at->last, begin = apart ? at->last / PAGE * PAGE : at->first;
+
+	if (!holds_code(e, at->first, end) && !holds_code(e, begin, at->last))
 		return;
-	if (may_be_no_execute(e))
+	if (apart || may_be_no_execute(e))
 		count_attend(e, ATTEND_FLUSH);
 	else
 		uc_ctl_remove_cache(e->uc, address, address + width);

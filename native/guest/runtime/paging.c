@@ -66,6 +66,11 @@ void page_split(uint64_t address)
 	invalidate(address);
 }
 
+uint64_t *page_entry(uint64_t address)
+{
+	return entry_of(address, false);
+}
+
 void page_swap(uint64_t a, uint64_t b)
 {
 	uint64_t *of_a = entry_of(a, false), *of_b = entry_of(b, false), entry = *of_a;

@@ -11,6 +11,8 @@ enum { PAGE_BYTES = 4096 };
 /* Gives the page at this address an entry of its own, in place of a large page's. On one
  * vCPU at a time, before the others use it: they all have the same tables. */
 void page_split(uint64_t address);
+/* The entry of a split page, for what the functions below do not do. */
+uint64_t *page_entry(uint64_t address);
 /* Exchanges what two split pages map, again before the others use them. */
 void page_swap(uint64_t a, uint64_t b);
 /* Takes a split page away, or gives it back, as far as this vCPU is concerned. Others that

@@ -188,6 +188,6 @@ def test_what_held_until_an_interrupt_is_told(
     monkeypatch.setattr("emulator.cli._die_by", died.append)
     main(["stress", "--native", "close-enable", "close-sync", "--duration", "60", "--seed", "3"])
     told = capsys.readouterr().out.splitlines()
-    assert told[1] == "interrupted; until then:"
+    assert told[1] == "interrupted in close-enable: its last VM is not judged, 1 scenarios are not played"
     assert told[-1].startswith("verdict until then: held: 1 scenarios, 1 VMs, ")
     assert died == [signum]

@@ -65,8 +65,9 @@ def main(arguments: argparse.Namespace) -> int:
                 break
     except (KeyboardInterrupt, Killed):
         _clear()
+        left = len(scenarios) - 1 - scenarios.index(scenario)
+        print(f"interrupted in {scenario.name}: its last VM is not judged, {left} scenarios are not played", flush=True)
         if runs:
-            print("interrupted; until then:")
             _end(runs, arguments, what="verdict until then")
         raise
     return _end(runs, arguments)

@@ -64,6 +64,8 @@ class Stressed:
     playing: Playing | None = None  # what it played
 
     def add(self, outcome: Outcome, playing: Playing, config: MachineConfig) -> None:
+        if outcome.oracle:  # first: an interrupt may come at any moment
+            self.outcome, self.playing = outcome, playing
         self.boots += 1
         self.rounds += outcome.rounds
         self.guest.update(outcome.ledger)
@@ -82,8 +84,6 @@ class Stressed:
         if outcome.killed:
             self.killed[outcome.killed.rstrip("0123456789")] += 1
             self.took.append(outcome.took)
-        if outcome.oracle:
-            self.outcome, self.playing = outcome, playing
 
     def verdicts(self) -> dict[str, tuple[str, str]]:
         """Of each oracle: held, VIOLATED or inconclusive, and why that."""

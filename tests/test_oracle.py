@@ -117,6 +117,14 @@ def test_more_blocks_than_are_kept(built: Path) -> None:
     assert (result.status, result.statistics["blocks_decoded"] > 1 << int(kept[1])) == (0, True)
 
 
+def test_code_of_both_levels_is_not_translated_in_turns(built: Path) -> None:
+    """900 rounds, in which each translation would drop the other one, of the same LOCK at another CPL."""
+    with VirtualMachine() as vm:
+        result = vm.run(built / "oracle_both_levels.elf", timeout=100)
+    assert (result.status, result.statistics["locked_ops"] >= 1800) == (0, True)
+    assert result.statistics["blocks_decoded"] < 900
+
+
 @pytest.mark.parametrize("smp", [1, 4])
 @pytest.mark.parametrize("test", TESTS)
 def test_guest_test(test: str, smp: int, built: Path) -> None:

@@ -12,6 +12,11 @@
  * they were not expected, it is translated again with the bounds set. Thus neither hook
  * looks anything up, however many blocks and traps there are.
  *
+ * Unicorn can only drop all translations of some bytes at once: those for another CPL, other
+ * flags or another address go with the one that lacked its traps. Where they would drop each
+ * other again and again, their traps are expected in every translation from then on, as long
+ * as they lie close together.
+ *
  * What is known of blocks is dropped when the engine drops all translations: before too many
  * are known, and before Unicorn would drop them itself, for want of room. It might do
  * that while it executes a store into its own block, which it then no longer does alone, so
@@ -117,6 +122,7 @@ int blocks_create(struct pv_engine *e)
 		traps.begin = 1;
 		traps.end = 0;
 	}
+	blocks->rest_first = blocks->rest_last = NOWHERE;
 	blocks->all = aligned_alloc(sizeof(*blocks->all), BLOCKS * sizeof(*blocks->all));
 	if (!blocks->all)
 		return -ENOMEM;
@@ -175,26 +181,55 @@ bool blocks_take(struct pv_engine *e, const struct block *block, const void *cod
 	return true;
 }
 
+/* The next translation comes with traps from here to there, or with those that all come with. */
 static void hook_from(struct pv_engine *e, uint64_t first, uint64_t last)
 {
+	struct blocks *blocks = &e->blocks;
+
 	if (e->config.oracle)
 		return;
-	e->blocks.traps->begin = first;
-	e->blocks.traps->end = last;
+	blocks->traps->begin = first == NOWHERE ? blocks->rest_first : first;
+	blocks->traps->end = first == NOWHERE ? blocks->rest_last : last;
+}
+
+/* A block from whose translation traps were missing. */
+static void note_retaken(struct blocks *blocks, uint64_t address, uint64_t first, uint64_t last)
+{
+	struct retaken *retaken = &blocks->retaken[address % RETAKEN];
+	uint64_t low = first < blocks->rest_first ? first : blocks->rest_first;
+	uint64_t high = last > blocks->rest_last ? last : blocks->rest_last;
+
+	if (retaken->address != address)
+		*retaken = (struct retaken){ .address = address };
+	if (++retaken->times < RETAKEN_OFTEN)
+		return;
+	*retaken = (struct retaken){ 0 };
+	if (blocks->rest_first == NOWHERE || high - low >= REST_BYTES) {
+		low = first;
+		high = last;
+	}
+	blocks->rest_first = low;
+	blocks->rest_last = high;
 }
 
 bool blocks_trap(struct pv_engine *e, const struct block *block)
 {
 	const struct hook_record *traps = e->blocks.traps;
-	bool called = true;
+	uint64_t first, last;
 
-	if (block->traps && !e->config.oracle)
-		called = traps->begin <= block->trap[0].address && block->trap[block->traps - 1].address <= traps->end;
-	if (called)
+	if (!block->traps || e->config.oracle) {
 		hook_from(e, NOWHERE, NOWHERE);
-	else
-		hook_from(e, block->trap[0].address, block->trap[block->traps - 1].address);
-	return called;
+		return true;
+	}
+	first = block->trap[0].address;
+	last = block->trap[block->traps - 1].address;
+	if (traps->begin <= first && last <= traps->end) {
+		hook_from(e, NOWHERE, NOWHERE);
+		return true;
+	}
+	note_retaken(&e->blocks, block->address, first, last);
+	hook_from(e, first, last);
+	return false;
 }
 
 void blocks_expect(struct pv_engine *e, const struct trap *trap)

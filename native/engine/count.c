@@ -287,7 +287,7 @@ static void spent(struct pv_engine *e, uint64_t address)
 }
 
 /* For the first time. False: it will not be executed as it is translated now. Blocks that begin behind its first
- * byte are kept; but the same code with a trap at another address or CPL takes turns with it. */
+ * byte are kept. */
 static bool take(struct pv_engine *e, struct block *block, const struct arrival *at)
 {
 	if (!blocks_take(e, block, at->code) || !decode_block(e, block, at->address, at->size))

@@ -40,6 +40,9 @@ enum {
 	BLOCKS = 1 << 16,           /* translated ones, until all are dropped and translated anew */
 	BLOCKS_RESERVE = 1 << 10,   /* how many may come before they are */
 	BLOCK_MAX_BYTES = 8192,     /* Unicorn ends a block within a page and one instruction */
+	RETAKEN = 64,
+	RETAKEN_OFTEN = 4,          /* times that a block may be translated again before its traps are expected always */
+	REST_BYTES = 1024,          /* of code that may have more calls of on_trap() than it has traps */
 	CODE_LINE = 64,             /* bytes of RAM of which it is known whether they have been code */
 	TCG_BUFFER_BYTES = 64 << 20,
 };
@@ -112,6 +115,8 @@ struct blocks {
 	struct hook_record *hook;  /* on_block()'s */
 	struct hook_record *traps; /* on_trap()'s */
 	uintptr_t code;            /* where Unicorn put the first translation */
+	struct retaken { uint64_t address; unsigned times; } retaken[RETAKEN]; /* by address: translated again for traps */
+	uint64_t rest_first, rest_last; /* traps that every translation comes with, or NOWHERE */
 };
 
 /* What wants a look before the next block is charged. */

@@ -48,7 +48,7 @@ _CHOICES: dict[str, tuple[str | None, ...]] = {
     "accel": ("tcg", None, "kvm"),
     "cycles": ("model", "tsc"),
     "pin": ("auto", "on", "off"),
-    "atomics": ("host", "none"),
+    "atomics": ("host", "trap", "none"),
     "hook": ("count", "empty", "none"),
     "spacing": ("periodic", "poisson"),
 }
@@ -84,7 +84,8 @@ class MachineConfig:
         cycles: "model", deterministic, or "tsc", the host's time-stamp counter.
         pin: whether a vCPU and its host thread share a core; "auto": where cores are short.
         pv_perf: whether the guest is offered the feature.
-        atomics: "host", or "none": LOCK instructions lose updates, as a negative control.
+        atomics: how LOCK instructions become the host's; "trap": leaving the translated code for each, as is done anyway for
+            those that cannot be executed within it; "none": they lose updates, as a negative control.
         oracle: step every instruction beside counting, and compare; slow.
         hook: "count"; "empty" or "none" leave the engine without counting and atomics, to measure what those cost.
         rotate_us: time between two rotations of the counters, microseconds.
@@ -341,7 +342,7 @@ class VirtualMachine:
             cores=tuple(cores) if pinned else (),
             pv_perf=config.pv_perf,
             cycles_tsc=config.cycles == "tsc",
-            host_atomics=config.atomics == "host",
+            atomics=config.atomics,
             oracle=config.oracle,
             hook=config.hook,
             l1d=l1d,

@@ -49,7 +49,7 @@ class Launch(NamedTuple):
     cores: tuple[int, ...]  # vCPU k and its host thread share cores[k % len]; empty: not pinned
     pv_perf: bool
     cycles_tsc: bool
-    host_atomics: bool
+    atomics: str
     oracle: bool
     hook: str
     l1d: Cache

@@ -60,7 +60,8 @@ def _run(index: int, launch: Launch, segment: mmap.mmap, agent: Agent | None) ->
     config.vcpu = index
     hooks = {"count": lib.PV_ENGINE_COUNT, "empty": lib.PV_ENGINE_EMPTY_HOOK, "none": lib.PV_ENGINE_NO_HOOK}
     config.hook = hooks[launch.hook]
-    config.host_atomics = launch.host_atomics
+    locks = {"host": lib.PV_LOCK_IN_BLOCK, "trap": lib.PV_LOCK_TRAPPED, "none": lib.PV_LOCK_LEFT}
+    config.lock = locks[launch.atomics]
     config.oracle = launch.oracle
     config.l1d, config.llc = tuple(launch.l1d), tuple(launch.llc)
     config.predictor_bits = launch.predictor_bits

@@ -105,7 +105,7 @@ class FakeHost:
         self.config = self.ffi.new("struct pv_engine_config *")
         self.config.ram, self.config.ram_size = base, RAM
         self.config.run, self.config.page = self.run_page, page
-        self.config.hook, self.config.host_atomics, self.config.core = self.lib.PV_ENGINE_COUNT, 1, -1
+        self.config.hook, self.config.core = self.lib.PV_ENGINE_COUNT, -1
         for name, value in config.items():
             setattr(self.config, name, value)
         self._error: int | None = None

@@ -335,7 +335,7 @@ def test_check_extension() -> None:
         ({"sync": None}, "sync None is not known"),
         ({"pin": "maybe"}, "one of auto, on, off"),
         ({"cycles": "real"}, "one of model, tsc"),
-        ({"atomics": "no"}, "one of host, none"),
+        ({"atomics": "no"}, "one of host, trap, none"),
         ({"vcpus": 2}, "there is no setting 'vcpus'"),
         ({"hold_us": -1}, "0 to 1000000 microseconds"),
         ({"seed": -1}, "seed must be 0"),

@@ -41,7 +41,7 @@ static uint64_t instructions_within(const struct pv_engine *e, unsigned alarm, u
 	if (counter == PV_COUNT_GUEST_TSC || (counter == PV_COUNT_CYCLES && e->config.page->cycles_tsc))
 		return distance / TICKS_PER_INSTRUCTION;
 	if (counter < PV_COUNTS_AT_EXIT)
-		return distance - 1; /* one each at most, but for penalties, which ask for a look */
+		return distance - 1; /* one each at most, but for penalties, and blocks with any, which ask for a look */
 	return UINT64_MAX; /* count_event() asks */
 }
 
@@ -69,6 +69,15 @@ int64_t alarm_chunk(struct pv_engine *e, int64_t most)
 			chunk = within;
 	}
 	return (int64_t)chunk;
+}
+
+/* Once is enough: the few blocks with locked operations are slower then, and others are not. */
+void alarm_entered(struct pv_engine *e)
+{
+	if (e->cycles_watched || e->config.page->cycles_tsc || !alarm_is_armed(e, PV_COUNT_CYCLES))
+		return;
+	e->cycles_watched = true;
+	blocks_slow_locked(e);
 }
 
 static bool any_reached(const struct pv_engine *e, uint64_t alarms, const struct charged *ahead)

@@ -155,6 +155,15 @@ void blocks_forget(struct pv_engine *e)
 	draw(e);
 }
 
+void blocks_slow_locked(struct pv_engine *e)
+{
+	struct blocks *blocks = &e->blocks;
+
+	for (uint32_t i = 0; i < blocks->used; i++)
+		if (blocks->all[i].locked)
+			blocks->all[i].cost = COST_SLOW;
+}
+
 /* Translations lie one behind the other, from the first on. */
 static bool is_nearly_full(struct blocks *blocks, uintptr_t code)
 {

@@ -14,17 +14,27 @@ static void choose_chunk(struct pv_engine *e)
 	e->chunk = alarm_chunk(e, most);
 	if (e->attend)
 		e->chunk = 0;
-	e->budget = e->chunk << BRANCH_BITS;
+	e->budget = e->chunk << INSTRUCTION_SHIFT;
+}
+
+/* Locked operations retired, or were taken back. */
+static void add_locked(struct pv_engine *e, uint64_t n)
+{
+	e->config.run->locked_ops += n;
+	if (!e->config.page->cycles_tsc)
+		e->total[PV_COUNT_CYCLES][e->cpl] += n * PV_CYCLES_LOCKED_OP;
 }
 
 /* The sum of what was charged since the last fold goes to the totals of this CPL. */
 void count_fold(struct pv_engine *e)
 {
 	uint64_t now = __rdtsc();
-	int64_t charged = e->chunk - (e->budget >> BRANCH_BITS);
+	int64_t charged = e->chunk - (e->budget >> INSTRUCTION_SHIFT);
+	uint64_t beside = (uint64_t)e->budget & ((1ull << INSTRUCTION_SHIFT) - 1);
 
 	e->total[PV_COUNT_INSTRUCTIONS][e->cpl] += (uint64_t)charged;
-	e->total[PV_COUNT_BRANCHES][e->cpl] += (uint64_t)e->budget & ((1u << BRANCH_BITS) - 1);
+	e->total[PV_COUNT_BRANCHES][e->cpl] += beside & ((1u << BRANCH_BITS) - 1);
+	add_locked(e, beside >> BRANCH_BITS);
 	e->total[PV_COUNT_GUEST_TSC][e->cpl] += now - e->tsc_start;
 	if (e->config.page->cycles_tsc)
 		e->total[PV_COUNT_CYCLES][e->cpl] += now - e->tsc_start;
@@ -66,23 +76,24 @@ struct arrival {
 
 static int64_t block_cost(const struct block *block)
 {
-	return ((int64_t)block->instructions << BRANCH_BITS) - block->last_is_branch;
+	return ((int64_t)block->instructions << INSTRUCTION_SHIFT) - ((int64_t)block->locked << BRANCH_BITS) -
+	       block->last_is_branch;
 }
 
-/* How many of the block's charged instructions, and branches among them, lie at or behind `rip`. */
+/* How many of the block's charged instructions, and what among them, lie at or behind `rip`. */
 static struct charged charged_from(const struct block *block, uint64_t rip)
 {
 	uint64_t at = rip - block->address;
-	unsigned k = 0;
+	struct charged ret = { 0 };
 
 	if (at >= block->size)
-		return (struct charged){ 0 };
-	while (k < block->instructions && block->offset[k] < at)
-		k++;
-	return (struct charged){
-		.instructions = block->instructions - k,
-		.branches = k < block->instructions && block->last_is_branch,
-	};
+		return ret;
+	for (unsigned k = block->instructions; k && (block->offset[k - 1] & ~(unsigned)OFFSET_LOCKED) >= at; k--) {
+		ret.instructions++;
+		ret.locked += block->offset[k - 1] / OFFSET_LOCKED;
+	}
+	ret.branches = ret.instructions && block->last_is_branch;
+	return ret;
 }
 
 struct charged count_ahead(const struct pv_engine *e, uint64_t rip)
@@ -99,6 +110,8 @@ uint64_t count_value(const struct pv_engine *e, unsigned counter, unsigned cpl, 
 		value += e->total[PV_COUNT_INSTRUCTIONS][cpl];
 	if (cpl == e->cpl && (of_model || counter == PV_COUNT_INSTRUCTIONS))
 		value -= ahead->instructions;
+	if (cpl == e->cpl && of_model)
+		value -= ahead->locked * PV_CYCLES_LOCKED_OP;
 	if (cpl == e->cpl && counter == PV_COUNT_BRANCHES)
 		value -= ahead->branches;
 	return value;
@@ -128,6 +141,7 @@ void count_leave_block(struct pv_engine *e, uint64_t rip)
 	count_fold(e);
 	e->total[PV_COUNT_INSTRUCTIONS][e->cpl] -= ahead.instructions;
 	e->total[PV_COUNT_BRANCHES][e->cpl] -= ahead.branches;
+	add_locked(e, -ahead.locked);
 	e->current = NULL;
 }
 
@@ -343,9 +357,11 @@ static void begin_block(struct pv_engine *e, struct block *block, const struct a
 		held_begin(e, block);
 	e->budget -= block_cost(block);
 	e->current = block;
+	if (block->locked && e->cycles_watched)
+		count_fold(e); /* it may have carried cycles to an alarm */
 	if (block->flags)
 		announce(e, block);
-	else if (!e->hooks.wanted) /* held_begin() must see every block */
+	else if (!e->hooks.wanted && !(block->locked && e->cycles_watched)) /* held_begin() must see every block */
 		block->cost = block_cost(block);
 	if (e->budget < 0)
 		spent(e, address);

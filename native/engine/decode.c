@@ -138,7 +138,7 @@ static bool next_instruction(struct pv_engine *e, const uint8_t **code, size_t *
 {
 	size_t size = *left < 15 ? *left : 15;
 
-	e->is_locked = e->config.host_atomics && lockop_decode_bytes(*code, size, *address, &e->locked);
+	e->is_locked = e->config.lock != PV_LOCK_LEFT && lockop_decode_bytes(*code, size, *address, &e->locked);
 	if (!e->is_locked)
 		return cs_disasm_iter(e->capstone, code, left, address, e->insn);
 	e->insn->id = X86_INS_INVALID;
@@ -156,7 +156,7 @@ static bool find_trap(const struct pv_engine *e, enum trap_kind *kind)
 {
 	if (e->is_locked) {
 		*kind = TRAP_LOCKED;
-		return true;
+		return !(e->parallel.on && lockop_in_block(&e->locked));
 	}
 	switch (e->insn->id) {
 	case X86_INS_IN: case X86_INS_OUT:
@@ -168,7 +168,7 @@ static bool find_trap(const struct pv_engine *e, enum trap_kind *kind)
 		return true;
 	case X86_INS_MFENCE:
 		*kind = TRAP_FENCE;
-		return true;
+		return !e->parallel.on;
 	default:
 		return false;
 	}
@@ -255,10 +255,14 @@ static int decode_bytes(struct pv_engine *e, const uint8_t *bytes, struct block 
 			return -ENOMEM;
 		block->last_offset = (uint16_t)(insn->address - block->address);
 		offset[block->instructions++] = block->last_offset;
+		if (e->is_locked && !trapped) {
+			offset[block->instructions - 1] |= OFFSET_LOCKED;
+			block->locked++;
+		}
 		block->last_is_branch = is_branch(e->capstone, insn);
 		block->branch = block->last_is_branch ? branch_kind(insn) : BRANCH_NONE;
 		block->flags = trapped ? 0 : last_flags(insn);
-		if (block->instructions == 1 && !left && !trapped && writes_memory(insn) && !has_rep(insn) &&
+		if (block->instructions == 1 && !left && !trapped && (e->is_locked || writes_memory(insn)) && !has_rep(insn) &&
 		    (!block->last_is_branch || insn->id == X86_INS_CALL))
 			block->flags |= BLOCK_LONE_STORE;
 	}

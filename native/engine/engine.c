@@ -91,6 +91,8 @@ static int try_out(struct pv_engine *e)
 	ret = blocks_calibrate(e, PAGE);
 	if (!ret)
 		ret = ask_cpuid1(e, PAGE);
+	if (!ret && e->config.lock == PV_LOCK_IN_BLOCK && e->config.hook == PV_ENGINE_COUNT)
+		parallel_calibrate(e, PAGE);
 	return uc_mem_unmap(e->uc, PAGE, BYTES) && !ret ? -ENOMEM : ret;
 }
 
@@ -113,7 +115,10 @@ static int open_unicorn(struct pv_engine *e)
 	if (uc_ctl_exits_enable(e->uc) || uc_ctl_set_exits(e->uc, NULL, 0))
 		return -EOPNOTSUPP;
 	ret = agent_nmi_create(e);
-	return ret ? ret : set_hooks(e);
+	if (!ret)
+		ret = set_hooks(e);
+	parallel_choose(e);
+	return ret;
 }
 
 static void pin(const struct pv_engine *e)
@@ -139,7 +144,7 @@ int engine_create(const struct pv_engine_config *config, struct pv_engine **ret,
 	}
 	e->config = *config;
 	e->chunk = CHUNK_INSTRUCTIONS;
-	e->budget = e->chunk << BRANCH_BITS;
+	e->budget = e->chunk << INSTRUCTION_SHIFT;
 	e->overflowed_at = UINT64_MAX;
 	pin(e);
 	err = hooks_create(e, &what);
@@ -200,6 +205,7 @@ int engine_run(struct pv_engine *e)
 		if (e->flush) {
 			e->flush = false;
 			hooks_change(e);
+			parallel_choose(e);
 			uc_ctl_flush_tb(e->uc);
 			blocks_forget(e);
 			continue;

@@ -17,6 +17,13 @@ enum pv_engine_hook {
 	PV_ENGINE_NO_HOOK,
 };
 
+/* How LOCK is made atomic. */
+enum pv_engine_lock {
+	PV_LOCK_IN_BLOCK = 0, /* by Unicorn's code for guests with several CPUs, as far as that goes: see parallel.c */
+	PV_LOCK_TRAPPED,      /* by leaving the block for each: see trap.c */
+	PV_LOCK_LEFT,         /* not at all: it loses updates; a negative control */
+};
+
 /* A level of the cache model. All zero: the default (see cache.c). */
 struct pv_cache_config {
 	uint32_t bytes, ways, line; /* line and number of sets are powers of two */
@@ -38,7 +45,7 @@ struct pv_engine_config {
 	const struct pv_vm_page *page;
 	uint32_t vcpu;
 	uint32_t hook;         /* enum pv_engine_hook */
-	uint32_t host_atomics; /* 0: leave LOCK to Unicorn, which loses updates; a negative control */
+	uint32_t lock;         /* enum pv_engine_lock */
 	uint32_t oracle;       /* 1: also step every instruction, and compare at every exit */
 	int32_t core;          /* pin to this core; -1: do not */
 	struct pv_jump agent_nmi; /* the agent's NMI handler on this vCPU; rip 0: there is no agent */

@@ -477,6 +477,13 @@ bool lockop_decode(const cs_insn *insn, struct lockop *ret)
 	return lockop_decode_bytes(insn->bytes, insn->size, insn->address, ret);
 }
 
+/* Its NEG has the flags of another subtraction, its CMPXCHG of 32 bits clears the upper half of RAX even where
+ * the processor leaves RAX alone, and those of 8 and 16 bytes are not translated atomic where the others are. */
+bool lockop_in_block(const struct lockop *op)
+{
+	return op->op != OP_NEG && op->op != OP_CMPXCHG_PAIR && !(op->op == OP_CMPXCHG && op->width == 4);
+}
+
 bool lockop_matches(const cs_insn *insn)
 {
 	struct lockop ignored;

@@ -60,6 +60,8 @@ bool lockop_decode(const cs_insn *insn, struct lockop *ret);
 /* The same from `size` bytes of code at guest address `address`; what follows the
  * instruction is not looked at. */
 bool lockop_decode_bytes(const uint8_t *bytes, size_t size, uint64_t address, struct lockop *ret);
+/* Does Unicorn's own code for guests with several CPUs do it, atomically and with all that the processor changes? */
+bool lockop_in_block(const struct lockop *op);
 /* Virtual address (linear, segment base added) of the lowest byte of the memory
  * operand. A bit offset in a register (bt*) is included. */
 uint64_t lockop_address(const struct lockop *op, const struct lockop_registers *regs);

@@ -8,10 +8,10 @@
  * a store into itself, a VM exit) takes back what did not retire. So between blocks the
  * totals are exact, and inside one they are ahead by a known number of instructions.
  *
- * Instructions and branches are charged with one subtraction: `budget` holds the
- * instructions left before the next look at the doorbell in its upper bits, and
- * the branches charged since the last fold in its lower BRANCH_BITS. It starts so
- * small that it goes below zero at the block that may reach an alarm (alarm.c).
+ * What a block retires is charged with one subtraction: `budget` holds the instructions left
+ * before the next look at the doorbell in its upper bits, and the branches and the locked
+ * operations charged since the last fold in its lower ones. It starts so small that it
+ * goes below zero at the block that may reach an alarm (alarm.c).
  */
 #ifndef PV_ENGINE_STATE_H
 #define PV_ENGINE_STATE_H
@@ -33,7 +33,9 @@
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
 enum {
-	BRANCH_BITS = 24,
+	BRANCH_BITS = 16, /* of a budget, the lowest: more than can be charged between two folds */
+	LOCKED_BITS = 16, /* the next */
+	INSTRUCTION_SHIFT = BRANCH_BITS + LOCKED_BITS,
 	CHUNK_INSTRUCTIONS = 10000, /* between two looks at the doorbell */
 	REP_DOORBELL = 1024,        /* the same, in iterations of a rep */
 	PAUSES_TO_YIELD = 32,       /* a spinning vCPU then lets another have the core */
@@ -95,12 +97,17 @@ struct block {
 	uint16_t last_offset;
 	uint16_t last_is_branch;
 	uint16_t traps;
+	uint16_t locked; /* of the instructions: atomic operations that are executed in the block */
 	enum branch_kind branch; /* of the last */
-	uint16_t *offset; /* of each instruction, from `address` */
+	uint16_t *offset; /* of each instruction, from `address`; with OFFSET_LOCKED */
 	struct trap *trap;
 };
 
 _Static_assert(sizeof(struct block) == 64, "a cache line");
+
+enum { OFFSET_LOCKED = 1 << 15 };
+_Static_assert((int)BLOCK_MAX_BYTES <= (int)OFFSET_LOCKED, "an offset and a bit");
+_Static_assert((int)CHUNK_INSTRUCTIONS + (int)BLOCK_MAX_BYTES < 1 << BRANCH_BITS, "as many branches at most");
 
 /* A hook as Unicorn keeps it, as far as it looks at that when it translates. */
 struct hook_record {
@@ -119,6 +126,12 @@ struct blocks {
 	uint64_t rest_first, rest_last; /* traps that every translation comes with, or NOWHERE */
 };
 
+/* Whether Unicorn translates LOCK for a guest with several CPUs: see parallel.c. */
+struct parallel {
+	bool able; /* it does what it is asked to, and nothing came up that it cannot do */
+	bool on;   /* for everything that is translated now */
+};
+
 /* What wants a look before the next block is charged. */
 enum {
 	ATTEND_RING = 1 << 0,    /* CPL may have changed */
@@ -134,9 +147,9 @@ enum {
 	ATTEND_BOUNDARY = ATTEND_FLUSH | ATTEND_ENTRY | ATTEND_IRET | ATTEND_ALARM | ATTEND_INJECT,
 };
 
-/* Instructions and branches that were charged ahead of the point that is looked at. */
+/* What was charged ahead of the point that is looked at. */
 struct charged {
-	uint64_t instructions, branches;
+	uint64_t instructions, branches, locked;
 };
 
 /* Counters stand still while depth is not 0; what goes to the totals meanwhile is thrown away. */
@@ -189,6 +202,7 @@ struct pv_engine {
 	uint64_t total[PV_COUNTS][PV_CPLS];
 	struct freeze freeze;
 	uint64_t tsc_start; /* of the guest-mode interval that is not yet in total */
+	bool cycles_watched;    /* an alarm for cycles has been armed: blocks with locked operations are looked at */
 	uint64_t overflowed_at; /* instructions retired by the PV_EXIT_OVERFLOW that left its alarm as it was */
 
 	struct pv_engine_config config;
@@ -200,6 +214,7 @@ struct pv_engine {
 	struct lockop locked; /* the same, if it is_locked */
 	bool is_locked;
 	struct blocks blocks;
+	struct parallel parallel;
 	struct span span;    /* for locked operations across pages that are no neighbours in RAM */
 	uint8_t *code_lines; /* a bit per CODE_LINE bytes of RAM that a block was decoded from */
 	uint64_t rep_iterations;
@@ -229,6 +244,8 @@ int blocks_calibrate(struct pv_engine *e, uint64_t page);
 /* Adds the hooks. */
 int blocks_create(struct pv_engine *e);
 void blocks_destroy(struct pv_engine *e);
+/* Those with locked operations: they take the slow path the next time. */
+void blocks_slow_locked(struct pv_engine *e);
 /* Call it when Unicorn was made to drop every translation. */
 void blocks_forget(struct pv_engine *e);
 /* A block is executed for the first time, and its translation lies at `code`. False: the engine has failed. */
@@ -237,6 +254,14 @@ bool blocks_take(struct pv_engine *e, const struct block *block, const void *cod
 bool blocks_trap(struct pv_engine *e, const struct block *block);
 /* This trap is about to be executed: the next translation comes with the traps that it will have. */
 void blocks_expect(struct pv_engine *e, const struct trap *trap);
+
+/* parallel.c */
+/* Finds out, on this page, whether this Unicorn can. */
+void parallel_calibrate(struct pv_engine *e, uint64_t page);
+/* Call it when Unicorn was made to drop every translation: what is translated now may be translated otherwise. */
+void parallel_choose(struct pv_engine *e);
+/* Unicorn has given up at `rip`, between blocks. True: for a locked operation, which will be trapped from now on. */
+bool parallel_gave_up(struct pv_engine *e, uint64_t rip);
 
 /* decode.c */
 int decode_create(struct pv_engine *e);
@@ -275,6 +300,8 @@ static inline bool count_frozen(const struct pv_engine *e)
 /* Instructions, at most `most`, that can be charged before any alarm may be reached. 0 and
  * ATTEND_ALARM: one is, if all that was charged retires. */
 int64_t alarm_chunk(struct pv_engine *e, int64_t most);
+/* The host may have armed others. */
+void alarm_entered(struct pv_engine *e);
 /* Is one reached by what has retired in front of `rip`? */
 bool alarm_reached(const struct pv_engine *e, uint64_t rip);
 /* The same for one counter alone, which has just been added to: asks for a look. */

@@ -48,6 +48,7 @@ static bool hand_over(struct pv_engine *e, enum pv_exit_reason reason, uint64_t 
 	e->tsc_start = __rdtsc();
 	retire(e);
 	count_fold(e); /* other alarms may be armed */
+	alarm_entered(e);
 	hooks_entered(e);
 	return true;
 }
@@ -268,6 +269,8 @@ bool on_invalid(uc_engine *uc, void *data)
 	if (e->config.oracle)
 		oracle_settle(e, rip, true);
 	count_leave_block(e, rip);
+	if (parallel_gave_up(e, rip))
+		return true;
 	length = hypercall_length(e, rip);
 	if (!length)
 		exception_raise(e, VECTOR_UD, 0, false, rip);

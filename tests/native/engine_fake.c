@@ -99,7 +99,7 @@ void vcpu_start(struct vcpu *vcpu, bool oracle, bool cycles_tsc, uint64_t agent_
 	make_guest(vcpu);
 	vcpu->config = (struct pv_engine_config){
 		.ram = vcpu->ram, .ram_size = RAM_BYTES, .run = vcpu->run, .page = vcpu->page,
-		.host_atomics = 1, .oracle = oracle, .core = -1,
+		.lock = PV_LOCK_IN_BLOCK, .oracle = oracle, .core = -1,
 		.agent_frame = agent_nmi ? AGENT_FRAME : 0,
 	};
 	if (agent_nmi)

@@ -100,6 +100,15 @@ setup(
         *(f"native/build_{name}.py:ffi" for name in ("core", "engine", "explore", "stress", "bench")),
         "native/build_explore.py:races",
     ],
+    # No module for Python: emulator/native.py loads it as a library in front of Unicorn.
+    ext_modules=[
+        Extension(
+            "emulator._exchange",
+            ["native/engine/exchange.c"],
+            extra_compile_args=["-std=c11", "-O2", "-g", "-fvisibility=hidden", "-Wall", "-Wextra"],
+            py_limited_api=True,
+        )
+    ],
     options={"bdist_wheel": {"py_limited_api": "cp311"}},  # what cffi compiles keeps to the stable ABI
     cmdclass={"build_py": BuildPy, "build_ext": BuildExt},
 )

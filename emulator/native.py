@@ -20,12 +20,16 @@ from emulator.errors import Unsupported
 UNICORN_VERSION = (2, 1, 4)
 
 
-def _library(package: str, name: str) -> ctypes.CDLL:
+def _library(package: str, *below: str) -> ctypes.CDLL:
     """Loads a wheel's library without importing the wheel: the extension then finds it by its soname."""
     spec = find_spec(package)
     if spec is None or spec.origin is None:
         raise Unsupported(f"the Python package {package} is not installed: pip install {package}")
-    path = os.path.join(os.path.dirname(spec.origin), "lib", name)
+    return _load(os.path.join(os.path.dirname(spec.origin), *below))
+
+
+def _load(path: str) -> ctypes.CDLL:
+    """Its symbols are found before those of what is loaded later."""
     try:
         return ctypes.CDLL(path, ctypes.RTLD_GLOBAL)
     except OSError as error:
@@ -69,11 +73,15 @@ def load_bench() -> Any:
 @cache
 def load_engine() -> Any:
     """Guest mode on Unicorn. Raises Unsupported when a library is missing or is not the one that was tested."""
-    unicorn = _library("unicorn", "libunicorn.so.2")
+    exchange = find_spec("emulator._exchange")
+    if exchange is None or exchange.origin is None:
+        raise Unsupported("the C library emulator._exchange is not there: reinstall pvperf")
+    _load(exchange.origin)
+    unicorn = _library("unicorn", "lib", "libunicorn.so.2")
     combined = int(unicorn.uc_version(None, None))
     version = (combined >> 24 & 0xFF, combined >> 16 & 0xFF, combined >> 8 & 0xFF)
     if version != UNICORN_VERSION:
         wanted = ".".join(map(str, UNICORN_VERSION))
         raise Unsupported(f"Unicorn {'.'.join(map(str, version))} is installed, and the engine needs {wanted}")
-    _library("capstone", "libcapstone.so")
+    _library("capstone", "lib", "libcapstone.so")
     return _extension("emulator._engine")

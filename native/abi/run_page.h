@@ -140,7 +140,8 @@ struct pv_run {
 	struct pv_waiter host_waits, vcpu_waits;
 
 	/* Written by the vCPU process: figures of the engine, and why it failed. */
-	uint64_t blocks_decoded, locked_ops, exceptions, oracle_checks, oracle_differences;
+	uint64_t blocks_decoded, exceptions, oracle_checks, oracle_differences;
+	uint64_t locked_ops, locked_trapped; /* atomic operations; those of them for which the block was left */
 	uint64_t nmis;           /* delivered through the guest's IDT */
 	uint64_t nmis_coalesced; /* came while one was latched already */
 	uint64_t agent_nmis;

@@ -53,6 +53,8 @@ void count_attend(struct pv_engine *e, uint32_t what)
 
 void count_penalty(struct pv_engine *e, uint64_t cycles)
 {
+	if (e->config.page->cycles_tsc)
+		return;
 	e->total[PV_COUNT_CYCLES][e->cpl] += cycles;
 	if (unlikely(alarm_is_armed(e, PV_COUNT_CYCLES)))
 		count_attend(e, ATTEND_ALARM);

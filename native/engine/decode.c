@@ -156,7 +156,7 @@ static bool find_trap(const struct pv_engine *e, enum trap_kind *kind)
 {
 	if (e->is_locked) {
 		*kind = TRAP_LOCKED;
-		return !(e->parallel.on && lockop_in_block(&e->locked));
+		return !(e->parallel.on && lockop_in_block(&e->locked, e->parallel.exchanges));
 	}
 	switch (e->insn->id) {
 	case X86_INS_IN: case X86_INS_OUT:

@@ -440,6 +440,7 @@ static void decode_uses(struct lockop *ret)
 		ret->reads |= 1u << RCX | 1u << RBX;
 		ret->writes = 1u << RAX | 1u << RDX;
 	}
+	ret->flags = ret->op != OP_XCHG && ret->op != OP_NOT;
 	ret->reads |= ret->writes; /* 8 and 16 bits leave the rest of a register */
 }
 
@@ -477,11 +478,20 @@ bool lockop_decode(const cs_insn *insn, struct lockop *ret)
 	return lockop_decode_bytes(insn->bytes, insn->size, insn->address, ret);
 }
 
-/* Its NEG has the flags of another subtraction, its CMPXCHG of 32 bits clears the upper half of RAX even where
- * the processor leaves RAX alone, and those of 8 and 16 bytes are not translated atomic where the others are. */
-bool lockop_in_block(const struct lockop *op)
+/* Its NEG has the flags of another subtraction, its CMPXCHG of 32 bits clears the upper half of RAX even where the
+ * processor leaves RAX alone, and those of pairs are not translated with the others. */
+bool lockop_in_block(const struct lockop *op, bool exchanges)
 {
-	return op->op != OP_NEG && op->op != OP_CMPXCHG_PAIR && !(op->op == OP_CMPXCHG && op->width == 4);
+	switch (op->op) {
+	case OP_XCHG:
+		return exchanges;
+	case OP_NEG: case OP_CMPXCHG_PAIR:
+		return false;
+	case OP_CMPXCHG:
+		return op->width != 4;
+	default:
+		return true;
+	}
 }
 
 bool lockop_matches(const cs_insn *insn)

@@ -36,6 +36,7 @@ struct lockop {
 	uint8_t reg;      /* register operand: 0..15, LOCKOP_HIGH_BYTE.., LOCKOP_NONE */
 	uint16_t reads;   /* bit n: gpr[n] must hold the guest's before address and execute */
 	uint16_t writes;  /* bit n: execute may change gpr[n], and no other */
+	bool flags;       /* rflags must hold the guest's, and execute may change them */
 	int64_t displacement;
 	int64_t immediate;
 };
@@ -60,8 +61,9 @@ bool lockop_decode(const cs_insn *insn, struct lockop *ret);
 /* The same from `size` bytes of code at guest address `address`; what follows the
  * instruction is not looked at. */
 bool lockop_decode_bytes(const uint8_t *bytes, size_t size, uint64_t address, struct lockop *ret);
-/* Does Unicorn's own code for guests with several CPUs do it, atomically and with all that the processor changes? */
-bool lockop_in_block(const struct lockop *op);
+/* Does Unicorn's own code for guests with several CPUs do it, atomically and with all that the processor changes?
+ * Its XCHG is mended (exchange.h), or not. */
+bool lockop_in_block(const struct lockop *op, bool exchanges);
 /* Virtual address (linear, segment base added) of the lowest byte of the memory
  * operand. A bit offset in a register (bt*) is included. */
 uint64_t lockop_address(const struct lockop *op, const struct lockop_registers *regs);

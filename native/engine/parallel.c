@@ -15,13 +15,16 @@
  * So are those that Unicorn does otherwise than the processor (lockop_in_block()), and all as long as
  * every access to memory has a hook, which that code does not call.
  *
+ * Its exchange is a load and a store even there: exchange.c takes its place.
+ *
  * Where all this lies is known of one release. It is left alone unless everything in it is what it should
  * be, and a locked operation was then seen to do what it should.
  */
 #include "state.h"
 
 #include <malloc.h>
-#include <string.h>
+
+#include "exchange.h"
 
 enum {
 	KNOWN_RELEASE = 2 << 24 | 1 << 16 | 4 << 8 | 255, /* 2.1.4 */
@@ -60,6 +63,13 @@ _Static_assert(offsetof(struct known_engine, generator) == 96 * sizeof(void *), 
 /* Unicorn's own, which the pointers lead to before. Another build may not have the names. */
 extern add_hook_fn uc_add_inline_hook_x86_64 __attribute__((weak));
 extern void memory_map_io_x86_64(void) __attribute__((weak));
+extern exchange_compare_fn helper_atomic_cmpxchgb_mmu_x86_64 __attribute__((weak));
+extern exchange_compare_fn helper_atomic_cmpxchgw_le_mmu_x86_64 __attribute__((weak));
+extern exchange_compare_fn helper_atomic_cmpxchgl_le_mmu_x86_64 __attribute__((weak));
+extern exchange_compare64_fn helper_atomic_cmpxchgq_le_mmu_x86_64 __attribute__((weak));
+/* Nobody may have loaded exchange.c's library. */
+extern __typeof__(pv_exchange_by) pv_exchange_by __attribute__((weak));
+extern __typeof__(pv_exchange_was_called) pv_exchange_was_called __attribute__((weak));
 
 static struct known_engine *known_engine(const struct pv_engine *e)
 {
@@ -125,7 +135,8 @@ static uint64_t try_locked(struct pv_engine *e, uint64_t code, uint64_t operand)
 /* One is added to the operand that is aligned; the other one is left alone. */
 static bool works(struct pv_engine *e, uint64_t page)
 {
-	static const uint8_t code[] = { 0x90, 0xf0, 0x48, 0xff, 0x07, 0xf4 }; /* nop; lock incq (%rdi); hlt */
+	/* nop; lock incq (%rdi); xchgq %rax, 8(%rdi); hlt */
+	static const uint8_t code[] = { 0x90, 0xf0, 0x48, 0xff, 0x07, 0x48, 0x87, 0x47, 0x08, 0xf4 };
 	enum { AFTER_NOP = 1 };
 	const uint64_t at = page + 0x400, aligned = page + 0x800, misaligned = page + 0xc01; /* others were executed in front */
 	uint64_t added = UINT32_MAX, left = UINT32_MAX;
@@ -139,6 +150,12 @@ static bool works(struct pv_engine *e, uint64_t page)
 	       !uc_mem_read(e->uc, misaligned, &left, sizeof(left)) && left == UINT32_MAX;
 }
 
+static bool can_exchange(void)
+{
+	return pv_exchange_by && helper_atomic_cmpxchgb_mmu_x86_64 && helper_atomic_cmpxchgw_le_mmu_x86_64 &&
+	       helper_atomic_cmpxchgl_le_mmu_x86_64 && helper_atomic_cmpxchgq_le_mmu_x86_64;
+}
+
 void parallel_calibrate(struct pv_engine *e, uint64_t page)
 {
 	struct known_engine *known = known_engine(e);
@@ -149,7 +166,15 @@ void parallel_calibrate(struct pv_engine *e, uint64_t page)
 	own = known->stops;
 	known->stops = stops;
 	known->add_hook = add_hook;
+	if (can_exchange())
+		pv_exchange_by(&(struct exchange_means){
+			.byte = helper_atomic_cmpxchgb_mmu_x86_64,
+			.word = helper_atomic_cmpxchgw_le_mmu_x86_64,
+			.dword = helper_atomic_cmpxchgl_le_mmu_x86_64,
+			.qword = helper_atomic_cmpxchgq_le_mmu_x86_64,
+		});
 	e->parallel.able = works(e, page);
+	e->parallel.exchanges = can_exchange() && pv_exchange_was_called();
 	known->add_hook = uc_add_inline_hook_x86_64;
 	if (!e->parallel.able)
 		known->stops = own;
@@ -165,16 +190,7 @@ void parallel_choose(struct pv_engine *e)
 
 bool parallel_gave_up(struct pv_engine *e, uint64_t rip)
 {
-	enum { MAX_INSTRUCTION = 15 };
-	uint8_t code[MAX_INSTRUCTION];
-	struct lockop ignored;
-	unsigned n = 0;
-
-	if (!e->parallel.on)
-		return false;
-	while (n < sizeof(code) && uc_vmem_read(e->uc, rip + n, UC_PROT_EXEC, &code[n], 1) == UC_ERR_OK)
-		n++;
-	if (!lockop_decode_bytes(code, n, rip, &ignored))
+	if (!e->parallel.on || !trap_is_locked(e, rip))
 		return false;
 	e->parallel.able = false;
 	count_attend(e, ATTEND_FLUSH);

@@ -130,6 +130,7 @@ struct blocks {
 struct parallel {
 	bool able; /* it does what it is asked to, and nothing came up that it cannot do */
 	bool on;   /* for everything that is translated now */
+	bool exchanges; /* xchg, too */
 };
 
 /* What wants a look before the next block is charged. */
@@ -332,6 +333,8 @@ enum branch_kind branch_kind(const cs_insn *insn);
 
 /* trap.c */
 void on_trap(uc_engine *uc, uint64_t address, uint32_t size, void *data);
+/* Is there a locked operation at `rip`? */
+bool trap_is_locked(struct pv_engine *e, uint64_t rip);
 
 /* hidden.c */
 int hidden_calibrate(struct pv_engine *e);

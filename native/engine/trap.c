@@ -40,7 +40,8 @@ static void registers_read(struct pv_engine *e, const struct lockop *op, struct 
 	int n = registers_of(op->reads | op->writes, regs, numbers, values);
 
 	uc_reg_read_batch(e->uc, numbers, values, n);
-	regs->rflags = reg_get(e, UC_X86_REG_EFLAGS);
+	if (op->flags)
+		regs->rflags = reg_get(e, UC_X86_REG_EFLAGS);
 	if (op->segment != LOCKOP_NONE) {
 		regs->fs_base = reg_get(e, UC_X86_REG_FS_BASE);
 		regs->gs_base = reg_get(e, UC_X86_REG_GS_BASE);
@@ -55,7 +56,8 @@ static void registers_write(struct pv_engine *e, const struct lockop *op, struct
 	int n = registers_of(op->writes, regs, numbers, values);
 
 	uc_reg_write_batch(e->uc, numbers, values, n);
-	reg_set(e, UC_X86_REG_EFLAGS, regs->rflags);
+	if (op->flags)
+		reg_set(e, UC_X86_REG_EFLAGS, regs->rflags);
 }
 
 /* Where the first and the last byte of an operand lie. */
@@ -172,7 +174,20 @@ static void trap_locked(struct pv_engine *e, const struct trap *trap)
 	}
 	count_penalty(e, PV_CYCLES_LOCKED_OP);
 	e->config.run->locked_ops++;
+	e->config.run->locked_trapped++;
 	leave_behind(e, trap);
+}
+
+bool trap_is_locked(struct pv_engine *e, uint64_t rip)
+{
+	enum { MAX_INSTRUCTION = 15 };
+	uint8_t code[MAX_INSTRUCTION];
+	struct lockop ignored;
+	unsigned n = 0;
+
+	while (n < sizeof(code) && uc_vmem_read(e->uc, rip + n, UC_PROT_EXEC, &code[n], 1) == UC_ERR_OK)
+		n++;
+	return lockop_decode_bytes(code, n, rip, &ignored);
 }
 
 /* A port instruction taken apart. */

@@ -28,8 +28,7 @@ static void retire(struct pv_engine *e)
 {
 	const struct pv_run *run = e->config.run;
 
-	if (!e->config.page->cycles_tsc)
-		count_penalty(e, run->retire[PV_COUNT_CYCLES] - run->retire[PV_COUNT_INSTRUCTIONS]);
+	count_penalty(e, run->retire[PV_COUNT_CYCLES] - run->retire[PV_COUNT_INSTRUCTIONS]);
 	if (e->config.oracle && run->retire[PV_COUNT_INSTRUCTIONS])
 		oracle_retire(e);
 }

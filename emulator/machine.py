@@ -84,8 +84,8 @@ class MachineConfig:
         cycles: "model", deterministic, or "tsc", the host's time-stamp counter.
         pin: whether a vCPU and its host thread share a core; "auto": where cores are short.
         pv_perf: whether the guest is offered the feature.
-        atomics: how LOCK instructions become the host's; "trap": leaving the translated code for each, as is done anyway for
-            those that cannot be executed within it; "none": they lose updates, as a negative control.
+        atomics: "host": LOCK instructions are the host's; "trap": the same, out of the translated code, where some are
+            executed anyway; "none": they lose updates, as a negative control.
         oracle: step every instruction beside counting, and compare; slow.
         hook: "count"; "empty" or "none" leave the engine without counting and atomics, to measure what those cost.
         rotate_us: time between two rotations of the counters, microseconds.

@@ -19,7 +19,9 @@ ffi.cdef(declarations(HEADERS))
 ffi.set_source(
     "emulator._engine",
     "".join(f'#include "{name}"\n' for name in HEADERS),
-    sources=relative([NATIVE / "abi" / "handover.c", *(set(NATIVE.glob("engine/*.c")) - {NATIVE / "engine/exchange.c"})]),
+    sources=relative(
+        [NATIVE / "abi" / "handover.c", *(set(NATIVE.glob("engine/*.c")) - {NATIVE / "engine/exchange.c"})]
+    ),
     include_dirs=[*map(str, INCLUDES), str(UNICORN / "include"), str(CAPSTONE / "include")],
     library_dirs=[str(UNICORN / "lib"), str(CAPSTONE / "lib")],
     extra_compile_args=FLAGS,

@@ -10,8 +10,8 @@ from emulator.bench import program, qemu_peer, unicorn_peer
 from emulator.bench.case import Absent, Case, Contender, Effort, Group, Plot, Ratio, single
 from emulator.bench.vm import run_guest
 
-#: Without LOCK in their loops, so that they cost the same whether or not it is atomic; with what makes them long
-#: enough to say something of speed. Not: those that live on overflows and NMIs, which nobody has who does not count.
+#: With what makes them long enough to say something of speed. Not: those that live on overflows and NMIs, which nobody
+#: has who does not count.
 GUESTS = {
     "spin": "",
     "matmul": "",
@@ -22,11 +22,10 @@ GUESTS = {
     "user": "",
     "pingpong": "",
     "readloop": "",
+    "locks": "",
 }
 #: The same, for a look in seconds.
 _QUICK_GUESTS = {"spin": "iterations=10000000", "matmul": "rounds=6"}
-#: All LOCK: what counting costs is seen beside what making it atomic between processes costs.
-LOCKED = "locks"
 _HOOKS = ("count", "empty", "none")
 
 #: What is counted, from nothing to more than there are counters for.
@@ -82,23 +81,16 @@ def _against_hooks(guest: str, args: list[str]) -> Group:
 
 
 def _locked() -> Group:
-    contenders = [single(Case(name=hook, unit="s"), _seconds(LOCKED, [], hook=hook)) for hook in _HOOKS]
-    plain = _seconds(LOCKED, [], hook="count", atomics="none")
-    contenders.append(single(Case(name="count, LOCK not atomic", unit="s"), plain))
-    crowded = _seconds(LOCKED, ["crowd=1"], hook="count")
-    contenders.append(single(Case(name="count, behind 1000 other LOCK instructions", unit="s"), crowded))
-    ratios = [
-        Ratio("locks: speed against an empty block hook", "empty", "count"),
-        Ratio("locks: speed against no hook", "none", "count"),
-        Ratio(
-            "locks: speed behind 1000 other LOCK instructions", "count", "count, behind 1000 other LOCK instructions"
-        ),
-        Ratio(
-            "locks, LOCK not atomic: speed against an empty block hook", "empty", "count, LOCK not atomic", ">= 0.85"
-        ),
-    ]
-    about = "a guest that is all LOCK, which is made atomic between processes"
-    return Group(name="engine, locks", about=about, contenders=contenders, ratios=ratios)
+    runs = {
+        "atomic": _seconds("locks", []),
+        "atomic, out of the block": _seconds("locks", [], atomics="trap"),
+        "atomic, out of the block, behind 1000 other LOCK instructions": _seconds("locks", ["crowd=1"], atomics="trap"),
+        "not atomic": _seconds("locks", [], atomics="none"),
+    }
+    contenders = [single(Case(name=name, unit="s"), run) for name, run in runs.items()]
+    ratios = [Ratio(f"LOCK {name}: speed against atomic", "atomic", name) for name in runs if name != "atomic"]
+    about = "a guest that is all LOCK: how that is made atomic between processes"
+    return Group(name="engine, LOCK", about=about, contenders=contenders, ratios=ratios)
 
 
 def _by_events(effort: Effort) -> Group:

@@ -359,8 +359,8 @@ static void begin_block(struct pv_engine *e, struct block *block, const struct a
 		held_begin(e, block);
 	e->budget -= block_cost(block);
 	e->current = block;
-	if (block->locked && e->cycles_watched)
-		count_fold(e); /* it may have carried cycles to an alarm */
+	if (block->locked && alarm_is_armed(e, PV_COUNT_CYCLES))
+		count_attend(e, ATTEND_ALARM); /* as a penalty does */
 	if (block->flags)
 		announce(e, block);
 	else if (!e->hooks.wanted && !(block->locked && e->cycles_watched)) /* held_begin() must see every block */

@@ -2,7 +2,7 @@
 /*
  * Guest LOCK-prefixed instructions, and xchg with memory, done with the host's own
  * locked instructions, so that they are atomic between vCPU processes and between
- * a vCPU and the host. Unicorn translates them to a plain load, operation and store.
+ * a vCPU and the host. For one CPU Unicorn translates them to a plain load, operation and store.
  */
 #ifndef PV_LOCKOP_H
 #define PV_LOCKOP_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Instructions that a code hook executes in Unicorn's place: those that must be
- * atomic between vCPU processes, and port I/O, whose exit and privilege check must
- * be exact. The hook leaves the block behind the instruction, so a block is charged
+ * atomic between vCPU processes, where parallel.c does not make them so within the block, and
+ * port I/O, whose exit and privilege check must be exact. The hook leaves the block behind the instruction, so a block is charged
  * up to it. Where it only adds to what Unicorn does (string I/O, mfence, what is watched), the block goes on.
  */
 #include "state.h"

@@ -85,7 +85,7 @@ static void *page_new(size_t bytes)
 	return memset(memory, 0, bytes);
 }
 
-void vcpu_start(struct vcpu *vcpu, bool oracle, bool cycles_tsc, uint64_t agent_nmi)
+static void start(struct vcpu *vcpu, bool oracle, bool cycles_tsc, uint64_t agent_nmi, enum pv_engine_lock lock)
 {
 	char why[256] = "";
 
@@ -99,7 +99,7 @@ void vcpu_start(struct vcpu *vcpu, bool oracle, bool cycles_tsc, uint64_t agent_
 	make_guest(vcpu);
 	vcpu->config = (struct pv_engine_config){
 		.ram = vcpu->ram, .ram_size = RAM_BYTES, .run = vcpu->run, .page = vcpu->page,
-		.lock = PV_LOCK_IN_BLOCK, .oracle = oracle, .core = -1,
+		.lock = lock, .oracle = oracle, .core = -1,
 		.agent_frame = agent_nmi ? AGENT_FRAME : 0,
 	};
 	if (agent_nmi)
@@ -111,6 +111,16 @@ void vcpu_start(struct vcpu *vcpu, bool oracle, bool cycles_tsc, uint64_t agent_
 	if (pthread_create(&vcpu->thread, NULL, run_engine, vcpu))
 		abort();
 	CHECK_EQ(vcpu_wait(vcpu), PV_EXIT_READY);
+}
+
+void vcpu_start(struct vcpu *vcpu, bool oracle, bool cycles_tsc, uint64_t agent_nmi)
+{
+	start(vcpu, oracle, cycles_tsc, agent_nmi, PV_LOCK_IN_BLOCK);
+}
+
+void vcpu_start_trapping(struct vcpu *vcpu, uint64_t agent_nmi)
+{
+	start(vcpu, true, false, agent_nmi, PV_LOCK_TRAPPED);
 }
 
 void vcpu_stop(struct vcpu *vcpu)

@@ -79,6 +79,8 @@ struct vcpu {
 
 /* The engine is up and has made its first exit. `agent_nmi`: label in the agent, or 0. */
 void vcpu_start(struct vcpu *vcpu, bool oracle, bool cycles_tsc, uint64_t agent_nmi);
+/* With the oracle, and LOCK out of its blocks. */
+void vcpu_start_trapping(struct vcpu *vcpu, uint64_t agent_nmi);
 void vcpu_stop(struct vcpu *vcpu);
 /* Sends the vCPU to a guest, by label, and waits for its CALL_START. */
 void vcpu_begin(struct vcpu *vcpu, uint64_t label);

@@ -159,3 +159,18 @@ def test_a_bundled_guest_refuses_what_it_does_not_know(guest: str, word: str) ->
 def test_every_guest_test_has_a_case() -> None:
     programs = {source.stem for source in GUESTS.glob("*.[cS]") if not source.stem.startswith("oracle_")}
     assert programs == {case.guest for case in ALL_CASES}
+
+
+def test_locked_results(built: Path) -> None:
+    """What each LOCK form leaves behind: within translated code as by the processor's own instruction out of it."""
+    consoles = []
+    left = []
+    for atomics in ("host", "trap"):
+        with VirtualMachine(atomics=atomics) as vm:
+            result = vm.run(built / "lockresults.elf", timeout=100)
+        assert (result.ended, result.status) == ("exit", 0), result.console.decode()
+        consoles.append(result.console.decode().splitlines())
+        left.append(result.statistics["locked_trapped"] / result.statistics["locked_ops"])
+    assert len(consoles[0]) > 400
+    assert [pair for pair in zip(*consoles, strict=True) if len(set(pair)) > 1] == []
+    assert (left[0] < 0.5, left[1]) == (True, 1)

@@ -478,15 +478,15 @@ bool lockop_decode(const cs_insn *insn, struct lockop *ret)
 	return lockop_decode_bytes(insn->bytes, insn->size, insn->address, ret);
 }
 
-/* Its NEG has the flags of another subtraction, its CMPXCHG of 32 bits clears the upper half of RAX even where the
+/* NEG has the flags of another subtraction there. CMPXCHG of 32 bits clears the upper half of RAX even where the
  * processor leaves RAX alone, and those of pairs are not translated with the others. */
 bool lockop_in_block(const struct lockop *op, bool exchanges)
 {
 	switch (op->op) {
-	case OP_XCHG:
-		return exchanges;
 	case OP_NEG: case OP_CMPXCHG_PAIR:
 		return false;
+	case OP_XCHG:
+		return exchanges;
 	case OP_CMPXCHG:
 		return op->width != 4;
 	default:

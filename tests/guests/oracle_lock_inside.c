@@ -6,14 +6,18 @@ enum {
 	ROUNDS = 20,
 	PF_WRITE_ABSENT = 2,
 	LOCKED = 7, MOV = 5, INC = 2,
+	FLAGS = 0x8d5, FLAGS_OF_1_LESS_2 = 0x95, /* OF SF ZF AF PF CF; SF AF PF CF */
 };
 
 static uint8_t code[GUEST_MAX_VCPUS][PAGE_BYTES] __attribute__((aligned(PAGE_BYTES)));
 static uint8_t absent[GUEST_MAX_VCPUS][PAGE_BYTES] __attribute__((aligned(PAGE_BYTES)));
 
+static uint64_t rflags[GUEST_MAX_VCPUS];
+
 /* Goes on behind the faulting one, which must have come with the error of a write. */
 static void on_fault(struct exception_frame *frame)
 {
+	rflags[cpu_index()] = frame->rflags;
 	if (frame->error == PF_WRITE_ABSENT)
 		oracle_skip(frame);
 	else
@@ -55,6 +59,29 @@ static uint64_t faults(unsigned vcpu)
 	return oracle_faults[vcpu] - before != 10;
 }
 
+/* Flags that nobody has computed when the block begins are those of the comparison when it faults. */
+static uint64_t flags_at_fault(unsigned vcpu)
+{
+	uint8_t *at = absent[vcpu];
+	uint64_t wrong = 0;
+
+#define FLAGS_AT(n, text)                                                                              \
+	ORACLE_FAULT("mov $1, %%ecx; cmp $2, %%ecx; jmp 1f; 1: " text "; ud2", "r"(at));                \
+	wrong |= (uint64_t)((rflags[vcpu] & FLAGS) != FLAGS_OF_1_LESS_2) << (n)
+	FLAGS_AT(0, "lock incq (%1)");
+	FLAGS_AT(1, "lock addq %%rcx, (%1)");
+	FLAGS_AT(2, "lock subl %%ecx, (%1)");
+	FLAGS_AT(3, "lock xaddl %%ecx, (%1)");
+	FLAGS_AT(4, "lock cmpxchgq %%rcx, (%1)");
+	FLAGS_AT(5, "lock btsl $3, (%1)");
+	FLAGS_AT(6, "xchg %%rcx, (%1)");
+	FLAGS_AT(7, "lock notq (%1)");
+	FLAGS_AT(8, "lock adcq %%rcx, (%1)");
+	FLAGS_AT(9, "lock sbbq %%rcx, (%1)");
+	FLAGS_AT(10, "lock negq (%1)");
+	return wrong;
+}
+
 /* Within a block that has the counts of others: of the second LOCK, and what it loads, nothing must be seen. */
 static uint64_t half_done(unsigned vcpu)
 {
@@ -76,7 +103,7 @@ static uint64_t half_done(unsigned vcpu)
 
 static uint64_t program(unsigned vcpu)
 {
-	uint64_t wrong = faults(vcpu) | half_done(vcpu) << 1;
+	uint64_t wrong = faults(vcpu) | half_done(vcpu) << 1 | flags_at_fault(vcpu) << 8;
 	uint32_t number = ((uint32_t (*)(uint32_t))code[vcpu])(0);
 
 	for (uint32_t i = 1; i < ROUNDS; i++) {

@@ -136,7 +136,7 @@ static uint32_t last_flags(const cs_insn *insn)
  */
 static bool next_instruction(struct pv_engine *e, const uint8_t **code, size_t *left, uint64_t *address)
 {
-	size_t size = *left < 15 ? *left : 15;
+	size_t size = *left < MAX_INSTRUCTION ? *left : MAX_INSTRUCTION;
 
 	e->is_locked = e->config.lock != PV_LOCK_LEFT && lockop_decode_bytes(*code, size, *address, &e->locked);
 	if (!e->is_locked)
@@ -286,6 +286,15 @@ static void mark_code(struct pv_engine *e, uint64_t address, uint32_t size)
 		if (uc_vmem_translate(e->uc, address, UC_PROT_READ, &gpa) == UC_ERR_OK && gpa < e->config.ram_size)
 			e->code_lines[gpa / CODE_LINE / 8] |= (uint8_t)(1u << (gpa / CODE_LINE % 8));
 	}
+}
+
+unsigned decode_fetch(struct pv_engine *e, uint64_t rip, uint8_t code[MAX_INSTRUCTION])
+{
+	unsigned n = 0;
+
+	while (n < MAX_INSTRUCTION && uc_vmem_read(e->uc, rip + n, UC_PROT_EXEC, &code[n], 1) == UC_ERR_OK)
+		n++;
+	return n;
 }
 
 bool decode_block(struct pv_engine *e, struct block *block, uint64_t address, uint32_t size)

@@ -83,8 +83,8 @@ void on_oracle(uc_engine *uc, uint64_t address, uint32_t size, void *data)
 	if (o->pending && o->address == address && !opcode_is_branch(opcode_of(o)))
 		return;
 	count_pending(o);
-	if (size > 15)
-		size = 15; /* Unicorn does not know the length of what it cannot decode */
+	if (size > MAX_INSTRUCTION)
+		size = MAX_INSTRUCTION; /* Unicorn does not know the length of what it cannot decode */
 	memset(o->bytes, 0, sizeof(o->bytes));
 	uc_vmem_read(e->uc, address, UC_PROT_EXEC, o->bytes, size);
 	o->address = address;

@@ -41,6 +41,7 @@ enum {
 	PAUSES_TO_YIELD = 32,       /* a spinning vCPU then lets another have the core */
 	BLOCKS = 1 << 16,           /* translated ones, until all are dropped and translated anew */
 	BLOCKS_RESERVE = 1 << 10,   /* how many may come before they are */
+	MAX_INSTRUCTION = 15,       /* bytes */
 	BLOCK_MAX_BYTES = 8192,     /* Unicorn ends a block within a page and one instruction */
 	RETAKEN = 64,
 	RETAKEN_OFTEN = 4,          /* times that a block may be translated again before its traps are expected always */
@@ -269,6 +270,9 @@ int decode_create(struct pv_engine *e);
 void decode_destroy(struct pv_engine *e);
 /* Fills the block. False: it cannot be decoded; the engine has failed. */
 bool decode_block(struct pv_engine *e, struct block *block, uint64_t address, uint32_t size);
+
+/* The bytes of code from `rip` on, as far as they can be executed: how many. */
+unsigned decode_fetch(struct pv_engine *e, uint64_t rip, uint8_t code[MAX_INSTRUCTION]);
 
 /* count.c */
 void on_block(uc_engine *uc, uint64_t address, uint32_t size, void *data);

@@ -180,14 +180,10 @@ static void trap_locked(struct pv_engine *e, const struct trap *trap)
 
 bool trap_is_locked(struct pv_engine *e, uint64_t rip)
 {
-	enum { MAX_INSTRUCTION = 15 };
 	uint8_t code[MAX_INSTRUCTION];
 	struct lockop ignored;
-	unsigned n = 0;
 
-	while (n < sizeof(code) && uc_vmem_read(e->uc, rip + n, UC_PROT_EXEC, &code[n], 1) == UC_ERR_OK)
-		n++;
-	return lockop_decode_bytes(code, n, rip, &ignored);
+	return lockop_decode_bytes(code, decode_fetch(e, rip, code), rip, &ignored);
 }
 
 /* A port instruction taken apart. */

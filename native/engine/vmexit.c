@@ -12,7 +12,6 @@
 
 enum {
 	VECTOR_UD = 6,
-	MAX_INSTRUCTION = 15,
 	CPUID1_ECX_HYPERVISOR = 31,
 };
 
@@ -219,11 +218,9 @@ static bool hypercall_takes(uint8_t prefix)
 /* Bytes of the vmcall or vmmcall at `rip`, with its prefixes; 0: it is another instruction. */
 static unsigned hypercall_length(struct pv_engine *e, uint64_t rip)
 {
-	uint8_t code[MAX_INSTRUCTION] = { 0 };
-	unsigned n = 0, at = 0;
+	uint8_t code[MAX_INSTRUCTION];
+	unsigned n = decode_fetch(e, rip, code), at = 0;
 
-	while (n < sizeof(code) && uc_vmem_read(e->uc, rip + n, UC_PROT_EXEC, &code[n], 1) == UC_ERR_OK)
-		n++;
 	while (at < n && hypercall_takes(code[at]))
 		at++;
 	if (n < at + 3 || code[at] != 0x0f || code[at + 1] != 0x01 || (code[at + 2] != 0xc1 && code[at + 2] != 0xd9))

@@ -239,6 +239,21 @@ static void alarm_of_time(void)
 	vcpu_stop(&vcpu);
 }
 
+/* Nor are those the model's penalties beside, of what is executed within blocks or leaves guest mode. */
+static void alarm_without_penalties(void)
+{
+	const uint64_t labels[] = { GUEST_LABEL(guest_locked), GUEST_LABEL(guest_io) };
+	struct vcpu vcpu;
+
+	vcpu_start(&vcpu, false, true, 0);
+	for (unsigned i = 0; i < sizeof(labels) / sizeof(labels[0]); i++) {
+		vcpu_begin(&vcpu, labels[i]);
+		vcpu_run_to(&vcpu, CALL_END);
+		CHECK_EQ(vcpu.run->count[PV_COUNT_CYCLES][0], vcpu.run->count[PV_COUNT_GUEST_TSC][0]);
+	}
+	vcpu_stop(&vcpu);
+}
+
 /* Counters that have hooks: published while wanted, frozen or not, and their alarms ask for a look. The
  * breakpoint watches for nothing: the test plays its hook. */
 static void alarm_of_events(void)
@@ -307,6 +322,7 @@ const struct engine_test alarm_tests[] = {
 	{ "alarm_left_alone", alarm_left_alone, false },
 	{ "alarm_periods", alarm_periods, false },
 	{ "alarm_of_time", alarm_of_time, false },
+	{ "alarm_without_penalties", alarm_without_penalties, false },
 	{ "alarm_of_events", alarm_of_events, false },
 	{ "alarm_in_a_rep", alarm_in_a_rep, false },
 	{ 0 },

@@ -92,7 +92,7 @@ static struct charged charged_from(const struct block *block, uint64_t rip)
 		return ret;
 	for (unsigned k = block->instructions; k && (block->offset[k - 1] & ~(unsigned)OFFSET_LOCKED) >= at; k--) {
 		ret.instructions++;
-		ret.locked += block->offset[k - 1] / OFFSET_LOCKED;
+		ret.locked += !!(block->offset[k - 1] & OFFSET_LOCKED);
 	}
 	ret.branches = ret.instructions && block->last_is_branch;
 	return ret;
@@ -226,6 +226,8 @@ static bool attend(struct pv_engine *e, uint64_t address)
 	count_fold(e);
 	if ((what & ATTEND_RING) && !look_at_ring(e))
 		return false;
+	if (what & ATTEND_SPACE)
+		parallel_look(e);
 	if ((what & ATTEND_UNKNOWN) && !is_inside(e->current, address)) {
 		vmexit_fail(e, -1, "executed bytes before 0x%llx that could not be decoded",
 			    (unsigned long long)address);

@@ -154,9 +154,11 @@ static bool next_instruction(struct pv_engine *e, const uint8_t **code, size_t *
 /* Does the instruction in e->insn need a trap, beside that of a breakpoint? */
 static bool find_trap(const struct pv_engine *e, enum trap_kind *kind)
 {
+	if (e->is_locked && e->parallel.on && lockop_in_block(&e->locked, e->parallel.exchanges))
+		return false;
 	if (e->is_locked) {
 		*kind = TRAP_LOCKED;
-		return !(e->parallel.on && lockop_in_block(&e->locked, e->parallel.exchanges));
+		return true;
 	}
 	switch (e->insn->id) {
 	case X86_INS_IN: case X86_INS_OUT:
@@ -246,7 +248,7 @@ static int decode_bytes(struct pv_engine *e, const uint8_t *bytes, struct block 
 	const uint8_t *code = bytes;
 	size_t left = block->size;
 	uint64_t address = block->address;
-	bool trapped = false;
+	bool trapped = false, wrmsr = false; /* which does not end a block */
 
 	while (left && !trapped && next_instruction(e, &code, &left, &address)) {
 		const cs_insn *insn = e->insn;
@@ -259,6 +261,7 @@ static int decode_bytes(struct pv_engine *e, const uint8_t *bytes, struct block 
 			offset[block->instructions - 1] |= OFFSET_LOCKED;
 			block->locked++;
 		}
+		wrmsr |= insn->id == X86_INS_WRMSR;
 		block->last_is_branch = is_branch(e->capstone, insn);
 		block->branch = block->last_is_branch ? branch_kind(insn) : BRANCH_NONE;
 		block->flags = trapped ? 0 : last_flags(insn);
@@ -268,6 +271,8 @@ static int decode_bytes(struct pv_engine *e, const uint8_t *bytes, struct block 
 	}
 	if (left && !trapped)
 		block->flags |= BLOCK_UNKNOWN;
+	if (wrmsr)
+		block->flags |= BLOCK_SPACE;
 	if (trapped)
 		find_next_traps(e, &block->trap[block->traps - 1], code, left, address);
 	block->offset = malloc(block->instructions * sizeof(*offset) + 1);
@@ -290,10 +295,14 @@ static void mark_code(struct pv_engine *e, uint64_t address, uint32_t size)
 
 unsigned decode_fetch(struct pv_engine *e, uint64_t rip, uint8_t code[MAX_INSTRUCTION])
 {
+	uint64_t cr2 = reg_get(e, UC_X86_REG_CR2); /* which a read that fails changes */
 	unsigned n = 0;
 
+	if (uc_vmem_read(e->uc, rip, UC_PROT_EXEC, code, MAX_INSTRUCTION) == UC_ERR_OK)
+		return MAX_INSTRUCTION;
 	while (n < MAX_INSTRUCTION && uc_vmem_read(e->uc, rip + n, UC_PROT_EXEC, &code[n], 1) == UC_ERR_OK)
 		n++;
+	reg_set(e, UC_X86_REG_CR2, cr2);
 	return n;
 }
 

@@ -224,7 +224,7 @@ struct cursor {
 struct prefixes {
 	uint8_t segment;
 	uint8_t rex;
-	bool has_rex, lock, operand16, address32;
+	bool has_rex, lock, operand16, address32, null_segment;
 };
 
 static uint8_t fetch(struct cursor *c)
@@ -269,7 +269,10 @@ static bool take_legacy_prefix(uint8_t byte, struct prefixes *p)
 	case 0x65:
 		p->segment = LOCKOP_GS;
 		return true;
-	case 0x26: case 0x2e: case 0x36: case 0x3e: case 0xf2: case 0xf3:
+	case 0x26: case 0x2e: case 0x36: case 0x3e:
+		p->null_segment = true;
+		return true;
+	case 0xf2: case 0xf3:
 		return true;
 	default:
 		return false;
@@ -383,6 +386,7 @@ static void decode_memory(struct cursor *c, const struct prefixes *p, uint8_t mo
 	unsigned displacement_bytes = mod == 1 ? 1 : mod == 2 ? 4 : 0;
 
 	ret->segment = p->segment;
+	ret->null_segment = p->null_segment;
 	ret->address_bits = p->address32 ? 32 : 64;
 	ret->index = LOCKOP_NONE;
 	ret->scale = 1;
@@ -479,9 +483,11 @@ bool lockop_decode(const cs_insn *insn, struct lockop *ret)
 }
 
 /* NEG has the flags of another subtraction there. CMPXCHG of 32 bits clears the upper half of RAX even where the
- * processor leaves RAX alone, and those of pairs are not translated with the others. */
+ * processor leaves RAX alone, and those of pairs are not translated with the others. A void override undoes FS or GS. */
 bool lockop_in_block(const struct lockop *op, bool exchanges)
 {
+	if (op->segment != LOCKOP_NONE && op->null_segment)
+		return false;
 	switch (op->op) {
 	case OP_NEG: case OP_CMPXCHG_PAIR:
 		return false;

@@ -32,6 +32,7 @@ struct lockop {
 	uint8_t index;    /* 0..15, LOCKOP_NONE */
 	uint8_t scale;    /* 1, 2, 4, 8 */
 	uint8_t segment;  /* LOCKOP_FS, LOCKOP_GS, LOCKOP_NONE */
+	bool null_segment; /* it has the override of another one, too, which is void */
 	uint8_t address_bits; /* 32 or 64 */
 	uint8_t reg;      /* register operand: 0..15, LOCKOP_HIGH_BYTE.., LOCKOP_NONE */
 	uint16_t reads;   /* bit n: gpr[n] must hold the guest's before address and execute */

@@ -11,8 +11,8 @@
  * For an operand that is not aligned, or does not lie in RAM, that code asks QEMU to stop the other CPUs
  * (EXCP_ATOMIC). Unicorn knows nothing of that, and would execute the instruction again for ever. But it
  * asks of each exception, through another pointer, whether the emulation ends, and asks on_invalid()
- * then: stops() says that it does. The guest's locked operations are all trapped from then on (trap.c).
- * So are those that Unicorn does otherwise than the processor (lockop_in_block()), and all as long as
+ * then: stops() says that it does. The guest's locked operations are all trapped from then on (trap.c),
+ * and from when it may have pages that it may write and not execute. So are those that Unicorn does otherwise than the processor (lockop_in_block()), and all as long as
  * every access to memory has a hook, which that code does not call.
  *
  * Its exchange is a load and a store even there: exchange.c takes its place.
@@ -82,10 +82,14 @@ static void add_hook(uc_engine *uc, void *hook, void **args, int n)
 	uc_add_inline_hook_x86_64(uc, hook, args, n);
 }
 
+/* The engine of this thread was told to stop for EXCEPTION_ATOMIC. */
+static _Thread_local bool gave_up;
+
 static bool stops(uc_engine *uc, int exception)
 {
 	(void)uc;
-	return exception == EXCEPTION_UD || exception == EXCEPTION_ATOMIC;
+	gave_up = exception == EXCEPTION_ATOMIC;
+	return gave_up || exception == EXCEPTION_UD;
 }
 
 /* Something has been translated, so all of the engine is there. */
@@ -137,16 +141,18 @@ static bool works(struct pv_engine *e, uint64_t page)
 {
 	/* nop; lock incq (%rdi); xchgq %rax, 8(%rdi); hlt */
 	static const uint8_t code[] = { 0x90, 0xf0, 0x48, 0xff, 0x07, 0x48, 0x87, 0x47, 0x08, 0xf4 };
-	enum { AFTER_NOP = 1 };
+	enum { AFTER_NOP = 1, MARK = 0x7065 };
 	const uint64_t at = page + 0x400, aligned = page + 0x800, misaligned = page + 0xc01; /* others were executed in front */
-	uint64_t added = UINT32_MAX, left = UINT32_MAX;
+	uint64_t added = UINT32_MAX, left = UINT32_MAX, exchanged = 0;
 
+	reg_set(e, UC_X86_REG_RAX, MARK);
 	if (uc_mem_write(e->uc, at, code, sizeof(code)) || uc_mem_write(e->uc, aligned, &added, sizeof(added)) ||
 	    uc_mem_write(e->uc, misaligned, &left, sizeof(left)))
 		return false;
 	if (try_locked(e, at, aligned) || try_locked(e, at, misaligned) != at + AFTER_NOP)
 		return false;
 	return !uc_mem_read(e->uc, aligned, &added, sizeof(added)) && added == UINT32_MAX + 1ull &&
+	       !uc_mem_read(e->uc, aligned + 8, &exchanged, sizeof(exchanged)) && exchanged == MARK &&
 	       !uc_mem_read(e->uc, misaligned, &left, sizeof(left)) && left == UINT32_MAX;
 }
 
@@ -188,11 +194,24 @@ void parallel_choose(struct pv_engine *e)
 	known_engine(e)->add_hook = e->parallel.on ? add_hook : uc_add_inline_hook_x86_64;
 }
 
-bool parallel_gave_up(struct pv_engine *e, uint64_t rip)
+static void give_up(struct pv_engine *e)
 {
-	if (!e->parallel.on || !trap_is_locked(e, rip))
-		return false;
 	e->parallel.able = false;
 	count_attend(e, ATTEND_FLUSH);
-	return true;
+}
+
+bool parallel_gave_up(struct pv_engine *e)
+{
+	bool ret = e->parallel.on && gave_up;
+
+	if (ret)
+		give_up(e);
+	return ret;
+}
+
+/* What is written through a page that may not be executed, Unicorn does not take for code that is executed elsewhere. */
+void parallel_look(struct pv_engine *e)
+{
+	if (e->parallel.able && trap_may_be_no_execute(e))
+		give_up(e);
 }

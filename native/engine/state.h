@@ -54,7 +54,7 @@ enum {
 enum {
 	BLOCK_REP = 1 << 0,        /* ends in a rep-prefixed string instruction */
 	BLOCK_RING = 1 << 1,       /* may change CPL natively: iret, sysret, far transfers */
-	BLOCK_SPACE = 1 << 2,      /* changes what addresses mean, and so serialises: mov to cr3, invlpg */
+	BLOCK_SPACE = 1 << 2,      /* may change what addresses mean, and so serialises: mov to cr3, invlpg, wrmsr */
 	BLOCK_LONE_STORE = 1 << 3, /* one instruction that writes memory: see count.c */
 	BLOCK_PAUSE = 1 << 4,
 	BLOCK_UNKNOWN = 1 << 5,    /* ends in bytes that must turn out to be no instruction */
@@ -109,6 +109,7 @@ _Static_assert(sizeof(struct block) == 64, "a cache line");
 enum { OFFSET_LOCKED = 1 << 15 };
 _Static_assert((int)BLOCK_MAX_BYTES <= (int)OFFSET_LOCKED, "an offset and a bit");
 _Static_assert((int)CHUNK_INSTRUCTIONS + (int)BLOCK_MAX_BYTES < 1 << BRANCH_BITS, "as many branches at most");
+_Static_assert((int)LOCKED_BITS >= (int)BRANCH_BITS, "and locked operations");
 
 /* A hook as Unicorn keeps it, as far as it looks at that when it translates. */
 struct hook_record {
@@ -262,8 +263,10 @@ void blocks_expect(struct pv_engine *e, const struct trap *trap);
 void parallel_calibrate(struct pv_engine *e, uint64_t page);
 /* Call it when Unicorn was made to drop every translation: what is translated now may be translated otherwise. */
 void parallel_choose(struct pv_engine *e);
-/* Unicorn has given up at `rip`, between blocks. True: for a locked operation, which will be trapped from now on. */
-bool parallel_gave_up(struct pv_engine *e, uint64_t rip);
+/* Between blocks, if Unicorn ended the emulation: for a locked operation, which is executed again, and trapped? */
+bool parallel_gave_up(struct pv_engine *e);
+/* What addresses mean has changed, or what may be done there. */
+void parallel_look(struct pv_engine *e);
 
 /* decode.c */
 int decode_create(struct pv_engine *e);
@@ -337,6 +340,8 @@ enum branch_kind branch_kind(const cs_insn *insn);
 
 /* trap.c */
 void on_trap(uc_engine *uc, uint64_t address, uint32_t size, void *data);
+/* May the guest be kept from executing what it may write? */
+bool trap_may_be_no_execute(struct pv_engine *e);
 /* Is there a locked operation at `rip`? */
 bool trap_is_locked(struct pv_engine *e, uint64_t rip);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Instructions that a code hook executes in Unicorn's place: those that must be
- * atomic between vCPU processes, where parallel.c does not make them so within the block, and
- * port I/O, whose exit and privilege check must be exact. The hook leaves the block behind the instruction, so a block is charged
+ * Instructions that a code hook executes in Unicorn's place: those that must be atomic between vCPU
+ * processes, where parallel.c does not make them so within the block, and port I/O, whose exit and
+ * privilege check must be exact. The hook leaves the block behind the instruction, so a block is charged
  * up to it. Where it only adds to what Unicorn does (string I/O, mfence, what is watched), the block goes on.
  */
 #include "state.h"
@@ -103,8 +103,7 @@ static bool holds_code(const struct pv_engine *e, gpa_t first, gpa_t last)
 	return false;
 }
 
-/* May the guest be kept from executing what it may write? */
-static bool may_be_no_execute(struct pv_engine *e)
+bool trap_may_be_no_execute(struct pv_engine *e)
 {
 	enum { MSR_EFER = 0xc0000080, EFER_NXE = 1 << 11, CR4_SMEP = 1 << 20 };
 	uc_x86_msr efer = { .rid = MSR_EFER };
@@ -125,7 +124,7 @@ static void drop_code(struct pv_engine *e, uint64_t address, const struct operan
 
 	if (!holds_code(e, at->first, end) && !holds_code(e, begin, at->last))
 		return;
-	if (apart || may_be_no_execute(e))
+	if (apart || trap_may_be_no_execute(e))
 		count_attend(e, ATTEND_FLUSH);
 	else
 		uc_ctl_remove_cache(e->uc, address, address + width);

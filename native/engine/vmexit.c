@@ -265,7 +265,7 @@ bool on_invalid(uc_engine *uc, void *data)
 	if (e->config.oracle)
 		oracle_settle(e, rip, true);
 	count_leave_block(e, rip);
-	if (parallel_gave_up(e, rip))
+	if (parallel_gave_up(e))
 		return true;
 	length = hypercall_length(e, rip);
 	if (!length)

@@ -105,6 +105,7 @@ setup(
         Extension(
             "emulator._exchange",
             ["native/engine/exchange.c"],
+            depends=["native/engine/exchange.h"],
             extra_compile_args=["-std=c11", "-O2", "-g", "-fvisibility=hidden", "-Wall", "-Wextra"],
             py_limited_api=True,
         )

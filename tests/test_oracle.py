@@ -124,6 +124,8 @@ def test_locked_operations_stay_in_their_blocks(built: Path) -> None:
     locked, left = trapped("locks", "iterations=1000", smp=2)
     assert (locked > 8000, left) == (True, 0)
     assert trapped("locks", "iterations=1000", smp=1, atomics="trap") == (4006, 4006)
+    locked, left = trapped(built / "oracle_lock_inside.elf")
+    assert (locked > 60, left) == (True, 0)
     locked, left = trapped(built / "oracle_lock_misaligned.elf")
     assert 0 < left < locked
     # All forms at all widths: without those that Unicorn does otherwise than the processor, one in eight.

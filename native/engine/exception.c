@@ -20,7 +20,6 @@ enum {
 	GATE_TRAP = 15,
 
 	PF_WRITE = 1 << 1,
-	PF_FETCH = 1 << 4,
 
 	ERROR_EXTERNAL = 1, /* met in the delivery of what no int n has asked for (SDM vol. 3, 6.13) */
 
@@ -248,8 +247,8 @@ void on_interrupt(uc_engine *uc, uint32_t vector, void *data)
 	count_leave_block(e, rip);
 	if (skip_foreign_breakpoint(e, vector))
 		return;
-	/* Where it has to load first, Unicorn takes a locked operation for a read. */
-	if (vector == VECTOR_PF && !(error & PF_FETCH) && trap_is_locked(e, rip))
+	/* Where it has to load first, Unicorn takes a locked operation for a read. A fetch lies in the instruction. */
+	if (vector == VECTOR_PF && reg_get(e, UC_X86_REG_CR2) - rip >= MAX_INSTRUCTION && trap_is_locked(e, rip))
 		error |= PF_WRITE;
 	exception_raise(e, vector, error, software, rip);
 	/* A handler that faults at its first fetch never gets to a block. */

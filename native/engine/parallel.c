@@ -12,8 +12,9 @@
  * (EXCP_ATOMIC). Unicorn knows nothing of that, and would execute the instruction again for ever. But it
  * asks of each exception, through another pointer, whether the emulation ends, and asks on_invalid()
  * then: stops() says that it does. The guest's locked operations are all trapped from then on (trap.c),
- * and from when it may have pages that it may write and not execute. So are those that Unicorn does otherwise than the processor (lockop_in_block()), and all as long as
- * every access to memory has a hook, which that code does not call.
+ * and from when it may have pages that it may write and not execute. So are those that Unicorn does
+ * otherwise than the processor (lockop_in_block()), and all as long as every access to memory has a
+ * hook, which that code does not call.
  *
  * Its exchange is a load and a store even there: exchange.c takes its place.
  *

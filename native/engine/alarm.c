@@ -41,7 +41,7 @@ static uint64_t instructions_within(const struct pv_engine *e, unsigned alarm, u
 	if (counter == PV_COUNT_GUEST_TSC || (counter == PV_COUNT_CYCLES && e->config.page->cycles_tsc))
 		return distance / TICKS_PER_INSTRUCTION;
 	if (counter < PV_COUNTS_AT_EXIT)
-		return distance - 1; /* one each at most, but for penalties, and blocks with any, which ask for a look */
+		return distance - 1; /* one each at most: what has a penalty asks for a look */
 	return UINT64_MAX; /* count_event() asks */
 }
 

@@ -26,7 +26,7 @@ static int hook_instruction(struct pv_engine *e, int instruction, void *callback
 			   instruction) ? -ENOMEM : 0;
 }
 
-static void on_block_empty(uc_engine *uc, uint64_t address, uint32_t size, void *data)
+void on_block_empty(uc_engine *uc, uint64_t address, uint32_t size, void *data)
 {
 	(void)uc;
 	(void)address;

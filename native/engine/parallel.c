@@ -105,14 +105,6 @@ static bool is_known(const struct pv_engine *e)
 	       known->generator->reserved_registers && !(known->generator->flags & ~(uint32_t)CF_KNOWN);
 }
 
-static void on_tried_block(uc_engine *uc, uint64_t address, uint32_t size, void *data)
-{
-	(void)uc;
-	(void)address;
-	(void)size;
-	(void)data;
-}
-
 static bool on_given_up(uc_engine *uc, void *data)
 {
 	uc_reg_read(uc, UC_X86_REG_RIP, data);
@@ -127,7 +119,7 @@ static uint64_t try_locked(struct pv_engine *e, uint64_t code, uint64_t operand)
 	uc_hook block, invalid;
 
 	reg_set(e, UC_X86_REG_RDI, operand);
-	if (uc_hook_add(e->uc, &block, UC_HOOK_BLOCK, (void *)on_tried_block, NULL, (uint64_t)1, (uint64_t)0))
+	if (uc_hook_add(e->uc, &block, UC_HOOK_BLOCK, (void *)on_block_empty, NULL, (uint64_t)1, (uint64_t)0))
 		return 0;
 	if (!uc_hook_add(e->uc, &invalid, UC_HOOK_INSN_INVALID, (void *)on_given_up, &given_up, (uint64_t)1, (uint64_t)0)) {
 		uc_emu_start(e->uc, code, 0, 0, A_FEW);

@@ -205,7 +205,7 @@ struct pv_engine {
 	uint64_t total[PV_COUNTS][PV_CPLS];
 	struct freeze freeze;
 	uint64_t tsc_start; /* of the guest-mode interval that is not yet in total */
-	bool cycles_watched;    /* an alarm for cycles has been armed: blocks with locked operations are looked at */
+	bool cycles_watched; /* an alarm for cycles has been armed: blocks with locked operations are looked at */
 	uint64_t overflowed_at; /* instructions retired by the PV_EXIT_OVERFLOW that left its alarm as it was */
 
 	struct pv_engine_config config;
@@ -231,6 +231,9 @@ struct pv_engine {
 	struct agent_nmi agent;
 	struct hooks hooks;
 };
+
+/* engine.c: a block hook that does nothing. */
+void on_block_empty(uc_engine *uc, uint64_t address, uint32_t size, void *data);
 
 /* registers.c: by Unicorn's number. */
 uint64_t reg_get(struct pv_engine *e, int reg);
@@ -273,7 +276,6 @@ int decode_create(struct pv_engine *e);
 void decode_destroy(struct pv_engine *e);
 /* Fills the block. False: it cannot be decoded; the engine has failed. */
 bool decode_block(struct pv_engine *e, struct block *block, uint64_t address, uint32_t size);
-
 /* The bytes of code from `rip` on, as far as they can be executed: how many. */
 unsigned decode_fetch(struct pv_engine *e, uint64_t rip, uint8_t code[MAX_INSTRUCTION]);
 

@@ -161,12 +161,13 @@ static bool find_trap(const struct pv_engine *e, enum trap_kind *kind)
 		return true;
 	}
 	switch (e->insn->id) {
-	case X86_INS_IN: case X86_INS_OUT:
-		*kind = TRAP_PORT;
+	case X86_INS_OUT:
+		*kind = TRAP_OUT;
 		return true;
+	case X86_INS_IN:
 	case X86_INS_INSB: case X86_INS_INSW: case X86_INS_INSD:
 	case X86_INS_OUTSB: case X86_INS_OUTSW: case X86_INS_OUTSD:
-		*kind = TRAP_PORT_STRING;
+		*kind = TRAP_PORT;
 		return true;
 	case X86_INS_MFENCE:
 		*kind = TRAP_FENCE;
@@ -176,9 +177,15 @@ static bool find_trap(const struct pv_engine *e, enum trap_kind *kind)
 	}
 }
 
+/* Nothing of its block is charged behind it. */
 static bool leaves_block(enum trap_kind kind)
 {
-	return kind == TRAP_LOCKED || kind == TRAP_PORT;
+	return kind == TRAP_LOCKED;
+}
+
+static bool is_port(enum trap_kind kind)
+{
+	return kind == TRAP_OUT || kind == TRAP_PORT;
 }
 
 /* Does a breakpoint watch the instruction in e->insn? */
@@ -195,19 +202,23 @@ static bool is_watched(const struct pv_engine *e)
 static int trap_add(struct pv_engine *e, struct block *block, enum trap_kind kind)
 {
 	struct trap *traps = realloc(block->trap, (block->traps + 1u) * sizeof(*traps));
-	uint64_t next = leaves_block(kind) ? NOWHERE : e->insn->address;
+	uint64_t next = leaves_block(kind) || kind == TRAP_OUT ? NOWHERE : e->insn->address;
 
 	if (!traps)
 		return -ENOMEM;
 	block->trap = traps;
-	traps[block->traps++] = (struct trap){
+	traps += block->traps++;
+	*traps = (struct trap){
 		.address = e->insn->address,
 		.kind = kind,
 		.length = (uint8_t)e->insn->size,
-		.locked = e->locked,
 		.next_first = next,
 		.next_last = next,
 	};
+	if (kind == TRAP_LOCKED)
+		traps->locked = e->locked;
+	else if (is_port(kind))
+		traps->port = port_decode(e->insn->bytes, e->insn->size);
 	return 0;
 }
 
@@ -237,6 +248,16 @@ static void find_next_traps(struct pv_engine *e, struct trap *trap, const uint8_
 			trap->next_first = e->insn->address;
 		trap->next_last = e->insn->address;
 	}
+}
+
+/* The traps of the block that begins behind an out, if that had to leave its own: all that follow. */
+static void find_traps_behind_out(struct block *block)
+{
+	for (unsigned i = 0; i + 1u < block->traps; i++)
+		if (block->trap[i].kind == TRAP_OUT) {
+			block->trap[i].next_first = block->trap[i + 1].address;
+			block->trap[i].next_last = block->trap[block->traps - 1].address;
+		}
 }
 
 /*
@@ -275,6 +296,7 @@ static int decode_bytes(struct pv_engine *e, const uint8_t *bytes, struct block 
 		block->flags |= BLOCK_SPACE;
 	if (trapped)
 		find_next_traps(e, &block->trap[block->traps - 1], code, left, address);
+	find_traps_behind_out(block);
 	block->offset = malloc(block->instructions * sizeof(*offset) + 1);
 	if (!block->offset)
 		return -ENOMEM;

@@ -64,10 +64,17 @@ enum {
 
 enum trap_kind {
 	TRAP_LOCKED,
-	TRAP_PORT,        /* in, out */
-	TRAP_PORT_STRING, /* ins, outs: only asks for permission, Unicorn executes them */
-	TRAP_FENCE,       /* mfence: Unicorn, which thinks it has the memory to itself, leaves it out */
-	TRAP_WATCHED,     /* of a breakpoint */
+	TRAP_OUT,     /* asks for permission, and exits */
+	TRAP_PORT,    /* in, ins, outs: only asks for permission, Unicorn executes them */
+	TRAP_FENCE,   /* mfence: Unicorn, which thinks it has the memory to itself, leaves it out */
+	TRAP_WATCHED, /* of a breakpoint */
+};
+
+/* What an instruction does with ports, beside its direction. */
+struct port_access {
+	uint8_t size;  /* bytes */
+	bool in_dx;    /* the port; or else */
+	uint8_t immediate;
 };
 
 /* An instruction that a code hook executes in Unicorn's place, or adds to. */
@@ -76,7 +83,8 @@ struct trap {
 	enum trap_kind kind;
 	uint8_t length;
 	struct lockop locked;
-	/* Where a block has traps that is translated next: behind one that leaves its block, or NOWHERE;
+	struct port_access port;
+	/* Where a block has traps that is translated next: behind one that may leave its block, or NOWHERE;
 	 * otherwise here, since a store into its own block is translated again, alone, to be executed. */
 	uint64_t next_first, next_last;
 };
@@ -224,6 +232,7 @@ struct pv_engine {
 	uint32_t pauses;
 	uint32_t cpuid1[4];
 	bool stop;    /* the host said so, or the VM is over */
+	bool out_exited; /* the out that Unicorn is about to execute */
 	bool flush;   /* drop translated code before going on */
 	int failure;  /* negative errno once PV_EXIT_ERROR was raised */
 	struct oracle oracle;
@@ -346,6 +355,12 @@ void on_trap(uc_engine *uc, uint64_t address, uint32_t size, void *data);
 bool trap_may_be_no_execute(struct pv_engine *e);
 /* Is there a locked operation at `rip`? */
 bool trap_is_locked(struct pv_engine *e, uint64_t rip);
+
+/* port.c */
+/* Of an in, out, ins or outs, from its bytes. */
+struct port_access port_decode(const uint8_t *code, unsigned length);
+/* At one: asks for permission, and exits for an out. */
+void port_trap(struct pv_engine *e, const struct trap *trap);
 
 /* hidden.c */
 int hidden_calibrate(struct pv_engine *e);

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Instructions that a code hook executes in Unicorn's place: those that must be atomic between vCPU
- * processes, where parallel.c does not make them so within the block, and port I/O, whose exit and
- * privilege check must be exact. The hook leaves the block behind the instruction, so a block is charged
- * up to it. Where it only adds to what Unicorn does (string I/O, mfence, what is watched), the block goes on.
+ * processes, where parallel.c does not make them so within the block. The hook leaves the block behind such an
+ * instruction, so a block is charged up to it. To others it adds what Unicorn leaves out, and the block goes on:
+ * port I/O, whose privilege check and exit must be exact, mfence, and what is watched.
  */
 #include "state.h"
 
 #include <errno.h>
 
-enum { PAGE = 4096, VECTOR_GP = 13, REX = 0x40, REX_W = 0x48 };
+enum { PAGE = 4096 };
 
 /* Unicorn's numbers of the registers of lockop.h, in hardware order. */
 static const int general[16] = {
@@ -185,124 +185,15 @@ bool trap_is_locked(struct pv_engine *e, uint64_t rip)
 	return lockop_decode_bytes(code, decode_fetch(e, rip, code), rip, &ignored);
 }
 
-/* A port instruction taken apart. */
-struct port_access {
-	bool out;
-	uint32_t size, port;
-};
-
-/* Of an instruction that takes no LOCK. */
-static bool is_prefix(uint8_t byte)
-{
-	switch (byte) {
-	case 0x26: case 0x2e: case 0x36: case 0x3e: case 0x64: case 0x65: case 0x66: case 0x67: case 0xf2: case 0xf3:
-		return true;
-	default:
-		return (byte & 0xf0) == REX;
-	}
-}
-
-/* in, out, ins or outs at the trap; false if the bytes are none of them any more. */
-static bool port_decode(struct pv_engine *e, const struct trap *trap, struct port_access *ret)
-{
-	uint8_t code[16], op;
-	bool word = false;
-	unsigned at = 0;
-
-	if (uc_vmem_read(e->uc, trap->address, UC_PROT_EXEC, code, trap->length) != UC_ERR_OK)
-		return false;
-	for (; at + 1u < trap->length && is_prefix(code[at]); at++)
-		word |= code[at] == 0x66;
-	op = code[at];
-	ret->size = word && !(at && (code[at - 1] & 0xf8) == REX_W) ? 2 : 4;
-	if ((op & 0xfc) != 0xe4 && (op & 0xfc) != 0xec && (op & 0xfc) != 0x6c)
-		return false;
-	if (!(op & 1))
-		ret->size = 1;
-	ret->out = op & 2;
-	ret->port = (op & 0xfc) == 0xe4 ? code[at + 1] : reg_get(e, UC_X86_REG_RDX) & 0xffff;
-	return true;
-}
-
-/* Does the task's I/O permission bitmap let a CPL above IOPL use these ports? (SDM vol. 1, 19.5.2) */
-static bool bitmap_allows(struct pv_engine *e, const struct port_access *access)
-{
-	enum { IO_MAP_BASE = 102 };
-	uc_x86_mmr tr = { 0 };
-	uint16_t base, bits;
-	uint64_t at;
-
-	uc_reg_read(e->uc, UC_X86_REG_TR, &tr);
-	if (IO_MAP_BASE + 1 > tr.limit ||
-	    uc_vmem_read(e->uc, tr.base + IO_MAP_BASE, UC_PROT_READ, &base, sizeof(base)) != UC_ERR_OK)
-		return false;
-	at = base + access->port / 8;
-	if (at + 1 > tr.limit ||
-	    uc_vmem_read(e->uc, tr.base + at, UC_PROT_READ, &bits, sizeof(bits)) != UC_ERR_OK)
-		return false;
-	return !(bits >> access->port % 8 & ((1u << access->size) - 1));
-}
-
-/* Unicorn does not ask. False: #GP was raised. */
-static bool port_permitted(struct pv_engine *e, const struct trap *trap, const struct port_access *access)
-{
-	unsigned iopl = reg_get(e, UC_X86_REG_EFLAGS) >> 12 & 3;
-
-	if (e->cpl == PV_CPL_KERNEL || iopl == 3 || bitmap_allows(e, access))
-		return true;
-	if (e->config.oracle)
-		oracle_settle(e, trap->address, true);
-	count_leave_block(e, trap->address);
-	exception_raise(e, VECTOR_GP, 0, false, trap->address);
-	rip_set_in_block(e, reg_get(e, UC_X86_REG_RIP));
-	return false;
-}
-
-/* Nothing answers on the bus: ones are read. */
-static void port_in(struct pv_engine *e, const struct port_access *access)
-{
-	static const int registers[] = { 0, UC_X86_REG_AL, UC_X86_REG_AX, 0, UC_X86_REG_RAX };
-
-	count_penalty(e, PV_CYCLES_VM_EXIT);
-	reg_set(e, registers[access->size], access->size == 4 ? 0xffffffffu : 0xffff);
-}
-
-static void trap_port(struct pv_engine *e, const struct trap *trap)
-{
-	struct port_access access;
-
-	if (!port_decode(e, trap, &access) || !port_permitted(e, trap, &access))
-		return;
-	if (access.out) {
-		uint64_t value = reg_get(e, UC_X86_REG_RAX) & ((1ull << 8 * access.size) - 1);
-
-		if (!vmexit_out(e, trap->address, access.port, access.size, (uint32_t)value))
-			return;
-	} else {
-		port_in(e, &access);
-	}
-	leave_behind(e, trap);
-}
-
-static void trap_port_string(struct pv_engine *e, const struct trap *trap)
-{
-	struct port_access access;
-
-	if (port_decode(e, trap, &access))
-		port_permitted(e, trap, &access);
-}
-
 static void execute(struct pv_engine *e, const struct trap *trap)
 {
 	switch (trap->kind) {
 	case TRAP_LOCKED:
 		trap_locked(e, trap);
 		break;
+	case TRAP_OUT:
 	case TRAP_PORT:
-		trap_port(e, trap);
-		break;
-	case TRAP_PORT_STRING:
-		trap_port_string(e, trap);
+		port_trap(e, trap);
 		break;
 	case TRAP_FENCE:
 		__builtin_ia32_mfence();

@@ -169,15 +169,18 @@ void vmexit_hlt(struct pv_engine *e)
 	enter(e, hand_over(e, PV_EXIT_HLT, rip), false);
 }
 
-/* OUT that no trap took (rep outs, or hooks are off): the exit comes in the midst
+/* outs, and out where it has no trap since hooks are off: the exit comes in the midst
  * of a block, so a jump or stop must wait for its end. */
 void on_out(uc_engine *uc, uint32_t port, int size, uint32_t value, void *data)
 {
 	struct pv_engine *e = data;
 	struct pv_run *run = e->config.run;
-	uint64_t rip = reg_get(e, UC_X86_REG_RIP);
+	uint64_t rip;
 
 	(void)uc;
+	if (e->out_exited)
+		return;
+	rip = reg_get(e, UC_X86_REG_RIP);
 	if (e->attend & ATTEND_ENTRY)
 		return; /* the vCPU leaves at the end of this block */
 	run->arg[0] = port;

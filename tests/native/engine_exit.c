@@ -52,8 +52,79 @@ static void exit_stop_in_outs(void)
 	}
 }
 
+/* A block goes on behind its outs: each exits once, with what it wrote. */
+static void exit_of_each_port(void)
+{
+	const struct { uint64_t rip, port, size, value; } all[] = {
+		{ GUEST_LABEL(guest_ports_first), 0x80, 1, 'a' }, { GUEST_LABEL(guest_ports_second), 0x80, 1, 'b' },
+		{ GUEST_LABEL(guest_ports_string), 0x80, 1, 0 },  { GUEST_LABEL(guest_ports_third), 0x80, 2, 'c' },
+	};
+	struct vcpu vcpu;
+
+	vcpu_start(&vcpu, true, false, 0);
+	for (unsigned round = 0; round < 3; round++) {
+		uint64_t begin;
+
+		vcpu_begin(&vcpu, GUEST_LABEL(guest_ports));
+		*vcpu_word(&vcpu, GUEST_DATA) = 0x100;
+		begin = vcpu_sum(&vcpu, PV_COUNT_INSTRUCTIONS, 3);
+		for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+			CHECK_EQ(vcpu_resume(&vcpu, 0), PV_EXIT_IO_OUT);
+			CHECK_EQ(vcpu.run->rip, all[i].rip);
+			CHECK_EQ(vcpu.run->arg[0], all[i].port);
+			CHECK_EQ(vcpu.run->arg[1], all[i].size);
+			CHECK_EQ(vcpu.run->arg[2], all[i].value);
+			/* With the vmcall of CALL_START; one instruction in front of each exit, two of the last. */
+			CHECK_EQ(vcpu_sum(&vcpu, PV_COUNT_INSTRUCTIONS, 3) - begin, 5 + 2 * i);
+		}
+		vcpu_resume(&vcpu, 0);
+		CHECK(vcpu_is_at(&vcpu, CALL_END));
+		CHECK_EQ(*vcpu_word(&vcpu, GUEST_DATA), -0x100);
+	}
+	vcpu_stop(&vcpu);
+}
+
+/* From each of them the vCPU is sent elsewhere, and the rest of the block does not count, nor exit. */
+static void exit_jump_at_each_port(void)
+{
+	for (unsigned exits = 1; exits <= 4; exits++) {
+		struct vcpu vcpu;
+
+		vcpu_start(&vcpu, true, false, 0);
+		for (unsigned round = 0; round < 2; round++) {
+			vcpu_begin(&vcpu, GUEST_LABEL(guest_ports));
+			*vcpu_word(&vcpu, GUEST_DATA) = 0x100;
+			for (unsigned i = 0; i < exits; i++)
+				CHECK_EQ(vcpu_resume(&vcpu, 0), PV_EXIT_IO_OUT);
+			vcpu_begin(&vcpu, GUEST_LABEL(guest_loop));
+			CHECK(vcpu_is_at(&vcpu, CALL_START));
+			vcpu_resume(&vcpu, 0);
+			CHECK(vcpu_is_at(&vcpu, CALL_END));
+			CHECK_EQ(*vcpu_word(&vcpu, GUEST_DATA), 0x100);
+		}
+		vcpu_stop(&vcpu);
+	}
+}
+
+/* Or it stops there. */
+static void exit_stop_at_each_port(void)
+{
+	for (unsigned exits = 1; exits <= 4; exits++) {
+		struct vcpu vcpu;
+
+		vcpu_start(&vcpu, true, false, 0);
+		vcpu_begin(&vcpu, GUEST_LABEL(guest_ports));
+		for (unsigned i = 0; i < exits; i++)
+			CHECK_EQ(vcpu_resume(&vcpu, 0), PV_EXIT_IO_OUT);
+		vcpu_stop(&vcpu);
+	}
+}
+
 const struct engine_test exit_tests[] = {
 	{ "exit_jump_in_outs", exit_jump_in_outs, false },
 	{ "exit_stop_in_outs", exit_stop_in_outs, false },
+	{ "exit_of_each_port", exit_of_each_port, false },
+	{ "exit_jump_at_each_port", exit_jump_at_each_port, false },
+	{ "exit_stop_at_each_port", exit_stop_at_each_port, false },
 	{ 0 },
 };

@@ -376,6 +376,33 @@ OUTS_THEN guest_outs_hlt, hlt
 OUTS_THEN guest_outs_ud2, ud2
 OUTS_THEN guest_outs_locked, lock incq DATA
 
+/* One block, until its LOCK: an exit each for out, out, outs and out. */
+LABEL guest_ports
+	BEGIN
+	movl $DATA, %esi
+	movl $0x80, %edx
+	movl $'a', %eax
+	nop
+LABEL guest_ports_first
+	outb %al, %dx
+LABEL guest_ports_first_end
+	incl %eax
+LABEL guest_ports_second
+	outb %al, $0x80
+LABEL guest_ports_second_end
+	incl %eax
+LABEL guest_ports_string
+	outsb
+	nop
+LABEL guest_ports_third
+	outw %ax, %dx
+LABEL guest_ports_third_end
+	inb %dx, %al
+	incl %eax
+	lock negq DATA
+	nop
+	END
+
 /* Its breakpoints: an instruction of its own, and one of the agent's NMI handler. Each #DB adds 1 to RBX. */
 LABEL guest_debug
 	BEGIN

@@ -293,6 +293,38 @@ static void nmi_in_rep_outs(void)
 	vcpu_stop(&vcpu);
 }
 
+/* The answer to an out in the midst of its block: right behind it, and the rest of the block counts once. */
+static void nmi_behind_out(void)
+{
+	const struct { uint64_t rip, end; } all[] = {
+		{ GUEST_LABEL(guest_ports_first), GUEST_LABEL(guest_ports_first_end) },
+		{ GUEST_LABEL(guest_ports_second), GUEST_LABEL(guest_ports_second_end) },
+		{ GUEST_LABEL(guest_ports_third), GUEST_LABEL(guest_ports_third_end) },
+	};
+	struct vcpu vcpu;
+	struct counts alone, start;
+
+	vcpu_start(&vcpu, true, false, 0);
+	alone = count_alone(&vcpu, GUEST_LABEL(guest_ports));
+	for (unsigned round = 0; round < 2; round++)
+		for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+			uint64_t nmis = *vcpu_word(&vcpu, NMIS);
+
+			vcpu_begin(&vcpu, GUEST_LABEL(guest_ports));
+			start = counts_now(&vcpu);
+			do {
+				CHECK_EQ(vcpu_resume(&vcpu, 0), PV_EXIT_IO_OUT);
+			} while (vcpu.run->rip != all[i].rip && vcpu.run->exit_reason == PV_EXIT_IO_OUT);
+			vcpu_resume(&vcpu, PV_INJECT_NMI);
+			CHECK_EQ(*vcpu_word(&vcpu, NMIS), nmis + 1);
+			CHECK_EQ(*vcpu_word(&vcpu, LANDED), all[i].end);
+			if (!vcpu_is_at(&vcpu, CALL_END))
+				vcpu_run_to(&vcpu, CALL_END);
+			CHECK(!counts_differ(counts_now(&vcpu), start, &alone));
+		}
+	vcpu_stop(&vcpu);
+}
+
 /* What is due to an instruction in front of a hypercall comes before the hypercall. */
 static void nmi_before_a_hypercall(void)
 {
@@ -421,6 +453,7 @@ const struct engine_test nmi_tests[] = {
 	{ "nmi_ends_hlt_in_a_shadow", nmi_ends_hlt_in_a_shadow, false },
 	{ "nmi_waits_behind_mov_ss", nmi_waits_behind_mov_ss, false },
 	{ "nmi_in_rep_outs", nmi_in_rep_outs, false },
+	{ "nmi_behind_out", nmi_behind_out, false },
 	{ "nmi_before_a_hypercall", nmi_before_a_hypercall, false },
 	{ "nmi_after_a_kick", nmi_after_a_kick, false },
 	{ "nmi_in_any_loop", nmi_in_any_loop, false },

@@ -254,6 +254,7 @@ def test_a_table_has_every_case(tmp_path: Path) -> None:
         (["boot", "--rounds", "0"], "'0' is not a whole number above 0"),
         (["boot", "--warm-up", "-1"], "warm-up"),
         (["bot"], "did you mean boot"),
+        (["hypercall", "--only", "nowhere"], "there are: hypercall, one core; hypercall, two cores"),
         (["report", "/no/such/file", "--html", "x.html"], "cannot read /no/such/file"),
     ],
 )

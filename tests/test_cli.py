@@ -414,6 +414,15 @@ def test_a_guest_of_ones_own(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (7, "mine\n")
 
 
+@pytest.mark.parametrize("headers", [("<stdatomic.h>", '"guest.h"'), ('"guest.h"', "<stdatomic.h>")])
+def test_a_guest_with_the_atomics_of_c(tmp_path: Path, headers: tuple[str, str]) -> None:
+    source, program = tmp_path / "mine.c", tmp_path / "mine.elf"
+    text = "static _Atomic int n; int guest_main(void) { return 3 + atomic_fetch_add(&n, 1) + atomic_load(&n); }"
+    source.write_text("".join(f"#include {header}\n" for header in headers) + text)
+    assert pvperf("guests", "build", source, "-o", program).stderr == ""
+    assert pvperf("run", program).returncode == 4
+
+
 def test_list_of_guests_by_name_of_the_action() -> None:
     assert pvperf("guests", "list", "--json").stdout == pvperf("guests", "--json").stdout
 

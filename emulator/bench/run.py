@@ -46,18 +46,22 @@ def _measure(names: list[str], args: argparse.Namespace, rounds: int) -> Documen
     begun = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     effort = Effort(quick=args.quick)
     results: list[GroupResult] = []
+    others: list[str] = []
     with _Progress() as progress:
-        for group in _chosen(names, effort, args.only or ""):
+        for group in _groups(names, effort):
+            if args.only and args.only not in group.name:
+                others.append(group.name)
+                continue
             results.append(measure_group(group, rounds=rounds, warm_up=args.warm_up, progress=progress.say))
     if not results:
-        raise UsageError(f"no group of {', '.join(names)} has '{args.only}' in its name")
+        raise UsageError(f"no group has '{args.only}' in its name; there are: {'; '.join(others)}")
     doubts = trust.warnings(results, rounds=rounds, seed=args.seed, governor=str(described["governor"]))
     return Document(names, begun, rounds, args.quick, args.seed, described, results, doubts)
 
 
-def _chosen(suites: list[str], effort: Effort, only: str) -> Iterator[Group]:
+def _groups(suites: list[str], effort: Effort) -> Iterator[Group]:
     for suite in suites:
-        yield from (group for group in suite_groups(suite, effort) if only in group.name)
+        yield from suite_groups(suite, effort)
 
 
 class _Progress:

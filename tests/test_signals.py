@@ -15,9 +15,11 @@ from processes import MARK, marked, wait_gone
 from tiny_guest import SPIN, guest, say
 
 
-@pytest.mark.parametrize("group", [False, True], ids=["process", "group"])
+@pytest.mark.parametrize(
+    ("group", "both"), [(False, False), (True, False), (True, True)], ids=["process", "group", "as timeout does"]
+)
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_stat_prints_what_it_has(tmp_path: Path, signum: signal.Signals, group: bool) -> None:
+def test_stat_prints_what_it_has(tmp_path: Path, signum: signal.Signals, group: bool, both: bool) -> None:
     """A terminal, timeout(1) and service managers signal the whole process group, vCPUs and host too."""
     command = [sys.executable, "-m", "emulator", "stat", "-j", "-e", "instructions", "--smp", "2"]
     mark = f"{os.getpid()}-{tmp_path.name}"
@@ -30,6 +32,8 @@ def test_stat_prints_what_it_has(tmp_path: Path, signum: signal.Signals, group: 
     ) as process:
         assert process.stdout is not None
         assert process.stdout.read(2) == b".."  # both vCPUs are past the agent
+        if both:
+            process.send_signal(signum)
         (os.killpg if group else os.kill)(process.pid, signum)
         _, errors = process.communicate(timeout=30)
     assert process.returncode == -signum

@@ -2,7 +2,8 @@
 """Boots a guest for a command: its output goes to stdout as it comes, and a signal ends it in good order.
 
 The first SIGINT, SIGTERM or SIGHUP asks the VM for an orderly end, so that the counts up to then are had; the second
-kills it. In both cases the process then ends by that signal.
+kills it. In both cases the process then ends by that signal. What comes at once is no second one: timeout(1) sends
+its signal to the command, and to the group that the command is in.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterable, Sequence
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from emulator.trace.records import Record
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_ONE_REQUEST_SECONDS = 0.1
 _FIELDS = (
     *(
         "smp",
@@ -64,6 +67,7 @@ class Launcher:
         self._vm = VirtualMachine(machine_config(arguments))
         self._before: dict[int, Any] = {}
         self._trace = _open_trace(arguments, self._vm.config.smp)
+        self._asked = 0.0  # when, by time.monotonic()
         self.signum = 0  # the signal that asked for the end; SIGPIPE if nobody reads the output any more
 
     def __enter__(self) -> Launcher:
@@ -82,10 +86,13 @@ class Launcher:
             self._trace.close()
 
     def _on_signal(self, signum: int, _: FrameType | None) -> None:
+        now = time.monotonic()
+        if self.signum == signum and now - self._asked < _ONE_REQUEST_SECONDS:
+            return
         if self.signum or not self._vm.processes:
             self.signum = signum
             raise Killed(signum)
-        self.signum = signum
+        self._asked, self.signum = now, signum
         self._vm.stop()
 
     @property

@@ -3,7 +3,10 @@
 
 import json
 import re
+import signal
 import statistics
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -472,3 +475,21 @@ def test_a_replay_that_does_not_come_to_all_its_switches_went_another_way(
 def test_explore_refuses(capsys: pytest.CaptureFixture[str], arguments: list[str], complaint: str) -> None:
     assert main(["explore", *arguments]) == 2
     assert complaint in capsys.readouterr().err
+
+
+def test_ctrl_c_tells_what_was_searched_until_then() -> None:
+    command = [sys.executable, "-m", "emulator", "explore", "follow-task", *["churn"] * 99, "--duration", "100"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline().startswith("explore: design per-vm")
+        searched = process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        out, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (-signal.SIGINT, "")
+    done = re.search(r"follow-task +held  complete: (\d+) with at most 2 preemptions; sampled: ([\d,]+)", searched)
+    assert done
+    total = re.search(r"([\d,]+) schedules of", out)
+    assert total
+    least, counted = sum(int(part.replace(",", "")) for part in done.groups()), int(total[1].replace(",", ""))
+    assert counted >= least > 0
+    assert out.splitlines()[-1] == "verdict: inconclusive: it was interrupted before all canaries were searched for"

@@ -8,9 +8,11 @@ import json
 import random
 import statistics
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from emulator.cli import Killed
 from emulator.errors import UsageError
 from emulator.explore import canaries
 from emulator.explore.case import Case, check_writable
@@ -20,7 +22,7 @@ from emulator.explore.interleaving import interleaving
 from emulator.explore.machine import Machine, Setup, Totals
 from emulator.explore.program import Program
 from emulator.explore.scenarios import SCENARIOS, Scenario, find
-from emulator.explore.search import Found, blocks_of, exhaustive_blocks, search
+from emulator.explore.search import Block, Found, blocks_of, exhaustive_blocks, search
 from emulator.explore.shrink import shrink
 
 HELD, VIOLATED, INCONCLUSIVE = 0, 1, 7
@@ -41,11 +43,24 @@ class Searched:
     agreed: bool = True
     coverage: Coverage = field(default_factory=Coverage)
 
-    def add(self, found: Found) -> Totals:
-        self.case = found.case
-        self.agreed = self.agreed and found.agreed
-        self.coverage.add(found.coverage)
-        return found.totals
+    def exhaust(self, crew: Crew, blocks: Iterator[Block]) -> None:
+        found = Found()
+        self.exhausted = found.totals
+        self._search(crew, blocks, found)
+
+    def sample(self, crew: Crew, blocks: Iterator[Block]) -> None:
+        found = Found()
+        self.sampled = found.totals
+        self._search(crew, blocks, found)
+
+    def _search(self, crew: Crew, blocks: Iterator[Block], found: Found) -> None:
+        """What was found until an interruption counts, too."""
+        try:
+            search(crew, blocks, cover=True, so_far=found)
+        finally:
+            self.case = found.case
+            self.agreed = self.agreed and found.agreed
+            self.coverage.add(found.coverage)
 
     def totals(self) -> Totals:
         totals = Totals()
@@ -69,36 +84,37 @@ def main(arguments: argparse.Namespace) -> int:
         from emulator.cli.canary_table import print_canaries
 
         return print_canaries(setup, seed, arguments)
-    with Crew() as crew:
-        report = Report(setup, seed, arguments)
-        for scenario in scenarios:
-            report.add(_search(crew, scenario, setup, seed, arguments, len(scenarios)))
-            if report.violation:
-                return report.end_violated()
-        caught = canaries.catch_all(crew, setup, seed=seed, seconds=_CANARY_SECONDS)
-    return report.end(caught)
+    report = Report(setup, seed, arguments)
+    try:
+        report.head()
+        with Crew() as crew:
+            for scenario in scenarios:
+                searched = report.begin(scenario)
+                _search(crew, searched, setup, seed, arguments, len(scenarios))
+                report.tell(searched)
+                if report.violation:
+                    break
+            else:
+                caught = canaries.catch_all(crew, setup, seed=seed, seconds=_CANARY_SECONDS)
+    except (KeyboardInterrupt, Killed):
+        if not report.violation:
+            report.end_interrupted()
+            raise
+    return report.end_violated() if report.violation else report.end(caught)
 
 
-def _search(
-    crew: Crew, scenario: Scenario, setup: Setup, seed: int, arguments: argparse.Namespace, of: int
-) -> Searched:
+def _search(crew: Crew, searched: Searched, setup: Setup, seed: int, arguments: argparse.Namespace, of: int) -> None:
     """Everything within the bound for what is small, then samples."""
-    done = Searched(scenario)
+    scenario = searched.scenario
     if arguments.exhaustive is not None and not scenario.programs:
-        return done
+        return
     if scenario.programs and arguments.schedules is None:
         bound = _DEFAULT_PREEMPTIONS if arguments.exhaustive is None else arguments.exhaustive
-        done.exhausted = done.add(search(crew, exhaustive_blocks(scenario, setup, bound), cover=True))
-    if done.case or arguments.exhaustive is not None:
-        return done
+        searched.exhaust(crew, exhaustive_blocks(scenario, setup, bound))
+    if searched.case or arguments.exhaustive is not None:
+        return
     seconds = None if arguments.schedules else (arguments.duration or _DEFAULT_SECONDS) / of
-    blocks = blocks_of(scenario, setup, seed, schedules=arguments.schedules, seconds=seconds)
-    done.sampled = done.add(search(crew, blocks, cover=True))
-    return done
-
-
-def _memory(setup: Setup) -> str:
-    return "" if setup.memory == "sc" else f"memory {setup.memory}, "
+    searched.sample(crew, blocks_of(scenario, setup, seed, schedules=arguments.schedules, seconds=seconds))
 
 
 class Report:
@@ -107,7 +123,7 @@ class Report:
     def __init__(self, setup: Setup, seed: int, arguments: argparse.Namespace) -> None:
         self.setup, self.seed, self.arguments = setup, seed, arguments
         self.searched: list[Searched] = []
-        self._say(f"explore: design {setup.design}, nmi {setup.nmi}, sync {setup.sync}, {_memory(setup)}seed {seed}")
+        self._doing: Searched | None = None
 
     def _say(self, line: str) -> None:
         if not self.arguments.json:
@@ -117,8 +133,19 @@ class Report:
     def violation(self) -> Searched | None:
         return next((each for each in self.searched if each.case), None)
 
-    def add(self, searched: Searched) -> None:
-        self.searched.append(searched)
+    def head(self) -> None:
+        setup = self.setup
+        memory = "" if setup.memory == "sc" else f"memory {setup.memory}, "
+        self._say(f"explore: design {setup.design}, nmi {setup.nmi}, sync {setup.sync}, {memory}seed {self.seed}")
+
+    def begin(self, scenario: Scenario) -> Searched:
+        """This one is searched next, and counts as far as that gets."""
+        self._doing = Searched(scenario)
+        self.searched.append(self._doing)
+        return self._doing
+
+    def tell(self, searched: Searched) -> None:
+        self._doing = None
         self._say(f"  {searched.scenario.name:<15} {self._how_far(searched)}")
 
     def _bound(self) -> int:
@@ -129,7 +156,8 @@ class Report:
             return f"VIOLATED after {searched.totals().schedules:,} schedules: {searched.case.oracle}"
         parts = []
         if searched.exhausted:
-            parts.append(f"complete: {searched.exhausted.schedules:,} with at most {self._bound()} preemptions")
+            how = "complete" if searched.exhausted.complete else "begun"
+            parts.append(f"{how}: {searched.exhausted.schedules:,} with at most {self._bound()} preemptions")
         if searched.sampled:
             parts.append(f"sampled: {searched.sampled.schedules:,}")
         return "held  " + ("; ".join(parts) or "random programs cannot be searched completely: nothing done")
@@ -163,14 +191,30 @@ class Report:
             if self.arguments.verbose or not each.case:
                 took = f"found after {each.schedules:,} schedules, {each.seconds:.2f} s" if each.case else "NOT FOUND"
                 self._say(f"  canary {each.name:<32} {took}")
-        doubts, totals = self._doubts(caught), self.totals()
         tries = [each.schedules for each in caught]
-        coverage = self.coverage()
-        pairs, both = coverage.pairs()
         self._say(
             f"canaries: {sum(each.case is not None for each in caught)} of {len(caught)} found, in "
             f"{statistics.median(tries):,.0f} schedules at the median, {max(tries):,} at most"
         )
+        doubts = self._doubts(caught)
+        self._figures()
+        self._say("verdict: held" if not doubts else f"verdict: inconclusive: {'; '.join(doubts)}")
+        self._json("held" if not doubts else "inconclusive", caught=caught, doubts=doubts)
+        return INCONCLUSIVE if doubts else HELD
+
+    def end_interrupted(self) -> None:
+        """What there is until then."""
+        if self._doing:
+            self._say(f"interrupted in {self._doing.scenario.name}")
+            self.tell(self._doing)
+        doubt = "it was interrupted before all canaries were searched for"
+        self._figures()
+        self._say(f"verdict: inconclusive: {doubt}")
+        self._json("inconclusive", doubts=[doubt])
+
+    def _figures(self) -> None:
+        totals, coverage = self.totals(), self.coverage()
+        pairs, both = coverage.pairs()
         self._say(
             f"{totals.schedules:,} schedules of {totals.steps // max(1, totals.schedules)} steps, {self.rate():,.0f} "
             f"a second and core; {totals.nmis:,} NMIs, {totals.trylock_failures:,} found the lock taken"
@@ -182,9 +226,6 @@ class Report:
         if self.arguments.verbose:
             for first, second in sorted(pairs - both):
                 self._say(f"  only in one order: {first}, then {second}")
-        self._say("verdict: held" if not doubts else f"verdict: inconclusive: {'; '.join(doubts)}")
-        self._json("held" if not doubts else "inconclusive", caught=caught, doubts=doubts)
-        return INCONCLUSIVE if doubts else HELD
 
     def totals(self) -> Totals:
         totals = Totals()
@@ -260,6 +301,7 @@ class Report:
                 }
                 for each in caught
             ]
+        if doubts is not None:
             document["doubts"] = doubts
         json.dump(document, sys.stdout)
         print()

@@ -128,9 +128,9 @@ def exhaustive_blocks(scenario: Scenario, setup: Setup, bound: int) -> Iterator[
         yield Block(scenario.name, setup, 0, number, exhaustive=bound)
 
 
-def search(crew: Crew, blocks: Iterator[Block], *, cover: bool = False) -> Found:
-    """Runs blocks until one finds a violation or there are no more."""
-    all_of_it, complete = Found(), True
+def search(crew: Crew, blocks: Iterator[Block], *, cover: bool = False, so_far: Found | None = None) -> Found:
+    """Runs blocks until one finds a violation or there are no more. What `so_far` has when it is interrupted holds."""
+    all_of_it, complete = so_far or Found(), True
     for found in crew.each(partial(run_block, replace(block, cover=cover)) for block in blocks):
         all_of_it.totals.add(found.totals)
         all_of_it.coverage.add(found.coverage)

@@ -24,12 +24,20 @@ LIBRARIES = {"unicorn": ("libunicorn.so.2", "libunicorn.so.2"), "capstone": ("li
 # Every quick test of the program.
 ALARM = [
     *("points_are_blocks", "distances", "distances_with_oracle", "in_cold_code", "left_alone", "periods"),
-    *("of_time", "without_penalties", "of_events", "in_a_rep"),
+    *("of_time", "without_penalties", "of_events", "in_a_rep", "before_an_out"),
 ]
 NMI = [
     *("everywhere", "everywhere_with_oracle", "on_a_stack_of_its_own", "freezes_exits", "latch"),
     *("ends_at_the_first_iret", "wakes_hlt", "ends_hlt_in_a_shadow", "waits_behind_mov_ss", "in_rep_outs"),
-    *("behind_out", "before_a_hypercall", "after_a_kick", "in_any_loop", "freezes_cycles_of_time", "a_long_way"),
+    *(
+        "behind_out",
+        "behind_handlers_out",
+        "before_a_hypercall",
+        "after_a_kick",
+        "in_any_loop",
+        "freezes_cycles_of_time",
+        "a_long_way",
+    ),
 ]
 AGENT = [
     *("is_transparent", "is_transparent_to_the_oracle", "restores_everything", "has_its_own_memory"),
@@ -44,7 +52,7 @@ AGENT = [
         "stays_decoded",
     ),
 ]
-EXIT = ["jump_in_outs", "stop_in_outs", "of_each_port", "jump_at_each_port", "stop_at_each_port"]
+EXIT = ["jump_in_outs", "stop_in_outs", "of_each_port", "jump_at_each_port", "stop_at_each_port", "in_stays_decoded"]
 SUITES = {"alarm": ALARM, "nmi": NMI, "agent": AGENT, "exit": EXIT}
 ALL = [f"{suite}_{name}" for suite, names in SUITES.items() for name in names]
 COSTS = ["cost_of_nmis"]  # printed when asked for, and no test

@@ -271,6 +271,13 @@ def test_privilege_levels(tmp_path: Path) -> None:
     assert (counts["BREAKPOINT0"], counts["BREAKPOINT1"], counts["BREAKPOINT2"]) == ((2, 4), (1, 2), (0, 1))
 
 
+@pytest.mark.parametrize("between", ["nop", "in $0x80, %al"])
+def test_a_store_into_its_own_block_counts_once(between: str, tmp_path: Path) -> None:
+    """It is begun anew, though the block ends in a rep: one store a turn, and two of the rep."""
+    body = f"lea 3f(%rip), %rbx; movb $0xb1, (%rbx); nop; {between}; nop; 3: mov $0, %cl; mov $2, %ecx; rep stosb"
+    assert count(tmp_path, loop(10, body), ["L1D_STORES"]).counts["L1D_STORES"] == (30, 0)
+
+
 BUFFER = 0x400000
 
 

@@ -31,6 +31,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HASH 0x9e3779b97f4a7c15ull /* code is aligned: its lowest bits tell little */
+
 /* Adds one, and finds where Unicorn keeps it: in what a uc_hook points to. */
 static int hook_add(struct pv_engine *e, int type, struct hook_record record, uc_hook *hook, struct hook_record **ret)
 {
@@ -204,7 +206,7 @@ static void hook_from(struct pv_engine *e, uint64_t first, uint64_t last)
 /* A block from whose translation traps were missing. */
 static void note_retaken(struct blocks *blocks, uint64_t address, uint64_t first, uint64_t last)
 {
-	struct retaken *retaken = &blocks->retaken[address % RETAKEN];
+	struct retaken *retaken = &blocks->retaken[address * HASH >> (64 - RETAKEN_BITS)];
 	uint64_t low = first < blocks->rest_first ? first : blocks->rest_first;
 	uint64_t high = last > blocks->rest_last ? last : blocks->rest_last;
 

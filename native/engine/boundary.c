@@ -65,3 +65,24 @@ bool boundary_attend(struct pv_engine *e, uint64_t rip, bool in_block)
 	count_fold(e); /* what was attended to needs no look any more */
 	return true;
 }
+
+bool boundary_attend_inside(struct pv_engine *e, uint64_t rip)
+{
+	const uint32_t at_its_end = e->attend & (ATTEND_IRET | ATTEND_FLUSH);
+	bool on;
+
+	if (likely(!(e->attend & (ATTEND_ALARM | ATTEND_INJECT))))
+		return true;
+	e->attend &= ~at_its_end;
+	on = boundary_attend(e, rip, true);
+	if (at_its_end)
+		count_attend(e, on ? at_its_end : at_its_end & ATTEND_FLUSH);
+	return on;
+}
+
+void boundary_leave_inside(struct pv_engine *e, uint64_t rip)
+{
+	e->attend &= ~(uint32_t)ATTEND_IRET;
+	count_leave_block(e, rip);
+	rip_set_in_block(e, rip);
+}

@@ -202,7 +202,7 @@ static bool is_watched(const struct pv_engine *e)
 static int trap_add(struct pv_engine *e, struct block *block, enum trap_kind kind)
 {
 	struct trap *traps = realloc(block->trap, (block->traps + 1u) * sizeof(*traps));
-	uint64_t next = leaves_block(kind) || kind == TRAP_OUT ? NOWHERE : e->insn->address;
+	uint64_t next = kind == TRAP_WATCHED || is_string(e->insn) ? e->insn->address : NOWHERE;
 
 	if (!traps)
 		return -ENOMEM;

@@ -127,13 +127,19 @@ void held_settle(struct pv_engine *e, uint64_t rip)
 		execution_retires(e);
 }
 
+/* The rep that the block before ended in has done an iteration; unless that block was left in front of it. */
+static bool repeats(const struct block *last, uint64_t rip)
+{
+	return last && (last->flags & BLOCK_REP) && rip - last->address >= last->last_offset;
+}
+
 /* A block inside the one before may be what a store into it left of it (see count.c), which
  * its decoding tells; then its branch has not been reached. */
 void held_arrive(struct pv_engine *e, uint64_t rip)
 {
 	if (count_frozen(e))
 		return;
-	if (e->current && (e->current->flags & BLOCK_REP))
+	if (repeats(e->current, rip))
 		accesses_retire(e);
 	held_settle(e, rip);
 	if (!e->current || rip <= e->current->address || rip - e->current->address >= e->current->size)

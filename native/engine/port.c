@@ -74,16 +74,18 @@ static bool port_permitted(struct pv_engine *e, const struct trap *trap)
 /* The block goes on behind it, unless something is to be looked at first. */
 static void exit_for(struct pv_engine *e, const struct trap *trap)
 {
-	uint64_t behind = trap->address + trap->length, mask = (1ull << 8 * trap->port.size) - 1;
+	const uint32_t first = ATTEND_BOUNDARY & ~ATTEND_IRET;
+	uint64_t mask = (1ull << 8 * trap->port.size) - 1;
 
+	if (!boundary_attend_inside(e, trap->address))
+		return;
 	if (!vmexit_out(e, trap->address, port_number(e, &trap->port), trap->port.size,
 			(uint32_t)(reg_get(e, UC_X86_REG_RAX) & mask)))
 		return;
-	e->out_exited = !e->attend;
-	if (e->out_exited)
-		return;
-	count_leave_block(e, behind);
-	rip_set_in_block(e, behind);
+	if (unlikely(e->attend & first))
+		boundary_leave_inside(e, trap->address + trap->length);
+	else
+		e->out_exited = true;
 }
 
 void port_trap(struct pv_engine *e, const struct trap *trap)

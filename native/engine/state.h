@@ -43,7 +43,8 @@ enum {
 	BLOCKS_RESERVE = 1 << 10,   /* how many may come before they are */
 	MAX_INSTRUCTION = 15,       /* bytes */
 	BLOCK_MAX_BYTES = 8192,     /* Unicorn ends a block within a page and one instruction */
-	RETAKEN = 64,
+	RETAKEN_BITS = 6,
+	RETAKEN = 1 << RETAKEN_BITS,
 	RETAKEN_OFTEN = 4,          /* times that a block may be translated again before its traps are expected always */
 	REST_BYTES = 1024,          /* of code that may have more calls of on_trap() than it has traps */
 	CODE_LINE = 64,             /* bytes of RAM of which it is known whether they have been code */
@@ -84,8 +85,8 @@ struct trap {
 	uint8_t length;
 	struct lockop locked;
 	struct port_access port;
-	/* Where a block has traps that is translated next: behind one that may leave its block, or NOWHERE;
-	 * otherwise here, since a store into its own block is translated again, alone, to be executed. */
+	/* Where a block has traps that is translated next: here, for what is translated again, alone, as an
+	 * iteration of a rep or a store into its own block is; otherwise behind it, or NOWHERE. */
 	uint64_t next_first, next_last;
 };
 
@@ -345,6 +346,10 @@ static inline void count_event(struct pv_engine *e, unsigned counter, uint64_t n
  * NULL. False: the vCPU has left for elsewhere, or stopped.
  */
 bool boundary_attend(struct pv_engine *e, uint64_t rip, bool in_block);
+/* The same in the midst of the current block: an alarm that is reached and an NMI come before the exit at `rip`. */
+bool boundary_attend_inside(struct pv_engine *e, uint64_t rip);
+/* The current block is left in front of `rip`, which is not begun. */
+void boundary_leave_inside(struct pv_engine *e, uint64_t rip);
 
 /* branch.c: of a branch instruction. */
 enum branch_kind branch_kind(const cs_insn *insn);

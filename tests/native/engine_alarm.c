@@ -314,6 +314,32 @@ static void alarm_in_a_rep(void)
 	vcpu_stop(&vcpu);
 }
 
+/* What an in reaches goes off before the exit of an out in the same block, and the out then exits once. */
+static void alarm_before_an_out(void)
+{
+	struct vcpu vcpu;
+
+	vcpu_start(&vcpu, true, false, 0);
+	for (unsigned round = 0; round < 2; round++) {
+		uint64_t instructions;
+
+		vcpu_begin(&vcpu, GUEST_LABEL(guest_in_out));
+		instructions = vcpu_sum(&vcpu, PV_COUNT_INSTRUCTIONS, ALL_LEVELS);
+		alarm_arm(&vcpu, PV_COUNT_CYCLES, ALL_LEVELS, /* with what the vmcall costs, but not the out */
+			  vcpu_sum(&vcpu, PV_COUNT_CYCLES, ALL_LEVELS) + 2 * PV_CYCLES_VM_EXIT);
+		CHECK_EQ(vcpu_resume(&vcpu, 0), PV_EXIT_OVERFLOW);
+		CHECK_EQ(vcpu.run->rip, GUEST_LABEL(guest_in_out_out));
+		CHECK_EQ(vcpu_sum(&vcpu, PV_COUNT_INSTRUCTIONS, ALL_LEVELS), instructions + 4);
+		alarm_disarm(&vcpu);
+		CHECK_EQ(vcpu_resume(&vcpu, 0), PV_EXIT_IO_OUT);
+		CHECK_EQ(vcpu_sum(&vcpu, PV_COUNT_INSTRUCTIONS, ALL_LEVELS), instructions + 4);
+		vcpu_resume(&vcpu, 0);
+		CHECK(vcpu_is_at(&vcpu, CALL_END));
+		CHECK_EQ(vcpu_sum(&vcpu, PV_COUNT_INSTRUCTIONS, ALL_LEVELS), instructions + 7);
+	}
+	vcpu_stop(&vcpu);
+}
+
 const struct engine_test alarm_tests[] = {
 	{ "alarm_points_are_blocks", alarm_points_are_blocks, false },
 	{ "alarm_distances", alarm_distances, false },
@@ -325,5 +351,6 @@ const struct engine_test alarm_tests[] = {
 	{ "alarm_without_penalties", alarm_without_penalties, false },
 	{ "alarm_of_events", alarm_of_events, false },
 	{ "alarm_in_a_rep", alarm_in_a_rep, false },
+	{ "alarm_before_an_out", alarm_before_an_out, false },
 	{ 0 },
 };

@@ -120,11 +120,26 @@ static void exit_stop_at_each_port(void)
 	}
 }
 
+/* Code with traps that is executed with several kinds of flags is not translated again and again. */
+static void exit_in_stays_decoded(void)
+{
+	struct vcpu vcpu;
+	uint64_t before;
+
+	vcpu_start(&vcpu, false, false, 0);
+	vcpu_begin(&vcpu, GUEST_LABEL(guest_ins_of_two_kinds));
+	before = vcpu.run->blocks_decoded;
+	vcpu_run_to(&vcpu, CALL_END);
+	CHECK(vcpu.run->blocks_decoded - before < 100); /* of 200 rounds */
+	vcpu_stop(&vcpu);
+}
+
 const struct engine_test exit_tests[] = {
 	{ "exit_jump_in_outs", exit_jump_in_outs, false },
 	{ "exit_stop_in_outs", exit_stop_in_outs, false },
 	{ "exit_of_each_port", exit_of_each_port, false },
 	{ "exit_jump_at_each_port", exit_jump_at_each_port, false },
 	{ "exit_stop_at_each_port", exit_stop_at_each_port, false },
+	{ "exit_in_stays_decoded", exit_in_stays_decoded, false },
 	{ 0 },
 };

@@ -403,6 +403,40 @@ LABEL guest_ports_third_end
 	nop
 	END
 
+/* An alarm for cycles that the in reaches. */
+LABEL guest_in_out
+	BEGIN
+	nop
+	inb $0x80, %al
+	nop
+LABEL guest_in_out_out
+	outb %al, $0x80
+	nop
+	END
+
+/* Two functions with an in each, called in turns with two kinds of flags, for which each is translated. */
+LABEL guest_ins_of_two_kinds
+	BEGIN
+	movl $200, %ecx
+1:	pushfq
+	xorq $0x1000, (%rsp) /* IOPL */
+	popfq
+	call 2f
+	call 3f
+	decl %ecx
+	jnz 1b
+	END
+	.balign 64
+2:	nop
+	inb $0x80, %al
+	nop
+	ret
+	.balign 64
+3:	nop
+	inb $0x80, %al
+	nop
+	ret
+
 /* Its breakpoints: an instruction of its own, and one of the agent's NMI handler. Each #DB adds 1 to RBX. */
 LABEL guest_debug
 	BEGIN
@@ -490,6 +524,15 @@ LABEL handle_nmi
 	movq %rsp, DATA + 0x810
 	incq DATA + 0x800
 	popq %rax
+	iretq
+
+LABEL handle_nmi_exiting
+	pushq %rax
+	movq 8(%rsp), %rax
+	movq %rax, DATA + 0x808
+	incq DATA + 0x800
+	popq %rax
+	outb %al, $0x80
 	iretq
 
 LABEL handle_nmi_calling

@@ -325,6 +325,41 @@ static void nmi_behind_out(void)
 	vcpu_stop(&vcpu);
 }
 
+/* A handler whose iret stands behind an out, in one block, with another NMI latched at the out: it ends at its iret. */
+static void behind_handlers_out(unsigned ist)
+{
+	struct vcpu vcpu;
+	struct counts alone, start;
+
+	vcpu_start(&vcpu, true, false, 0);
+	vcpu_gate(&vcpu, 2, GUEST_LABEL(handle_nmi_exiting), ist);
+	alone = count_alone(&vcpu, GUEST_LABEL(guest_loop));
+	for (unsigned round = 0; round < 2; round++)
+		for (unsigned nmis = 1; nmis < 4; nmis++) {
+			uint64_t before = *vcpu_word(&vcpu, NMIS), landed;
+
+			vcpu_begin(&vcpu, GUEST_LABEL(guest_loop));
+			start = counts_now(&vcpu);
+			for (unsigned i = 1; i <= nmis; i++) {
+				CHECK_EQ(vcpu_resume(&vcpu, PV_INJECT_NMI), PV_EXIT_IO_OUT);
+				CHECK_EQ(*vcpu_word(&vcpu, NMIS), before + i);
+				if (i == 1)
+					landed = *vcpu_word(&vcpu, LANDED);
+				CHECK_EQ(*vcpu_word(&vcpu, LANDED), landed);
+			}
+			vcpu_resume(&vcpu, 0);
+			CHECK(vcpu_is_at(&vcpu, CALL_END));
+			CHECK(!counts_differ(counts_now(&vcpu), start, &alone));
+		}
+	vcpu_stop(&vcpu);
+}
+
+static void nmi_behind_handlers_out(void)
+{
+	behind_handlers_out(0);
+	behind_handlers_out(1);
+}
+
 /* What is due to an instruction in front of a hypercall comes before the hypercall. */
 static void nmi_before_a_hypercall(void)
 {
@@ -454,6 +489,7 @@ const struct engine_test nmi_tests[] = {
 	{ "nmi_waits_behind_mov_ss", nmi_waits_behind_mov_ss, false },
 	{ "nmi_in_rep_outs", nmi_in_rep_outs, false },
 	{ "nmi_behind_out", nmi_behind_out, false },
+	{ "nmi_behind_handlers_out", nmi_behind_handlers_out, false },
 	{ "nmi_before_a_hypercall", nmi_before_a_hypercall, false },
 	{ "nmi_after_a_kick", nmi_after_a_kick, false },
 	{ "nmi_in_any_loop", nmi_in_any_loop, false },

@@ -221,6 +221,13 @@ def test_a_store_into_its_own_block_counts_once(tmp_path: Path) -> None:
     assert [counted.counts[name][0] for name in CACHES] == [1, 1, 1, 2, 2]
 
 
+@pytest.mark.parametrize("between", ["nop", "in $0x80, %al"])
+def test_a_store_into_its_own_block_counts_once_in_front_of_a_rep(between: str, tmp_path: Path) -> None:
+    """One a turn, and two of the rep."""
+    body = f"lea 3f(%rip), %rbx; movb $0xb1, (%rbx); nop; {between}; nop; 3: mov $0, %cl; mov $2, %ecx; rep stosb"
+    assert count(tmp_path, loop(10, body), ["L1D_STORES"]).counts["L1D_STORES"] == (30, 0)
+
+
 USER = f"""
     mov $0xc0000080, %ecx
     rdmsr
@@ -269,13 +276,6 @@ def test_privilege_levels(tmp_path: Path) -> None:
     assert counts["L1D_STORES"] == (6, 2)
     assert counts["BRANCH_MISSES"] == (0, 1)
     assert (counts["BREAKPOINT0"], counts["BREAKPOINT1"], counts["BREAKPOINT2"]) == ((2, 4), (1, 2), (0, 1))
-
-
-@pytest.mark.parametrize("between", ["nop", "in $0x80, %al"])
-def test_a_store_into_its_own_block_counts_once(between: str, tmp_path: Path) -> None:
-    """It is begun anew, though the block ends in a rep: one store a turn, and two of the rep."""
-    body = f"lea 3f(%rip), %rbx; movb $0xb1, (%rbx); nop; {between}; nop; 3: mov $0, %cl; mov $2, %ecx; rep stosb"
-    assert count(tmp_path, loop(10, body), ["L1D_STORES"]).counts["L1D_STORES"] == (30, 0)
 
 
 BUFFER = 0x400000

@@ -23,7 +23,8 @@ _LEAVE_SECONDS = 2.0
 
 @pytest.fixture(scope="session", autouse=True)
 def run_mark() -> Iterator[str]:
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job begins with it ignored
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job begins with it ignored,
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and with nohup this
     mark = uuid.uuid4().hex
     os.environ[_VARIABLE] = mark
     yield mark

@@ -103,10 +103,11 @@ setup(
     # No module for Python: emulator/native.py loads it as a library in front of Unicorn.
     ext_modules=[
         Extension(
-            "emulator._exchange",
-            ["native/engine/exchange.c"],
-            depends=["native/engine/exchange.h"],
-            extra_compile_args=["-std=c11", "-O2", "-g", "-fvisibility=hidden", "-Wall", "-Wextra"],
+            "emulator._interposed",
+            ["native/engine/exchange.c", "native/engine/fast_store.c"],
+            depends=["native/engine/exchange.h", "native/engine/fast_store.h"],
+            libraries=["dl"],  # of its own before glibc 2.34
+            extra_compile_args=["-std=c11", "-D_GNU_SOURCE", "-O2", "-g", "-fvisibility=hidden", "-Wall", "-Wextra"],
             py_limited_api=True,
         )
     ],

@@ -47,7 +47,7 @@ _CONSOLE_BYTES = 1 << 16
 # Of struct pv_run.
 _ENGINE_FIGURES = (
     *("blocks_decoded", "locked_ops", "locked_trapped", "exceptions", "oracle_checks", "oracle_differences"),
-    *("nmis", "nmis_coalesced", "agent_nmis"),
+    *("stores_short", "nmis", "nmis_coalesced", "agent_nmis"),
 )
 
 

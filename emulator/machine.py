@@ -49,6 +49,7 @@ _CHOICES: dict[str, tuple[str | None, ...]] = {
     "cycles": ("model", "tsc"),
     "pin": ("auto", "on", "off"),
     "atomics": ("host", "trap", "none"),
+    "stores": ("fast", "unicorn"),
     "hook": ("count", "empty", "none"),
     "spacing": ("periodic", "poisson"),
 }
@@ -86,6 +87,7 @@ class MachineConfig:
         pv_perf: whether the guest is offered the feature.
         atomics: "host": LOCK instructions are the host's; "trap": the same, out of the translated code, where some are
             executed anyway; "none": they lose updates, as a negative control.
+        stores: "fast": past Unicorn, where there is no code; "unicorn": its slow way for all memory that may be executed.
         oracle: step every instruction beside counting, and compare; slow.
         hook: "count"; "empty" or "none" leave the engine without counting and atomics, to measure what those cost.
         rotate_us: time between two rotations of the counters, microseconds.
@@ -111,6 +113,7 @@ class MachineConfig:
     pin: str = "auto"
     pv_perf: bool = True
     atomics: str = "host"
+    stores: str = "fast"
     oracle: bool = False
     hook: str = "count"
     rotate_us: int = 4000
@@ -343,6 +346,7 @@ class VirtualMachine:
             pv_perf=config.pv_perf,
             cycles_tsc=config.cycles == "tsc",
             atomics=config.atomics,
+            stores=config.stores,
             oracle=config.oracle,
             hook=config.hook,
             l1d=l1d,

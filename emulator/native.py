@@ -73,10 +73,10 @@ def load_bench() -> Any:
 @cache
 def load_engine() -> Any:
     """Guest mode on Unicorn. Raises Unsupported when a library is missing or is not the one that was tested."""
-    exchange = find_spec("emulator._exchange")
-    if exchange is None or exchange.origin is None:
-        raise Unsupported("the C library emulator._exchange is not there: reinstall pvperf")
-    _load(exchange.origin)
+    interposed = find_spec("emulator._interposed")
+    if interposed is None or interposed.origin is None:
+        raise Unsupported("the C library emulator._interposed is not there: reinstall pvperf")
+    _load(interposed.origin)
     unicorn = _library("unicorn", "lib", "libunicorn.so.2")
     combined = int(unicorn.uc_version(None, None))
     version = (combined >> 24 & 0xFF, combined >> 16 & 0xFF, combined >> 8 & 0xFF)

@@ -50,6 +50,7 @@ class Launch(NamedTuple):
     pv_perf: bool
     cycles_tsc: bool
     atomics: str
+    stores: str
     oracle: bool
     hook: str
     l1d: Cache

@@ -62,6 +62,7 @@ def _run(index: int, launch: Launch, segment: mmap.mmap, agent: Agent | None) ->
     config.hook = hooks[launch.hook]
     locks = {"host": lib.PV_LOCK_IN_BLOCK, "trap": lib.PV_LOCK_TRAPPED, "none": lib.PV_LOCK_LEFT}
     config.lock = locks[launch.atomics]
+    config.stores = {"fast": lib.PV_STORE_FAST, "unicorn": lib.PV_STORE_UNICORN}[launch.stores]
     config.oracle = launch.oracle
     config.l1d, config.llc = tuple(launch.l1d), tuple(launch.llc)
     config.predictor_bits = launch.predictor_bits

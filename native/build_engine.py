@@ -13,15 +13,14 @@ from cffi import FFI
 
 HEADERS = ["agent.h", "engine.h"]
 UNICORN, CAPSTONE = package_directory("unicorn"), package_directory("capstone")
+INTERPOSED = {NATIVE / "engine" / name for name in ("exchange.c", "fast_store.c")}  # a library of their own: setup.py
 
 ffi = FFI()
 ffi.cdef(declarations(HEADERS))
 ffi.set_source(
     "emulator._engine",
     "".join(f'#include "{name}"\n' for name in HEADERS),
-    sources=relative(
-        [NATIVE / "abi" / "handover.c", *(set(NATIVE.glob("engine/*.c")) - {NATIVE / "engine/exchange.c"})]
-    ),
+    sources=relative([NATIVE / "abi" / "handover.c", *(set(NATIVE.glob("engine/*.c")) - INTERPOSED)]),
     include_dirs=[*map(str, INCLUDES), str(UNICORN / "include"), str(CAPSTONE / "include")],
     library_dirs=[str(UNICORN / "lib"), str(CAPSTONE / "lib")],
     extra_compile_args=FLAGS,

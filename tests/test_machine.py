@@ -336,6 +336,7 @@ def test_check_extension() -> None:
         ({"pin": "maybe"}, "one of auto, on, off"),
         ({"cycles": "real"}, "one of model, tsc"),
         ({"atomics": "no"}, "one of host, trap, none"),
+        ({"stores": "slow"}, "one of fast, unicorn"),
         ({"vcpus": 2}, "there is no setting 'vcpus'"),
         ({"hold_us": -1}, "0 to 1000000 microseconds"),
         ({"seed": -1}, "seed must be 0"),
@@ -358,7 +359,14 @@ def test_settings_of_a_later_version() -> None:
 @pytest.mark.parametrize(
     "overrides",
     [
-        *({"pin": "on"}, {"pin": "off"}, {"cycles": "tsc"}, {"atomics": "none"}, {"design": "posted"}),
+        *(
+            {"pin": "on"},
+            {"pin": "off"},
+            {"cycles": "tsc"},
+            {"atomics": "none"},
+            {"stores": "unicorn"},
+            {"design": "posted"},
+        ),
         *({"design": "no-refcount"}, {"design": "per-vcpu"}, {"nmi": "lockless"}, {"nmi": "deferred"}),
         *({"sync": "every-exit"}, {"hold_us": 10}, {"max_sample_rate": 0}, {"fault": "trylock=50%", "seed": 7}),
     ],

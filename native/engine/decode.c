@@ -6,15 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { PAGE = 4096 };
+_Static_assert(PAGE / (int)CODE_LINE == 64, "a word for each page");
+
 int decode_create(struct pv_engine *e)
 {
-	uint64_t lines = e->config.ram_size / CODE_LINE;
+	uint64_t pages = (e->config.ram_size + PAGE - 1) / PAGE;
 
 	if (cs_open(CS_ARCH_X86, CS_MODE_64, &e->capstone) != CS_ERR_OK)
 		return -ENOMEM;
 	cs_option(e->capstone, CS_OPT_DETAIL, CS_OPT_ON);
 	e->insn = cs_malloc(e->capstone);
-	e->code_lines = calloc(1, (lines + 7) / 8);
+	e->code_lines = calloc(pages, sizeof(*e->code_lines));
 	return e->insn && e->code_lines ? 0 : -ENOMEM;
 }
 
@@ -310,8 +313,11 @@ static void mark_code(struct pv_engine *e, uint64_t address, uint32_t size)
 
 	for (; address < end; address = next) {
 		next = (address | (CODE_LINE - 1)) + 1;
-		if (uc_vmem_translate(e->uc, address, UC_PROT_READ, &gpa) == UC_ERR_OK && gpa < e->config.ram_size)
-			e->code_lines[gpa / CODE_LINE / 8] |= (uint8_t)(1u << (gpa / CODE_LINE % 8));
+		if (uc_vmem_translate(e->uc, address, UC_PROT_READ, &gpa) != UC_ERR_OK || gpa >= e->config.ram_size)
+			continue;
+		if (!e->code_lines[gpa / PAGE])
+			stores_look(e);
+		e->code_lines[gpa / PAGE] |= 1ull << gpa / CODE_LINE % 64;
 	}
 }
 

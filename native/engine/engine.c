@@ -93,6 +93,8 @@ static int try_out(struct pv_engine *e)
 		ret = ask_cpuid1(e, PAGE);
 	if (!ret && e->config.lock == PV_LOCK_IN_BLOCK && e->config.hook == PV_ENGINE_COUNT)
 		parallel_calibrate(e, PAGE);
+	if (!ret && e->config.stores == PV_STORE_FAST && e->config.hook == PV_ENGINE_COUNT)
+		stores_calibrate(e, PAGE);
 	return uc_mem_unmap(e->uc, PAGE, BYTES) && !ret ? -ENOMEM : ret;
 }
 
@@ -118,6 +120,7 @@ static int open_unicorn(struct pv_engine *e)
 	if (!ret)
 		ret = set_hooks(e);
 	parallel_choose(e);
+	stores_choose(e);
 	return ret;
 }
 
@@ -170,6 +173,7 @@ int engine_create(const struct pv_engine_config *config, struct pv_engine **ret,
 
 void engine_destroy(struct pv_engine *e)
 {
+	stores_destroy(e);
 	blocks_destroy(e);
 	decode_destroy(e);
 	agent_nmi_destroy(e);
@@ -206,6 +210,7 @@ int engine_run(struct pv_engine *e)
 			e->flush = false;
 			hooks_change(e);
 			parallel_choose(e);
+			stores_choose(e);
 			uc_ctl_flush_tb(e->uc);
 			blocks_forget(e);
 			continue;

@@ -18,6 +18,12 @@ enum pv_engine_hook {
 };
 
 /* How LOCK is made atomic. */
+/* Stores to memory that the guest may execute. */
+enum pv_engine_store {
+	PV_STORE_FAST = 0, /* past Unicorn, where there is no code: see fast_store.h */
+	PV_STORE_UNICORN,
+};
+
 enum pv_engine_lock {
 	PV_LOCK_IN_BLOCK = 0, /* by Unicorn's code for guests with several CPUs, as far as that goes: see parallel.c */
 	PV_LOCK_TRAPPED,      /* by leaving the block for each: see trap.c */
@@ -46,6 +52,7 @@ struct pv_engine_config {
 	uint32_t vcpu;
 	uint32_t hook;         /* enum pv_engine_hook */
 	uint32_t lock;         /* enum pv_engine_lock */
+	uint32_t stores;       /* enum pv_engine_store */
 	uint32_t oracle;       /* 1: also step every instruction, and compare at every exit */
 	int32_t core;          /* pin to this core; -1: do not */
 	struct pv_jump agent_nmi; /* the agent's NMI handler on this vCPU; rip 0: there is no agent */

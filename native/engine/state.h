@@ -24,6 +24,7 @@
 #include <unicorn/unicorn.h>
 
 #include "engine.h"
+#include "fast_store.h"
 #include "handover.h"
 #include "hooks.h"
 #include "lockop.h"
@@ -47,7 +48,6 @@ enum {
 	RETAKEN = 1 << RETAKEN_BITS,
 	RETAKEN_OFTEN = 4,          /* times that a block may be translated again before its traps are expected always */
 	REST_BYTES = 1024,          /* of code that may have more calls of on_trap() than it has traps */
-	CODE_LINE = 64,             /* bytes of RAM of which it is known whether they have been code */
 	TCG_BUFFER_BYTES = 64 << 20,
 };
 
@@ -227,8 +227,10 @@ struct pv_engine {
 	bool is_locked;
 	struct blocks blocks;
 	struct parallel parallel;
+	struct fast_stores stores;
+	bool stores_able; /* they were seen to work */
 	struct span span;    /* for locked operations across pages that are no neighbours in RAM */
-	uint8_t *code_lines; /* a bit per CODE_LINE bytes of RAM that a block was decoded from */
+	uint64_t *code_lines; /* by page, a bit per CODE_LINE bytes of RAM that a block was decoded from */
 	uint64_t rep_iterations;
 	uint32_t pauses;
 	uint32_t cpuid1[4];
@@ -280,6 +282,15 @@ void parallel_choose(struct pv_engine *e);
 bool parallel_gave_up(struct pv_engine *e);
 /* What addresses mean has changed, or what may be done there. */
 void parallel_look(struct pv_engine *e);
+
+/* stores.c */
+/* Finds out, on this page and the next two, whether stores can go the short way. */
+void stores_calibrate(struct pv_engine *e, uint64_t page);
+/* As parallel_choose(). */
+void stores_choose(struct pv_engine *e);
+void stores_destroy(struct pv_engine *e);
+/* This page, in which there was none, holds code. */
+void stores_look(struct pv_engine *e);
 
 /* decode.c */
 int decode_create(struct pv_engine *e);

@@ -98,7 +98,7 @@ static void *operand_memory(struct pv_engine *e, const struct operand_gpa *at, u
 static bool holds_code(const struct pv_engine *e, gpa_t first, gpa_t last)
 {
 	for (gpa_t line = first / CODE_LINE; line <= last / CODE_LINE; line++)
-		if (e->code_lines[line / 8] >> (line % 8) & 1)
+		if (e->code_lines[line / 64] >> line % 64 & 1)
 			return true;
 	return false;
 }

@@ -41,6 +41,7 @@ static bool hand_over(struct pv_engine *e, enum pv_exit_reason reason, uint64_t 
 	if (e->config.oracle && reason != PV_EXIT_READY)
 		oracle_compare(e);
 	run->exit_reason = reason;
+	run->stores_short = e->stores.done;
 	if (handover_exit(run, e->config.page) != PV_HANDED)
 		return false;
 	e->tsc_start = __rdtsc();

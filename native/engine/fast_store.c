@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "fast_store.h"
+
+#include <dlfcn.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define EXPORTED __attribute__((visibility("default")))
+#define likely(x) __builtin_expect(!!(x), 1)
+
+enum {
+	PAGE = 4096,
+	ENTRY_BITS = 6,
+	TABLES = 3,              /* one for each kind of privilege, right in front of the CPU and a counter */
+	COUNTER_BYTES = 16,
+	MOST_BYTES = 1 << 26,
+	NOT_DIRTY = 1 << 10,     /* of an entry's address: stores are to be looked at */
+	ACCESS_TABLE = 15,       /* of `access` */
+	ACCESS_ALIGNED = 7 << 8, /* it faults if it is not */
+};
+
+/* Unicorn 2.1.4's CPUTLBEntry and CPUTLBDescFast. */
+struct entry {
+	uint64_t read, write, code, gpa, addend, unused[3];
+};
+_Static_assert(sizeof(struct entry) == 1 << ENTRY_BITS, "as in that release");
+
+struct table {
+	uint64_t mask; /* of an offset */
+	uint8_t *entries;
+};
+
+static struct fast_stores *now;
+
+EXPORTED void pv_store_fast(struct fast_stores *stores)
+{
+	__atomic_store_n(&now, stores, __ATOMIC_RELEASE);
+}
+
+EXPORTED struct fast_stores *pv_store_fast_now(void)
+{
+	return __atomic_load_n(&now, __ATOMIC_ACQUIRE);
+}
+
+/* Unicorn's own function of this name. */
+static void *next(const char *name)
+{
+	void *unicorn = dlopen("libunicorn.so.2", RTLD_LAZY | RTLD_NOLOAD), *ret = unicorn ? dlsym(unicorn, name) : NULL;
+
+	if (!ret) {
+		fprintf(stderr, "pvperf: there is no %s in libunicorn.so.2\n", name);
+		abort();
+	}
+	dlclose(unicorn);
+	return ret;
+}
+
+static const struct table *tables_of(void *env)
+{
+	return (const struct table *)(void *)((uint8_t *)env - COUNTER_BYTES) - TABLES;
+}
+
+EXPORTED bool pv_store_is_known(void *env)
+{
+	const struct table *tables = tables_of(env);
+
+	for (unsigned i = 0; i < TABLES; i++) {
+		uint64_t bytes = tables[i].mask + sizeof(struct entry);
+
+		if (tables[i].mask % sizeof(struct entry) || !tables[i].mask || (bytes & (bytes - 1)) || bytes > MOST_BYTES ||
+		    malloc_usable_size(tables[i].entries) < bytes)
+			return false;
+	}
+	return true;
+}
+
+static struct entry *entry_of(void *env, uint64_t address, uint32_t access)
+{
+	const struct table *table = &tables_of(env)[access & ACCESS_TABLE];
+
+	return (struct entry *)(void *)(table->entries + ((address / PAGE << ENTRY_BITS) & table->mask));
+}
+
+/* Where it is in this process; NULL: it is Unicorn's. */
+static void *place(const struct fast_stores *stores, void *env, uint64_t address, unsigned size, uint32_t access)
+{
+	struct entry *entry;
+	uint64_t at, lines;
+
+	if (!stores || stores->env != env || !stores->on || (access & ACCESS_ALIGNED))
+		return NULL;
+	entry = entry_of(env, address, access);
+	if (entry->write != (address / PAGE * PAGE | NOT_DIRTY) || address % PAGE + size > PAGE)
+		return NULL;
+	at = address + entry->addend - (uint64_t)stores->ram;
+	if (at >= stores->size)
+		return NULL;
+	lines = stores->code_lines[at / PAGE];
+	if (!lines)
+		entry->write = address / PAGE * PAGE;
+	else if ((lines >> at / CODE_LINE % 64 | lines >> (at + size - 1) / CODE_LINE % 64) & 1)
+		return NULL;
+	return stores->ram + at;
+}
+
+/*
+ * Unicorn has stored it. If the page may not be executed under this address, it looks at no other store to it; but it
+ * may be code under another one.
+ */
+static void keep_looking(struct fast_stores *stores, void *env, uint64_t address, uint32_t access)
+{
+	struct entry *entry;
+	uint64_t at;
+
+	if (!stores)
+		return;
+	if (!stores->env)
+		stores->env = env;
+	if (stores->env != env || !stores->on)
+		return;
+	entry = entry_of(env, address, access);
+	at = address + entry->addend - (uint64_t)stores->ram;
+	if (entry->write == address / PAGE * PAGE && at < stores->size && stores->code_lines[at / PAGE])
+		entry->write |= NOT_DIRTY;
+}
+
+/* One access of this process's, aligned or not. */
+#define STORE(name, type)                                                                                         \
+	struct name##_at_any_address {                                                                            \
+		type value;                                                                                       \
+	} __attribute__((packed, may_alias));                                                                     \
+                                                                                                                  \
+	typedef void name##_fn(void *env, uint64_t address, type value, uint32_t access, uintptr_t retaddr);      \
+                                                                                                                  \
+	EXPORTED name##_fn name;                                                                                  \
+	void name(void *env, uint64_t address, type value, uint32_t access, uintptr_t retaddr)                    \
+	{                                                                                                         \
+		static name##_fn *unicorns;                                                                       \
+		struct fast_stores *stores = pv_store_fast_now();                                                 \
+		void *at = place(stores, env, address, sizeof(value), access);                                    \
+                                                                                                                  \
+		if (likely(at)) {                                                                                 \
+			stores->done++;                                                                           \
+			((volatile struct name##_at_any_address *)at)->value = value;                             \
+			return;                                                                                   \
+		}                                                                                                 \
+		if (!__atomic_load_n(&unicorns, __ATOMIC_RELAXED))                                                \
+			__atomic_store_n(&unicorns, (name##_fn *)next(#name), __ATOMIC_RELAXED);                  \
+		unicorns(env, address, value, access, retaddr);                                                   \
+		keep_looking(stores, env, address, access);                                                       \
+	}
+
+STORE(helper_ret_stb_mmu_x86_64, uint8_t)
+STORE(helper_le_stw_mmu_x86_64, uint16_t)
+STORE(helper_le_stl_mmu_x86_64, uint32_t)
+STORE(helper_le_stq_mmu_x86_64, uint64_t)

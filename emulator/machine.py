@@ -87,7 +87,7 @@ class MachineConfig:
         pv_perf: whether the guest is offered the feature.
         atomics: "host": LOCK instructions are the host's; "trap": the same, out of the translated code, where some are
             executed anyway; "none": they lose updates, as a negative control.
-        stores: "fast": past Unicorn, where there is no code; "unicorn": its slow way for all memory that may be executed.
+        stores: "fast": past Unicorn, where there is no code; "unicorn": its slow way for memory that may be executed.
         oracle: step every instruction beside counting, and compare; slow.
         hook: "count"; "empty" or "none" leave the engine without counting and atomics, to measure what those cost.
         rotate_us: time between two rotations of the counters, microseconds.

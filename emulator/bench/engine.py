@@ -26,6 +26,7 @@ GUESTS = {
 }
 #: The same, for a look in seconds.
 _QUICK_GUESTS = {"spin": "iterations=10000000", "matmul": "rounds=6"}
+_STORING = ("matmul", "branchy")
 _HOOKS = ("count", "empty", "none")
 
 #: What is counted, from nothing to more than there are counters for.
@@ -52,6 +53,7 @@ def groups(effort: Effort) -> Iterator[Group]:
         yield _against_hooks(guest, args.split())
     if not effort.quick:
         yield _locked()
+        yield _stores()
     yield _by_events(effort)
     yield _same_code(effort)
 
@@ -91,6 +93,19 @@ def _locked() -> Group:
     ratios = [Ratio(f"LOCK {name}: speed against atomic", "atomic", name) for name in runs if name != "atomic"]
     about = "a guest that is all LOCK: how that is made atomic between processes"
     return Group(name="engine, LOCK", about=about, contenders=contenders, ratios=ratios)
+
+
+def _stores() -> Group:
+    contenders = [
+        single(Case(name=f"{guest}, {stores}", unit="s"), _seconds(guest, [], stores=stores))
+        for guest in _STORING
+        for stores in ("fast", "unicorn")
+    ]
+    ratios = [
+        Ratio(f"{guest}: speed against Unicorn's stores", f"{guest}, unicorn", f"{guest}, fast") for guest in _STORING
+    ]
+    about = "guests that store, past Unicorn's slow way for memory that may be executed, and by it"
+    return Group(name="engine, stores", about=about, contenders=contenders, ratios=ratios)
 
 
 def _by_events(effort: Effort) -> Group:

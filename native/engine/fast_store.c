@@ -133,7 +133,7 @@ static void keep_looking(struct fast_stores *stores, void *env, uint64_t address
                                                                                                                   \
 	typedef void name##_fn(void *env, uint64_t address, type value, uint32_t access, uintptr_t retaddr);      \
                                                                                                                   \
-	EXPORTED name##_fn name;                                                                                  \
+	EXPORTED __attribute__((no_sanitize("thread"))) name##_fn name; /* what races there is the guest */        \
 	void name(void *env, uint64_t address, type value, uint32_t access, uintptr_t retaddr)                    \
 	{                                                                                                         \
 		static name##_fn *unicorns;                                                                       \

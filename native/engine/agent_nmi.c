@@ -23,11 +23,12 @@ int agent_nmi_create(struct pv_engine *e)
 	if (uc_context_alloc(e->uc, &agent->guest) || uc_context_alloc(e->uc, &agent->entry))
 		return -ENOMEM;
 	/* A new CPU, until the first NMI makes it the handler's. */
-	return uc_context_save(e->uc, agent->entry) ? -ENOMEM : 0;
+	return uc_context_save(e->uc, agent->entry) ? -ENOMEM : tlb_create(e);
 }
 
 void agent_nmi_destroy(struct pv_engine *e)
 {
+	tlb_destroy(e);
 	if (e->agent.guest)
 		uc_context_free(e->agent.guest);
 	if (e->agent.entry)
@@ -59,8 +60,8 @@ static void write_frame(struct pv_engine *e, uint64_t rip)
 	memcpy(e->config.ram + e->config.agent_frame, &frame, sizeof(frame));
 }
 
-/* A saved CPU in place of the present one, all but RIP. The API exchanges the registers alone:
- * writing CR3 drops what the other one's page tables have left behind. */
+/* A saved CPU in place of the present one, all but RIP, with the agent's TLB in use. The API exchanges the registers
+ * alone: writing CR3 flushes that, and what is remembered of translated code by its address. */
 static void load_cpu(struct pv_engine *e, uc_context *context)
 {
 	uint64_t cr3 = 0;
@@ -74,6 +75,8 @@ static void load_entry(struct pv_engine *e)
 {
 	struct agent_nmi *agent = &e->agent;
 
+	tlb_exchange(e);
+	agent->guest_tlb_outdated = false;
 	load_cpu(e, agent->entry);
 	count_enter_cpl(e, PV_CPL_KERNEL);
 	if (agent->entry_made)
@@ -122,6 +125,9 @@ static void end(struct pv_engine *e)
 void agent_nmi_leave(struct pv_engine *e)
 {
 	load_cpu(e, e->agent.guest);
+	tlb_exchange(e);
+	if (e->agent.guest_tlb_outdated)
+		uc_ctl_flush_tlb(e->uc);
 	rip_set(e, e->agent.guest_rip);
 	count_enter_cpl(e, e->agent.guest_cpl);
 	e->attend |= e->agent.guest_attend;
@@ -130,7 +136,9 @@ void agent_nmi_leave(struct pv_engine *e)
 
 void agent_nmi_abandon(struct pv_engine *e)
 {
-	if (e->agent.in_service)
+	if (e->agent.in_service) {
+		tlb_exchange(e); /* which whatever comes then will flush */
 		end(e);
+	}
 	e->agent.pending = false;
 }

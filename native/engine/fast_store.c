@@ -12,7 +12,7 @@
 enum {
 	PAGE = 4096,
 	ENTRY_BITS = 6,
-	TABLES = 3,              /* one for each kind of privilege, right in front of the CPU and a counter */
+	TABLES = PV_STORE_TABLES, /* right in front of a counter and the CPU */
 	COUNTER_BYTES = 16,
 	MOST_BYTES = 1 << 26,
 	NOT_DIRTY = 1 << 10,     /* of an entry's address: stores are to be looked at */

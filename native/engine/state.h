@@ -182,6 +182,8 @@ struct agent_nmi {
 	uint32_t guest_cpl;
 	uint32_t guest_attend;
 	uc_context *guest; /* as it was interrupted */
+	struct tlb *tlb; /* the guest's while one is in service, or else the agent's; NULL: they have one together */
+	bool guest_tlb_outdated;
 	uc_context *entry; /* about to run the handler */
 	bool entry_made;
 };
@@ -291,6 +293,13 @@ void stores_choose(struct pv_engine *e);
 void stores_destroy(struct pv_engine *e);
 /* This page, in which there was none, holds code. */
 void stores_look(struct pv_engine *e);
+
+/* tlb.c */
+/* Gives the agent one of its own, if that can be done. */
+int tlb_create(struct pv_engine *e);
+void tlb_destroy(struct pv_engine *e);
+/* The guest's for the agent's, or back. */
+void tlb_exchange(struct pv_engine *e);
 
 /* decode.c */
 int decode_create(struct pv_engine *e);

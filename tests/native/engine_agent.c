@@ -249,6 +249,25 @@ static void agent_has_its_own_code(void)
 	its_own_code(true, 4 * 8);
 }
 
+/* What the guest knew of that page's memory when none of it had been executed, it does not go by afterwards. */
+static void agent_code_changes(void)
+{
+	struct vcpu vcpu;
+	uint64_t sum = 0;
+
+	vcpu_start(&vcpu, true, false, AGENT_LABEL(agent_adding));
+	vcpu_begin(&vcpu, GUEST_LABEL(guest_changing));
+	vcpu_resume(&vcpu, 0);
+	for (uint64_t i = 1; vcpu_is_at(&vcpu, CALL_POINT); i++) {
+		CHECK_EQ(*vcpu_word(&vcpu, AGENT_DATA), sum);
+		vcpu_resume(&vcpu, PV_INJECT_AGENT_NMI);
+		sum += i;
+	}
+	CHECK(vcpu_is_at(&vcpu, CALL_END));
+	CHECK_EQ(*vcpu_word(&vcpu, AGENT_DATA), 20 * 21 / 2);
+	vcpu_stop(&vcpu);
+}
+
 static void begin_loop(struct vcpu *vcpu)
 {
 	vcpu_begin(vcpu, GUEST_LABEL(guest_loop));
@@ -541,6 +560,7 @@ const struct engine_test agent_tests[] = {
 	{ "agent_restores_everything", agent_restores_everything, false },
 	{ "agent_has_its_own_memory", agent_has_its_own_memory, false },
 	{ "agent_has_its_own_code", agent_has_its_own_code, false },
+	{ "agent_code_changes", agent_code_changes, false },
 	{ "agent_first", agent_first, false },
 	{ "agent_in_a_guest_nmi", agent_in_a_guest_nmi, false },
 	{ "agent_latch", agent_latch, false },

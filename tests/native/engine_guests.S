@@ -33,7 +33,7 @@ CALL_POINT = 0x1003
 .endm
 
 	.section .rodata
-	.balign 16
+	.balign 4096
 LABEL guest_blob
 
 /* Blocks of 1 to 12 instructions. */
@@ -437,6 +437,19 @@ LABEL guest_ins_of_two_kinds
 	nop
 	ret
 
+/* Changes the agent's code, which is no code of its own, with what it has stored there before in its TLB. */
+LABEL guest_changing
+	BEGIN
+	movl $1, %ebx
+	movb %bl, 0x410800 + agent_adding_end - guest_blob
+	movb %bl, 0x410800 + agent_adding_end - guest_blob
+1:	movb %bl, 0x410000 + agent_adding_end - guest_blob - 1
+	incl %ebx
+	HYPERCALL CALL_POINT
+	cmpl $20, %ebx
+	jbe 1b
+	END
+
 /* Its breakpoints: an instruction of its own, and one of the agent's NMI handler. Each #DB adds 1 to RBX. */
 LABEL guest_debug
 	BEGIN
@@ -657,6 +670,15 @@ LABEL agent_faulting
 LABEL agent_looping
 1:	incq AGENT_DATA
 	jmp 1b
+
+/* Adds what guest_changing has written into it. Alone in its page, which has another place in the TLB than its writer's. */
+	.balign 4096
+LABEL agent_adding
+	addq $0, AGENT_DATA
+LABEL agent_adding_end
+	movl $0x50560002, %eax
+	vmcall
+	hlt
 
 LABEL guest_blob_end
 	.section .note.GNU-stack, "", @progbits

@@ -142,7 +142,7 @@ struct pv_run {
 	/* Written by the vCPU process: figures of the engine, and why it failed. */
 	uint64_t blocks_decoded, exceptions, oracle_checks, oracle_differences;
 	uint64_t locked_ops, locked_trapped; /* atomic operations; those of them for which the block was left */
-	uint64_t stores_short; /* stores that did not go Unicorn's slow way: the first to a page, and all to one with code */
+	uint64_t stores_short; /* stores to pages with code, and first ones to others, that did not go Unicorn's slow way */
 	uint64_t nmis;           /* delivered through the guest's IDT */
 	uint64_t nmis_coalesced; /* came while one was latched already */
 	uint64_t agent_nmis;

@@ -18,16 +18,16 @@ enum pv_engine_hook {
 };
 
 /* How LOCK is made atomic. */
-/* Stores to memory that the guest may execute. */
-enum pv_engine_store {
-	PV_STORE_FAST = 0, /* past Unicorn, where there is no code: see fast_store.h */
-	PV_STORE_UNICORN,
-};
-
 enum pv_engine_lock {
 	PV_LOCK_IN_BLOCK = 0, /* by Unicorn's code for guests with several CPUs, as far as that goes: see parallel.c */
 	PV_LOCK_TRAPPED,      /* by leaving the block for each: see trap.c */
 	PV_LOCK_LEFT,         /* not at all: it loses updates; a negative control */
+};
+
+/* Stores to memory that the guest may execute. */
+enum pv_engine_store {
+	PV_STORE_FAST = 0, /* past Unicorn, where there is no code: see fast_store.h */
+	PV_STORE_UNICORN,
 };
 
 /* A level of the cache model. All zero: the default (see cache.c). */

@@ -15,6 +15,7 @@ enum {
 	TABLES = PV_STORE_TABLES, /* right in front of a counter and the CPU */
 	COUNTER_BYTES = 16,
 	MOST_BYTES = 1 << 26,
+	ENV_BEHIND_CPU = 0x8a50,
 	NOT_DIRTY = 1 << 10,     /* of an entry's address: stores are to be looked at */
 	ACCESS_TABLE = 15,       /* of `access` */
 	ACCESS_ALIGNED = 7 << 8, /* it faults if it is not */
@@ -61,10 +62,12 @@ static const struct table *tables_of(void *env)
 	return (const struct table *)(void *)((uint8_t *)env - COUNTER_BYTES) - TABLES;
 }
 
-EXPORTED bool pv_store_is_known(void *env)
+EXPORTED bool pv_store_is_known(void *cpu, void *env)
 {
 	const struct table *tables = tables_of(env);
 
+	if ((uint8_t *)cpu + ENV_BEHIND_CPU != env)
+		return false;
 	for (unsigned i = 0; i < TABLES; i++) {
 		uint64_t bytes = tables[i].mask + sizeof(struct entry);
 
@@ -82,13 +85,20 @@ static struct entry *entry_of(void *env, uint64_t address, uint32_t access)
 	return (struct entry *)(void *)(table->entries + ((address / PAGE << ENTRY_BITS) & table->mask));
 }
 
+static bool is_on(struct fast_stores *stores, void *env)
+{
+	if (stores && !stores->env)
+		stores->env = env;
+	return stores && stores->env == env && stores->on;
+}
+
 /* Where it is in this process; NULL: it is Unicorn's. */
-static void *place(const struct fast_stores *stores, void *env, uint64_t address, unsigned size, uint32_t access)
+static void *place(struct fast_stores *stores, void *env, uint64_t address, unsigned size, uint32_t access)
 {
 	struct entry *entry;
 	uint64_t at, lines;
 
-	if (!stores || stores->env != env || !stores->on || (access & ACCESS_ALIGNED))
+	if (!is_on(stores, env) || (access & ACCESS_ALIGNED))
 		return NULL;
 	entry = entry_of(env, address, access);
 	if (entry->write != (address / PAGE * PAGE | NOT_DIRTY) || address % PAGE + size > PAGE)
@@ -102,27 +112,6 @@ static void *place(const struct fast_stores *stores, void *env, uint64_t address
 	else if ((lines >> at / CODE_LINE % 64 | lines >> (at + size - 1) / CODE_LINE % 64) & 1)
 		return NULL;
 	return stores->ram + at;
-}
-
-/*
- * Unicorn has stored it. If the page may not be executed under this address, it looks at no other store to it; but it
- * may be code under another one.
- */
-static void keep_looking(struct fast_stores *stores, void *env, uint64_t address, uint32_t access)
-{
-	struct entry *entry;
-	uint64_t at;
-
-	if (!stores)
-		return;
-	if (!stores->env)
-		stores->env = env;
-	if (stores->env != env || !stores->on)
-		return;
-	entry = entry_of(env, address, access);
-	at = address + entry->addend - (uint64_t)stores->ram;
-	if (entry->write == address / PAGE * PAGE && at < stores->size && stores->code_lines[at / PAGE])
-		entry->write |= NOT_DIRTY;
 }
 
 /* One access of this process's, aligned or not. */
@@ -148,10 +137,28 @@ static void keep_looking(struct fast_stores *stores, void *env, uint64_t address
 		if (!__atomic_load_n(&unicorns, __ATOMIC_RELAXED))                                                \
 			__atomic_store_n(&unicorns, (name##_fn *)next(#name), __ATOMIC_RELAXED);                  \
 		unicorns(env, address, value, access, retaddr);                                                   \
-		keep_looking(stores, env, address, access);                                                       \
 	}
 
 STORE(helper_ret_stb_mmu_x86_64, uint8_t)
 STORE(helper_le_stw_mmu_x86_64, uint16_t)
 STORE(helper_le_stl_mmu_x86_64, uint32_t)
 STORE(helper_le_stq_mmu_x86_64, uint64_t)
+
+/*
+ * Unicorn has stored something to a page with code, by any way, under an address at which it may not be executed: by
+ * itself it would let all stores there pass from then on, though the page is executed at another address, or privilege.
+ */
+EXPORTED void tlb_set_dirty_x86_64(void *cpu, uint64_t address);
+void tlb_set_dirty_x86_64(void *cpu, uint64_t address)
+{
+	static void (*unicorns)(void *cpu, uint64_t address);
+	struct fast_stores *stores = pv_store_fast_now();
+
+	if (stores && stores->on && stores->env == (uint8_t *)cpu + ENV_BEHIND_CPU) {
+		stores->kept++;
+		return;
+	}
+	if (!__atomic_load_n(&unicorns, __ATOMIC_RELAXED))
+		__atomic_store_n(&unicorns, (void (*)(void *, uint64_t))next("tlb_set_dirty_x86_64"), __ATOMIC_RELAXED);
+	unicorns(cpu, address);
+}

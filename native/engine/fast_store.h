@@ -4,8 +4,8 @@
  * may execute, to find out whether it rewrites translated code: without NX that is all of its memory. The functions
  * here have the names of that path's and are found first, as those of exchange.h. They ask the engine's own bits
  * whether code was ever decoded from there, whatever its address was then: if from nowhere in the page, translated
- * code stores to it without asking from then on, until its entry in Unicorn's TLB is gone. All other stores to
- * pages with code are left to Unicorn.
+ * code stores to it without asking from then on, until its entry in Unicorn's TLB is gone. In a page with code they
+ * store what goes to no line of code, and leave the rest to Unicorn.
  */
 #ifndef PV_FAST_STORE_H
 #define PV_FAST_STORE_H
@@ -23,13 +23,14 @@ struct fast_stores {
 	uint8_t *ram;
 	uint64_t size; /* bytes */
 	const uint64_t *code_lines; /* a word a page, a bit each. When the first of a page is set, the TLB must be flushed */
+	uint64_t kept; /* times that Unicorn was kept from not looking any more at stores to a page with code */
 	uint64_t done; /* stores that came here and were not left to Unicorn: of most pages the first alone comes here */
 };
 
 /* Of this engine alone, in the whole process, stores take the short way; NULL: of none. */
 void pv_store_fast(struct fast_stores *stores);
 struct fast_stores *pv_store_fast_now(void);
-/* Does this CPU look as that of the release that the functions know? */
-bool pv_store_is_known(void *env);
+/* Does this CPU, by both its addresses, look as that of the release that the functions know? */
+bool pv_store_is_known(void *cpu, void *env);
 
 #endif

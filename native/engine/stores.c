@@ -13,7 +13,11 @@ extern __typeof__(pv_store_fast) pv_store_fast __attribute__((weak));
 extern __typeof__(pv_store_fast_now) pv_store_fast_now __attribute__((weak));
 extern __typeof__(pv_store_is_known) pv_store_is_known __attribute__((weak));
 
-enum { PAGE = 4096, KNOWN_RELEASE = 2 << 24 | 1 << 16 | 4 << 8 | 255 };
+enum {
+	PAGE = 4096,
+	KNOWN_RELEASE = 2 << 24 | 1 << 16 | 4 << 8 | 255, /* 2.1.4 */
+	CPU_OF_ENGINE = 55, /* among the words of its uc_struct */
+};
 
 /* Two pages of data: the first one's last line is code. */
 struct sample {
@@ -63,7 +67,7 @@ static bool works(struct pv_engine *e, uint64_t page, struct sample *sample)
 
 	if (uc_mem_write(e->uc, at, code, sizeof(code)) || try_stores(e, at, page + PAGE, sample) != 0)
 		return false;
-	if (!e->stores.env || !pv_store_is_known(e->stores.env))
+	if (!e->stores.env || !pv_store_is_known(((void **)(void *)e->uc)[CPU_OF_ENGINE], e->stores.env))
 		return false;
 	e->stores.on = true;
 	return try_stores(e, at, page + PAGE, sample) == 5 && try_stores(e, at, page + PAGE, sample) == 4;

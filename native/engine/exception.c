@@ -67,10 +67,14 @@ static struct fault system_read(struct pv_engine *e, uint64_t address, void *to,
 	return (struct fault){ .vector = VECTOR_PF, .address = address };
 }
 
+/* What Unicorn's API writes drops no translation of code that was there. */
 static struct fault system_write(struct pv_engine *e, uint64_t address, void *from, size_t size)
 {
-	if (uc_vmem_write(e->uc, address, UC_PROT_WRITE, from, size) == UC_ERR_OK)
+	if (uc_vmem_write(e->uc, address, UC_PROT_WRITE, from, size) == UC_ERR_OK) {
+		if (trap_holds_code(e, address, (unsigned)size))
+			count_attend(e, ATTEND_FLUSH);
 		return fault_none();
+	}
 	return (struct fault){ .vector = VECTOR_PF, .error = PF_WRITE, .address = address };
 }
 

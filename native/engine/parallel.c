@@ -12,7 +12,7 @@
  * (EXCP_ATOMIC). Unicorn knows nothing of that, and would execute the instruction again for ever. But it
  * asks of each exception, through another pointer, whether the emulation ends, and asks on_invalid()
  * then: stops() says that it does. The guest's locked operations are all trapped from then on (trap.c),
- * and from when it may have pages that it may write and not execute. So are those that Unicorn does
+ * and without fast_store.c from when it may have pages that it may write and not execute. So are those that Unicorn does
  * otherwise than the processor (lockop_in_block()), and all as long as every access to memory has a
  * hook, which that code does not call.
  *
@@ -202,9 +202,10 @@ bool parallel_gave_up(struct pv_engine *e)
 	return ret;
 }
 
-/* What is written through a page that may not be executed, Unicorn does not take for code that is executed elsewhere. */
+/* What is written through a page that may not be executed, Unicorn by itself does not take for code that is executed
+ * elsewhere. */
 void parallel_look(struct pv_engine *e)
 {
-	if (e->parallel.able && trap_may_be_no_execute(e))
+	if (e->parallel.able && !e->stores_able && trap_may_be_no_execute(e))
 		give_up(e);
 }

@@ -378,6 +378,8 @@ enum branch_kind branch_kind(const cs_insn *insn);
 void on_trap(uc_engine *uc, uint64_t address, uint32_t size, void *data);
 /* May the guest be kept from executing what it may write? */
 bool trap_may_be_no_execute(struct pv_engine *e);
+/* Has what lies at either end of these few bytes, which may be written, been executed? */
+bool trap_holds_code(struct pv_engine *e, uint64_t address, unsigned width);
 /* Is there a locked operation at `rip`? */
 bool trap_is_locked(struct pv_engine *e, uint64_t rip);
 

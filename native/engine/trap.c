@@ -103,6 +103,14 @@ static bool holds_code(const struct pv_engine *e, gpa_t first, gpa_t last)
 	return false;
 }
 
+bool trap_holds_code(struct pv_engine *e, uint64_t address, unsigned width)
+{
+	struct operand_gpa at;
+
+	return writable_operand(e, address, width, &at) &&
+	       (holds_code(e, at.first, at.first) || holds_code(e, at.last, at.last));
+}
+
 bool trap_may_be_no_execute(struct pv_engine *e)
 {
 	enum { MSR_EFER = 0xc0000080, EFER_NXE = 1 << 11, CR4_SMEP = 1 << 20 };

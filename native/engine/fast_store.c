@@ -6,30 +6,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "inside.h"
+
 #define EXPORTED __attribute__((visibility("default")))
 #define likely(x) __builtin_expect(!!(x), 1)
 
 enum {
 	PAGE = 4096,
-	ENTRY_BITS = 6,
-	TABLES = PV_STORE_TABLES, /* right in front of a counter and the CPU */
-	COUNTER_BYTES = 16,
 	MOST_BYTES = 1 << 26,
-	ENV_BEHIND_CPU = 0x8a50,
 	NOT_DIRTY = 1 << 10,     /* of an entry's address: stores are to be looked at */
 	ACCESS_TABLE = 15,       /* of `access` */
 	ACCESS_ALIGNED = 7 << 8, /* it faults if it is not */
-};
-
-/* Unicorn 2.1.4's CPUTLBEntry and CPUTLBDescFast. */
-struct entry {
-	uint64_t read, write, code, gpa, addend, unused[3];
-};
-_Static_assert(sizeof(struct entry) == 1 << ENTRY_BITS, "as in that release");
-
-struct table {
-	uint64_t mask; /* of an offset */
-	uint8_t *entries;
 };
 
 static struct fast_stores *now;
@@ -57,32 +44,27 @@ static void *next(const char *name)
 	return ret;
 }
 
-static const struct table *tables_of(void *env)
-{
-	return (const struct table *)(void *)((uint8_t *)env - COUNTER_BYTES) - TABLES;
-}
-
 EXPORTED bool pv_store_is_known(void *cpu, void *env)
 {
-	const struct table *tables = tables_of(env);
+	const struct inside_table *tables = inside_tlb_of(env)->table;
 
-	if ((uint8_t *)cpu + ENV_BEHIND_CPU != env)
+	if ((uint8_t *)cpu + INSIDE_STATE_BEHIND_CPU != env)
 		return false;
-	for (unsigned i = 0; i < TABLES; i++) {
-		uint64_t bytes = tables[i].mask + sizeof(struct entry);
+	for (unsigned i = 0; i < INSIDE_TABLES; i++) {
+		uint64_t bytes = tables[i].mask + sizeof(struct inside_entry);
 
-		if (tables[i].mask % sizeof(struct entry) || !tables[i].mask || (bytes & (bytes - 1)) || bytes > MOST_BYTES ||
+		if (tables[i].mask % sizeof(struct inside_entry) || !tables[i].mask || (bytes & (bytes - 1)) || bytes > MOST_BYTES ||
 		    malloc_usable_size(tables[i].entries) < bytes)
 			return false;
 	}
 	return true;
 }
 
-static struct entry *entry_of(void *env, uint64_t address, uint32_t access)
+static struct inside_entry *entry_of(void *env, uint64_t address, uint32_t access)
 {
-	const struct table *table = &tables_of(env)[access & ACCESS_TABLE];
+	const struct inside_table *table = &inside_tlb_of(env)->table[access & ACCESS_TABLE];
 
-	return (struct entry *)(void *)(table->entries + ((address / PAGE << ENTRY_BITS) & table->mask));
+	return &table->entries[address / PAGE & table->mask / sizeof(struct inside_entry)];
 }
 
 static bool is_on(struct fast_stores *stores, void *env)
@@ -95,7 +77,7 @@ static bool is_on(struct fast_stores *stores, void *env)
 /* Where it is in this process; NULL: it is Unicorn's. */
 static void *place(struct fast_stores *stores, void *env, uint64_t address, unsigned size, uint32_t access)
 {
-	struct entry *entry;
+	struct inside_entry *entry;
 	uint64_t at, lines;
 
 	if (!is_on(stores, env) || (access & ACCESS_ALIGNED))
@@ -154,7 +136,7 @@ void tlb_set_dirty_x86_64(void *cpu, uint64_t address)
 	static void (*unicorns)(void *cpu, uint64_t address);
 	struct fast_stores *stores = pv_store_fast_now();
 
-	if (stores && stores->on && stores->env == (uint8_t *)cpu + ENV_BEHIND_CPU) {
+	if (stores && stores->on && stores->env == (uint8_t *)cpu + INSIDE_STATE_BEHIND_CPU) {
 		stores->kept++;
 		return;
 	}

@@ -13,7 +13,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { PV_STORE_TABLES = 3 }; /* of Unicorn's TLB: one for each kind of privilege */
 enum { CODE_LINE = 64 }; /* bytes of RAM of which it is known whether they have been code: 64 in a page */
 
 /* What the stores of one engine are checked against. Only the thread that runs it changes it. */

@@ -26,9 +26,9 @@
 #include <malloc.h>
 
 #include "exchange.h"
+#include "inside.h"
 
 enum {
-	KNOWN_RELEASE = 2 << 24 | 1 << 16 | 4 << 8 | 255, /* 2.1.4 */
 	CF_PARALLEL = 1 << 19,
 	CF_KNOWN = 0xff << 24, /* CF_CLUSTER_MASK: the only other ones of a block that is not translated alone */
 	EXCEPTION_UD = 6,
@@ -98,7 +98,7 @@ static bool is_known(const struct pv_engine *e)
 {
 	struct known_engine *known = known_engine(e);
 
-	return uc_version(NULL, NULL) == KNOWN_RELEASE && uc_add_inline_hook_x86_64 && memory_map_io_x86_64 &&
+	return uc_version(NULL, NULL) == INSIDE_RELEASE && uc_add_inline_hook_x86_64 && memory_map_io_x86_64 &&
 	       malloc_usable_size(known) >= sizeof(*known) && known->add_hook == uc_add_inline_hook_x86_64 &&
 	       known->map_io == (void *)memory_map_io_x86_64 && known->stops(e->uc, EXCEPTION_UD) &&
 	       !known->stops(e->uc, EXCEPTION_PF) && !known->stops(e->uc, EXCEPTION_ATOMIC) &&

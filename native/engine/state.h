@@ -182,7 +182,7 @@ struct agent_nmi {
 	uint32_t guest_cpl;
 	uint32_t guest_attend;
 	uc_context *guest; /* as it was interrupted */
-	struct tlb *tlb; /* the guest's while one is in service, or else the agent's; NULL: they have one together */
+	struct inside_tlb *tlb; /* the guest's while one is in service, or else the agent's; NULL: they have one together */
 	bool guest_tlb_outdated;
 	uc_context *entry; /* about to run the handler */
 	bool entry_made;

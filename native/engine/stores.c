@@ -8,16 +8,14 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "inside.h"
+
 /* Nobody may have loaded the library of fast_store.c. */
 extern __typeof__(pv_store_fast) pv_store_fast __attribute__((weak));
 extern __typeof__(pv_store_fast_now) pv_store_fast_now __attribute__((weak));
 extern __typeof__(pv_store_is_known) pv_store_is_known __attribute__((weak));
 
-enum {
-	PAGE = 4096,
-	KNOWN_RELEASE = 2 << 24 | 1 << 16 | 4 << 8 | 255, /* 2.1.4 */
-	CPU_OF_ENGINE = 55, /* among the words of its uc_struct */
-};
+enum { PAGE = 4096 };
 
 /* Two pages of data: the first one's last line is code. */
 struct sample {
@@ -67,7 +65,7 @@ static bool works(struct pv_engine *e, uint64_t page, struct sample *sample)
 
 	if (uc_mem_write(e->uc, at, code, sizeof(code)) || try_stores(e, at, page + PAGE, sample) != 0)
 		return false;
-	if (!e->stores.env || !pv_store_is_known(((void **)(void *)e->uc)[CPU_OF_ENGINE], e->stores.env))
+	if (!e->stores.env || !pv_store_is_known(((void **)(void *)e->uc)[INSIDE_CPU], e->stores.env))
 		return false;
 	e->stores.on = true;
 	return try_stores(e, at, page + PAGE, sample) == 5 && try_stores(e, at, page + PAGE, sample) == 4;
@@ -77,7 +75,7 @@ void stores_calibrate(struct pv_engine *e, uint64_t page)
 {
 	struct sample sample = { .code_lines = { 1ull << 63 } };
 
-	if (!pv_store_fast || uc_version(NULL, NULL) != KNOWN_RELEASE)
+	if (!pv_store_fast || uc_version(NULL, NULL) != INSIDE_RELEASE)
 		return;
 	sample.data = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (sample.data == MAP_FAILED)

@@ -14,47 +14,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TABLES = PV_STORE_TABLES, VICTIMS = 8, LEAST_ENTRIES = 64, COUNTER_BYTES = 16 };
+#include "inside.h"
 
-/* Unicorn 2.1.4's CPUTLB, which lies between the CPU's model and a counter in front of the CPU. */
-struct tlb_entry {
-	uint64_t words[8];
-};
+enum { LEAST_ENTRIES = 64 };
 
-struct tlb {
-	uint16_t dirty;
-	uint64_t flushes, partly_flushed, not_flushed;
-	struct description {
-		uint64_t large_page, large_page_mask;
-		int64_t window_begin;
-		uint64_t window_most, used, next_victim;
-		struct tlb_entry victim[VICTIMS];
-		uint64_t victims_more[VICTIMS][2];
-		uint64_t (*more)[2];
-	} description[TABLES];
-	struct fast {
-		uint64_t mask;
-		struct tlb_entry *entries;
-	} __attribute__((aligned(16))) fast[TABLES];
-};
-_Static_assert(sizeof(struct description) == 696 && sizeof(struct tlb) == 2176, "as in that release");
-
-static struct tlb *tlb_now(struct pv_engine *e)
+static struct inside_tlb *tlb_now(struct pv_engine *e)
 {
-	return (struct tlb *)(void *)((uint8_t *)e->stores.env - COUNTER_BYTES) - 1;
+	return inside_tlb_of(e->stores.env);
 }
 
 /* Is each table as long as it says, in both its parts, and does a flush count itself? */
 static bool is_known(struct pv_engine *e)
 {
-	const struct tlb *tlb = tlb_now(e);
+	const struct inside_tlb *tlb = tlb_now(e);
 	uint64_t flushes = tlb->flushes + tlb->partly_flushed + tlb->not_flushed;
 
-	for (unsigned i = 0; i < TABLES; i++) {
-		uint64_t n = tlb->fast[i].mask / sizeof(struct tlb_entry) + 1;
-		const struct description *description = &tlb->description[i];
+	for (unsigned i = 0; i < INSIDE_TABLES; i++) {
+		uint64_t n = tlb->table[i].mask / sizeof(struct inside_entry) + 1;
+		const struct inside_description *description = &tlb->description[i];
 
-		if (description->used > n || description->next_victim > n * n ||
+		if (description->used > n ||
 		    malloc_usable_size(description->more) < n * sizeof(*description->more))
 			return false;
 	}
@@ -62,40 +41,40 @@ static bool is_known(struct pv_engine *e)
 	return tlb->flushes + tlb->partly_flushed + tlb->not_flushed > flushes;
 }
 
-static bool make(struct tlb *tlb)
+static bool make(struct inside_tlb *tlb)
 {
-	for (unsigned i = 0; i < TABLES; i++) {
-		struct description *description = &tlb->description[i];
-		const size_t bytes = LEAST_ENTRIES * sizeof(struct tlb_entry);
+	for (unsigned i = 0; i < INSIDE_TABLES; i++) {
+		struct inside_description *description = &tlb->description[i];
+		const size_t bytes = LEAST_ENTRIES * sizeof(struct inside_entry);
 
 		description->large_page = description->large_page_mask = UINT64_MAX;
 		memset(description->victim, 0xff, sizeof(description->victim));
 		description->more = calloc(LEAST_ENTRIES, sizeof(*description->more));
-		tlb->fast[i].mask = bytes - sizeof(struct tlb_entry);
-		tlb->fast[i].entries = malloc(bytes);
-		if (!description->more || !tlb->fast[i].entries)
+		tlb->table[i].mask = bytes - sizeof(struct inside_entry);
+		tlb->table[i].entries = malloc(bytes);
+		if (!description->more || !tlb->table[i].entries)
 			return false;
-		memset(tlb->fast[i].entries, 0xff, bytes);
+		memset(tlb->table[i].entries, 0xff, bytes);
 	}
 	return true;
 }
 
-static void unmake(struct tlb *tlb)
+static void unmake(struct inside_tlb *tlb)
 {
-	for (unsigned i = 0; i < TABLES; i++) {
+	for (unsigned i = 0; i < INSIDE_TABLES; i++) {
 		free(tlb->description[i].more);
-		free(tlb->fast[i].entries);
+		free(tlb->table[i].entries);
 	}
 	free(tlb);
 }
 
 int tlb_create(struct pv_engine *e)
 {
-	struct tlb *tlb;
+	struct inside_tlb *tlb;
 
 	if (!e->stores_able || !is_known(e))
 		return 0;
-	tlb = aligned_alloc(_Alignof(struct tlb), sizeof(*tlb));
+	tlb = aligned_alloc(_Alignof(struct inside_tlb), sizeof(*tlb));
 	if (!tlb)
 		return -ENOMEM;
 	memset(tlb, 0, sizeof(*tlb));
@@ -118,7 +97,7 @@ void tlb_destroy(struct pv_engine *e)
 
 void tlb_exchange(struct pv_engine *e)
 {
-	struct tlb before;
+	struct inside_tlb before;
 
 	if (!e->agent.tlb)
 		return;

@@ -313,7 +313,7 @@ static void mark_code(struct pv_engine *e, uint64_t address, uint32_t size)
 
 	for (; address < end; address = next) {
 		next = (address | (CODE_LINE - 1)) + 1;
-		if (uc_vmem_translate(e->uc, address, UC_PROT_READ, &gpa) != UC_ERR_OK || gpa >= e->config.ram_size)
+		if (uc_vmem_translate(e->uc, address, UC_PROT_EXEC, &gpa) != UC_ERR_OK || gpa >= e->config.ram_size)
 			continue;
 		if (!e->code_lines[gpa / PAGE])
 			stores_look(e);

@@ -19,6 +19,7 @@ enum {
 	GATE_INTERRUPT = 14,
 	GATE_TRAP = 15,
 
+	PAGE = 4096,
 	PF_WRITE = 1 << 1,
 
 	ERROR_EXTERNAL = 1, /* met in the delivery of what no int n has asked for (SDM vol. 3, 6.13) */
@@ -70,11 +71,12 @@ static struct fault system_read(struct pv_engine *e, uint64_t address, void *to,
 /* What Unicorn's API writes drops no translation of code that was there. */
 static struct fault system_write(struct pv_engine *e, uint64_t address, void *from, size_t size)
 {
-	if (uc_vmem_write(e->uc, address, UC_PROT_WRITE, from, size) == UC_ERR_OK) {
-		if (trap_holds_code(e, address, (unsigned)size))
-			count_attend(e, ATTEND_FLUSH);
+	bool ok = uc_vmem_write(e->uc, address, UC_PROT_WRITE, from, size) == UC_ERR_OK;
+
+	if (ok ? trap_holds_code(e, address, (unsigned)size) : address / PAGE != (address + size - 1) / PAGE)
+		count_attend(e, ATTEND_FLUSH);
+	if (ok)
 		return fault_none();
-	}
 	return (struct fault){ .vector = VECTOR_PF, .error = PF_WRITE, .address = address };
 }
 

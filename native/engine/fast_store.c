@@ -127,8 +127,8 @@ STORE(helper_le_stl_mmu_x86_64, uint32_t)
 STORE(helper_le_stq_mmu_x86_64, uint64_t)
 
 /*
- * Unicorn has stored something to a page with code, by any way, under an address at which it may not be executed: by
- * itself it would let all stores there pass from then on, though the page is executed at another address, or privilege.
+ * Unicorn has stored something, by any way, under an address at which it may not be executed: by itself it would let
+ * all stores to that page pass from then on, though it is executed at another address, or privilege. place() says which.
  */
 EXPORTED void tlb_set_dirty_x86_64(void *cpu, uint64_t address);
 void tlb_set_dirty_x86_64(void *cpu, uint64_t address)
@@ -136,10 +136,8 @@ void tlb_set_dirty_x86_64(void *cpu, uint64_t address)
 	static void (*unicorns)(void *cpu, uint64_t address);
 	struct fast_stores *stores = pv_store_fast_now();
 
-	if (stores && stores->on && stores->env == (uint8_t *)cpu + INSIDE_STATE_BEHIND_CPU) {
-		stores->kept++;
+	if (stores && stores->on && stores->env == (uint8_t *)cpu + INSIDE_STATE_BEHIND_CPU)
 		return;
-	}
 	if (!__atomic_load_n(&unicorns, __ATOMIC_RELAXED))
 		__atomic_store_n(&unicorns, (void (*)(void *, uint64_t))next("tlb_set_dirty_x86_64"), __ATOMIC_RELAXED);
 	unicorns(cpu, address);

@@ -22,7 +22,6 @@ struct fast_stores {
 	uint8_t *ram;
 	uint64_t size; /* bytes */
 	const uint64_t *code_lines; /* a word a page, a bit each. When the first of a page is set, the TLB must be flushed */
-	uint64_t kept; /* times that Unicorn was kept from not looking any more at stores to a page with code */
 	uint64_t done; /* stores that came here and were not left to Unicorn: of most pages the first alone comes here */
 };
 

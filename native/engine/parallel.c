@@ -206,6 +206,6 @@ bool parallel_gave_up(struct pv_engine *e)
  * elsewhere. */
 void parallel_look(struct pv_engine *e)
 {
-	if (e->parallel.able && !e->stores_able && trap_may_be_no_execute(e))
+	if (e->parallel.able && !stores_are_looked_at(e) && trap_may_be_no_execute(e))
 		give_up(e);
 }

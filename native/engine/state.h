@@ -291,6 +291,8 @@ void stores_calibrate(struct pv_engine *e, uint64_t page);
 /* As parallel_choose(). */
 void stores_choose(struct pv_engine *e);
 void stores_destroy(struct pv_engine *e);
+/* All of them, to pages with code? Of one engine in a process alone. */
+bool stores_are_looked_at(const struct pv_engine *e);
 /* This page, in which there was none, holds code. */
 void stores_look(struct pv_engine *e);
 

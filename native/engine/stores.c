@@ -5,6 +5,7 @@
  */
 #include "state.h"
 
+#include <link.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -16,6 +17,43 @@ extern __typeof__(pv_store_fast_now) pv_store_fast_now __attribute__((weak));
 extern __typeof__(pv_store_is_known) pv_store_is_known __attribute__((weak));
 
 enum { PAGE = 4096 };
+
+/* Does this library look for that function by its name? A compiler may have bound it to the library's own. */
+static bool looks_for(const struct dl_phdr_info *info, const char *name)
+{
+	const ElfW(Dyn) *dynamic = NULL;
+	const ElfW(Sym) *symbols = NULL;
+	const ElfW(Rela) *calls = NULL;
+	const char *names = NULL;
+	size_t bytes = 0;
+
+	for (unsigned i = 0; i < info->dlpi_phnum; i++)
+		if (info->dlpi_phdr[i].p_type == PT_DYNAMIC)
+			dynamic = (const void *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
+	for (; dynamic && dynamic->d_tag != DT_NULL; dynamic++) {
+		const void *at = (const void *)dynamic->d_un.d_ptr;
+
+		if (dynamic->d_tag == DT_SYMTAB)
+			symbols = at;
+		else if (dynamic->d_tag == DT_STRTAB)
+			names = at;
+		else if (dynamic->d_tag == DT_JMPREL)
+			calls = at;
+		else if (dynamic->d_tag == DT_PLTRELSZ)
+			bytes = dynamic->d_un.d_val;
+	}
+	for (size_t i = 0; symbols && names && calls && i < bytes / sizeof(*calls); i++)
+		if (!strcmp(names + symbols[ELF64_R_SYM(calls[i].r_info)].st_name, name))
+			return true;
+	return false;
+}
+
+static int look_in_unicorn(struct dl_phdr_info *info, size_t size, void *data)
+{
+	(void)size;
+	(void)data;
+	return strstr(info->dlpi_name, "libunicorn.so.2") && looks_for(info, "tlb_set_dirty_x86_64");
+}
 
 /* Two pages of data: the first one's last line is code. */
 struct sample {
@@ -75,7 +113,7 @@ void stores_calibrate(struct pv_engine *e, uint64_t page)
 {
 	struct sample sample = { .code_lines = { 1ull << 63 } };
 
-	if (!pv_store_fast || uc_version(NULL, NULL) != INSIDE_RELEASE)
+	if (!pv_store_fast || uc_version(NULL, NULL) != INSIDE_RELEASE || !dl_iterate_phdr(look_in_unicorn, NULL))
 		return;
 	sample.data = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (sample.data == MAP_FAILED)
@@ -112,4 +150,9 @@ void stores_destroy(struct pv_engine *e)
 {
 	if (pv_store_fast && pv_store_fast_now() == &e->stores)
 		pv_store_fast(NULL);
+}
+
+bool stores_are_looked_at(const struct pv_engine *e)
+{
+	return e->stores_able && pv_store_fast_now() == &e->stores;
 }

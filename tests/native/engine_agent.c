@@ -256,6 +256,7 @@ static void agent_code_changes(void)
 	uint64_t sum = 0;
 
 	vcpu_start(&vcpu, true, false, AGENT_LABEL(agent_adding));
+	CHECK(vcpu.engine->stores_able && vcpu.engine->agent.tlb);
 	vcpu_begin(&vcpu, GUEST_LABEL(guest_changing));
 	vcpu_resume(&vcpu, 0);
 	for (uint64_t i = 1; vcpu_is_at(&vcpu, CALL_POINT); i++) {

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from emulator.events import parse_events
 from emulator.guest_build import build_guests
 from emulator.guests import find_guest
 from emulator.machine import VirtualMachine
@@ -159,7 +160,23 @@ def test_a_bundled_guest_refuses_what_it_does_not_know(guest: str, word: str) ->
 
 def test_every_guest_test_has_a_case() -> None:
     programs = {source.stem for source in GUESTS.glob("*.[cS]") if not source.stem.startswith("oracle_")}
-    assert programs == {case.guest for case in ALL_CASES} | {"lockresults"}  # which is compared with itself
+    assert programs == {case.guest for case in ALL_CASES} | {"lockresults", "store_parts"}  # compared with themselves
+
+
+def test_stores_in_parts(built: Path) -> None:
+    """Each store counts, behind one that is not aligned and rewrites its own block, too."""
+    stores = {}
+    for rewrites in (0, 1):
+        for n in (1000, 3000):
+            with VirtualMachine() as vm:
+                events = parse_events("L1-dcache-stores")
+                result = vm.run(
+                    built / "store_parts.elf", [f"n={n}", f"rewrites={rewrites}"], events=events, timeout=100
+                )
+            assert (result.ended, result.status) == ("exit", 0)
+            stores[rewrites, n] = result.counts[0].value or 0
+    assert stores[0, 3000] - stores[0, 1000] == stores[1, 3000] - stores[1, 1000] == 4000
+    assert stores[1, 1000] - stores[0, 1000] == 3
 
 
 def test_locked_results(built: Path) -> None:

@@ -96,6 +96,18 @@ static void *place(struct fast_stores *stores, void *env, uint64_t address, unsi
 	return stores->ram + at;
 }
 
+/*
+ * Does Unicorn store it byte by byte, and in vain if that rewrites the block that it is in? Then it would call no hook
+ * of memory any more: it takes each for a part of what it was about to store. Across pages it has to look at both first.
+ */
+static bool is_in_parts(const struct fast_stores *stores, void *env, uint64_t address, unsigned size)
+{
+	return stores && stores->env == env && !stores->on && address % size && address % PAGE + size <= PAGE;
+}
+
+typedef void store_byte_fn(void *env, uint64_t address, uint8_t value, uint32_t access, uintptr_t retaddr);
+EXPORTED store_byte_fn helper_ret_stb_mmu_x86_64;
+
 /* One access of this process's, aligned or not. */
 #define STORE(name, type)                                                                                         \
 	struct name##_at_any_address {                                                                            \
@@ -114,6 +126,11 @@ static void *place(struct fast_stores *stores, void *env, uint64_t address, unsi
 		if (likely(at)) {                                                                                 \
 			stores->done++;                                                                           \
 			((volatile struct name##_at_any_address *)at)->value = value;                             \
+			return;                                                                                   \
+		}                                                                                                 \
+		if (is_in_parts(stores, env, address, sizeof(value))) {                                           \
+			for (unsigned i = 0; i < sizeof(value); i++)                                              \
+				helper_ret_stb_mmu_x86_64(env, address + i, (uint8_t)((uint64_t)value >> 8 * i), access, retaddr); \
 			return;                                                                                   \
 		}                                                                                                 \
 		if (!__atomic_load_n(&unicorns, __ATOMIC_RELAXED))                                                \

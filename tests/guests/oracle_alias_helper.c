@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* An instruction whose store is no plain one, through an address of code at which that may not be executed, at both CPLs;
  * then plain stores into the code, through that address. */
-#include "oracle.h"
+#include "oracle_alias.h"
 
-enum { MSR_EFER = 0xc0000080, EFER_NXE = 1 << 11, NUMBER = 4, ELSEWHERE = PAGE_BYTES / 2 };
-
-#define ENTRY_NO_EXECUTE (1ull << 63)
+enum { ELSEWHERE = PAGE_BYTES / 2 };
 
 struct place {
 	uint32_t (*call)(void);
@@ -17,24 +15,12 @@ static uint8_t alias[GUEST_MAX_VCPUS][PAGE_BYTES] __attribute__((aligned(PAGE_BY
 
 static void prepare(void)
 {
-	static const uint8_t function[] = { 0x90, 0x90, 0x90, 0xb8, 0, 0, 0, 0, 0xc3 }; /* mov $0, %eax; ret */
-
 	for (unsigned vcpu = 0; vcpu < cpu_count(); vcpu++) {
-		memcpy(code[vcpu], function, sizeof(function));
+		memcpy(code[vcpu], alias_function, sizeof(alias_function));
 		page_split((uint64_t)code[vcpu]);
 		page_split((uint64_t)alias[vcpu]);
 		*page_entry((uint64_t)alias[vcpu]) = *page_entry((uint64_t)code[vcpu]) | ENTRY_NO_EXECUTE;
 	}
-}
-
-static void forbid(void)
-{
-	uint32_t low, high;
-	uint64_t cr3;
-
-	__asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(MSR_EFER));
-	__asm__ volatile("wrmsr" : : "a"(low | EFER_NXE), "d"(high), "c"(MSR_EFER) : "memory");
-	__asm__ volatile("mov %%cr3, %0; mov %0, %%cr3" : "=r"(cr3) : : "memory");
 }
 
 /* How many of these plain stores are not executed. */
@@ -77,7 +63,8 @@ static uint64_t program(unsigned vcpu)
 	struct place place = { (uint32_t (*)(void))code[vcpu], alias[vcpu] };
 	uint64_t wrong = 0;
 
-	forbid();
+	alias_set_no_execute(true);
+	alias_flush();
 	for (unsigned i = 0; i < 3; i++) {
 		wrong += all(&place);
 		wrong += user_run(all, &place) << 8;

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Under SMEP: the kernel stores into code of a page that users alone may execute; then a user stores into its own code there. */
-#include "oracle.h"
+#include "oracle_alias.h"
 
 enum { ROUNDS = 20, KERNELS_NUMBER = 0x804, CALL_IT = 0x200 };
-
-#define CR4_SMEP (1ull << 20)
-#define ENTRY_USER (1ull << 2)
 
 static uint8_t pages[GUEST_MAX_VCPUS][PAGE_BYTES] __attribute__((aligned(PAGE_BYTES)));
 static uint8_t stacks[GUEST_MAX_VCPUS][PAGE_BYTES] __attribute__((aligned(PAGE_BYTES)));
@@ -34,26 +31,12 @@ extern const uint8_t page_code[0x900];
 
 static void prepare(void)
 {
-	uint64_t *table;
-
-	page_split((uint64_t)pages[0]);
-	table = (uint64_t *)((uint64_t)page_entry((uint64_t)pages[0]) / PAGE_BYTES * PAGE_BYTES);
-	for (unsigned i = 0; i < PAGE_BYTES / sizeof(*table); i++) /* all of the guest's code lies there */
-		table[i] &= ~ENTRY_USER;
+	alias_split_for_kernel(pages[0]);
 	for (unsigned vcpu = 0; vcpu < cpu_count(); vcpu++) {
 		memcpy(pages[vcpu], page_code, sizeof(page_code));
 		*page_entry((uint64_t)pages[vcpu]) |= ENTRY_USER;
 		*page_entry((uint64_t)stacks[vcpu]) |= ENTRY_USER;
 	}
-}
-
-static void forbid(void)
-{
-	uint64_t cr;
-
-	__asm__ volatile("mov %%cr4, %0" : "=r"(cr));
-	__asm__ volatile("mov %0, %%cr4" : : "r"(cr | CR4_SMEP) : "memory");
-	__asm__ volatile("mov %%cr3, %0; mov %0, %%cr3" : "=r"(cr) : : "memory");
 }
 
 static uint64_t call(unsigned vcpu, unsigned at, uint32_t number)
@@ -71,7 +54,8 @@ static uint64_t program(unsigned vcpu)
 {
 	uint64_t wrong = 0;
 
-	forbid();
+	alias_set_smep();
+	alias_flush();
 	for (uint32_t i = 1; i < ROUNDS; i++) {
 		wrong |= call(vcpu, 0, 3 * i) != 3 * i;
 		*(volatile uint32_t *)(pages[vcpu] + KERNELS_NUMBER) = i;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Small guests of the engine's tests, position-independent, loaded at GUEST_CODE. Each sets its
- * IDT and TSS up, makes the hypercall CALL_START, does what it is named for, and makes CALL_END.
+ * IDT and TSS up, makes the hypercall CALL_START, does what it is named for, and makes CALL_END. Those that do port
+ * I/O, the handlers, and the agent's side are included at the end: they have to lie in the same bytes.
  */
 GUEST_IDTR = 0x7000
 DATA = 0x80000
@@ -355,88 +356,6 @@ LABEL guest_behind_ss_hlt
 	nop
 	END
 
-/* outs without rep, and what follows it in its block makes an exit, too. */
-.macro OUTS_THEN name, behind:vararg
-LABEL \name
-	BEGIN
-	movl $DATA, %esi
-	movl $0x80, %edx
-	movl $2, %ecx
-	nop
-	outsb
-	\behind
-	nop
-	END
-.endm
-OUTS_THEN guest_outs_outs, outsb
-OUTS_THEN guest_outs_rep_outs, rep outsb
-OUTS_THEN guest_outs_out, outb %al, %dx
-OUTS_THEN guest_outs_vmcall, vmcall
-OUTS_THEN guest_outs_hlt, hlt
-OUTS_THEN guest_outs_ud2, ud2
-OUTS_THEN guest_outs_locked, lock incq DATA
-
-/* One block, until its LOCK: an exit each for out, out, outs and out. */
-LABEL guest_ports
-	BEGIN
-	movl $DATA, %esi
-	movl $0x80, %edx
-	movl $'a', %eax
-	nop
-LABEL guest_ports_first
-	outb %al, %dx
-LABEL guest_ports_first_end
-	incl %eax
-LABEL guest_ports_second
-	outb %al, $0x80
-LABEL guest_ports_second_end
-	incl %eax
-LABEL guest_ports_string
-	outsb
-	nop
-LABEL guest_ports_third
-	outw %ax, %dx
-LABEL guest_ports_third_end
-	inb %dx, %al
-	incl %eax
-	lock negq DATA
-	nop
-	END
-
-/* An alarm for cycles that the in reaches. */
-LABEL guest_in_out
-	BEGIN
-	nop
-	inb $0x80, %al
-	nop
-LABEL guest_in_out_out
-	outb %al, $0x80
-	nop
-	END
-
-/* Two functions with an in each, called in turns with two kinds of flags, for which each is translated. */
-LABEL guest_ins_of_two_kinds
-	BEGIN
-	movl $200, %ecx
-1:	pushfq
-	xorq $0x1000, (%rsp) /* IOPL */
-	popfq
-	call 2f
-	call 3f
-	decl %ecx
-	jnz 1b
-	END
-	.balign 64
-2:	nop
-	inb $0x80, %al
-	nop
-	ret
-	.balign 64
-3:	nop
-	inb $0x80, %al
-	nop
-	ret
-
 /* Changes the agent's code, which is no code of its own, with what it has stored there before in its TLB. */
 LABEL guest_changing
 	BEGIN
@@ -484,17 +403,6 @@ LABEL guest_stosb
 	rep stosb
 	END
 
-LABEL guest_outs
-	BEGIN
-	movl $DATA, %esi
-	movl $0x80, %edx
-	movl $4, %ecx
-	nop
-LABEL guest_outs_rep
-	rep outsb
-	nop
-	END
-
 /* What an agent's NMI might spoil: general registers are 1 to 15, the rest is loaded, then it loops. */
 LABEL guest_state
 	BEGIN
@@ -529,156 +437,9 @@ LABEL guest_state
 	HYPERCALL CALL_POINT
 	END
 
-/* Handlers. */
-LABEL handle_nmi
-	pushq %rax
-	movq 8(%rsp), %rax
-	movq %rax, DATA + 0x808
-	movq %rsp, DATA + 0x810
-	incq DATA + 0x800
-	popq %rax
-	iretq
-
-LABEL handle_nmi_exiting
-	pushq %rax
-	movq 8(%rsp), %rax
-	movq %rax, DATA + 0x808
-	incq DATA + 0x800
-	popq %rax
-	outb %al, $0x80
-	iretq
-
-LABEL handle_nmi_calling
-	pushq %rax
-	incq DATA + 0x800
-	HYPERCALL CALL_POINT
-	lock incq DATA + 0x818
-	popq %rax
-	iretq
-
-/* Its iret faults at first: the frame's CS is no selector of code. handle_gp repairs it. */
-LABEL handle_nmi_faulting
-	incq DATA + 0x800
-	movq $0xfff8, 8(%rsp)
-	iretq
-
-/* Faults in the block that ends in its iret: the iret of handle_pf is the first. */
-LABEL handle_nmi_touching
-	pushq %rax
-	incq DATA + 0x800
-	movq 0x40000000, %rax
-	popq %rax
-	iretq
-
-/* An iret to itself comes before the one that goes back. */
-LABEL handle_nmi_nested
-	incq DATA + 0x800
-	pushq %rax
-	pushq $0x10
-	leaq 8(%rsp), %rax
-	pushq %rax
-	pushfq
-	pushq $8
-	leaq 1f(%rip), %rax
-	pushq %rax
-	iretq
-1:	nop
-	popq %rax
-	nop
-	iretq
-
-LABEL handle_ud
-	addq $2, (%rsp)
-	iretq
-
-LABEL handle_pf
-	addq $16, %rsp
-	addq $8, -8(%rsp)
-	leaq -8(%rsp), %rsp
-	iretq
-
-LABEL handle_gp
-	addq $8, %rsp
-	pushq %rax
-	movq 8 + 24(%rsp), %rax
-	movq $8, 8(%rax)
-	popq %rax
-	iretq
-
-/* Resumes behind the breakpoint: RF. */
-LABEL handle_db
-	incq %rbx
-	orl $0x10000, 16(%rsp)
-	iretq
-
-LABEL handle_int80
-	nop
-	iretq
-
-LABEL handle_int81
-	END
-
-/* The agent's, in page tables of its own. */
-AGENT_DATA = 0x4b0000
-LABEL agent_trivial
-	movl $0x50560002, %eax
-	vmcall
-	hlt
-
-/* An instruction at every address, and no locked one. */
-LABEL agent_sled
-	.rept 160
-	nop
-	.endr
-	HYPERCALL CALL_POINT
-	movl $0x50560002, %eax
-	vmcall
-	hlt
-
-/* Spoils all that it can. */
-LABEL agent_spoiling
-	incq AGENT_DATA
-	.irp r, rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15
-	movq $-1, %\r
-	.endr
-	pcmpeqd %xmm3, %xmm3
-	pcmpeqd %xmm7, %xmm7
-	fninit
-	fldz
-	movl $0xc0000101, %ecx
-	movl $-1, %eax
-	movl $0x7f, %edx
-	wrmsr
-	movq 0x600000, %rax
-	movq %rax, AGENT_DATA + 16
-	pushq $0x1f80
-	ldmxcsr (%rsp)
-	movl $0x10, %eax
-	movl %eax, %fs
-	movl %eax, %ds
-	swapgs
-	lock incq AGENT_DATA + 8
-	HYPERCALL CALL_POINT
-	cld
-	movl $0x50560002, %eax
-	vmcall
-	hlt
-
-LABEL agent_faulting
-	ud2
-
-LABEL agent_looping
-1:	incq AGENT_DATA
-	jmp 1b
-
-/* Adds what guest_changing has written into it. Alone in its page, which has another place in the TLB than its writer's. */
-	.balign 4096
-LABEL agent_adding
-	addq $0, AGENT_DATA
-LABEL agent_adding_end
-	movl $0x50560002, %eax
-	vmcall
-	hlt
+#include "engine_ports.inc"
+#include "engine_handlers.inc"
+#include "engine_agent.inc"
 
 LABEL guest_blob_end
 	.section .note.GNU-stack, "", @progbits

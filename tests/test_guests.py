@@ -43,6 +43,7 @@ CASES = [
     Case("errno", 4),
     Case("window"),
     Case("window", 4),
+    Case("retire"),
     Case("migrate"),
     Case("migrate", 4),
     Case("groups"),

@@ -56,6 +56,7 @@ TESTS = {
     "migrate": ["legs=6", "work=2000"],
     "nmi_landing": [],
     "nmi_migrate": ["rounds=5"],
+    "retire": [],
     "rotate": ["work=300000"],
     "window": [],
 }

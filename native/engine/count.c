@@ -152,10 +152,6 @@ void count_take_back_branch(struct pv_engine *e, unsigned cpl)
 {
 	e->total[PV_COUNT_INSTRUCTIONS][cpl]--;
 	e->total[PV_COUNT_BRANCHES][cpl]--;
-	if (e->config.oracle && !count_frozen(e)) {
-		e->oracle.count[PV_COUNT_INSTRUCTIONS][cpl]--;
-		e->oracle.count[PV_COUNT_BRANCHES][cpl]--;
-	}
 }
 
 static void publish(struct pv_engine *e, unsigned counter, const struct charged *ahead)

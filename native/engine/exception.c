@@ -172,8 +172,17 @@ static bool doubles(unsigned first, unsigned second)
 	return is_contributory(first) && is_contributory(second);
 }
 
-static void raise(struct pv_engine *e, unsigned vector, uint32_t error, bool software, uint64_t rip)
+/* What it is told of is where the frame points: at the instruction that faulted, or behind one that retired. */
+static void tell_oracle(struct pv_engine *e, const struct interrupted *from)
 {
+	if (e->config.oracle)
+		oracle_settle(e, from->rip, true);
+}
+
+/* At `rip`; `begin` is the same, or the address of the int n in front of it. */
+static void raise(struct pv_engine *e, unsigned vector, uint32_t error, uint64_t rip, uint64_t begin)
+{
+	bool software = begin != rip;
 	struct interrupted from = {
 		.rip = rip,
 		.cs = reg_get(e, UC_X86_REG_CS),
@@ -189,15 +198,18 @@ static void raise(struct pv_engine *e, unsigned vector, uint32_t error, bool sof
 	for (;;) {
 		struct fault fault = deliver(e, vector, error, software, &from);
 
-		if (fault.vector < 0)
+		if (fault.vector < 0) {
+			tell_oracle(e, &from);
 			return;
+		}
 		if (vector == VECTOR_DF && !software) {
+			tell_oracle(e, &from);
 			vmexit_shutdown(e, vector, error, "triple fault");
 			return;
 		}
 		if (software) {
 			count_take_back_branch(e, (from.cs & 3) ? PV_CPL_USER : PV_CPL_KERNEL);
-			from.rip = rip - (vector == VECTOR_BP ? 1 : 2);
+			from.rip = begin;
 		}
 		if (fault.vector == VECTOR_PF)
 			reg_set(e, UC_X86_REG_CR2, fault.address);
@@ -211,15 +223,15 @@ static void raise(struct pv_engine *e, unsigned vector, uint32_t error, bool sof
 	}
 }
 
-void exception_raise(struct pv_engine *e, unsigned vector, uint32_t error, bool software, uint64_t rip)
+void exception_raise(struct pv_engine *e, unsigned vector, uint32_t error, uint64_t rip)
 {
 	e->config.run->exceptions++;
-	raise(e, vector, error, software, rip);
+	raise(e, vector, error, rip, rip);
 }
 
 void exception_deliver_nmi(struct pv_engine *e, uint64_t rip)
 {
-	raise(e, VECTOR_NMI, 0, false, rip);
+	raise(e, VECTOR_NMI, 0, rip, rip);
 }
 
 /* Unicorn keeps breakpoints beside the registers that an entry of the agent exchanges: one that DR7
@@ -237,26 +249,39 @@ static bool skip_foreign_breakpoint(struct pv_engine *e, uint32_t vector)
 	return true;
 }
 
+/* Where the int n, int3 or into in front of `rip` begins: it may have prefixes. */
+static uint64_t int_before(const struct pv_engine *e, uint64_t rip)
+{
+	enum { SHORTEST = 2 };
+	const struct block *block = e->current;
+
+	return block ? block->address + block->last_offset : rip - SHORTEST;
+}
+
 /* Called by Unicorn between blocks: RIP is the faulting instruction, or the one
  * behind an int n. */
 void on_interrupt(uc_engine *uc, uint32_t vector, void *data)
 {
 	struct pv_engine *e = data;
-	uint64_t rip = reg_get(e, UC_X86_REG_RIP);
+	uint64_t rip = reg_get(e, UC_X86_REG_RIP), begin = rip;
 	uint32_t error;
 	bool software;
 
 	(void)uc;
 	hidden_take_exception(e, &error, &software);
-	if (e->config.oracle)
-		oracle_settle(e, rip, true);
+	if (software)
+		begin = int_before(e, rip);
 	count_leave_block(e, rip);
-	if (skip_foreign_breakpoint(e, vector))
+	if (!software && skip_foreign_breakpoint(e, vector)) {
+		if (e->config.oracle)
+			oracle_settle(e, rip, true);
 		return;
+	}
 	/* Where it has to load first, Unicorn takes a locked operation for a read. A fetch lies in the instruction. */
 	if (vector == VECTOR_PF && reg_get(e, UC_X86_REG_CR2) - rip >= MAX_INSTRUCTION && trap_is_locked(e, rip))
 		error |= PF_WRITE;
-	exception_raise(e, vector, error, software, rip);
+	e->config.run->exceptions++;
+	raise(e, vector, error, rip, begin);
 	/* A handler that faults at its first fetch never gets to a block. */
 	if (!e->stop)
 		boundary_attend(e, reg_get(e, UC_X86_REG_RIP), false);

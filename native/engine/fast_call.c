@@ -26,10 +26,8 @@ static uint64_t rip_of_last(struct pv_engine *e)
 
 static void refuse(struct pv_engine *e, unsigned vector, uint64_t rip)
 {
-	if (e->config.oracle)
-		oracle_settle(e, rip, true);
 	count_leave_block(e, rip);
-	exception_raise(e, vector, 0, false, rip);
+	exception_raise(e, vector, 0, rip);
 	rip_set_in_block(e, reg_get(e, UC_X86_REG_RIP) - LENGTH);
 }
 

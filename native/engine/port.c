@@ -63,10 +63,8 @@ static bool port_permitted(struct pv_engine *e, const struct trap *trap)
 {
 	if (e->cpl == PV_CPL_KERNEL || (reg_get(e, UC_X86_REG_EFLAGS) >> 12 & 3) == 3 || bitmap_allows(e, &trap->port))
 		return true;
-	if (e->config.oracle)
-		oracle_settle(e, trap->address, true);
 	count_leave_block(e, trap->address);
-	exception_raise(e, VECTOR_GP, 0, false, trap->address);
+	exception_raise(e, VECTOR_GP, 0, trap->address);
 	rip_set_in_block(e, reg_get(e, UC_X86_REG_RIP));
 	return false;
 }

@@ -403,7 +403,8 @@ bool hidden_in_shadow(struct pv_engine *e);
 
 /* exception.c */
 void on_interrupt(uc_engine *uc, uint32_t vector, void *data);
-void exception_raise(struct pv_engine *e, unsigned vector, uint32_t error, bool software, uint64_t rip);
+/* One that is no int n, at `rip`: what was counted from there on has been taken back. */
+void exception_raise(struct pv_engine *e, unsigned vector, uint32_t error, uint64_t rip);
 /* The same for an NMI, which is no exception. */
 void exception_deliver_nmi(struct pv_engine *e, uint64_t rip);
 

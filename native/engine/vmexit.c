@@ -11,7 +11,7 @@
 #include "agent.h"
 
 enum {
-	VECTOR_UD = 6,
+	VECTOR_DB = 1, VECTOR_UD = 6,
 	CPUID1_ECX_HYPERVISOR = 31,
 };
 
@@ -258,6 +258,31 @@ static void hypercall(struct pv_engine *e, uint64_t rip, unsigned length)
 	rip_set(e, rip + length);
 }
 
+/* Bytes of the int1 at `rip`, with its prefixes, which Unicorn does not know; 0: it is another instruction. */
+static unsigned int1_length(struct pv_engine *e, uint64_t rip)
+{
+	enum { OPCODE = 0xf1, REPNE = 0xf2, REP = 0xf3, OPERAND = 0x66 };
+	uint8_t code[MAX_INSTRUCTION];
+	unsigned n = decode_fetch(e, rip, code), at = 0;
+
+	while (at < n && (hypercall_takes(code[at]) || code[at] == OPERAND || code[at] == REP || code[at] == REPNE))
+		at++;
+	return at < n && code[at] == OPCODE ? at + 1 : 0;
+}
+
+/* If there is one: a trap, so it has retired; and no int n, so nobody asks for the gate's DPL (SDM vol. 2, INT n). */
+static bool raise_int1(struct pv_engine *e, uint64_t rip)
+{
+	unsigned length = int1_length(e, rip);
+
+	if (!length)
+		return false;
+	e->total[PV_COUNT_INSTRUCTIONS][e->cpl]++;
+	e->total[PV_COUNT_BRANCHES][e->cpl]++;
+	exception_raise(e, VECTOR_DB, 0, rip + length);
+	return true;
+}
+
 /* Called between blocks. True: handled, go on at RIP. */
 bool on_invalid(uc_engine *uc, void *data)
 {
@@ -266,14 +291,16 @@ bool on_invalid(uc_engine *uc, void *data)
 	unsigned length;
 
 	(void)uc;
+	count_leave_block(e, rip);
+	length = hypercall_length(e, rip);
+	if (!length && raise_int1(e, rip))
+		return true;
 	if (e->config.oracle)
 		oracle_settle(e, rip, true);
-	count_leave_block(e, rip);
 	if (parallel_gave_up(e))
 		return true;
-	length = hypercall_length(e, rip);
 	if (!length)
-		exception_raise(e, VECTOR_UD, 0, false, rip);
+		exception_raise(e, VECTOR_UD, 0, rip);
 	/* What is due before it comes before it: it may disable what is counted. */
 	else if (!(e->attend & (ATTEND_ALARM | ATTEND_INJECT)) || boundary_attend(e, rip, false))
 		hypercall(e, rip, length);

@@ -13,6 +13,7 @@ class PvperfError(Exception):
     """Base of all that pvperf raises on purpose."""
 
     exit_status: ClassVar[int] = 1
+    details = ""  # another program's own words, in its lines: shown below the sentence
 
 
 class UsageError(PvperfError):

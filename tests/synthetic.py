@@ -48,10 +48,10 @@ def record(
     attrs: Sequence[Attr] = (INSTRUCTIONS,),
     chains: bool = False,
     guest_mode: bool = False,
-    shortfalls: Iterable[Shortfall] = (),
+    shortfalls: Iterable[Shortfall] | None = None,
     ring_lost: Sequence[int] = (),
 ) -> int:
-    """Writes a perf.data file with one stream of samples per vCPU. Its size, bytes."""
+    """Writes a perf.data file with one stream of samples per vCPU. Its size, bytes. By default no sample is lost."""
     if chains:
         attrs = [attr._replace(sample_type=layout.SAMPLE_CALLCHAIN) for attr in attrs]
     vcpus = len(streams)
@@ -60,4 +60,6 @@ def record(
     recorder = Recorder(str(path), guest=guest, machine=machine, events=events, ids=(1000, 64), guest_mode=guest_mode)
     for vcpu, stream in enumerate(streams):
         recorder.take(vcpu, stream)
+    if shortfalls is None:
+        shortfalls = [Shortfall(vcpu, event, 0) for vcpu in range(vcpus) for event in range(len(events))]
     return recorder.finish(shortfalls=shortfalls, ring_lost=ring_lost)

@@ -82,9 +82,10 @@ def test_what_goes_in_comes_out(tmp_path: Path) -> None:
         ("instructions", (1, 2), 1000),
         ("branches:u", (3, 4), 500),
     ]
-    assert data.mappings == [Mapping(0x1000, 0x500, 64, "/guests/hot.elf")]
+    assert data.mappings == [Mapping(GUEST_PID, 0x1000, 0x500, 64, "/guests/hot.elf")]
     assert data.commands == {GUEST_PID: "hot.elf", GUEST_PID + 1: "hot.elf"}
-    assert (data.lost, data.lost_samples) == ({(0, 1): 3}, {(1, 1): 42})
+    assert (data.lost, data.lost_samples) == ({(0, 1): 3}, {(0, 0): 0, (1, 1): 42})
+    assert not data.complete  # two of four say nothing
     assert data.build_ids == [BuildId("/guests/hot.elf", b"\x12" * 20, layout.MISC_USER)]
     assert data.command_line == ("pvperf", "record", "/guests/hot.elf")
     assert data.strings[layout.FEATURE_HOSTNAME] == "host"
@@ -269,12 +270,15 @@ def test_the_file_is_valid_after_every_single_write(tmp_path: Path, monkeypatch:
     for turn in range(6):
         making.take(turn % 2, b"".join(sample(0x1000, 100 * turn + at) for at in range(1, 6)))
         now[0] += CHECKPOINT_SECONDS
-    making.finish()
+    making.finish(shortfalls=[Shortfall(vcpu, 0, 0) for vcpu in range(2)])
     states.append(path.read_bytes())
     counts = []
     for state in states:
         (tmp_path / "state").write_bytes(state)
-        counts.append(len(read(str(tmp_path / "state")).samples))
+        found = read(str(tmp_path / "state"))
+        counts.append(len(found.samples))
+        assert found.complete == (found.lost_samples == {(0, 0): 0, (0, 1): 0} and bool(found.strings))
+    assert found.complete
     assert counts == sorted(counts)
     assert set(counts) >= {0, 10, 15, 30}
     assert len(states) > 20
@@ -303,6 +307,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.M
         making.finish()
     assert times(path)[: len(kept)] == kept
     assert read(str(path)).events[0].name == "instructions"
+    assert not read(str(path)).complete
 
 
 KILLED = """
@@ -334,6 +339,7 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
         data = read(str(path))
         assert len(data.samples) > 0
         assert data.events[0].name in ("instructions", "0/0x1")  # in the midst of a checkpoint it has no name
+        assert not data.complete
 
 
 def test_what_was_there_becomes_old(tmp_path: Path) -> None:
@@ -410,7 +416,9 @@ def test_cut_off_anywhere(small: bytes, tmp_path: Path) -> None:
         (24, struct.pack("<Q", 1 << 63), "truncated"),
         (40, struct.pack("<Q", (1 << 64) - 1), "truncated"),
         (48, struct.pack("<Q", 1 << 40), "truncated"),
-        (72, struct.pack("<Q", (1 << 64) - 1), "truncated"),
+        (72, struct.pack("<Q", (1 << 64) - 1), "unknown feature 0"),
+        (72, struct.pack("<Q", 0x3FFFC), "traces of a processor|truncated"),
+        (48, struct.pack("<Q", 0), "it was cut off: its header has no data"),
     ],
 )
 def test_damaged_headers(small: bytes, tmp_path: Path, offset: int, value: bytes, sentence: str) -> None:

@@ -120,6 +120,132 @@ def test_perfetto_reads_the_trace(recording: Path, tmp_path: Path) -> None:
     assert trace.packet[0].sequence_flags == 1
 
 
+UNKNOWN = "unknown (the recording was cut off)"
+
+
+@pytest.fixture
+def cut_off(tmp_path: Path) -> Path:
+    """A recording of which nobody has told what it has lost."""
+    path = tmp_path / "cut.data"
+    record(path, guest_of(MATMUL), [sample(address("multiply"), 1)], shortfalls=())
+    return path
+
+
+def test_what_was_cut_off_does_not_say_that_nothing_was_lost(cut_off: Path) -> None:
+    assert f"# Samples: 1 of event 'instructions', lost: {UNKNOWN}\n" in pvperf("report", "-i", cut_off).stdout.decode()
+    document = json.loads(pvperf("report", "--json", "-i", cut_off).stdout)
+    assert (document["complete"], document["no_room"], document["events"][0]["lost"]) == (False, None, None)
+    for command in (["script"], *(["report", "--format", name] for name in ("folded", "speedscope", "perfetto"))):
+        done = pvperf(*command, "-i", cut_off)
+        assert (done.returncode, done.stderr.decode()) == (0, f"pvperf: lost samples: {UNKNOWN}\n")
+        told = done.stdout.decode(errors="replace")
+        assert (UNKNOWN in told) == (command[-1] in ("speedscope", "perfetto"))
+
+
+def test_what_is_missing_is_said_in_every_form(tmp_path: Path) -> None:
+    path = tmp_path / "perf.data"
+    record(path, guest_of(MATMUL), [sample(address("multiply"), 1)], shortfalls=[Shortfall(0, 0, 42)], ring_lost=[3])
+    text = pvperf("report", "-i", path).stdout.decode()
+    assert text.startswith("# 3 samples found no room on their way and are missing\n")
+    assert "lost: 42\n" in text
+    for command in (["script"], ["report", "--format", "folded"], ["report", "--format", "speedscope"]):
+        assert pvperf(*command, "-i", path).stderr.decode().splitlines() == [
+            "pvperf: 42 overflows have no sample of their own",
+            "pvperf: 3 samples found no room on their way and are missing",
+        ]
+
+
+def test_a_report_says_where_samples_lie(recording: Path) -> None:
+    head = pvperf("report", "-i", recording).stdout.decode().splitlines()[0]
+    about = "pvperf vCPU: samples lie at the ends of basic blocks; CPL 0 and CPL 3 are both user code to perf"
+    assert head == f"# {about}"
+    assert json.loads(pvperf("report", "--json", "-i", recording).stdout)["about"] == about
+
+
+@needs_perf
+def test_perf_is_told_where_samples_lie(recording: Path) -> None:
+    header = perf("report", "--header-only", "-i", recording)
+    assert "# cpudesc : pvperf vCPU: samples lie at the ends of basic blocks; CPL 0 and" in header
+
+
+def test_chains_that_were_not_recorded_are_said(tmp_path: Path, recording: Path) -> None:
+    path = tmp_path / "perf.data"
+    record(path, guest_of(MATMUL), [sample(address("multiply"), 1)])
+    excuse = "# No call chains were recorded: pvperf record -g does\n"
+    assert excuse in pvperf("report", "-g", "-i", path).stdout.decode()
+    assert excuse not in pvperf("report", "-i", path).stdout.decode()
+    assert json.loads(pvperf("report", "--json", "-g", "-i", path).stdout)["events"][0]["chains"] is False
+    record(path, guest_of(MATMUL), [sample(address("multiply"), 1)], chains=True)
+    assert "# No call chain has a caller in it\n" in pvperf("report", "-g", "-i", path).stdout.decode()
+    text = pvperf("report", "-g", "-i", recording).stdout.decode()
+    assert "# No call" not in text
+    (event,) = json.loads(pvperf("report", "--json", "-g", "-i", recording).stdout)["events"]
+    assert event["chains"] is True
+    assert event["rows"][0]["chains"] == [{"names": ["multiply", "guest_main"], "period": 140_000}]
+
+
+#: A newline, an escape sequence, what separates frames, a number behind a space, no UTF-8, and a bidi override.
+HOSTILE = "a\nb;c\x1b[31m 7\udcff\u202e.elf"
+
+
+@pytest.fixture
+def hostile(tmp_path: Path) -> Path:
+    """A recording of a guest whose file, symbols and events have such names."""
+    guest = tmp_path / HOSTILE
+    symbol = b"mul\n\x1b]0"  # in the place of "multiply"
+    guest.write_bytes(MATMUL.read_bytes().replace(b"\0multiply\0", b"\0" + symbol + b"\xff\0"))
+    path = tmp_path / "perf.data"
+    chain = [address("guest_main") + 9]
+    record(path, guest_of(guest), [sample(address("multiply"), 1, chain=chain)], names=[f"ev{HOSTILE}"], chains=True)
+    return path
+
+
+@pytest.mark.parametrize(
+    "command", [["report", "-g"], ["report", "--json"], ["script"], ["report", "--sort", "dso,symbol,vcpu"]]
+)
+def test_no_name_reaches_the_terminal_as_it_is(hostile: Path, command: list[str]) -> None:
+    done = pvperf(*command, "-i", hostile)
+    text = done.stdout.decode()
+    assert done.returncode == 0
+    assert {letter for letter in text if not letter.isprintable()} <= {"\n", "\t"}
+    assert done.stderr == b""
+    assert r"mul\x0a\x1b]0" in (json.loads(text)["events"][0]["rows"][0]["symbol"] if "--json" in command else text)
+
+
+def test_exports_of_hostile_names_are_well_formed(hostile: Path, tmp_path: Path) -> None:
+    folded = pvperf("report", "--format", "folded", "-i", hostile).stdout.decode()
+    assert folded == "a\\x0ab:c\\x1b[31;guest_main;mul\\x0a\\x1b]0\ufffd 1000\n"
+    document = json.loads(pvperf("report", "--format", "speedscope", "-i", hostile).stdout)
+    names = [frame["name"] + frame["file"] for frame in document["shared"]["frames"]]
+    assert all(name.isprintable() for name in [*names, *(profile["name"] for profile in document["profiles"])])
+    assert pvperf("report", "--format", "perfetto", "-i", hostile, "-o", tmp_path / "trace").returncode == 0
+    trace = pb.Trace.FromString((tmp_path / "trace").read_bytes())
+    names = [entry.name for packet in trace.packet for entry in packet.interned_data.event_names]
+    names += [p.track_descriptor.process.process_name for p in trace.packet if p.track_descriptor.HasField("process")]
+    assert len(names) >= 2
+    assert all(name.isprintable() for name in names)
+
+
+def test_symbols_are_found_whatever_the_file_is_called(hostile: Path) -> None:
+    """The name is shown otherwise, and the file is opened by the one that it has."""
+    assert "no symbols" not in pvperf("report", "-i", hostile).stderr.decode()
+
+
+@needs_perf
+def test_perf_gets_a_command_of_one_line(hostile: Path) -> None:
+    lines = subprocess.run(
+        ["perf", "script", "-F", "comm", "-i", str(hostile)], capture_output=True, text=True, timeout=60, check=True
+    ).stdout.splitlines()
+    assert [line.strip() for line in lines if line.strip()] == [r"a\x0ab;c\x1b[31"]
+
+
+def test_a_complaint_is_one_line(tmp_path: Path) -> None:
+    for arguments in (["run", f"{tmp_path}/{HOSTILE}"], ["report", "-i", f"{tmp_path}/{HOSTILE}"], ["x\x1b[31m\n"]):
+        error = pvperf(*arguments).stderr.decode()
+        assert (error.count("\n"), "\x1b" in error) == (1, False)
+        assert error.startswith("pvperf: ")
+
+
 def test_losses_are_said() -> None:
     sampled = [SlotSamples(0, 0, taken=100, left=2, samples=90), SlotSamples(1, 0, taken=100, left=0, samples=100)]
     losses = sum_losses(sampled, (3, 0), {"nmi_raised": 200, "nmi_misses": 8})

@@ -132,6 +132,7 @@ def test_a_signal_leaves_a_whole_file(tmp_path: Path, signum: signal.Signals) ->
     assert process.returncode == -signum
     assert "Captured and wrote" in said
     assert read(str(path)).samples
+    assert read(str(path)).complete
 
 
 @pytest.mark.parametrize("victim", ["front end", "host", "vCPU"])
@@ -146,6 +147,7 @@ def test_a_kill_leaves_a_file_that_can_be_read(tmp_path: Path, victim: str) -> N
     assert process.returncode == (-signal.SIGKILL if victim == "front end" else 125)
     assert wait_gone(everyone, HANG_SECONDS)
     assert len(read(str(path)).samples) > 10
+    assert not read(str(path)).complete
 
 
 def start(path: Path, *arguments: object) -> subprocess.Popen[str]:

@@ -12,6 +12,7 @@ import signal
 import sys
 
 from emulator.errors import HostError, PvperfError
+from emulator.printable import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except PvperfError as error:
-        _complain(str(error))
+        _complain(str(error), error.details)
         return error.exit_status
     except Killed as killed:
         _die_by(killed.signum)
@@ -87,9 +88,10 @@ def _dispatch(argv: list[str]) -> int:
     return int(import_module(module).main(arguments))
 
 
-def _complain(sentence: str) -> None:
+def _complain(sentence: str, details: str = "") -> None:
+    lines = [f"pvperf: {sentence}", *details.splitlines()]
     with contextlib.suppress(OSError):  # nobody is left to hear it; the exit status still says it
-        print(f"pvperf: {sentence}", file=sys.stderr, flush=True)
+        print("\n".join(map(printable, lines)), file=sys.stderr, flush=True)
 
 
 def _die_by(signum: int) -> NoReturn:

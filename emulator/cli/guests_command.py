@@ -32,5 +32,8 @@ def _build(arguments: argparse.Namespace) -> int:
     try:
         build_guest(arguments.sources, arguments.output, cc=arguments.cc)
     except GuestBuildError as error:
-        raise UsageError(str(error)) from None
+        sentence, _, said = str(error).partition(":\n")
+        refused = UsageError(sentence)
+        refused.details = said
+        raise refused from None
     return 0

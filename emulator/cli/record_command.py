@@ -19,6 +19,7 @@ from emulator.perfdata.convert import SAMPLE_TYPE
 from emulator.perfdata.features import Machine
 from emulator.perfdata.losses import shortfalls, sum_losses
 from emulator.perfdata.recorder import TRACE_KINDS, Guest, Recorder, recorded_events
+from emulator.printable import printable
 from emulator.protocol import Recording
 
 DEFAULT_EVENT = "instructions"
@@ -125,14 +126,12 @@ def _machine(config: MachineConfig) -> Machine:
 
 def _conclude(recorder: Recorder, result: Result | None, quiet: bool) -> None:
     """Completes the file and says what is in it, and in any case what is not."""
-    if result is None:
-        size = recorder.finish()
-    else:
-        size = recorder.finish(shortfalls=shortfalls(result.sampled), ring_lost=result.ring_lost)
+    known = list(shortfalls(result.sampled, result.counts)) if result else []
+    size = recorder.finish(shortfalls=known, ring_lost=result.ring_lost if result else ())
     if not quiet:
-        volume = f"{size / (1 << 20):.3f} MB {recorder.path} ({recorder.samples} samples)"
+        volume = f"{size / (1 << 20):.3f} MB {printable(recorder.path)} ({recorder.samples} samples)"
         print(f"[ pvperf record: Captured and wrote {volume} ]", file=sys.stderr)
-    if result is None:
+    if result is None or len(known) < len(result.sampled):
         print("pvperf record: the VM ended in disorder: how many samples were lost is not known", file=sys.stderr)
     elif losses := sum_losses(result.sampled, result.ring_lost, result.statistics):
         print(f"pvperf record: lost: {losses}", file=sys.stderr)

@@ -6,12 +6,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterable
 
 from emulator.cli.output import Output
 from emulator.errors import UsageError
 from emulator.perfdata import reader
 from emulator.perfdata.reader import PerfData
+from emulator.printable import printable
 from emulator.profile import table
+from emulator.profile.remarks import remarks
 from emulator.profile.symbolize import Symbolizer
 
 
@@ -25,9 +28,16 @@ def main(arguments: argparse.Namespace) -> int:
     symbolizer = Symbolizer(data)
     with Output(arguments.output or "-") as output:
         output.write(_render(arguments, data, symbolizer, keys))
-    for warning in symbolizer.warnings:
-        print(f"pvperf: {warning}", file=sys.stderr)
+    if arguments.format != "table":
+        warn(remarks(data))
+    warn(symbolizer.warnings)
     return 0
+
+
+def warn(sentences: Iterable[str]) -> None:
+    """To stderr, a line each."""
+    for sentence in sentences:
+        print(f"pvperf: {printable(sentence)}", file=sys.stderr)
 
 
 def _render(
@@ -46,7 +56,6 @@ def _render(
 
         return vcpu_tracks(data, symbolizer)
     made = table.tables(data, symbolizer, keys)
-    no_room = sum(data.lost.values())
     if arguments.json:
-        return json.dumps(table.as_json(made, no_room=no_room), indent=1) + "\n"
-    return table.text(made, chains=arguments.call_graph, no_room=no_room)
+        return json.dumps(table.as_json(data, made, chains=arguments.call_graph), indent=1) + "\n"
+    return table.text(data, made, chains=arguments.call_graph)

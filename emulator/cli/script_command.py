@@ -7,8 +7,10 @@ import argparse
 import os
 import sys
 
+from emulator.cli.report_command import warn
 from emulator.perfdata import reader
 from emulator.profile.lines import lines
+from emulator.profile.remarks import remarks
 from emulator.profile.symbolize import Symbolizer
 
 
@@ -18,6 +20,5 @@ def main(arguments: argparse.Namespace) -> int:
     symbolizer = Symbolizer(data)
     for line in lines(data, symbolizer):
         sys.stdout.buffer.write(os.fsencode(line) + b"\n")
-    for warning in symbolizer.warnings:
-        print(f"pvperf: {warning}", file=sys.stderr)
+    warn([*remarks(data), *symbolizer.warnings])
     return 0

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import Counter
 
 from emulator.perfdata.reader import PerfData
-from emulator.profile.symbolize import Symbolizer
+from emulator.profile.symbolize import UNKNOWN, Symbolizer
 
 
 def folded(data: PerfData, symbolizer: Symbolizer) -> str:
@@ -17,5 +17,10 @@ def folded(data: PerfData, symbolizer: Symbolizer) -> str:
         if len(data.events) > 1:
             frames.insert(0, data.events[sample.event].name)
         frames += [place.name for place in reversed(symbolizer.chain(sample))]
-        sums[";".join(frame.replace(";", ":") for frame in frames)] += sample.period
+        sums[";".join(map(_frame, frames))] += sample.period
     return "".join(f"{stack} {period}\n" for stack, period in sorted(sums.items()))
+
+
+def _frame(name: str) -> str:
+    """A semicolon ends a frame, and a space may begin the number."""
+    return name.replace(";", ":").replace(" ", "_") or UNKNOWN

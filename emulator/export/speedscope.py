@@ -6,6 +6,8 @@ from __future__ import annotations
 import os
 
 from emulator.perfdata.reader import PerfData
+from emulator.printable import printable
+from emulator.profile.remarks import title
 from emulator.profile.symbolize import Place, Symbolizer
 
 _SCHEMA = "https://www.speedscope.app/file-format-schema.json"
@@ -36,7 +38,7 @@ def speedscope(data: PerfData, symbolizer: Symbolizer) -> dict[str, object]:
     return {
         "$schema": _SCHEMA,
         "exporter": "pvperf",
-        "name": os.path.basename(data.path),
+        "name": title(data, printable(os.path.basename(data.path))),
         "activeProfileIndex": 0 if profiles else None,
         "shared": {"frames": [{"name": name, "file": file} for name, file in frames]},
         "profiles": profiles,

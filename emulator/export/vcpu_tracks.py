@@ -9,6 +9,8 @@ import os
 from emulator.perfdata.layout import GUEST_PID
 from emulator.perfdata.reader import PerfData
 from emulator.perfetto import TraceWriter
+from emulator.printable import printable
+from emulator.profile.remarks import title
 from emulator.profile.symbolize import Symbolizer
 
 
@@ -16,7 +18,7 @@ def vcpu_tracks(data: PerfData, symbolizer: Symbolizer) -> bytes:
     """The trace. Instants are named by the symbol; what each event has counted on a vCPU is a counter track."""
     file = io.BytesIO()
     trace = TraceWriter(file)
-    name = data.commands.get(GUEST_PID, os.path.basename(data.path))
+    name = title(data, data.commands.get(GUEST_PID, printable(os.path.basename(data.path))))
     process = trace.process(name, GUEST_PID)
     threads: dict[int, int] = {}
     counters: dict[tuple[int, int], int] = {}
@@ -28,7 +30,7 @@ def vcpu_tracks(data: PerfData, symbolizer: Symbolizer) -> bytes:
             counts[event, vcpu] = 0
     for sample in data.samples:
         key = sample.event, sample.vcpu
-        place = symbolizer.place(sample.ip)
+        place = symbolizer.of(sample)
         about: dict[str, int | str] = {"event": data.events[sample.event].name, "period": sample.period}
         about["ip"] = f"{sample.ip:#x}"
         if sample.chain:

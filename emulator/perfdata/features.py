@@ -21,6 +21,8 @@ _BUILD_ID_BYTES = 20
 _BUILD_ID_HAS_SIZE = 1 << 15  # misc
 _STRING_UNIT = 64
 _KERNEL_PID = -1
+#: The processor's identification: who has recorded it.
+CPUID = "pvperf,0,0,0"
 
 
 class RecordedEvent(NamedTuple):
@@ -32,7 +34,10 @@ class RecordedEvent(NamedTuple):
 
 
 class Machine(NamedTuple):
-    """Where and how it was recorded. Strings as perf has them; `ram_bytes` is the guest's."""
+    """Where and how it was recorded. Strings as perf has them; `ram_bytes` is the guest's.
+
+    `about`: what has to be known of the samples, for people (perf report --header).
+    """
 
     hostname: str
     release: str
@@ -40,6 +45,7 @@ class Machine(NamedTuple):
     vcpus: int
     ram_bytes: int
     command: tuple[str, ...]
+    about: str = "pvperf vCPU"
 
 
 class BuildId(NamedTuple):
@@ -61,8 +67,8 @@ def encode(
         layout.FEATURE_VERSION: _encode_string(machine.version),
         layout.FEATURE_ARCH: _encode_string("x86_64"),
         layout.FEATURE_NRCPUS: _PAIR.pack(machine.vcpus, machine.vcpus),
-        layout.FEATURE_CPUDESC: _encode_string("pvperf vCPU"),
-        layout.FEATURE_CPUID: _encode_string("pvperf,0,0,0"),
+        layout.FEATURE_CPUDESC: _encode_string(machine.about),
+        layout.FEATURE_CPUID: _encode_string(CPUID),
         layout.FEATURE_TOTAL_MEM: _U64.pack(machine.ram_bytes >> 10),
         layout.FEATURE_CMDLINE: _U32.pack(len(machine.command)) + b"".join(map(_encode_string, machine.command)),
         layout.FEATURE_EVENT_DESC: _encode_events(events),

@@ -7,11 +7,15 @@ import struct
 from typing import NamedTuple
 
 MAGIC = b"PERFILE2"
+MAGIC_SWAPPED = MAGIC[::-1]  # of a machine with the other byte order
+MAGIC_FIRST = b"PERFFILE"  # of the format before this one
+PIPE_HEADER_BYTES = 16  # of pipe mode: magic and size, and nothing else
 
 # Magic, size, size of an attr with its ids; offset and size of attrs, data and event types; 256 feature bits.
 HEADER = struct.Struct("<8sQQ6Q4Q")
 SECTION = struct.Struct("<QQ")
 FEATURE_BITS = 256
+PREAMBLE = struct.Struct("<8sQ")  # what it has in common with pipe mode: magic, size
 
 # perf_event_attr, version 7: type, size, config, sample_period, sample_type, read_format, flags, wakeup_events,
 # bp_type, bp_addr, bp_len, and what is 0 here.
@@ -31,6 +35,7 @@ ATTR_MMAP2 = 1 << 23
 ATTR_COMM_EXEC = 1 << 24
 ATTR_EXCLUDE_KERNEL = 1 << 5
 ATTR_EXCLUDE_HV = 1 << 6
+ATTR_FLAGS_KNOWN = (1 << 38) - 1  # up to sigtrap; what follows changes what call chains mean, or is not known
 
 # perf_event_attr.sample_type.
 SAMPLE_IP = 1 << 0
@@ -48,6 +53,7 @@ SAMPLE_IDENTIFIER = 1 << 16
 RECORD = struct.Struct("<IHH")
 RECORD_MAX_BYTES = 0xFFFF & -8
 
+RECORD_MMAP = 1
 RECORD_LOST = 2
 RECORD_COMM = 3
 RECORD_EXIT = 4
@@ -64,6 +70,7 @@ MISC_USER = 2
 MISC_GUEST_KERNEL = 4
 MISC_GUEST_USER = 5
 MISC_COMM_EXEC = 1 << 13
+MISC_MMAP_DATA = 1 << 13  # of the mapping records: it is not executable
 
 # Markers in call chains: the addresses behind one are of that mode.
 CONTEXT_USER = -512 & (1 << 64) - 1

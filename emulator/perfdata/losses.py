@@ -10,6 +10,7 @@ from emulator.perfdata.recorder import Shortfall
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from emulator.machine import Count
     from emulator.protocol import SlotSamples
 
 
@@ -68,7 +69,8 @@ def sum_losses(sampled: Sequence[SlotSamples], ring_lost: Sequence[int], statist
     )
 
 
-def shortfalls(sampled: Sequence[SlotSamples]) -> Iterator[Shortfall]:
-    """By event and vCPU: overflows without a sample of their own."""
-    for slot in sampled:
-        yield Shortfall(slot.vcpu, slot.event, slot.taken - slot.samples)
+def shortfalls(sampled: Sequence[SlotSamples], counts: Sequence[Count]) -> Iterator[Shortfall]:
+    """By event and vCPU: overflows without a sample of their own. Left out: an event that the agent did not end."""
+    for slot, count in zip(sampled, counts, strict=True):
+        if count.error != "not counted":
+            yield Shortfall(slot.vcpu, slot.event, slot.taken - slot.samples)

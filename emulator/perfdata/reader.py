@@ -13,14 +13,16 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from emulator.errors import DataError, UsageError
-from emulator.perfdata import features, layout
+from emulator.perfdata import features, kinds, layout
 from emulator.perfdata.features import BuildId, RecordedEvent
 from emulator.perfdata.sample import Sample, SampleLayout
+from emulator.printable import printable
 
 
 class Mapping(NamedTuple):
-    """Code in the guest's memory: `length` bytes at `address` from `offset` of the file `path`."""
+    """Code in the memory of process `pid`: `length` bytes at `address` from `offset` of the file `path`."""
 
+    pid: int
     address: int
     length: int
     offset: int
@@ -34,7 +36,11 @@ class _Section(NamedTuple):
 
 @dataclass
 class PerfData:
-    """A recording. `samples` are by time; `lost` and `lost_samples` are by (event, vCPU), as the records say."""
+    """A recording. `samples` are by time; `lost` and `lost_samples` are by (event, vCPU), as the records say.
+
+    Names are printable; paths are as they are. Not `complete`: it was cut off, and how many samples were lost is not
+    known.
+    """
 
     path: str
     events: list[RecordedEvent]
@@ -44,9 +50,16 @@ class PerfData:
     lost: dict[tuple[int, int], int] = field(default_factory=dict)
     lost_samples: dict[tuple[int, int], int] = field(default_factory=dict)
     throttled: int = 0
+    complete: bool = True
     build_ids: list[BuildId] = field(default_factory=list)
     command_line: tuple[str, ...] = ()
     strings: dict[int, str] = field(default_factory=dict)  # features that are one string, by bit
+
+    @property
+    def about(self) -> str:
+        """What pvperf says of how it records; empty for another's recording."""
+        by_us = self.strings.get(layout.FEATURE_CPUID) == features.CPUID
+        return self.strings.get(layout.FEATURE_CPUDESC, "") if by_us else ""
 
 
 _STRING_FEATURES = (
@@ -63,9 +76,12 @@ def read(path: str) -> PerfData:
     """The recording at `path`; -: stdin. UsageError if it cannot be opened, DataError if it is not whole and sound."""
     try:
         with open(path, "rb") if path != "-" else open(0, "rb", closefd=False) as file:
-            data = file.read(len(layout.MAGIC))
-            if data == layout.MAGIC:  # what else there is may have no end
+            data = file.read(layout.PREAMBLE.size)
+            if data == layout.PREAMBLE.pack(layout.MAGIC, layout.HEADER.size):  # what else there is may have no end
                 data += file.read()
+    except IsADirectoryError:
+        what = ": pvperf does not read perf's directories (--threads)" if os.path.exists(f"{path}/data") else ""
+        raise UsageError(f"cannot read {path}: Is a directory{what}") from None
     except OSError as error:
         hint = ": record one with pvperf record" if isinstance(error, FileNotFoundError) else ""
         raise UsageError(f"cannot read {path}: {error.strerror}{hint}") from None
@@ -78,14 +94,15 @@ def read(path: str) -> PerfData:
 class _Reader:
     def __init__(self, path: str, data: bytes) -> None:
         self._data = data
-        if data[: len(layout.MAGIC)] != layout.MAGIC[: len(data)] or not data:
-            raise DataError("it is no perf.data file")
+        kinds.refuse_magic(data)
+        if len(data) >= layout.PREAMBLE.size:
+            kinds.refuse_header(layout.PREAMBLE.unpack_from(data)[1])
         if len(data) < layout.HEADER.size:
             raise DataError("it is truncated: its header is incomplete")
-        _, size, attr_bytes, *rest = layout.HEADER.unpack_from(data)
-        if size != layout.HEADER.size:
-            raise DataError(f"it is damaged: its header says that it is {size} bytes long")
+        _, _, attr_bytes, *rest = layout.HEADER.unpack_from(data)
         attrs, self._body = _Section(*rest[0:2]), _Section(*rest[2:4])
+        if self._body.size == 0:
+            raise DataError("it was cut off: its header has no data, which perf record and pvperf record write last")
         self._features = self._feature_sections(rest[6:10])
         self._result = PerfData(path, self._events(attrs, attr_bytes))
         self._event_of = {
@@ -103,6 +120,8 @@ class _Reader:
     def _feature_sections(self, words: list[int]) -> dict[int, _Section]:
         number = sum(word << 64 * index for index, word in enumerate(words))
         bits = [bit for bit in range(layout.FEATURE_BITS) if number >> bit & 1]
+        for bit in bits:
+            kinds.refuse_feature(bit)
         offset = self._body.offset + self._body.size
         table = self._bytes(_Section(offset, layout.SECTION.size * len(bits)), "list of features")
         return {bit: _Section(*entry) for bit, entry in zip(bits, layout.SECTION.iter_unpack(table), strict=True)}
@@ -126,7 +145,7 @@ class _Reader:
             if len(ids) % 8:
                 raise DataError("it is damaged: its event ids have no sensible size")
             name = names[index] if index < len(names) else f"{attr.type}/{attr.config:#x}"
-            events.append(RecordedEvent(name, attr, struct.unpack(f"<{len(ids) // 8}Q", ids)))
+            events.append(RecordedEvent(printable(name), attr, struct.unpack(f"<{len(ids) // 8}Q", ids)))
         return events
 
     def read(self) -> PerfData:
@@ -137,14 +156,20 @@ class _Reader:
         result.samples.sort(key=lambda sample: sample.time_ns)
         for bit in _STRING_FEATURES:
             if (data := self._feature(bit)) is not None:
-                result.strings[bit] = features.decode_string(data)
+                result.strings[bit] = printable(features.decode_string(data))
         if (data := self._feature(layout.FEATURE_BUILD_ID)) is not None:
             result.build_ids = features.decode_build_ids(data)
         if (data := self._feature(layout.FEATURE_CMDLINE)) is not None:
             result.command_line = features.decode_command(data)
         for bit in self._features:
             self._feature(bit)  # also what is not used must be there
+        result.complete = self._is_complete()
         return result
+
+    def _is_complete(self) -> bool:
+        """Did whoever recorded it end in good order? perf writes the features then; we, what every event has lost."""
+        accounted = self._result.lost_samples.keys() >= set(self._event_of.values())
+        return bool(self._features) and (accounted or not self._result.about)
 
     def _records(self) -> Iterator[tuple[int, int, bytes]]:
         data = self._bytes(self._body, "data")
@@ -163,28 +188,40 @@ class _Reader:
         try:
             if kind == layout.RECORD_SAMPLE:
                 result.samples.append(self._layout.unpack(misc, body))
-            elif kind == layout.RECORD_MMAP2:
-                _, _, address, length, offset = struct.unpack_from("<IIQQQ", body)
-                result.mappings.append(Mapping(address, length, offset, _text(body[_MMAP2_HEAD:])))
+            elif kind in (layout.RECORD_MMAP, layout.RECORD_MMAP2):
+                self._take_mapping(body, misc, _MMAP2_HEAD if kind == layout.RECORD_MMAP2 else _MMAP_HEAD)
+            elif kind == layout.RECORD_FORK:
+                pid, parent = struct.unpack_from("<II", body)
+                if pid != parent:
+                    result.mappings += [each._replace(pid=pid) for each in result.mappings if each.pid == parent]
             elif kind == layout.RECORD_COMM:
-                result.commands[struct.unpack_from("<II", body)[1]] = _text(body[8:])
+                pid, tid = struct.unpack_from("<II", body)
+                result.commands[tid] = printable(_text(body[8:]))
+                if misc & layout.MISC_COMM_EXEC:  # what was mapped before is gone
+                    result.mappings = [each for each in result.mappings if each.pid != pid]
             elif kind == layout.RECORD_LOST:
-                self._count(result.lost, struct.unpack_from("<QQ", body))
+                self._count(result.lost, *struct.unpack_from("<QQ", body))
             elif kind == layout.RECORD_LOST_SAMPLES:
-                self._count(result.lost_samples, (self._layout.trailing_id(body), *struct.unpack_from("<Q", body)))
+                self._count(result.lost_samples, self._layout.trailing_id(body), *struct.unpack_from("<Q", body))
             elif kind == layout.RECORD_THROTTLE:
                 result.throttled += 1
+            else:
+                kinds.refuse_record(kind)
         except struct.error:
             raise DataError(f"it is damaged: a record of type {kind} is too short") from None
 
-    def _count(self, sums: dict[tuple[int, int], int], what: tuple[int, ...]) -> None:
-        number, lost = what
-        if number not in self._event_of:
-            raise DataError(f"it is damaged: there is no event with id {number}")
-        key = self._event_of[number]
+    def _take_mapping(self, body: bytes, misc: int, head: int) -> None:
+        pid, _, address, length, offset = struct.unpack_from("<IIQQQ", body)
+        if not misc & layout.MISC_MMAP_DATA:
+            self._result.mappings.append(Mapping(pid, address, length, offset, _text(body[head:])))
+
+    def _count(self, sums: dict[tuple[int, int], int], number: int | None, lost: int) -> None:
+        key = self._layout.event(number)
         sums[key] = sums.get(key, 0) + lost
 
 
+# What stands before the file's name.
+_MMAP_HEAD = 32
 _MMAP2_HEAD = 64
 
 

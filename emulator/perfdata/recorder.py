@@ -16,6 +16,7 @@ from emulator.perfdata.features import BuildId, Machine, RecordedEvent
 from emulator.perfdata.layout import AttrFields
 from emulator.perfdata.records import Stamp
 from emulator.perfdata.writer import PerfDataWriter
+from emulator.printable import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,6 +66,12 @@ def recorded_events(names: Sequence[str], attrs: Sequence[Attr], *, vcpus: int) 
     return tuple(made)
 
 
+# What the samples are, and what perf makes of the guest's CPL; by guest_mode.
+_ABOUT = {
+    False: "pvperf vCPU: samples lie at the ends of basic blocks; CPL 0 and CPL 3 are both user code to perf",
+    True: "pvperf vCPU: samples lie at the ends of basic blocks; CPL 0 is a guest's kernel to perf, CPL 3 its user",
+}
+
 # Exclude user and kernel: in the file they would mean perf's modes, and all samples are USER to it.
 _EXCLUDE_LEVELS = 1 << 4 | 1 << 5
 
@@ -103,6 +110,7 @@ class Recorder:
         self._horizon = 0  # no sample up to this time is still to come
         mode = layout.MISC_GUEST_KERNEL if guest_mode else layout.MISC_USER
         builds = [BuildId(guest.path, guest.build_id, mode)] if guest.build_id else []
+        machine = machine._replace(about=_ABOUT[guest_mode])
         self._writer = PerfDataWriter(path, machine=machine, events=events, build_ids=builds)
         self._mode = mode
         self._introduce()
@@ -118,7 +126,7 @@ class Recorder:
 
     def _introduce(self) -> None:
         """Says who the vCPUs are and what code they run, before everything else."""
-        append, name = self._writer.append, os.path.basename(self._guest.path)
+        append, name = self._writer.append, printable(os.path.basename(self._guest.path))
         for vcpu in range(self._vcpus):
             if vcpu:
                 append(records.fork(self._stamp(0, vcpu), misc=self._mode))
@@ -174,7 +182,10 @@ class Recorder:
         return True
 
     def finish(self, *, shortfalls: Iterable[Shortfall] = (), ring_lost: Sequence[int] = ()) -> int:
-        """Writes what is left, and what has no sample; `ring_lost` are samples by vCPU. The file's size, bytes."""
+        """Writes what is left, and what has no sample; `ring_lost` are samples by vCPU. The file's size, bytes.
+
+        What `shortfalls` does not tell of, be it that there were none, is not known, and the file says so by its lack.
+        """
         try:
             self._flush(None)
             end = self._writer.last_ns
@@ -182,9 +193,8 @@ class Recorder:
                 if number:
                     self._writer.append(records.lost(number, self._stamp(end, vcpu)))
             for short in shortfalls:
-                if short.overflows:
-                    stamp = self._stamp(end, short.vcpu, short.event)
-                    self._writer.append(records.lost_samples(short.overflows, stamp))
+                stamp = self._stamp(end, short.vcpu, short.event)
+                self._writer.append(records.lost_samples(short.overflows, stamp))
             for vcpu in reversed(range(self._vcpus)):
                 self._writer.append(records.exit(self._stamp(end, vcpu), misc=self._mode))
         finally:

@@ -37,9 +37,11 @@ def _record(kind: int, body: bytes, stamp: Stamp, misc: int = 0) -> bytes:
 
 
 def comm(name: str, stamp: Stamp, *, misc: int) -> bytes:
-    """The vCPU runs the program `name`, which is cut to the kernel's 15 bytes. `misc` is its cpumode."""
+    """The vCPU runs the program `name`, text, which is cut to the kernel's 15 bytes. `misc` is its cpumode."""
     misc |= 0 if stamp.vcpu else layout.MISC_COMM_EXEC
-    body = _COMM.pack(GUEST_PID, GUEST_PID + stamp.vcpu) + layout.padded(os.fsencode(name)[:15])
+    body = _COMM.pack(GUEST_PID, GUEST_PID + stamp.vcpu) + layout.padded(
+        name.encode()[:15].decode(errors="ignore").encode()
+    )
     return _record(layout.RECORD_COMM, body, stamp, misc)
 
 

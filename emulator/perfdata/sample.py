@@ -29,8 +29,6 @@ for _, _bit, _ in FIELDS:
 
 _U64 = struct.Struct("<Q")
 _U32_MASK = (1 << 32) - 1
-# What the sample_id of other records has at its end: cpu and 0, identifier.
-_TRAILING = struct.Struct("<IIQ")
 
 
 class Sample(NamedTuple):
@@ -58,18 +56,27 @@ class SampleLayout:
         (self._type,) = kinds
         if unknown := self._type & ~_KNOWN:
             raise DataError(f"its samples have fields that pvperf does not read (sample_type bits {unknown:#x})")
+        if strange := [
+            attr.flags & ~layout.ATTR_FLAGS_KNOWN for attr in attrs if attr.flags & ~layout.ATTR_FLAGS_KNOWN
+        ]:
+            raise DataError(f"its events have flags that pvperf does not know ({strange[0]:#x})")
         present = [name for name, bit, _ in FIELDS if self._type & bit]
         self._fixed = struct.Struct("<" + "".join(code for _, bit, code in FIELDS if self._type & bit))
         self._at = {name: index for index, name in enumerate(present)}
         self._event_of = event_of
+        self._trails = all(attr.flags & layout.ATTR_SAMPLE_ID_ALL for attr in attrs)
         self._periods = [attr.sample_period if not attr.flags & layout.ATTR_FREQ else 1 for attr in attrs]
 
     def unpack(self, misc: int, body: bytes) -> Sample:
         """The sample in a record's body. DataError if it makes no sense, struct.error if it is too short."""
         values = self._fixed.unpack_from(body)
-        event, vcpu = self._event(values)
+        at = self._at.get("identifier", self._at.get("id"))
+        event, vcpu = self.event(None if at is None else values[at])
         thread = self._get(values, "pid_tid")
-        chain = self._chain(body[self._fixed.size :]) if self._type & layout.SAMPLE_CALLCHAIN else ()
+        rest = body[self._fixed.size :]
+        chain, chain_bytes = self._chain(rest) if self._type & layout.SAMPLE_CALLCHAIN else ((), 0)
+        if chain_bytes != len(rest):
+            raise DataError(f"it is damaged: a sample has {len(rest) - chain_bytes} bytes more than its fields")
         return Sample(
             event=event,
             vcpu=self._get(values, "cpu", vcpu) & _U32_MASK,
@@ -86,25 +93,26 @@ class SampleLayout:
         at = self._at.get(name)
         return missing if at is None else values[at]
 
-    def _event(self, values: tuple[int, ...]) -> tuple[int, int]:
-        at = self._at.get("identifier", self._at.get("id"))
-        if at is None:
-            if len(self._periods) > 1:
-                raise DataError("its samples do not say of which event they are")
+    def event(self, number: int | None) -> tuple[int, int]:
+        """The event and the vCPU that an id stands for. DataError for None, no id, where there are several events."""
+        if number is not None and (found := self._event_of.get(number)):
+            return found
+        if len(self._periods) == 1 and (number is None or not self._event_of):
             return 0, 0
-        if values[at] not in self._event_of:
-            raise DataError(f"it is damaged: there is no event with id {values[at]}")
-        return self._event_of[values[at]]
+        if number is None:
+            raise DataError("its records do not say of which event they are")
+        raise DataError(f"it is damaged: there is no event with id {number}")
 
-    def _chain(self, data: bytes) -> tuple[int, ...]:
+    def _chain(self, data: bytes) -> tuple[tuple[int, ...], int]:
+        """The addresses, without the markers among them, and how many bytes it takes."""
         (length,) = _U64.unpack_from(data)
         if 8 * length > len(data) - 8:
             raise DataError("it is damaged: a call chain is longer than its record")
         addresses = struct.unpack_from(f"<{length}Q", data, 8)
-        return tuple(address for address in addresses if address < layout.CONTEXT_MAX)
+        return tuple(address for address in addresses if address < layout.CONTEXT_MAX), 8 + 8 * length
 
-    def trailing_id(self, body: bytes) -> int:
-        """The event id at the end of a record that is not a sample."""
-        if not self._type & layout.SAMPLE_IDENTIFIER:
-            raise DataError("its records do not say of which event they are")
-        return int(_TRAILING.unpack(body[-_TRAILING.size :])[2])
+    def trailing_id(self, body: bytes) -> int | None:
+        """The event id at the end of a record that is not a sample; None if it has none."""
+        if not (self._trails and self._type & layout.SAMPLE_IDENTIFIER):
+            return None
+        return int(_U64.unpack(body[-_U64.size :])[0])

@@ -15,7 +15,7 @@ def lines(data: PerfData, symbolizer: Symbolizer) -> Iterator[str]:
     for sample in data.samples:
         name = data.commands.get(sample.tid, f":{sample.tid}")
         head = f"{name:>{width}} {sample.tid:>8} [{sample.vcpu:03}] {_seconds(sample.time_ns)}: {sample.period:>10}"
-        place = symbolizer.place(sample.ip)
+        place = symbolizer.of(sample)
         head += f" {data.events[sample.event].name}:"
         if not sample.chain:
             yield f"{head} {_where(place)}"

@@ -8,15 +8,17 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from emulator.errors import PvperfError
+from emulator.perfdata.layout import GUEST_PID
 from emulator.perfdata.reader import Mapping, PerfData
 from emulator.perfdata.sample import Sample
+from emulator.printable import printable
 from emulator.symbols import SymbolTable, read_symbols
 
 UNKNOWN = "[unknown]"
 
 
 class Place(NamedTuple):
-    """Where an address is. `symbol` is "" where there is none; `dso` the path of the file, or UNKNOWN."""
+    """Where an address is, printable. `symbol` is "" where there is none; `dso` the path of the file, or UNKNOWN."""
 
     address: int
     symbol: str
@@ -50,18 +52,26 @@ class Symbolizer:
         self.place = lru_cache(maxsize=None)(self._place)
         self.caller = lru_cache(maxsize=None)(self._caller)
 
-    def _place(self, address: int) -> Place:
-        mapping = next((m for m in self._mappings if m.address <= address < m.address + m.length), None)
+    def _place(self, address: int, pid: int = GUEST_PID) -> Place:
+        mapping = self._mapping(address, pid)
         if mapping is None:
             return Place(address, "", 0, UNKNOWN)
         symbol = self._table(mapping).find(address)
+        path = printable(mapping.path)
         if symbol is None:
-            return Place(address, "", 0, mapping.path)
-        return Place(address, symbol.name, address - symbol.address, mapping.path)
+            return Place(address, "", 0, path)
+        return Place(address, printable(symbol.name), address - symbol.address, path)
 
-    def _caller(self, address: int) -> Place:
+    def _mapping(self, address: int, pid: int) -> Mapping | None:
+        """What the process has there; what was mapped last hides what was there before. Pid 0: it was not recorded."""
+        for mapping in reversed(self._mappings):
+            if pid in (0, mapping.pid) and mapping.address <= address < mapping.address + mapping.length:
+                return mapping
+        return None
+
+    def _caller(self, address: int, pid: int = GUEST_PID) -> Place:
         """A return address is that of the instruction behind the call, where another function may begin."""
-        place = self._place(max(address - 1, 0))
+        place = self._place(max(address - 1, 0), pid)
         return place._replace(address=address, offset=place.offset + 1)
 
     def _table(self, mapping: Mapping) -> SymbolTable:
@@ -78,6 +88,10 @@ class Symbolizer:
                 self.warnings.append(f"no symbols: {error}")
         return self._tables[path]
 
+    def of(self, sample: Sample) -> Place:
+        """Where a sample is."""
+        return self.place(sample.ip, sample.pid)
+
     def chain(self, sample: Sample) -> tuple[Place, ...]:
         """The call chain, innermost first; the sample alone where none was recorded."""
-        return (self.place(sample.ip), *map(self.caller, sample.chain[1:]))
+        return (self.of(sample), *(self.caller(address, sample.pid) for address in sample.chain[1:]))

@@ -8,8 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from emulator.errors import UsageError
+from emulator.perfdata.layout import SAMPLE_CALLCHAIN
 from emulator.perfdata.reader import PerfData
 from emulator.perfdata.sample import Sample
+from emulator.profile.remarks import CUT_OFF, no_room
 from emulator.profile.symbolize import Place, Symbolizer
 
 SCHEMA_VERSION = 1
@@ -36,12 +38,16 @@ class Row:
 
 @dataclass(frozen=True)
 class EventTable:
-    """One event's rows, the heaviest first. `lost` overflows have no sample of their own."""
+    """One event's rows, the heaviest first. `lost` overflows have no sample of their own; None: it is not known.
+
+    `chains`: were call chains recorded?
+    """
 
     event: str
     keys: tuple[str, ...]
     rows: tuple[Row, ...]
-    lost: int
+    lost: int | None
+    chains: bool
 
     @property
     def period(self) -> int:
@@ -71,7 +77,7 @@ def tables(data: PerfData, symbolizer: Symbolizer, keys: Sequence[str]) -> list[
     """A table for each event of a recording."""
     rows: list[dict[tuple[str, ...], Row]] = [{} for _ in data.events]
     for sample in data.samples:
-        place = symbolizer.place(sample.ip)
+        place = symbolizer.of(sample)
         key = tuple(KEYS[name](sample, place) for name in keys)
         row = rows[sample.event].setdefault(key, Row(key))
         row.period += sample.period
@@ -83,30 +89,41 @@ def tables(data: PerfData, symbolizer: Symbolizer, keys: Sequence[str]) -> list[
             event=event.name,
             keys=tuple(keys),
             rows=tuple(sorted(rows[index].values(), key=lambda row: (-row.period, row.keys))),
-            lost=sum(number for (of, _), number in data.lost_samples.items() if of == index),
+            lost=sum(number for (of, _), number in data.lost_samples.items() if of == index) if data.complete else None,
+            chains=bool(event.attr.sample_type & SAMPLE_CALLCHAIN),
         )
         for index, event in enumerate(data.events)
     ]
 
 
-def text(made: Sequence[EventTable], *, chains: bool, no_room: int) -> str:
-    """For people, in the manner of perf report --stdio. `no_room`: samples of any event that are not in the file."""
-    lost = f"# {no_room:,} samples found no room on their way and are missing\n#\n" if no_room else ""
-    return lost + "\n".join(_text(table, chains) for table in made)
+def text(data: PerfData, made: Sequence[EventTable], *, chains: bool) -> str:
+    """For people, in the manner of perf report --stdio."""
+    head = [f"# {missing:,} samples found no room on their way and are missing"] if (missing := no_room(data)) else []
+    head += [f"# Events were throttled {data.throttled:,} times"] if data.throttled else []
+    head += [f"# {data.about}"] if data.about else []
+    return "\n".join([*head, *(["#"] if head else []), *(_text(table, chains) for table in made)])
 
 
 def _text(table: EventTable, chains: bool) -> str:
+    lost = CUT_OFF if table.lost is None else f"{table.lost:,}"
     lines = [
-        f"# Samples: {table.samples:,} of event '{table.event}', lost: {table.lost:,}",
+        f"# Samples: {table.samples:,} of event '{table.event}', lost: {lost}",
         f"# Event count (approx.): {table.period:,}",
-        "#",
-        f"# {'Overhead':>8}  {'Samples':>9}  {_columns(table.keys, table)}",
-        "",
     ]
+    lines += _chain_excuse(table) if chains else []
+    lines += ["#", f"# {'Overhead':>8}  {'Samples':>9}  {_columns(table.keys, table)}", ""]
     for row in table.rows:
         lines.append(f"  {table.share(row):7.2f}%  {row.samples:9,}  {_columns(row.keys, table)}")
         lines += _chain_lines(row) if chains else []
     return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _chain_excuse(table: EventTable) -> list[str]:
+    """Why there are no call chains to show, if there are none."""
+    if not table.chains:
+        return ["# No call chains were recorded: pvperf record -g does"]
+    has_callers = any(len(names) > 1 for row in table.rows for names in row.chains)
+    return [] if has_callers or not table.rows else ["# No call chain has a caller in it"]
 
 
 def _columns(keys: Sequence[str], table: EventTable) -> str:
@@ -122,23 +139,31 @@ def _chain_lines(row: Row) -> list[str]:
     return lines
 
 
-def as_json(made: Sequence[EventTable], *, no_room: int) -> dict[str, object]:
-    """For programs."""
+def as_json(data: PerfData, made: Sequence[EventTable], *, chains: bool) -> dict[str, object]:
+    """For programs. Null is what is not known."""
     return {
         "schema_version": SCHEMA_VERSION,
-        "no_room": no_room,
+        "complete": data.complete,
+        "no_room": no_room(data) if data.complete else None,
+        "throttled": data.throttled,
+        "about": data.about,
         "events": [
             {
                 "event": table.event,
                 "samples": table.samples,
                 "lost": table.lost,
                 "period": table.period,
-                "rows": [
-                    dict(zip(table.keys, row.keys, strict=True))
-                    | {"percent": round(table.share(row), 4), "samples": row.samples, "period": row.period}
-                    for row in table.rows
-                ],
+                "chains": table.chains,
+                "rows": [_row_as_json(table, row, chains) for row in table.rows],
             }
             for table in made
         ],
     }
+
+
+def _row_as_json(table: EventTable, row: Row, chains: bool) -> dict[str, object]:
+    made: dict[str, object] = dict(zip(table.keys, row.keys, strict=True))
+    made |= {"percent": round(table.share(row), 4), "samples": row.samples, "period": row.period}
+    if chains:
+        made["chains"] = [{"names": names, "period": period} for names, period in row.chains.items()]
+    return made

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import platform
 import shlex
@@ -37,27 +36,18 @@ def check_platform() -> None:
         fail(f"needs Python's C headers, and {include} is not there: install python3-dev")
 
 
-def guest_builder() -> object:
-    """emulator/guest_build.py, loaded by path: the package is not installed yet."""
-    spec = importlib.util.spec_from_file_location("guest_build", ROOT / "emulator" / "guest_build.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["guest_build"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 def build_data(package: Path, *, sources: bool) -> None:
     """The guests and the agent; for a wheel also the sources from which users build their own."""
-    builder = guest_builder()
+    sys.path.insert(0, str(ROOT))  # the package is not installed yet
+    try:
+        from emulator.guest_build import GuestBuildError, build_agent, build_bundled
+    finally:
+        sys.path.remove(str(ROOT))
     data = package / "data"
     try:
-        builder.build_bundled(data / "guests")
-        builder.build_agent(data / "agent.bin")
-    except Exception as error:
-        if type(error).__name__ != "GuestBuildError":
-            raise
+        build_bundled(data / "guests")
+        build_agent(data / "agent.bin")
+    except GuestBuildError as error:
         fail(str(error))
     for part in ("abi", "guest", "bench") if sources else ():
         shutil.copytree(ROOT / "native" / part, data / "native" / part, dirs_exist_ok=True)

@@ -4,10 +4,9 @@
     with VirtualMachine(smp=2) as vm:
         result = vm.run("matmul", events=parse_events("instructions,branches"))
 
-Everything named here is loaded when it is first used, so that the command line starts fast.
+Everything named here is loaded when it is first used, so that the command line starts fast. This file imports nothing:
+`python -m emulator` loads it while the current directory is still in sys.path.
 """
-
-from __future__ import annotations
 
 TYPE_CHECKING = False  # as in typing, whose import would be a tenth of what `pvperf --help` takes
 if TYPE_CHECKING:

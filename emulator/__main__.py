@@ -3,6 +3,16 @@
 
 import sys
 
-from emulator.cli import main
+from emulator.places import module_path
 
-sys.exit(main())
+
+def start() -> int:
+    """The command line, from its process' very first moment: nothing has been imported yet that can be planted."""
+    sys.path[:] = module_path()
+    from emulator.cli import main
+
+    return main()
+
+
+if __name__ == "__main__":
+    sys.exit(start())

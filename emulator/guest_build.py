@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Builds guests and the agent with the C compiler: at install time, and for a user's own program.
 
-Needs nothing outside the standard library, so that ``setup.py`` can import it by itself.
+Needs nothing outside the standard library and the package's own files, so that ``setup.py`` can import it.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+from emulator.places import find_program, run_program
 
 AGENT_MAGIC = b"PVAGENT2"
 
@@ -81,7 +82,7 @@ def find_compiler(cc: str | None = None) -> list[str]:
     wanted = cc or os.environ.get("CC")
     for candidate in [wanted] if wanted else ["cc", "gcc", "clang"]:
         command = shlex.split(candidate)
-        if command and shutil.which(command[0]):
+        if command and find_program(command[0]):
             return command
     name = f"the C compiler {wanted!r} was not found" if wanted else "no C compiler (cc, gcc or clang) was found"
     raise GuestBuildError(f"{name}: install gcc, or name one in CC")
@@ -209,7 +210,7 @@ def _install(built: Path, output: Path) -> None:
 
 def _run(arguments: list[str], what: str) -> None:
     try:
-        done = subprocess.run(arguments, check=False, capture_output=True, text=True, errors="replace")
+        done = run_program(arguments)
     except OSError as error:
         raise GuestBuildError(f"cannot run the C compiler {arguments[0]}: {error.strerror}") from error
     if done.returncode == 0:

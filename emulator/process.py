@@ -18,14 +18,11 @@ from typing import Any
 
 from multiprocess import context, popen_spawn_posix, process, spawn, util
 
+from emulator.places import START, module_path
 from emulator.protocol import Launch
 
 _PR_SET_PDEATHSIG = 1
-
-# dill is only for what pickle cannot do; without it, the host is up 25 ms sooner.
-_HOST_COMMAND = (
-    "import sys; sys.modules['dill'] = None; from multiprocess.spawn import spawn_main; spawn_main(pipe_handle={})"
-)
+HOST_NAME = "pvperf:host"
 
 
 class HostPopen(popen_spawn_posix.Popen):  # type: ignore[misc]
@@ -44,8 +41,9 @@ class HostPopen(popen_spawn_posix.Popen):  # type: ignore[misc]
         descriptors = [self.sentinel, parent_end]
         self.finalizer = util.Finalize(self, util.close_fds, descriptors)
         try:
-            command = [spawn.get_executable(), *util._args_from_interpreter_flags()]
-            command += ["-c", _HOST_COMMAND.format(child_input), "--multiprocessing-fork"]
+            # Without site: start.py gets a path to import from, and HOST_NAME is for who looks with ps.
+            command = [spawn.get_executable(), *util._args_from_interpreter_flags(), "-P", "-S", START]
+            command += ["--multiprocessing-fork", str(child_input), HOST_NAME, *module_path()]
             inherited = [*process_obj.descriptors, child_input, child_end]
             self.pid = util.spawnv_passfds(spawn.get_executable(), command, inherited)
             self.pidfd = os.pidfd_open(self.pid)
@@ -67,8 +65,6 @@ def _preparation(name: str) -> dict[str, Any]:
     return {
         "name": name,
         "authkey": process.current_process().authkey,
-        "sys_path": [entry or os.getcwd() for entry in sys.path],
-        "sys_argv": sys.argv,
         "orig_dir": process.ORIGINAL_DIR,
     }
 
@@ -77,7 +73,7 @@ class HostProcess(context.SpawnProcess):  # type: ignore[misc]
     """The host process of a VM, spawned with `descriptors` open under the same numbers."""
 
     def __init__(self, launch: Launch, descriptors: tuple[int, ...]) -> None:
-        super().__init__(name="pvperf:host")
+        super().__init__(name=HOST_NAME)
         self.launch = launch
         self.descriptors = descriptors
 
@@ -105,6 +101,18 @@ def fork(target: Callable[..., None], args: tuple[Any, ...]) -> tuple[Any, int]:
     child = context.ForkProcess(target=target, args=args)
     child.start()
     return child, os.pidfd_open(child.pid)
+
+
+def fork_worker(target: Callable[..., None], args: tuple[Any, ...]) -> Any:
+    """A multiprocess.Process that is a fork of this one and ends with it, however that imports its modules."""
+    child = context.ForkProcess(target=_work, args=(target, args), daemon=True)
+    child.start()
+    return child
+
+
+def _work(target: Callable[..., None], args: tuple[Any, ...]) -> None:
+    sys.path[:] = module_path()
+    target(*args)
 
 
 def die_with_parent(parent: int) -> None:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from emulator.bench.case import Case, Effort, Group, Plot, Ratio, single
+from emulator.places import PACKAGE, own_command
 
 VCPUS = 4
 _BARE, _ENGINE = "python -c pass", "python and one engine's import"
@@ -18,15 +19,17 @@ _RUN, _HELP = f"run to the first byte, {VCPUS} vCPUs", "--help"
 
 def groups(effort: Effort) -> Iterator[Group]:
     """The limit of booting is stated against `python -c pass` plus the import of one engine, which has paid for it."""
-    engine = "from emulator.native import load_engine; load_engine()"
+    python = [sys.executable, "-P", "-c"]
+    engine = f"import sys; sys.path.append({os.path.dirname(PACKAGE)!r}); "
+    engine += "from emulator.native import load_engine; load_engine()"
     contenders = [
-        single(Case(name=_BARE, unit="ms", peer=True), _command(["-c", "pass"])),
-        single(Case(name=_ENGINE, unit="ms", reference=_BARE), _command(["-c", engine])),
+        single(Case(name=_BARE, unit="ms", peer=True), _command([*python, "pass"])),
+        single(Case(name=_ENGINE, unit="ms", reference=_BARE), _command([*python, engine])),
         single(
             Case(name=_RUN, unit="ms", reference=_BARE),
-            _first_byte(["-m", "emulator", "run", "--smp", str(VCPUS), "hello"]),
+            _first_byte(own_command("run", "--smp", str(VCPUS), "hello")),
         ),
-        single(Case(name=_HELP, unit="ms", reference=_BARE), _command(["-m", "emulator", "--help"])),
+        single(Case(name=_HELP, unit="ms", reference=_BARE), _command(own_command("--help"))),
     ]
     ratios = [
         Ratio(f"first byte / engine import, {VCPUS} vCPUs", _RUN, _ENGINE, "<= 5"),
@@ -40,11 +43,11 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
-def _command(arguments: Sequence[str]) -> Callable[[], float]:
+def _command(command: Sequence[str]) -> Callable[[], float]:
     """Milliseconds until the command has ended."""
 
     def once() -> float:
-        command, environment = [sys.executable, *arguments], _environment()
+        environment = _environment()
         start = time.perf_counter()
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
         return (time.perf_counter() - start) * 1e3
@@ -52,11 +55,11 @@ def _command(arguments: Sequence[str]) -> Callable[[], float]:
     return once
 
 
-def _first_byte(arguments: Sequence[str]) -> Callable[[], float]:
+def _first_byte(command: Sequence[str]) -> Callable[[], float]:
     """Milliseconds until the command writes its first byte, which the guest does first of all."""
 
     def once() -> float:
-        command, environment = [sys.executable, *arguments], _environment()
+        environment = _environment()
         start = time.perf_counter()
         with subprocess.Popen(command, stdout=subprocess.PIPE, bufsize=0, env=environment) as process:
             assert process.stdout is not None

@@ -4,15 +4,14 @@
 from __future__ import annotations
 
 import os
-import shutil
 import struct
-import subprocess
 import tempfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from emulator.errors import HostError, Unsupported
+from emulator.places import find_program, run_program
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _TIMEOUT_SECONDS = 60
@@ -24,7 +23,7 @@ _MARGIN = 24
 def find_chromium() -> str:
     """Its path. Raises Unsupported if none is installed."""
     for name in _NAMES:
-        path = shutil.which(name)
+        path = find_program(name)
         if path:
             return path
     raise Unsupported(f"a picture needs a browser, and none of {', '.join(_NAMES)} is installed")
@@ -47,7 +46,7 @@ def screenshot(page: str, target: Path, *, dark: bool = False, height: int = HEI
         if dark:
             options.append("--blink-settings=preferredColorScheme=0")
         run = command(*options, source.as_uri(), profile=scratch)
-        done = subprocess.run(run, capture_output=True, text=True, check=False, timeout=_TIMEOUT_SECONDS)
+        done = run_program(run, timeout=_TIMEOUT_SECONDS)
         if done.returncode or not picture.exists():
             said = done.stderr.strip().splitlines()
             raise HostError(f"the browser drew nothing{': ' + said[-1] if said else ''}")

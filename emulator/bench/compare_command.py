@@ -6,7 +6,6 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
-import subprocess
 import sys
 
 from emulator.bench.axis import number
@@ -14,6 +13,7 @@ from emulator.bench.compare import ALPHA, Change, compare_documents, compare_rou
 from emulator.bench.result import Document, GroupResult, load_document, parse_document
 from emulator.cli.output import Output
 from emulator.errors import UsageError
+from emulator.places import run_program
 
 
 def compare(args: argparse.Namespace) -> int:
@@ -113,7 +113,7 @@ def _one_round(command: list[str], suite: str, args: argparse.Namespace) -> Docu
     full += ["--quick"] if args.quick else []
     full += ["--only", args.only] if args.only else []
     try:
-        done = subprocess.run(full, capture_output=True, text=True, check=False)
+        done = run_program(full)
     except OSError as error:
         raise UsageError(f"cannot run {full[0]}: {error.strerror}") from None
     if done.returncode not in (0, 7):

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
 import time
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+
+from emulator.places import run_program
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 # Fields of the "cpu" line of /proc/stat: user nice system idle iowait irq softirq steal.
@@ -66,7 +67,7 @@ def _commit() -> str:
         return ""
 
     def git(*words: str) -> str:
-        done = subprocess.run(["git", "-C", root, *words], capture_output=True, text=True, check=False)
+        done = run_program(["git", "-C", str(root), *words])
         return done.stdout.strip() if done.returncode == 0 else ""
 
     try:

@@ -6,7 +6,6 @@ Each engine has to give the same result, so that all are known to have done the 
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 from emulator.bench.case import Absent, Violated
 from emulator.bench.vm import run_guest, tsc_hz
 from emulator.guest_build import GuestBuildError, build_guest, code_flags, find_compiler, native_sources
+from emulator.places import run_program
 
 _LINUX = ("-nostdlib", "-static")
 _BARE = ("-nostdlib", "-static", "-Wl,-Ttext=0x100000", "-Wl,--oformat=binary", "-Wl,-e,program", "-Wl,--build-id=none")
@@ -49,7 +49,7 @@ class Programs:
 
 
 def _compile(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = run_program(command)
     if done.returncode:
         raise Absent(f"the compiler failed: {done.stderr.strip().splitlines()[-1]}")
 
@@ -69,7 +69,7 @@ def result_of(iterations: int) -> str:
 def _run_linux(launcher: list[str], iterations: int) -> tuple[str, int, str]:
     """Result, ticks and standard error of the Linux executable."""
     command = [*launcher, str(programs().linux), str(iterations)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_TIMEOUT_SECONDS)
+    done = run_program(command, timeout=_TIMEOUT_SECONDS)
     words = done.stdout.split()
     if done.returncode or len(words) != 2:
         said = done.stderr.strip().splitlines()

@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 from functools import cache
 
 from emulator.bench.case import Absent, Violated
 from emulator.bench.program import COUNTED_LENGTHS, instructions_per_iteration, linux_seconds, programs
+from emulator.places import find_program, run_program
 
 EXECUTABLE = "qemu-x86_64"
 _COUNTED = re.compile(r"(\d+) instructions")
@@ -21,7 +20,7 @@ def seconds(iterations: int, plugin: str) -> float:
 
 
 def _launcher(plugin: str) -> list[str]:
-    path = shutil.which(EXECUTABLE)
+    path = find_program(EXECUTABLE)
     if path is None:
         raise Absent(f"{EXECUTABLE} is not installed (Debian: qemu-user)")
     if not plugin:
@@ -42,7 +41,7 @@ def _check_count(launcher: tuple[str, ...]) -> None:
 
 def _count(launcher: tuple[str, ...], iterations: int) -> int:
     command = [*launcher, str(programs().linux), str(iterations)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = run_program(command, timeout=60)
     found = _COUNTED.search(done.stderr)
     if done.returncode or not found:
         said = done.stderr.strip().splitlines()

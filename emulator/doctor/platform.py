@@ -5,12 +5,11 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 from emulator.doctor.finding import Finding
+from emulator.places import find_program, run_program
 
 
 def check_python() -> Finding:
@@ -50,7 +49,7 @@ def check_split_lock() -> Finding:
 
 def check_perf() -> Finding:
     """The real one, to compare with."""
-    path = shutil.which("perf")
+    path = find_program("perf")
     if path is None:
         return Finding("perf", "note", "not installed; nothing here needs it")
     return Finding("perf", "ok", f"{_first_line([path, '--version'])}, {path}")
@@ -67,6 +66,6 @@ def check_kvm() -> Finding:
 
 
 def _first_line(command: list[str]) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=20, check=False)
+    done = run_program(command, timeout=20)
     lines = (done.stdout or done.stderr).splitlines()
     return lines[0] if lines else f"{command[0]} says nothing"

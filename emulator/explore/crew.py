@@ -40,23 +40,21 @@ class Crew:
     def __init__(self, processes: int | None = None) -> None:
         self.processes = processes or len(os.sched_getaffinity(0))
         self._workers: list[tuple[Any, Any]] = []
-        self._context: Any = None
 
     def __enter__(self) -> Crew:
         if self.processes > 1:
-            import multiprocess
-
-            self._context = multiprocess.get_context("fork")
             for _ in range(self.processes):
                 self._start()
         return self
 
     def _start(self) -> Any:
         """One more worker. It gets this process's ends of all pipes, and closes them."""
-        ours, theirs = self._context.Pipe()
-        not_ours = [ours, *(connection for _, connection in self._workers)]
-        process = self._context.Process(target=_work, args=(theirs, not_ours), daemon=True)
-        process.start()
+        from multiprocess.connection import Pipe
+
+        from emulator.process import fork_worker
+
+        ours, theirs = Pipe()
+        process = fork_worker(_work, (theirs, [ours, *(connection for _, connection in self._workers)]))
         theirs.close()
         self._workers.append((process, ours))
         return ours

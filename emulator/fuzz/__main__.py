@@ -18,6 +18,7 @@ from emulator.explore.case import check_writable
 from emulator.explore.machine import canaries
 from emulator.fuzz.build import CORPUS, build_fuzzer, build_player
 from emulator.fuzz.case import PIECE, Target, signature, smaller
+from emulator.places import own_command, run_program
 
 _DESIGNS = ("per-vm", "per-vcpu", "posted", "no-refcount")
 _LONGEST = 520  # bytes: a header and 64 records
@@ -171,10 +172,10 @@ def _explore(target: Target, output: Path) -> None:
         return
     program, replay = output.with_suffix(".program"), output.with_suffix(".replay")
     program.write_text(text, encoding="utf-8")
-    command = [sys.executable, "-m", "emulator", "explore", str(program), "--seed", "1", "--schedules", str(_EXPLORED)]
+    command = own_command("explore", str(program), "--seed", "1", "--schedules", str(_EXPLORED))
     for name, value in re.findall(r"^(design|nmi|sync) (\S+)$", text, re.MULTILINE):
         command += [f"--{name}", value]
-    done = subprocess.run([*command, "-o", str(replay)], capture_output=True, text=True, check=False)
+    done = run_program([*command, "-o", str(replay)])
     if done.returncode == 1:
         print(f"fuzz: {replay} is the explorer's case of it, {_violated(replay)}: pvperf replay {replay}")
     elif done.returncode not in (0, 7):

@@ -8,12 +8,11 @@ import hashlib
 import os
 import re
 import shlex
-import shutil
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from emulator.errors import PvperfError
+from emulator.places import find_program, run_program
 
 ROOT = Path(__file__).resolve().parents[2]
 CORPUS = ROOT / "tests/fuzz/corpus"
@@ -82,19 +81,19 @@ def _made_of(command: list[str]) -> str:
 
 
 def _run(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = run_program(command)
     if done.returncode:
         raise PvperfError(f"{shlex.join(command)} failed:\n{done.stderr[-4000:]}")
 
 
 def _check_compiler(compiler: list[str], sanitize: list[str], folder: Path) -> None:
-    if not shutil.which(compiler[0]):
+    if not find_program(compiler[0]):
         raise NotSupported(f"{compiler[0]} is not there: install {compiler[0]}")
     probe = folder / "probe.c"
     entry = "LLVMFuzzerTestOneInput(const unsigned char *data, long size)" if "fuzzer" in sanitize[0] else "main(void)"
     probe.write_text(f"int {entry} {{ return 0; }}\n")
     command = [*compiler, *sanitize, str(probe), "-o", str(folder / "probe")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = run_program(command)
     if done.returncode:
         runtime = (
             "libFuzzer and the sanitizers (Debian: libclang-rt-dev)" if compiler == ["clang"] else "the sanitizers"

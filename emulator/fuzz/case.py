@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from emulator.places import environment
 
 #: Bytes of the header and of each record: native/fuzz/fuzz.h.
 PIECE = 8
@@ -26,7 +27,7 @@ class Target:
 
     def environment(self) -> dict[str, str]:
         chosen = {"PV_FUZZ_DESIGN": self.design, "PV_FUZZ_CANARY": self.canary}
-        return {**os.environ, **{name: value for name, value in chosen.items() if value}}
+        return environment(**{name: value for name, value in chosen.items() if value})
 
     def run(self, path: Path, *options: str) -> subprocess.CompletedProcess[bytes]:
         """One input: twice, and the same way both times; once with -v or -x."""

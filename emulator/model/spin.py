@@ -7,13 +7,13 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
 from emulator.errors import PvperfError, Unsupported
 from emulator.model.bounds import Model
 from emulator.model.search import Searched
+from emulator.places import find_program, run_program
 
 PROMELA = Path(__file__).with_name("pv_perf.pml")
 #: Spin must not fold steps together, nor forget variables that are not read any more: the states are to be the same.
@@ -27,7 +27,7 @@ def search(model: Model, *, most_states: int) -> Searched:
     """As search.search(), within the memory of about so many states. Unsupported where Spin is absent."""
     compiler = shlex.split(os.environ.get("CC") or "cc")
     for program in ("spin", compiler[0]):
-        if not shutil.which(program):
+        if not find_program(program):
             raise Unsupported(f"{program} is not there: install it, or search with --python")
     with tempfile.TemporaryDirectory(prefix="pvperf-model-") as scratch:
         folder = Path(scratch)
@@ -36,7 +36,7 @@ def search(model: Model, *, most_states: int) -> Searched:
         _run(folder, "spin", *_NO_OPTIMISATION, *definitions, "-a", PROMELA.name)
         megabytes = max(_LEAST_MEGABYTES, most_states * _STATE_BYTES >> 20)
         _run(folder, *compiler, *_PAN, f"-DMEMLIM={megabytes}", "-o", "pan", "pan.c")
-        result = _run(folder, "./pan", "-E")
+        result = _run(folder, str(folder / "pan"), "-E")
         violates, trail = _read_trail(folder, definitions)
     return _searched(result, violates, trail)
 
@@ -65,7 +65,7 @@ def _read_trail(folder: Path, definitions: list[str]) -> tuple[str, list[str]]:
 
 def _run(folder: Path, *command: str) -> str:
     """What a command prints; PvperfError when it fails. pan's status is 0 whatever it finds."""
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    done = run_program(command, cwd=folder)
     output = done.stdout + done.stderr
     if done.returncode and "assertion violated" not in output:
         raise PvperfError(f"{command[0]} failed: {output.strip()[-300:]}")

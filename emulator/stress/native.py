@@ -160,12 +160,12 @@ class NativeRunner:
         self._end()
 
     def _start(self) -> None:
-        import multiprocess
+        from multiprocess.connection import Pipe
 
-        context = multiprocess.get_context("fork")
-        self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, self._connection), daemon=True)
-        self._process.start()
+        from emulator.process import fork_worker
+
+        self._connection, theirs = Pipe()
+        self._process = fork_worker(_serve, (theirs, self._connection))
         theirs.close()
 
     def _end(self) -> int:

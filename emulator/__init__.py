@@ -12,6 +12,7 @@ TYPE_CHECKING = False  # as in typing, whose import would be a tenth of what `pv
 if TYPE_CHECKING:
     from emulator.errors import (
         AllHalted,
+        GuestError,
         GuestShutdown,
         GuestTimeout,
         HostDied,
@@ -32,6 +33,7 @@ __all__ = [
     "AllHalted",
     "Count",
     "Event",
+    "GuestError",
     "GuestShutdown",
     "GuestTimeout",
     "HostDied",

@@ -14,6 +14,7 @@ class PvperfError(Exception):
 
     exit_status: ClassVar[int] = 1
     details = ""  # another program's own words, in its lines: shown below the sentence
+    statistics: Mapping[str, int] = {}  # the host's, where a VM had ended and it could still tell
 
 
 class UsageError(PvperfError):
@@ -28,11 +29,24 @@ class GuestTimeout(PvperfError):
     exit_status = 124
 
 
+class GuestError(PvperfError):
+    """The guest cannot go on, by what it did itself; it gave no exit status."""
+
+    exit_status = 123
+
+
+class GuestShutdown(GuestError):
+    """A vCPU's guest ended in a triple fault, or ran out of RAM."""
+
+
+class AllHalted(GuestError):
+    """Every vCPU is parked in HLT, and nothing can wake one."""
+
+
 class HostError(PvperfError):
-    """The VM ended without the guest's own exit status. `statistics` are the host's, where it could still tell."""
+    """The host cannot go on: a fault of its own, or of what it runs on."""
 
     exit_status = 125
-    statistics: Mapping[str, int] = {}  # of the class: what no VM told of
 
 
 class HostPanic(HostError):
@@ -49,14 +63,6 @@ class HostDied(HostError):
 
 class VcpuDied(HostError):
     """A vCPU process is gone."""
-
-
-class GuestShutdown(HostError):
-    """A vCPU's guest ended in a triple fault, or ran out of RAM."""
-
-
-class AllHalted(HostError):
-    """Every vCPU is parked in HLT, and nothing can wake one."""
 
 
 class Unsupported(PvperfError):

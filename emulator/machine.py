@@ -21,6 +21,7 @@ from emulator.errors import (
     HostError,
     HostPanic,
     OutOfMemory,
+    PvperfError,
     Unsupported,
     UsageError,
     VcpuDied,
@@ -458,7 +459,7 @@ def _result(ended: Ended, why: str, console: bytes, events: Sequence[Event], des
     return Result(status, how, console, counts, *figures)
 
 
-def _end_error(ended: Ended) -> HostError:
+def _end_error(ended: Ended) -> PvperfError:
     """The exception for a VM that ended in no good order."""
     who = f"vCPU {ended.vcpu}" if ended.vcpu >= 0 else "the VM"
     if ended.reason == "all_halted":
@@ -468,7 +469,8 @@ def _end_error(ended: Ended) -> HostError:
     if ended.reason == "vcpu_died":
         return VcpuDied(f"{who} {ended.text}")
     if ended.reason == "engine_error":
-        return HostError(f"{who}: {ended.text}")
+        kind = Unsupported if ended.error == errno.EOPNOTSUPP else HostError  # the guest needs what is not there
+        return kind(f"{who}: {ended.text}")
     if ended.reason == "host_panic":
         return HostPanic(f"host panic: {ended.text}")
     kind = OutOfMemory if ended.error == errno.ENOMEM else HostError

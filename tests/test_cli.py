@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from processes import children
-from tiny_guest import HALT, SPIN, UNDEFINED, count_down, guest, leave, say
+from tiny_guest import SPIN, UNDEFINED, count_down, guest, leave, say
 
 from emulator import __version__
 from emulator.cli.output import Output
@@ -239,11 +239,6 @@ def test_time_out_prints_what_it_has(tmp_path: Path) -> None:
     assert done.returncode == 124
     assert re.search(r"\d,\d{3} +instructions", done.stderr)
     assert done.stderr.endswith("pvperf: the guest did not end within 2 s\n")
-
-
-def test_ends_that_are_the_hosts(tmp_path: Path) -> None:
-    assert "halted" in sentence(pvperf("run", guest(tmp_path, HALT)), 125)
-    assert "triple fault" in sentence(pvperf("run", guest(tmp_path, UNDEFINED)), 125)
 
 
 def started(arguments: list[str | Path]) -> subprocess.Popen[str]:

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 FORMATS = ("table", "folded", "speedscope", "perfetto")
 _EXIT_STATUS = """\
-exit status: the guest's own; 2 usage; 124 time-out; 125 host error; 126 not supported here;
-that of a signal, if one ended the run. What follows -- is the guest's command line."""
+exit status: the guest's own; 2 usage; 123 the guest cannot go on (all its vCPUs are halted, a triple
+fault, it left RAM); 124 time-out; 125 host error; 126 not supported here; that of a signal, if one ended
+the run. What follows -- is the guest's command line."""
 
 _VERDICTS = "exit status: 0 all held; 1 a violation, which is in the replay file; 2 usage; 7 it proves nothing"
 #: The names in emulator/explore/scenarios.py, whose import takes too long for a help.

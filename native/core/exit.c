@@ -5,15 +5,20 @@
 
 #include "host.h"
 
-/* The engine does what it must not, or says that it failed. The text is its own. */
-static enum pv_entry_action engine_failed(struct pv_vcpu *vcpu, const char *text)
+static enum pv_entry_action end_by_engine(struct pv_vcpu *vcpu, int32_t error, const char *text)
 {
 	struct pv_vm_end end = { .reason = PV_END_ENGINE_ERROR, .vcpu = (int32_t)vcpu->index,
-				 .error = EIO };
+				 .error = error };
 
 	snprintf(end.text, sizeof(end.text), "%.*s", (int)sizeof(vcpu->run->text) - 1, text);
 	vm_request_end(vcpu->vm, &end);
 	return PV_ENTER_STOP;
+}
+
+/* The engine does what it must not. */
+static enum pv_entry_action engine_failed(struct pv_vcpu *vcpu, const char *text)
+{
+	return end_by_engine(vcpu, EIO, text);
 }
 
 static enum pv_entry_action serve_ready(struct pv_vcpu *vcpu)
@@ -66,9 +71,12 @@ static enum pv_entry_action serve_shutdown(struct pv_vcpu *vcpu)
 	return PV_ENTER_STOP;
 }
 
+/* The engine says that it failed, or that the guest needs what it does not support. The text is its own. */
 static enum pv_entry_action serve_error(struct pv_vcpu *vcpu)
 {
-	return engine_failed(vcpu, vcpu->run->text);
+	bool unsupported = vcpu->run->arg[0] == (uint64_t)-EOPNOTSUPP;
+
+	return end_by_engine(vcpu, unsupported ? EOPNOTSUPP : EIO, vcpu->run->text);
 }
 
 static enum pv_entry_action (*const serve[PV_EXIT_REASONS])(struct pv_vcpu *vcpu) = {

@@ -60,7 +60,7 @@ enum pv_end_reason {
 	PV_END_SHUTDOWN,      /* triple fault on vCPU `vcpu` */
 	PV_END_STOPPED,       /* vm_finish() */
 	PV_END_VCPU_DIED,     /* vm_kill(): a vCPU's process is gone */
-	PV_END_ENGINE_ERROR,  /* vCPU `vcpu`'s engine failed */
+	PV_END_ENGINE_ERROR,  /* vCPU `vcpu`'s engine failed; `error` EOPNOTSUPP: the guest needs what it has not */
 	PV_END_HOST_ERROR,    /* `error` is the errno; out of memory, an internal fault */
 	PV_END_HOST_PANIC,    /* broken invariant, lock misuse: `text` names both sides */
 };

@@ -225,7 +225,7 @@ static bool attend(struct pv_engine *e, uint64_t address)
 	if (what & ATTEND_SPACE)
 		parallel_look(e);
 	if ((what & ATTEND_UNKNOWN) && !is_inside(e->current, address)) {
-		vmexit_fail(e, -1, "executed bytes before 0x%llx that could not be decoded",
+		vmexit_fail(e, -EOPNOTSUPP, "executed bytes before 0x%llx that could not be decoded",
 			    (unsigned long long)address);
 		return false;
 	}

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import NoReturn
 
 from emulator.errors import Unsupported, UsageError
 
@@ -93,10 +94,26 @@ KNOWN = (
     ),
 )
 
-#: Names of perf's that this version has no counter for, beside the rows above.
-_WITHOUT_COUNTER = re.compile(
-    r"L1-dcache-(store-misses|prefetch(es|-misses))|(page|minor|major)-faults|faults|[a-z]+:[a-z]+_[a-z_]+"
-)
+_KERNEL = "the guest's kernel would have to count it, and there is none"
+_LAST_LEVEL = "the last level of the model has cache-references and cache-misses"
+_NO_MODEL = "there is no model of it"
+
+#: Names of perf's that there is no counter for, beside the rows above, and why.
+_WITHOUT_COUNTER = {
+    re.compile(pattern): why
+    for pattern, why in (
+        (r"(page|minor|major|alignment|emulation)-faults|faults", _KERNEL),
+        (r"context-switches|cs|cpu-migrations|migrations|cgroup-switches|bpf-output", _KERNEL),
+        (r"[a-z][a-z_0-9]*:[a-z_0-9]+_[a-z_0-9]*", _KERNEL),  # a tracepoint
+        (r"LLC-(loads|load-misses)", _LAST_LEVEL),
+        (r"LLC-(stores|store-misses|prefetches|prefetch-misses)", _LAST_LEVEL),
+        (r"L1-dcache-(store-misses|prefetches|prefetch-misses)", "the model tells no stores and prefetches that miss"),
+        (r"(L1-icache|dTLB|iTLB|branch|node)-(loads?|stores?|prefetch(es)?)(-misses)?", _NO_MODEL),
+        (r"slots|topdown-[a-z-]+|mem-(loads|stores)(-aux)?", _NO_MODEL),
+        (r"(power|uncore\w*|msr|intel_\w+|cstate_\w+|ibs_\w+|amd_\w+)/.*/", "this vCPU has the PMU cpu alone"),
+        (r"duration_time|user_time|system_time", "stat prints the time that elapsed, and has no other"),
+    )
+}
 
 _RAW = re.compile(r"r([0-9a-fA-F]{1,16})")
 _PMU = re.compile(r"cpu/(.*)/")
@@ -171,10 +188,10 @@ def _parse(item: str) -> Event:
         return _parse_pmu(item, pmu[1], flags)
     row = _names().get(name)
     if row is None:
-        _unknown(name)
-    elif row.countable:
-        return Event(item, row.name, _number(row.type), _number(row.config), flags, row.unit)
-    raise UsageError(f"event {name} has no counter in this version; there are {', '.join(countable_names())}")
+        _refuse(name)
+    if not row.countable:
+        raise UsageError(f"event {name} has no counter: {_NO_MODEL}; see pvperf events")
+    return Event(item, row.name, _number(row.type), _number(row.config), flags, row.unit)
 
 
 def _split_modifiers(item: str) -> tuple[str, str]:
@@ -183,7 +200,7 @@ def _split_modifiers(item: str) -> tuple[str, str]:
         return body + "/", modifiers.removeprefix(":")
     name, _, modifiers = item.partition(":")
     if modifiers and not set(modifiers) <= set(_MODIFIERS + _FOREIGN_MODIFIERS):
-        if _WITHOUT_COUNTER.fullmatch(item):
+        if _why_without_counter(item):
             return item, ""
         raise UsageError(f"'{modifiers}' in '{item}' is not a modifier; there are u and k")
     return name, modifiers
@@ -192,7 +209,8 @@ def _split_modifiers(item: str) -> tuple[str, str]:
 def _flags(item: str, modifiers: str) -> int:
     foreign = set(modifiers) - set(_MODIFIERS)
     if foreign:
-        raise UsageError(f"modifier '{''.join(sorted(foreign))}' in '{item}' is not supported; there are u and k")
+        why = ": where samples lie cannot be chosen, it is the end of a block" if foreign == {"p"} else ""
+        raise UsageError(f"modifier '{''.join(sorted(foreign))}' in '{item}' is not supported{why}; there are u and k")
     bits = ["KVM_PV_PERF_DISABLED"]
     if modifiers and "k" not in modifiers:
         bits.append("KVM_PV_PERF_EXCLUDE_KERNEL")
@@ -251,9 +269,14 @@ def _parse_breakpoint(item: str) -> Event:
     return Event(item, "mem", _number("PV_TYPE_BREAKPOINT"), 0, flags, breakpoint=(bits, address, length))
 
 
-def _unknown(name: str) -> None:
-    if _WITHOUT_COUNTER.fullmatch(name):
-        return
+def _why_without_counter(name: str) -> str:
+    """Why there is no counter for what perf knows by that name; empty: perf does not know it either."""
+    return next((why for pattern, why in _WITHOUT_COUNTER.items() if pattern.fullmatch(name)), "")
+
+
+def _refuse(name: str) -> NoReturn:
+    if why := _why_without_counter(name):
+        raise UsageError(f"event {name} has no counter: {why}; see pvperf events")
     close = difflib.get_close_matches(name, _names(), n=3, cutoff=0.5)
     hint = f"; did you mean {' or '.join(close)}?" if close else "; see pvperf events"
     raise UsageError(f"unknown event: {name}{hint}")

@@ -112,7 +112,7 @@ def test_help_loads_little() -> None:
         (["stat", "-e", "instuctions", "hello"], "unknown event: instuctions; did you mean instructions"),
         (
             ["stat", "-e", "stalled-cycles-backend", "hello"],
-            "event stalled-cycles-backend has no counter in this version",
+            "event stalled-cycles-backend has no counter: there is no model of it",
         ),
         (["stat", "-e", "cycles:x", "hello"], "'x' in 'cycles:x' is not a modifier"),
         (["stat", "-e", "cycles,", "hello"], "an event name is empty in 'cycles,'"),
@@ -127,6 +127,7 @@ def test_help_loads_little() -> None:
         (["stat", "--append", "hello"], "--append needs a file"),
         (["stat", "-o", "/nonexistent/file", "hello"], "cannot write /nonexistent/file: No such file or directory"),
         (["stat", "-o", "/tmp", "hello"], "cannot write /tmp: it is a directory"),
+        (["stat", "-dd", "hello"], "more detailed than -d is nothing here"),
         (["stat", "-I", "100", "hello"], "pvperf stat has no option -I"),
         (["report", "x"], "pvperf report has no use for 'x' (see"),
         (["run", "/proc/self/mem"], "cannot read guest '/proc/self/mem': "),
@@ -238,7 +239,38 @@ def test_time_out_prints_what_it_has(tmp_path: Path) -> None:
     done = pvperf("stat", "--timeout", "2s", "-e", "instructions", guest(tmp_path, SPIN))
     assert done.returncode == 124
     assert re.search(r"\d,\d{3} +instructions", done.stderr)
+    assert " Partial: it ended early: the time-out; the counts are those until then\n" in done.stderr
     assert done.stderr.endswith("pvperf: the guest did not end within 2 s\n")
+
+
+@pytest.mark.parametrize("form", [["-x,"], ["-j"]])
+def test_what_is_partial_says_so_to_programs(tmp_path: Path, form: list[str]) -> None:
+    done = pvperf("stat", *form, "--timeout", "1s", "-e", "instructions,branches", guest(tmp_path, SPIN))
+    *lines, last = done.stderr.splitlines()
+    said = "it ended early: the time-out; the counts are those until then"
+    assert (done.returncode, last) == (124, "pvperf: the guest did not end within 1 s")
+    if form == ["-j"]:
+        assert [json.loads(line)["partial"] for line in lines] == [said, said]
+    else:
+        assert lines[0] == f"# partial: {said}"
+        assert len(lines) == 3
+
+
+def test_a_file_of_json_has_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "counts"
+    for _ in range(2):
+        pvperf("stat", "-j", "-o", path, "--append", "-r", "2", "-e", "dummy", "hello")
+    made = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [(one["runs"], one["runs-asked-for"], "partial" in one) for one in made] == [(2, 2, False)] * 2
+    assert all(re.fullmatch(r"\w{3} \w{3} [ \d]\d [\d:]{8} \d{4}", one["started"]) for one in made)
+
+
+def test_detailed_events() -> None:
+    done = pvperf("stat", "-d", "-j", "-e", "branches", "hello")
+    made = [json.loads(line) for line in done.stderr.splitlines()]
+    names = ["branches", "L1-dcache-loads", "L1-dcache-load-misses", "cache-references", "cache-misses"]
+    assert [one["event"] for one in made] == names
+    assert made[1]["counter-value"] > made[2]["counter-value"] > 0
 
 
 def started(arguments: list[str | Path]) -> subprocess.Popen[str]:
@@ -259,6 +291,8 @@ def test_a_signal_ends_in_good_order(tmp_path: Path, signum: signal.Signals) -> 
     _, errors = process.communicate(timeout=30)
     assert process.returncode == -signum
     assert re.search(r"\d,\d{3} +instructions", errors)
+    name = signal.Signals(signum).name
+    assert errors.endswith(f"\n Partial: it ended early: {name}; the counts are those until then\n\n")
     assert "Traceback" not in errors
 
 
@@ -281,7 +315,8 @@ def test_the_runs_before_a_signal_are_not_lost(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == -signal.SIGINT
-    assert re.search(r"\(1 vCPU, \d+ runs\)", errors)
+    assert re.search(r"\(1 vCPU, \d+ of 1000 runs\)", errors)
+    assert re.search(r"^ Partial: run \d+ of 1000 ended early: SIGINT; it is left out$", errors, re.MULTILINE)
     assert re.search(r"instructions +\( \+- +0\.00% \)", errors), errors  # all of them whole
 
 
@@ -322,11 +357,12 @@ def test_output_file_is_whole_or_not_there(tmp_path: Path) -> None:
     done = pvperf("stat", "-o", path, "-x,", "-e", "instructions", program)
     assert (done.returncode, done.stderr) == (3, "")
     first = path.read_text()
-    assert first.startswith("1,,instructions,")
+    assert re.fullmatch(r"# started on \w{3} \w{3} [ \d]\d [\d:]{8} \d{4}\n\n1,,instructions,[^\n]+\n", first)
     assert "triple fault" in pvperf("stat", "-o", path, guest(tmp_path, UNDEFINED, "bad.elf")).stderr
     assert path.read_text() == first
     pvperf("stat", "-o", path, "--append", "-x,", "-e", "branches", program)
-    assert path.read_text().splitlines()[1].startswith("0,,branches,")
+    lines = path.read_text().splitlines()
+    assert [line[:12] for line in lines[3:]] == ["# started on", "", "0,,branches,"]
     assert sorted(os.listdir(tmp_path)) == ["bad.elf", "counts", "guest.elf"]
 
 

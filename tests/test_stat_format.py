@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.cli import stat_command
+from emulator.errors import GuestShutdown, PvperfError
 from emulator.events import Event
 from emulator.machine import Count, Result
 from emulator.stat.reading import Reading, mean, read_runs, spread, standard_error
@@ -40,7 +42,7 @@ def report(
     *results: Result, events: Sequence[Event], vcpus: int = 1, per_vcpu: bool = False, real_cycles: bool = False
 ) -> Report:
     readings = read_runs(results, events, vcpus=vcpus, per_vcpu=per_vcpu)
-    return Report("matmul", vcpus, [one.elapsed_s for one in results], readings, real_cycles)
+    return Report("matmul", vcpus, [one.elapsed_s for one in results], readings, real_cycles, len(results))
 
 
 def counted(value: int, ns: int = 100 * MS) -> Value:
@@ -247,10 +249,55 @@ def test_a_mean_of_equal_counts_is_exact() -> None:
     assert reading.spread == 0.0
 
 
-def test_a_run_that_was_cut_off_is_not_averaged(capsys: pytest.CaptureFixture[str]) -> None:
-    whole = result([[counted(100)]], [INSTRUCTIONS])
-    cut = replace(whole, ended="timeout")
-    assert stat_command._whole([whole, whole, cut]) == [whole, whole]
-    assert capsys.readouterr().err == "pvperf stat: run 3 was cut off, and is left out\n"
-    assert stat_command._whole([cut]) == [cut]
-    assert capsys.readouterr().err == ""
+class Scripted:
+    """In place of a Launcher: its runs end as they are told to."""
+
+    def __init__(self, *ends: str | PvperfError, signum: int = 0) -> None:
+        self.signum = signum
+        self._ends = list(ends)
+
+    def run(self, _: object) -> Result:
+        end = self._ends.pop(0)
+        if isinstance(end, PvperfError):
+            raise end
+        return replace(result([[counted(100)]], [INSTRUCTIONS]), ended=end)
+
+
+CRASH = GuestShutdown("vCPU 0 shut down: triple fault")
+
+
+@pytest.mark.parametrize(
+    ("asked", "launcher", "whole", "partial"),
+    [
+        (1, Scripted("exit"), 1, ""),
+        (3, Scripted("exit", "exit", "exit"), 3, ""),
+        (1, Scripted("timeout"), 1, "it ended early: the time-out; the counts are those until then"),
+        (1, Scripted("stopped"), 1, "it ended early: ended from outside; the counts are those until then"),
+        (1, Scripted("stopped", signum=15), 1, "it ended early: SIGTERM; the counts are those until then"),
+        (5, Scripted("exit", "exit", "timeout"), 2, "run 3 of 5 ended early: the time-out; it is left out"),
+        (5, Scripted("stopped", signum=2), 1, "run 1 of 5 ended early: SIGINT; the counts are those until then"),
+        (5, Scripted("exit", signum=2), 1, "run 2 of 5 ended early: SIGINT; it is left out"),
+        (2, Scripted("exit", "stopped", signum=2), 1, "run 2 of 2 ended early: SIGINT; it is left out"),
+        (5, Scripted("exit", "exit", CRASH), 2, f"run 3 of 5 ended early: {CRASH}; it is left out"),
+    ],
+)
+def test_runs_that_end_early(asked: int, launcher: Scripted, whole: int, partial: str) -> None:
+    """They are not averaged, and what is printed does not look complete."""
+    runs = stat_command._Runs(asked)
+    with contextlib.suppress(GuestShutdown):
+        runs.do(launcher, [INSTRUCTIONS])  # type: ignore[arg-type]
+    assert (len(runs.whole), runs.partial) == (whole, partial)
+
+
+def test_a_partial_report() -> None:
+    one = replace(report(TWO_VCPUS, events=FOUR, vcpus=2), runs=5, partial="run 2 of 5 ended early", started="today")
+    text = table(one)
+    assert text.startswith("# started on today\n\n\n Performance counter stats for 'matmul' (2 vCPUs, 1 of 5 runs):\n")
+    assert text.endswith(" seconds time elapsed\n\n Partial: run 2 of 5 ended early\n\n")
+    lines = fields(one, ",").splitlines()
+    assert lines[:3] == ["# started on today", "", "# partial: run 2 of 5 ended early"]
+    assert {line.count(",") for line in lines[3:]} == {7}  # with the spread, as if there were five
+    for line in json_lines(one).splitlines():
+        made = json.loads(line)
+        assert (made["runs"], made["runs-asked-for"]) == (1, 5)
+        assert (made["partial"], made["started"]) == ("run 2 of 5 ended early", "today")

@@ -184,6 +184,7 @@ def _stat(parser: argparse.ArgumentParser) -> None:
     add = stat.add_argument
     add("-e", "--event", action="append", metavar="EVENT", help="EVENT[:uk][,EVENT...], repeatable; see pvperf events")
     add("-A", "--no-aggr", action="store_true", dest="per_vcpu", help="a count for each vCPU")
+    add("-d", "--detailed", action="count", default=0, help="also the events of the cache models")
     add("-r", "--repeat", type=positive, default=1, metavar="N", help="boot N times, print mean and spread")
     form = stat.add_mutually_exclusive_group()
     form.add_argument("-j", "--json", action="store_true", help="a JSON object per count and line")

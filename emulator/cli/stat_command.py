@@ -4,18 +4,22 @@
 from __future__ import annotations
 
 import argparse
-import sys
+import signal
+import time
 from collections.abc import Sequence
 
 from emulator.cli.launch import Launcher
 from emulator.cli.output import Output
-from emulator.errors import UsageError
+from emulator.errors import PvperfError, UsageError
 from emulator.events import Event, parse_events
 from emulator.machine import Result
+from emulator.printable import printable
 from emulator.stat import table
 from emulator.stat.reading import read_runs
 
 DEFAULT_EVENTS = "instructions,branches,cycles,task-clock"
+#: Of perf's -d; its LLC-loads and LLC-load-misses are the model's cache-references and cache-misses.
+DETAILED_EVENTS = "L1-dcache-loads,L1-dcache-load-misses,cache-references,cache-misses"
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -24,42 +28,78 @@ def main(arguments: argparse.Namespace) -> int:
         raise UsageError("--append needs a file: name it with -o")
     if arguments.field_separator == "":
         raise UsageError("the separator of -x cannot be empty")
+    if arguments.detailed > 1:
+        raise UsageError("more detailed than -d is nothing here: there is no model of instruction cache and TLBs")
     events = parse_events(arguments.event or DEFAULT_EVENTS)
+    events += parse_events(DETAILED_EVENTS) if arguments.detailed else ()
+    started = time.ctime() if arguments.output not in (None, "-") else ""
     with Launcher(arguments) as launcher, Output(arguments.output, append=arguments.append) as output:
-        results: list[Result] = []
+        runs = _Runs(arguments.repeat)
         try:
-            _repeat(launcher, arguments.repeat, events, results)
+            runs.do(launcher, events)
         finally:
-            if results:
-                output.write(_render(arguments, events, _whole(results)))
-        return next((status for result in results if (status := launcher.status(result))), 0)
+            if runs.results:
+                output.write(_render(arguments, events, runs, started))
+        return next((status for result in runs.results if (status := launcher.status(result))), 0)
 
 
-def _repeat(launcher: Launcher, times: int, events: Sequence[Event], results: list[Result]) -> None:
-    """Fills `results` until all runs are done or one was ended from outside."""
-    for _ in range(times):
-        result = launcher.run(events)
-        results.append(result)
-        if result.ended != "exit" or launcher.signum:
-            return
+class _Runs:
+    """Several runs, of which some may not come to pass, and the last be cut off."""
+
+    def __init__(self, asked: int) -> None:
+        self.asked = asked
+        self.results: list[Result] = []
+        self._why = ""  # there are not more
+
+    def do(self, launcher: Launcher, events: Sequence[Event]) -> None:
+        """Until all runs are done or one was ended from outside. Raises what launcher.run() does."""
+        for _ in range(self.asked):
+            try:
+                result = launcher.run(events)
+            except BaseException as error:
+                self._why = str(error) if isinstance(error, PvperfError) else _signal(launcher) or "interrupted"
+                raise
+            self.results.append(result)
+            if result.ended != "exit" or launcher.signum:
+                self._why = _signal(launcher) or _ENDS.get(result.ended, "")
+                return
+
+    @property
+    def whole(self) -> Sequence[Result]:
+        """Those that are averaged. A run that was cut off stands for itself alone, if it was the only one."""
+        return [result for result in self.results if result.ended == "exit"] or self.results
+
+    @property
+    def partial(self) -> str:
+        """What is missing, and why; empty if nothing is."""
+        number, cut = len(self.results), self.results[-1].ended != "exit"
+        if number == self.asked == 1:
+            return f"it ended early: {self._why}; the counts are those until then" if cut else ""
+        if number == self.asked and not cut:
+            return ""
+        whole = number - cut
+        what = f"run {number if cut else number + 1} of {self.asked} ended early: {self._why}"
+        return f"{what}; {'it is left out' if whole else 'the counts are those until then'}"
 
 
-def _whole(results: list[Result]) -> list[Result]:
-    """Those that are averaged. A run that was cut off stands for itself alone, if it was the only one."""
-    whole = [result for result in results if result.ended == "exit"]
-    if whole and len(whole) < len(results):
-        print(f"pvperf stat: run {len(results)} was cut off, and is left out", file=sys.stderr)
-    return whole or results
+_ENDS = {"timeout": "the time-out", "stopped": "ended from outside"}
 
 
-def _render(arguments: argparse.Namespace, events: Sequence[Event], results: Sequence[Result]) -> str:
+def _signal(launcher: Launcher) -> str:
+    return signal.Signals(launcher.signum).name if launcher.signum else ""
+
+
+def _render(arguments: argparse.Namespace, events: Sequence[Event], runs: _Runs, started: str) -> str:
     vcpus = arguments.smp or 1
     report = table.Report(
-        title=" ".join([arguments.guest, *arguments.guest_args]),
+        title=printable(" ".join([arguments.guest, *arguments.guest_args])),
         vcpus=vcpus,
-        elapsed_s=[result.elapsed_s for result in results],
-        readings=read_runs(results, events, vcpus=vcpus, per_vcpu=arguments.per_vcpu),
+        elapsed_s=[result.elapsed_s for result in runs.whole],
+        readings=read_runs(runs.whole, events, vcpus=vcpus, per_vcpu=arguments.per_vcpu),
         real_cycles=arguments.cycles == "tsc",
+        runs=runs.asked,
+        partial=printable(runs.partial),
+        started=started,
     )
     if arguments.json:
         return table.json_lines(report)

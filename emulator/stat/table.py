@@ -22,13 +22,19 @@ _VALUE, _UNIT, _NAME, _METRIC = 18, 4, 32, 35
 
 @dataclass(frozen=True)
 class Report:
-    """Readings and what they were read from. `elapsed_s` has a value a run; `real_cycles` as in metric.derive."""
+    """Readings and what they were read from. `elapsed_s` has a value a run; `real_cycles` as in metric.derive.
+
+    `runs` were asked for. `partial` says in a sentence what is missing; empty: nothing. `started` is when, for a file.
+    """
 
     title: str
     vcpus: int
     elapsed_s: Sequence[float]
     readings: Sequence[Reading]
     real_cycles: bool = False
+    runs: int = 1
+    partial: str = ""
+    started: str = ""
 
     def metric(self, reading: Reading) -> Metric | None:
         """The figure beside a reading."""
@@ -38,13 +44,21 @@ class Report:
 def table(report: Report) -> str:
     """For people."""
     scope = f"{report.vcpus} vCPU{'s' if report.vcpus > 1 else ''}"
-    if len(report.elapsed_s) > 1:
-        scope += f", {len(report.elapsed_s)} runs"
-    lines = ["", f" Performance counter stats for '{report.title}' ({scope}):", ""]
+    if report.runs > 1:
+        had = len(report.elapsed_s)
+        scope += f", {report.runs} runs" if had == report.runs else f", {had} of {report.runs} runs"
+    lines = [*_comments(report, partial=False), "", f" Performance counter stats for '{report.title}' ({scope}):", ""]
     lines += [_row(reading, report.metric(reading)) for reading in report.readings]
     lines += ["", _elapsed(report.elapsed_s), ""]
+    lines += [f" Partial: {report.partial}", ""] if report.partial else []
     lines += _excuses(report.readings)
     return "\n".join(lines) + "\n"
+
+
+def _comments(report: Report, *, partial: bool) -> list[str]:
+    """What stands above all counts. The first as perf has it, so that appended runs can be told apart."""
+    lines = [f"# started on {report.started}", ""] if report.started else []
+    return [*lines, f"# partial: {report.partial}"] if partial and report.partial else lines
 
 
 def _row(reading: Reading, metric: Metric | None) -> str:
@@ -96,12 +110,12 @@ def _reason(error: str) -> str:
 
 def fields(report: Report, separator: str) -> str:
     """As `perf stat -x`: [vCPU,] value, unit, event, [spread,] time held in ns, percent, metric, its unit."""
-    lines = []
+    lines = _comments(report, partial=True)
     for reading in report.readings:
         metric = report.metric(reading)
         row = [] if reading.vcpu is None else [f"CPU{reading.vcpu}"]
         row += [_plain_value(reading), reading.event.unit, _quote(reading.event.name, separator)]
-        row += [] if len(report.elapsed_s) == 1 else [f"{reading.spread or 0:.2f}%"]
+        row += [] if report.runs == 1 else [f"{reading.spread or 0:.2f}%"]
         row += [f"{reading.running_ns:.0f}", f"{reading.share:.2f}"]
         row += [f"{metric.value:.3f}", metric.unit] if metric else ["", ""]
         lines.append(separator.join(row))
@@ -138,6 +152,9 @@ def _object(reading: Reading, report: Report) -> dict[str, object]:
         made["variance"] = round(reading.spread, 2)
     if reading.error:
         made["error"] = reading.error
+    if report.runs > 1:
+        made |= {"runs": len(report.elapsed_s), "runs-asked-for": report.runs}
+    made |= {name: text for name, text in (("partial", report.partial), ("started", report.started)) if text}
     if metric := report.metric(reading):
         made |= {"metric-value": round(metric.value, 6), "metric-unit": metric.unit}
     return made

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import xml.etree.ElementTree as ElementTree
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -163,6 +164,20 @@ def test_the_page_of_figures_is_what_its_result_generates() -> None:
     """No figure in docs/performance.md is typed by hand."""
     document = load_document(ROOT / "docs" / "performance.json")
     assert (ROOT / "docs" / "performance.md").read_text() == document_page(document)
+
+
+def test_the_page_leads_with_what_can_be_trusted(document: Document) -> None:
+    """What is in doubt is marked where it stands, and listed at the end; it is not among what is quoted first."""
+    page = document_page(load_document(ROOT / "docs" / "performance.json"))
+    lead, doubted = page.split("\n## ")[1], page.split("\n## ")[-1]
+    assert lead.startswith("What can be trusted\n")
+    assert "| hypercall, one core | READ / futex ping-pong |" in lead
+    assert doubted.startswith("What cannot be trusted\n\n- ")
+    for group, name in re.findall(r"^- ([^:]+): (.*): [^:]+\.$", doubted, flags=re.MULTILINE):
+        assert f"| {group} | {name} |" not in lead
+        assert f"| {name} * |" in page
+    noisy = replace(document, warnings=["load: other processes used 40.0% of the CPU time"])
+    assert "**Nothing of this measurement can be trusted:** load: other processes" in document_page(noisy)
 
 
 chromium = pytest.mark.skipif(

@@ -8,11 +8,15 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from emulator import errors
+from emulator.bench.result import load_document
+from emulator.bench.table import document_table
+from emulator.bench.trust import doubts, of_everything
 from emulator.cli import stress_command
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -92,6 +96,26 @@ def test_the_table_of_exit_statuses_is_what_errors_have() -> None:
         kind.exit_status for kind in vars(errors).values() if isinstance(kind, type) and "exit_status" in dir(kind)
     }
     assert told == raised | {0, stress_command.INCONCLUSIVE}
+
+
+def test_figures_are_those_of_the_page() -> None:
+    """README quotes what docs/performance.json holds, and nothing that is in doubt there."""
+    document = load_document(ROOT / "docs" / "performance.json")
+    quotes = [text for text in CONSOLES if text.startswith(f"$ {UNTESTED}")]
+    assert quotes
+    for quote in quotes:
+        only = re.match(r"\$ pvperf bench hypercall --only '(.*)'\n", quote)
+        assert only
+        groups = [group for group in document.groups if group.name == f"hypercall, {only[1]}"]
+        assert quote[only.end() :] == document_table(replace(document, groups=groups))
+        assert not of_everything(document.warnings)
+        assert doubts(groups[0], document.seed) == {}
+
+
+def test_no_other_figure_of_speed_is_quoted() -> None:
+    """Outside of what commands print, which is not measured against anything."""
+    prose = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
+    assert re.findall(r"[\d,.]+ ?(?:[nuµm]s|[kMG]/s|[a-z]+ a second)\b", prose) == []
 
 
 def test_commands_exist() -> None:

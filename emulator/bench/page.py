@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from emulator.bench.axis import number
 from emulator.bench.result import Document, GroupResult
 from emulator.bench.table import VERDICTS, interval
+from emulator.bench.trust import MAX_HALF_WIDTH, doubts, of_everything
 
 _HEAD = """\
 # Performance
@@ -18,11 +21,44 @@ the same rounds. `pvperf bench report docs/performance.json --html FILE` draws i
 
 
 def document_page(document: Document) -> str:
-    """The page, the same for the same document."""
-    parts = [_HEAD.format(rounds=document.rounds), _machine(document)]
-    parts += [f"**Not to be trusted:** {warning}.\n" for warning in document.warnings]
-    parts += [_group(group, document.seed) for group in document.groups]
-    return "\n".join(parts)
+    """The page, the same for the same document: what can be trusted first."""
+    doubted = {group.name: doubts(group, document.seed) for group in document.groups}
+    parts = [_HEAD.format(rounds=document.rounds), _machine(document), _trusted(document, doubted)]
+    parts += [_group(group, document.seed, doubted[group.name]) for group in document.groups]
+    return "\n".join([*parts, _doubted(doubted)])
+
+
+def _trusted(document: Document, doubted: Mapping[str, Mapping[str, str]]) -> str:
+    """The targets that were met or missed without a doubt, unless all is in doubt."""
+    lines = ["## What can be trusted", ""]
+    if general := of_everything(document.warnings):
+        lines += [f"**Nothing of this measurement can be trusted:** {warning}." for warning in general]
+        return "\n".join(lines) + "\n"
+    figures = sum(len(group.cases) for group in document.groups)
+    doubtful = [name for names in doubted.values() for name in names]
+    lines += [
+        f"Of {figures} figures and their ratios, all but {len(doubtful)} have intervals within +-{MAX_HALF_WIDTH:.0%}",
+        "and did not move from one half of the rounds to the other. Those are marked with *, and not to be quoted: the",
+        "last section says why.",
+        "",
+        "The targets that were decided:",
+        "",
+        "| of | ratio | median | interval | target |",
+        "|---|---|---:|---|---|",
+    ]
+    for group in document.groups:
+        for ratio in group.ratio_results(document.seed):
+            if ratio.verdict in ("met", "missed") and ratio.ratio.name not in doubted[group.name]:
+                figure = f"{number(ratio.estimate.value)} | {interval(ratio.estimate)}"
+                says = f"{ratio.ratio.target}: {VERDICTS[ratio.verdict]}"
+                lines.append(f"| {group.name} | {ratio.ratio.name} | {figure} | {says} |")
+    return "\n".join(lines) + "\n"
+
+
+def _doubted(doubted: Mapping[str, Mapping[str, str]]) -> str:
+    lines = ["## What cannot be trusted", ""]
+    lines += [f"- {group}: {name}: {why}." for group, names in doubted.items() for name, why in names.items()]
+    return "\n".join([*lines, *([] if lines[2:] else ["Nothing is in doubt."])]) + "\n"
 
 
 def _machine(document: Document) -> str:
@@ -34,15 +70,16 @@ def _machine(document: Document) -> str:
     return f"Measured on {document.date}: {hardware}, Linux {machine['kernel']}, {software}.\n"
 
 
-def _group(group: GroupResult, seed: int) -> str:
+def _group(group: GroupResult, seed: int, doubted: Mapping[str, str]) -> str:
     lines = [f"## {group.name}", "", f"{group.about[0].upper()}{group.about[1:]}.", ""]
     ratios = group.ratio_results(seed)
     if ratios:
         lines += ["| ratio | median | interval | target |", "|---|---:|---|---|"]
         for ratio in ratios:
             says = f"{ratio.ratio.target}: {VERDICTS[ratio.verdict]}" if ratio.verdict else ""
+            mark = " *" if ratio.ratio.name in doubted else ""
             lines.append(
-                f"| {ratio.ratio.name} | {number(ratio.estimate.value)} | {interval(ratio.estimate)} | {says} |"
+                f"| {ratio.ratio.name}{mark} | {number(ratio.estimate.value)} | {interval(ratio.estimate)} | {says} |"
             )
         lines.append("")
     if group.cases:
@@ -53,7 +90,8 @@ def _group(group: GroupResult, seed: int) -> str:
             lines.append(f"| {name} | | | left out: {result.absent} |")
         elif result.values:
             estimate = group.estimate(result, seed)
-            lines.append(f"| {name} | {number(estimate.value)} | {result.case.unit} | {interval(estimate)} |")
+            mark = " *" if result.case.name in doubted else ""
+            lines.append(f"| {name}{mark} | {number(estimate.value)} | {result.case.unit} | {interval(estimate)} |")
     if group.points:
         lines.append(f"\n{len(group.points)} points, all of which are in performance.json:\n")
     lines += [f"- {remark[0].upper()}{remark[1:]}." for remark in group.remarks]

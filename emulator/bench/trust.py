@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from statistics import median
 
 from emulator.bench.result import GroupResult
@@ -32,6 +32,11 @@ def warnings(groups: Sequence[GroupResult], *, rounds: int, seed: int, governor:
     return found
 
 
+def of_everything(warnings: Sequence[str]) -> list[str]:
+    """Of these warnings, those that are of the whole measurement, and not of single figures."""
+    return [warning for warning in warnings if not warning.startswith(("intervals wider", "drift:"))]
+
+
 def _of_machine(groups: Sequence[GroupResult]) -> list[str]:
     seconds = sum(group.conditions.seconds for group in groups)
     if not seconds:
@@ -46,40 +51,57 @@ def _of_machine(groups: Sequence[GroupResult]) -> list[str]:
     return found
 
 
+def doubts(group: GroupResult, seed: int) -> dict[str, str]:
+    """What of a group cannot be trusted by itself, by the name of the case or ratio, and why."""
+    found = {name: f"+-{width:.0%}" for name, width in _wide(group, seed)}
+    return found | {name: f"{change:+.0%} from half to half" for name, change in _drifted(group)}
+
+
+def _wide(group: GroupResult, seed: int) -> Iterator[tuple[str, float]]:
+    """Of our own figures, and of every ratio that has a target: half of an interval that is too wide."""
+    for result in group.cases:
+        if len(result.values) > 1 and not result.case.peer:
+            width = group.estimate(result, seed).half_width
+            if width > MAX_HALF_WIDTH:
+                yield result.case.name, width
+    for ratio in group.ratio_results(seed):
+        if ratio.ratio.target and len(ratio.values) > 1 and ratio.estimate.half_width > MAX_HALF_WIDTH:
+            yield ratio.ratio.name, ratio.estimate.half_width
+
+
+def _drifted(group: GroupResult) -> Iterator[tuple[str, float]]:
+    """Cases that went up or down from the first half of the rounds to the second, beyond chance, and by how much."""
+    for result in group.cases:
+        values = result.values
+        half = len(values) // 2
+        if half < MIN_ROUNDS // 2 or result.case.peer:
+            continue
+        first, second = values[:half], values[-half:]
+        change = median(second) / median(first) - 1 if median(first) else 0.0
+        if abs(change) > MAX_HALF_WIDTH and signed_rank([b - a for a, b in zip(first, second, strict=True)]) < 0.1:
+            yield result.case.name, change
+
+
 def _of_intervals(groups: Sequence[GroupResult], seed: int) -> list[str]:
-    """Of our own figures, and of every ratio that has a target."""
-    wide = []
-    for group in groups:
-        for result in group.cases:
-            if len(result.values) > 1 and not result.case.peer:
-                width = group.estimate(result, seed).half_width
-                if width > MAX_HALF_WIDTH:
-                    wide.append((width, f"{group.name}: {result.case.name}"))
-        for ratio in group.ratio_results(seed):
-            if ratio.ratio.target and len(ratio.values) > 1 and ratio.estimate.half_width > MAX_HALF_WIDTH:
-                wide.append((ratio.estimate.half_width, f"{group.name}: {ratio.ratio.name}"))
+    wide = sorted(
+        ((width, f"{group.name}: {name}") for group in groups for name, width in _wide(group, seed)), reverse=True
+    )
     if not wide:
         return []
-    wide.sort(reverse=True)
     return [f"intervals wider than +-{MAX_HALF_WIDTH:.0%}: {_some([f'{name} (+-{w:.0%})' for w, name in wide])}"]
 
 
 def _of_drift(groups: Sequence[GroupResult]) -> list[str]:
-    """Cases that went up or down from the first half of the rounds to the second, beyond chance."""
-    found = []
-    for group in groups:
-        for result in group.cases:
-            values = result.values
-            half = len(values) // 2
-            if half < MIN_ROUNDS // 2 or result.case.peer:
-                continue
-            first, second = values[:half], values[-half:]
-            change = median(second) / median(first) - 1 if median(first) else 0.0
-            if abs(change) > MAX_HALF_WIDTH and signed_rank([b - a for a, b in zip(first, second, strict=True)]) < 0.1:
-                found.append((abs(change), f"{group.name}: {result.case.name} ({change:+.0%})"))
+    found = sorted(
+        (
+            (abs(change), f"{group.name}: {name} ({change:+.0%})")
+            for group in groups
+            for name, change in _drifted(group)
+        ),
+        reverse=True,
+    )
     if not found:
         return []
-    found.sort(reverse=True)
     return [f"drift: between the first and the second half of the rounds moved {_some([name for _, name in found])}"]
 
 

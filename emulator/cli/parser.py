@@ -98,6 +98,8 @@ def _strange(command: str, word: str) -> str:
     if word.startswith("-"):
         return f"pvperf {command} has no option {word}"
     hint = "; what belongs to the guest goes behind --" if command in ("run", "stat", "record") else ""
+    if command in ("report", "script"):
+        hint = f": name a recording with -i, as in -i {word}"
     return f"pvperf {command} has no use for '{word}'{hint}"
 
 

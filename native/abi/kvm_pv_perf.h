@@ -37,7 +37,8 @@ enum {
 	KVM_CPUID_PV_PERF = 0x40000002, /* EAX limit, EBX counters, ECX ABI version */
 	KVM_FEATURE_PV_PERF = 4,        /* bit of KVM_CPUID_FEATURES.EAX */
 
-	/* Ports. */
+	/* Ports. Each byte written to the console's is the guest's output. A byte written to the exit port, by any
+	 * vCPU, ends the VM and is its exit status as it stands, 0 to 255; of a wider OUT it is the lowest byte. */
 	PV_PORT_CONSOLE = 0x3f8,
 	PV_PORT_EXIT = 0xf4,
 

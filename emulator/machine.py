@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from emulator import elf
+from emulator.code_place import with_place
 from emulator.errors import (
     AllHalted,
     GuestShutdown,
@@ -308,7 +309,7 @@ class VirtualMachine:
                 ended, why = self._run(session, launch, tracing, str(guest), timeout)
             finally:
                 tracing.finish()
-            return _result(ended, why, bytes(output.kept), events, self.config.design)
+            return _result(ended, why, bytes(output.kept), events, self.config.design, launch.path)
         finally:
             self._session = None
             self._busy.release()
@@ -441,13 +442,13 @@ def event_attrs(events: Sequence[Event]) -> tuple[Attr, ...]:
     )
 
 
-def _result(ended: Ended, why: str, console: bytes, events: Sequence[Event], design: str) -> Result:
+def _result(ended: Ended, why: str, console: bytes, events: Sequence[Event], design: str, path: str | Path) -> Result:
     if ended.reason == "exit_port":
         status, how = ended.status, "exit"
     elif ended.reason == "stopped":
         status, how = -1, why or "stopped"
     else:
-        error = _end_error(ended)
+        error = _end_error(ended, path)
         error.statistics = ended.statistics
         raise error
     if ended.statistics["oracle_differences"]:
@@ -459,13 +460,13 @@ def _result(ended: Ended, why: str, console: bytes, events: Sequence[Event], des
     return Result(status, how, console, counts, *figures)
 
 
-def _end_error(ended: Ended) -> PvperfError:
-    """The exception for a VM that ended in no good order."""
+def _end_error(ended: Ended, path: str | Path = "") -> PvperfError:
+    """The exception for a VM that ended in no good order, with the guest of that file."""
     who = f"vCPU {ended.vcpu}" if ended.vcpu >= 0 else "the VM"
     if ended.reason == "all_halted":
         return AllHalted("every vCPU is halted, and nothing can wake one" + (f": {ended.text}" if ended.text else ""))
     if ended.reason == "shutdown":
-        return GuestShutdown(f"{who} shut down: {ended.text}")
+        return GuestShutdown(with_place(f"{who} shut down: {ended.text}", path))
     if ended.reason == "vcpu_died":
         return VcpuDied(f"{who} {ended.text}")
     if ended.reason == "engine_error":

@@ -11,10 +11,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from tiny_guest import CODE_GPA, HALT, UNDEFINED, guest, say
+from tiny_guest import CODE_GPA, HALT, UNDEFINED, guest, leave, say
 
 from emulator import AllHalted, GuestError, GuestShutdown, HostError, Unsupported, VirtualMachine
 from emulator.errors import HostPanic, OutOfMemory, PvperfError, VcpuDied
+from emulator.guest_build import find_compiler
 from emulator.machine import _end_error
 from emulator.protocol import Ended
 
@@ -61,6 +62,46 @@ def test_the_same_from_everywhere(tmp_path: Path, mistake: str) -> None:
     assert caught.value.exit_status == status
     assert caught.value.statistics["exits_ready"] == 1
     assert not isinstance(caught.value, HostError)
+
+
+CRASH = """
+#include "guest.h"
+__attribute__((noinline)) static void poke(volatile char *at) { *at = 0; }
+int guest_main(void)
+{
+	poke((volatile char *)0x8000000000000000);
+	return 0;
+}
+"""
+
+
+def test_a_crash_has_a_name_and_a_place(tmp_path: Path) -> None:
+    """Which exception, and in which line: of the guest runtime, and of a guest that has none."""
+    source, program = tmp_path / "crash.c", tmp_path / "crash.elf"
+    source.write_text(CRASH)
+    assert pvperf("guests", "build", source, "-o", program).returncode == 0
+    done = pvperf("run", program)
+    assert (done.returncode, "unexpected #GP (vector 13) at RIP 0x" in done.stdout) == (70, True)
+    assert re.fullmatch(r"pvperf: RIP 0x[0-9a-f]+ is poke[\w.]*\+0x[0-9a-f]+, crash\.c:3\n", done.stderr), done.stderr
+    counted = pvperf("stat", "-r", "3", program)
+    assert counted.returncode == 70
+    assert " Partial: run 1 of 3 ended early: the guest crashed: vCPU 0: unexpected #GP" in counted.stderr
+
+    source = tmp_path / "bare.S"
+    source.write_text(".globl _start\n_start:\n\tnop\n\tud2\n")
+    command = [*find_compiler(None), "-g", "-nostdlib", "-static", "-no-pie", "-Wl,-Ttext=0x10000"]
+    subprocess.run([*command, str(source), "-o", str(program)], check=True, capture_output=True)
+    said = r"vCPU 0 shut down: triple fault after #UD (vector 6) at rip 0x10001 (_start+0x1, bare.S:4), rsp 0x0"
+    assert said in pvperf("run", program).stderr
+    with VirtualMachine() as vm, pytest.raises(GuestShutdown, match=re.escape(said)):
+        vm.run(program)
+
+
+def test_what_only_looks_like_a_crash(tmp_path: Path) -> None:
+    """A guest may write what it likes: no such symbol, no line, and no traceback."""
+    text = b"guest: vCPU 0: unexpected #GP at RIP 0xffffffffffffffff, x\nguest: vCPU 99: unexpected at RIP 0x, \n"
+    done = pvperf("run", guest(tmp_path, say(text) + leave(70)))
+    assert (done.returncode, done.stderr) == (70, "")
 
 
 def ended(reason: str, error: int = 0) -> PvperfError:

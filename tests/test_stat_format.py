@@ -260,9 +260,11 @@ class Scripted:
         end = self._ends.pop(0)
         if isinstance(end, PvperfError):
             raise end
-        return replace(result([[counted(100)]], [INSTRUCTIONS]), ended=end)
+        made = result([[counted(100)]], [INSTRUCTIONS])
+        return replace(made, status=70, console=CRASHED) if end == "crash" else replace(made, ended=end)
 
 
+CRASHED = b"guest: vCPU 0: unexpected #GP (vector 13) at RIP 0x10000a, error code 0x0\n"
 CRASH = GuestShutdown("vCPU 0 shut down: triple fault")
 
 
@@ -278,6 +280,13 @@ CRASH = GuestShutdown("vCPU 0 shut down: triple fault")
         (5, Scripted("stopped", signum=2), 1, "run 1 of 5 ended early: SIGINT; the counts are those until then"),
         (5, Scripted("exit", signum=2), 1, "run 2 of 5 ended early: SIGINT; it is left out"),
         (2, Scripted("exit", "stopped", signum=2), 1, "run 2 of 2 ended early: SIGINT; it is left out"),
+        (
+            1,
+            Scripted("crash"),
+            1,
+            "it ended early: the guest crashed: vCPU 0: unexpected #GP (vector 13) at RIP 0x10000a; "
+            "the counts are those until then",
+        ),
         (5, Scripted("exit", "exit", CRASH), 2, f"run 3 of 5 ended early: {CRASH}; it is left out"),
     ],
 )

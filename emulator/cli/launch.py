@@ -17,8 +17,11 @@ from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 from emulator.cli import Killed
+from emulator.code_place import crash_of, crash_places
 from emulator.errors import GuestTimeout, HostError, UsageError
+from emulator.guests import find_guest
 from emulator.machine import MachineConfig, Result, VirtualMachine
+from emulator.printable import printable
 
 if TYPE_CHECKING:
     from emulator.cli.trace_file import TraceFile
@@ -131,6 +134,8 @@ class Launcher:
         if arguments.verbose:
             _print_statistics(result)
         _print_loss(result)
+        if crash_of(result.status, result.console):
+            _print_places(result, arguments.guest)
         return result
 
     def _write(self, data: bytes) -> None:
@@ -177,6 +182,12 @@ def _open_trace(arguments: argparse.Namespace, vcpus: int) -> TraceFile | None:
     from emulator.cli.trace_file import TraceFile
 
     return TraceFile(arguments.trace, most=arguments.trace_records, vcpus=vcpus)
+
+
+def _print_places(result: Result, guest: str) -> None:
+    """The guest knows addresses alone; its file may know more."""
+    for sentence in crash_places(result.console, guest if "/" in guest else find_guest(guest)):
+        print(f"pvperf: {printable(sentence)}", file=sys.stderr)
 
 
 def _print_loss(result: Result) -> None:

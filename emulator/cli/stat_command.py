@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from emulator.cli.launch import Launcher
 from emulator.cli.output import Output
+from emulator.code_place import crash_of
 from emulator.errors import PvperfError, UsageError
 from emulator.events import Event, parse_events
 from emulator.machine import Result
@@ -60,19 +61,20 @@ class _Runs:
                 self._why = str(error) if isinstance(error, PvperfError) else _signal(launcher) or "interrupted"
                 raise
             self.results.append(result)
-            if result.ended != "exit" or launcher.signum:
-                self._why = _signal(launcher) or _ENDS.get(result.ended, "")
+            if launcher.signum or not _is_whole(result):
+                crash = crash_of(result.status, result.console)
+                self._why = _signal(launcher) or _ENDS.get(result.ended, f"the guest crashed: {crash}")
                 return
 
     @property
     def whole(self) -> Sequence[Result]:
         """Those that are averaged. A run that was cut off stands for itself alone, if it was the only one."""
-        return [result for result in self.results if result.ended == "exit"] or self.results
+        return [result for result in self.results if _is_whole(result)] or self.results
 
     @property
     def partial(self) -> str:
         """What is missing, and why; empty if nothing is."""
-        number, cut = len(self.results), self.results[-1].ended != "exit"
+        number, cut = len(self.results), not _is_whole(self.results[-1])
         if number == self.asked == 1:
             return f"it ended early: {self._why}; the counts are those until then" if cut else ""
         if number == self.asked and not cut:
@@ -80,6 +82,11 @@ class _Runs:
         whole = number - cut
         what = f"run {number if cut else number + 1} of {self.asked} ended early: {self._why}"
         return f"{what}; {'it is left out' if whole else 'the counts are those until then'}"
+
+
+def _is_whole(result: Result) -> bool:
+    """Did the guest run to the end that it has in mind?"""
+    return result.ended == "exit" and not crash_of(result.status, result.console)
 
 
 _ENDS = {"timeout": "the time-out", "stopped": "ended from outside"}

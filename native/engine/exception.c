@@ -5,7 +5,10 @@
  */
 #include "state.h"
 
+#include <stdio.h>
 #include <string.h>
+
+#include "exception_name.h"
 
 enum {
 	VECTOR_DE = 0, VECTOR_DB = 1, VECTOR_NMI = 2, VECTOR_BP = 3, VECTOR_DF = 8, VECTOR_TS = 10, VECTOR_GP = 13,
@@ -180,8 +183,18 @@ static void tell_oracle(struct pv_engine *e, const struct interrupted *from)
 }
 
 /* At `rip`; `begin` is the same, or the address of the int n in front of it. */
+static void shut_down(struct pv_engine *e, unsigned first, uint32_t error)
+{
+	const char *name = exception_name(first);
+	char why[64];
+
+	snprintf(why, sizeof(why), "triple fault after %s (vector %u)", name ? name : "an interrupt", first);
+	vmexit_shutdown(e, VECTOR_DF, error, why);
+}
+
 static void raise(struct pv_engine *e, unsigned vector, uint32_t error, uint64_t rip, uint64_t begin)
 {
+	unsigned first = vector;
 	bool software = begin != rip;
 	struct interrupted from = {
 		.rip = rip,
@@ -204,7 +217,7 @@ static void raise(struct pv_engine *e, unsigned vector, uint32_t error, uint64_t
 		}
 		if (vector == VECTOR_DF && !software) {
 			tell_oracle(e, &from);
-			vmexit_shutdown(e, vector, error, "triple fault");
+			shut_down(e, first, error);
 			return;
 		}
 		if (software) {

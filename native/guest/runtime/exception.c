@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "guest.h"
 
+#include "exception_name.h"
+
 enum {
 	GATE_INTERRUPT = 0x8e,      /* present, CPL 0 */
 	GATE_INTERRUPT_USER = 0xee, /* present, `int n` allowed from CPL 3 */
@@ -72,10 +74,12 @@ void exception_load(void)
 
 static _Noreturn void crash(const struct exception_frame *frame)
 {
+	const char *name = exception_name(frame->vector);
+
 	console_break_lock();
-	console_printf("guest: vCPU %u: unexpected vector %lu at RIP 0x%lx, error code 0x%lx, CR2 0x%lx, "
+	console_printf("guest: vCPU %u: unexpected %s (vector %lu) at RIP 0x%lx, error code 0x%lx, CR2 0x%lx, "
 		       "CS 0x%lx, RSP 0x%lx\n",
-		       cpu_index(), frame->vector, frame->rip, frame->error, exception_address(), frame->cs,
+		       cpu_index(), name ? name : "interrupt", frame->vector, frame->rip, frame->error, exception_address(), frame->cs,
 		       frame->rsp);
 	guest_exit(STATUS_CRASHED);
 }

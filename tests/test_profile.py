@@ -106,6 +106,17 @@ def test_speedscope(recording: Path) -> None:
         assert sum(frames[stack[-1]]["name"] == "multiply" for stack in profile["samples"]) == 70
 
 
+def test_exports_without_samples_are_well_formed(tmp_path: Path) -> None:
+    record(tmp_path / "x", guest_of(MATMUL), [b""])
+    document = json.loads(pvperf("report", "-i", tmp_path / "x", "--format", "speedscope").stdout)
+    assert (document["profiles"], document["shared"], "activeProfileIndex" in document) == ([], {"frames": []}, False)
+    assert pvperf("report", "-i", tmp_path / "x", "--format", "folded").stdout == b""
+    trace = pb.Trace.FromString(pvperf("report", "-i", tmp_path / "x", "--format", "perfetto").stdout)
+    assert len(trace.packet) > 0
+    text = pvperf("report", "-i", tmp_path / "x").stdout.decode()
+    assert "# Samples: 0 of event 'instructions', lost: 0\n" in text
+
+
 def test_perfetto_reads_the_trace(recording: Path, tmp_path: Path) -> None:
     assert pvperf("report", "-i", recording, "--format", "perfetto", "-o", tmp_path / "trace").returncode == 0
     trace = pb.Trace.FromString((tmp_path / "trace").read_bytes())

@@ -123,6 +123,21 @@ def test_throttling_is_in_the_file(tmp_path: Path) -> None:
     assert "throttled" in said
 
 
+@pytest.mark.parametrize(
+    ("option", "why"),
+    [
+        (("--max-events", 1), r"event branches was not sampled: the VM's limit of open events .* \(--max-events\)"),
+        (("--no-pv-perf",), r"event instructions was not sampled: the VM does not offer the interface"),
+    ],
+)
+def test_what_was_not_sampled_is_said(tmp_path: Path, option: tuple[object, ...], why: str) -> None:
+    done = subprocess.run(
+        command(tmp_path / "x", *option, "-e", "instructions,branches", "hello"), capture_output=True, text=True
+    )
+    assert done.returncode == 126
+    assert re.search(f"^pvperf: {why}", done.stderr, re.MULTILINE), done.stderr
+
+
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_leaves_a_whole_file(tmp_path: Path, signum: signal.Signals) -> None:
     path = tmp_path / "x"

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from emulator import __version__, elf
 from emulator.cli.launch import Launcher
-from emulator.errors import HostError, PvperfError, Unsupported, UsageError
+from emulator.errors import PvperfError, Unsupported, UsageError
 from emulator.events import Event, parse_events
 from emulator.guests import find_guest
 from emulator.machine import MachineConfig, Result, event_attrs
@@ -21,6 +21,7 @@ from emulator.perfdata.losses import shortfalls, sum_losses
 from emulator.perfdata.recorder import TRACE_KINDS, Guest, Recorder, recorded_events
 from emulator.printable import printable
 from emulator.protocol import Recording
+from emulator.stat.table import reason
 
 DEFAULT_EVENT = "instructions"
 DEFAULT_PERIOD = 100_000
@@ -138,19 +139,7 @@ def _conclude(recorder: Recorder, result: Result | None, quiet: bool) -> None:
 
 
 def _check_events(result: Result) -> None:
-    """What the guest interface refused was not sampled, though the guest ran."""
-    failures: dict[str, str] = {}
+    """What the guest interface refused was not sampled, though the guest ran: not supported with these options."""
     for count in result.counts:
         if count.error and count.error != "not counted":
-            failures.setdefault(count.event.name, count.error)
-    for name, error in failures.items():
-        kind = Unsupported if error in ("ENOENT", "EOPNOTSUPP", "EINVAL", "ENOSYS") else HostError
-        raise kind(f"event {name} was not sampled: {_reason(error)}")
-
-
-def _reason(error: str) -> str:
-    known = {
-        "ENOSPC": "the VM's limit of open events is reached (--max-events)",
-        "ENOSYS": "the VM does not offer the interface (--no-pv-perf)",
-    }
-    return known.get(error, f"the guest interface answered {error}")
+            raise Unsupported(f"event {count.event.name} was not sampled: {reason(count.error)}")

@@ -39,7 +39,7 @@ def speedscope(data: PerfData, symbolizer: Symbolizer) -> dict[str, object]:
         "$schema": _SCHEMA,
         "exporter": "pvperf",
         "name": title(data, printable(os.path.basename(data.path))),
-        "activeProfileIndex": 0 if profiles else None,
+        **({"activeProfileIndex": 0} if profiles else {}),
         "shared": {"frames": [{"name": name, "file": file} for name, file in frames]},
         "profiles": profiles,
     }

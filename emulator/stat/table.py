@@ -94,11 +94,12 @@ def _excuses(readings: Sequence[Reading]) -> list[str]:
     for reading in readings:
         if reading.error:
             vcpu = "" if reading.vcpu is None else f" on CPU{reading.vcpu}"
-            lines.append(f" {reading.event.name}{vcpu}: {_reason(reading.error)}")
+            lines.append(f" {reading.event.name}{vcpu}: {reason(reading.error)}")
     return [*lines, ""] if lines else []
 
 
-def _reason(error: str) -> str:
+def reason(error: str) -> str:
+    """Why an event has no count, from the error of its Count."""
     known = {
         "ENOSPC": "the VM's limit of open events is reached (--max-events)",
         "ENOSYS": "the VM does not offer the interface (--no-pv-perf)",

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Boots the guest tests of the tree that it lies in, in the order of their cost, and ends with 1 at the first that fails."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from emulator.errors import PvperfError
+from emulator.events import parse_events
+from emulator.guest_build import build_guests
+from emulator.machine import VirtualMachine
+
+from .building import BUILD, ROOT
+
+GUESTS = BUILD / "guests"
+_LIMIT_SECONDS = 30.0
+
+
+def build() -> None:
+    """Once: the guests are not what is mutated."""
+    GUESTS.mkdir(parents=True, exist_ok=True)
+    sources = {source.stem: source for source in (ROOT / "tests/guests").glob("*.[cS]")}
+    build_guests({GUESTS / f"{name}.elf": [source] for name, source in sources.items()})
+
+
+def _reports(cases: list[Any], check_report: Callable[[str], None]) -> None:
+    """The rows of test_guests.py."""
+    for case in cases:
+        if case.slow or case.soak:
+            continue
+        with VirtualMachine(smp=case.smp, **case.machine) as vm:
+            result = vm.run(GUESTS / f"{case.guest}.elf", list(case.args), timeout=_LIMIT_SECONDS)
+        try:
+            check_report(result.console.decode())
+        except AssertionError as error:
+            raise PvperfError(f"{case}: {error}") from error
+        if (result.ended, result.status) != ("exit", 0):
+            raise PvperfError(f"{case}: {result.ended} {result.status}")
+
+
+def _stepped(guest: Path, args: list[str], **config: Any) -> list[int | None]:
+    """One guest of test_oracle.py: its counts."""
+    with VirtualMachine(**config) as vm:
+        result = vm.run(guest, args, events=parse_events(EVENTS), timeout=_LIMIT_SECONDS)
+    if (result.ended, result.status) != ("exit", 0):
+        raise PvperfError(f"{guest.stem}: {result.ended} {result.status}")
+    return [count.value for count in result.counts]
+
+
+EVENTS = "instructions:u,instructions:k,branches:u,branches:k,cycles"
+
+
+def _oracle(programs: Iterator[str]) -> None:
+    """With the oracle, whose differences are errors, and without it, with locked operations in their blocks and out."""
+    for program in programs:
+        guest = GUESTS / f"{program}.elf"
+        counts = _stepped(guest, [], oracle=True)
+        for config in ({}, {"atomics": "trap"}):
+            if _stepped(guest, [], **config) != counts:
+                raise PvperfError(f"{program}: the counts differ without the oracle")
+
+
+def main() -> int:
+    """`reports`, `sampling` or `oracle`."""
+    what = sys.argv[1]
+    sys.path.insert(0, str(ROOT / "tests"))
+    try:
+        if what == "build":
+            build()
+        elif what == "oracle":
+            tests: Any = importlib.import_module("test_oracle")
+            _oracle(iter(tests.PROGRAMS))
+        else:
+            tests = importlib.import_module("test_guests")
+            _reports(tests.CASES if what == "reports" else tests.SAMPLING_CASES, tests.check_report)
+    except PvperfError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

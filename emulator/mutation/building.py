@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Builds the tree that it lies in, in place: the extension modules and the test programs, and of those what changed.
+
+setup.py compiles a module anew as a whole; for one line that takes longer than finding out what is wrong with it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import subprocess
+import sys
+import sysconfig
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+BUILD = ROOT / "build" / "mutation"
+MODULES = ("core", "engine", "explore", "stress")
+
+
+class BuildError(Exception):
+    """A command failed; the text is its own."""
+
+
+@dataclass
+class Target:
+    """A file that is linked of objects."""
+
+    path: Path
+    sources: list[Path]
+    compile: list[str]
+    link: list[str]
+
+    def object_of(self, source: Path) -> Path:
+        return BUILD / "objects" / self.path.name / f"{source.stem}.o"
+
+
+def _module(name: str) -> Target:
+    builder = importlib.import_module(f"build_{name}")
+    extension: Any = builder.ffi.distutils_extension(tmpdir=str(BUILD / "generated"), verbose=False)
+    flags = [*extension.extra_compile_args, "-fPIC", f"-I{sysconfig.get_path('include')}"]
+    flags += [f"-I{path}" for path in extension.include_dirs]
+    flags += [f"-D{macro}={value}" if value else f"-D{macro}" for macro, value in extension.define_macros]
+    link = ["-shared", *(f"-L{path}" for path in extension.library_dirs), *extension.extra_link_args]
+    link += [f"-l{library}" for library in extension.libraries]
+    sources = [Path(source) if os.path.isabs(source) else ROOT / source for source in extension.sources]
+    return Target(ROOT / "emulator" / f"_{name}.abi3.so", sources, flags, link)
+
+
+def _interposed() -> Target:
+    engine = ROOT / "native/engine"
+    flags = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-g", "-fvisibility=hidden", "-fPIC"]
+    sources = [engine / "exchange.c", engine / "fast_store.c"]
+    return Target(ROOT / "emulator/_interposed.abi3.so", sources, flags, ["-shared", "-ldl"])
+
+
+def _program(name: str) -> Target:
+    """A test program as its Python test builds it, without sanitizers."""
+    test: Any = importlib.import_module(f"test_{name}")
+    path, link, flags = BUILD / f"{name}_test", ["-pthread"], list(getattr(test, "FLAGS", ()))
+    if name == "engine":
+        for package, (file, soname) in test.LIBRARIES.items():
+            folder = test.package_folder(package)
+            (BUILD / soname).unlink(missing_ok=True)
+            (BUILD / soname).symlink_to(folder / "lib" / file)
+            flags.append(f"-I{folder / 'include'}")
+            link += [str(BUILD / soname), f"-Wl,-rpath,{BUILD}"]
+    if name == "lockop":
+        folder = test.capstone_folder()
+        flags = ["-std=c11", "-D_GNU_SOURCE", f"-I{ROOT / 'native/engine'}", f"-I{ROOT / 'tests/native'}"]
+        flags += [f"-I{folder / 'include'}", f"-I{folder / 'include/capstone'}"]
+        link += [str(folder / "lib/libcapstone.so"), f"-Wl,-rpath,{BUILD}"]
+    return Target(path, [Path(source) for source in test.SOURCES], [*flags, "-O2", "-Wno-error"], link)
+
+
+def _is_stale(target: Path) -> bool:
+    """Is the object older than anything that it was made of?"""
+    depends = target.with_suffix(".d")
+    if not target.exists() or not depends.exists():
+        return True
+    made = target.stat().st_mtime_ns
+    names = depends.read_text().replace("\\\n", " ").split(":", 1)[1].split()
+    return any(not os.path.exists(name) or os.stat(name).st_mtime_ns > made for name in names)
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    if done.returncode:
+        raise BuildError(f"{' '.join(command)}\n{done.stderr}")
+
+
+def _build(target: Target) -> None:
+    (BUILD / "objects" / target.path.name).mkdir(parents=True, exist_ok=True)
+    compiler = os.environ.get("CC", "cc")
+    stale = [source for source in target.sources if _is_stale(target.object_of(source))]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        compiled = [
+            pool.submit(
+                _run, [compiler, *target.compile, "-MMD", "-c", str(source), "-o", str(target.object_of(source))]
+            )
+            for source in stale
+        ]
+        for each in compiled:
+            each.result()
+    if stale or not target.path.exists():
+        new = BUILD / f"{target.path.name}.new"
+        _run([compiler, *(str(target.object_of(source)) for source in target.sources), "-o", str(new), *target.link])
+        os.replace(new, target.path)
+
+
+def main() -> int:
+    """Returns 0, or 1 with the compiler's words on stderr."""
+    BUILD.mkdir(parents=True, exist_ok=True)
+    sys.path[:0] = [str(ROOT / "native"), str(ROOT / "tests")]
+    os.chdir(ROOT)
+    try:
+        for target in [_module(name) for name in MODULES]:
+            _build(target)
+        for target in [_interposed(), *(_program(name) for name in ("core", "engine", "lockop"))]:
+            _build(target)
+    except BuildError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -80,10 +80,7 @@ def _chosen(everything: list[Mutation], arguments: argparse.Namespace) -> list[M
 def _prepare(tree: Tree, chosen: list[Mutation], *, unchecked: bool) -> None:
     """Built, and every check that is going to be used holds of what is not broken."""
     tree.copy()
-    failed = tree.build()
-    if failed:
-        raise PvperfError(failed)
-    tree.build_guests()
+    tree.build()
     for area in [] if unchecked else sorted({each.area for each in chosen}):
         outcome = checks.run(area, tree.folder, limited=False)
         print(f"nothing broken, {area}: {outcome.caught_by or 'held'} {outcome.seconds:.0f} s", flush=True)
@@ -112,10 +109,9 @@ def _try_all(tree: Tree, everything: list[Mutation], chosen: list[Mutation], arg
 def _try(tree: Tree, mutation: Mutation) -> checks.Outcome:
     tree.mutate(mutation)
     try:
-        failed = tree.build()
-        if failed:
-            raise UsageError(f"{mutation.name} does not compile:\n{failed}")
         return checks.run(mutation.area, tree.folder)
+    except checks.DoesNotBuild as error:
+        raise UsageError(f"{mutation.name} does not compile:\n{error}") from error
     finally:
         tree.restore(mutation)
 

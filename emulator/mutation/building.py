@@ -7,12 +7,13 @@ setup.py compiles a module anew as a whole; for one line that takes longer than 
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import subprocess
 import sys
 import sysconfig
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -111,16 +112,33 @@ def _build(target: Target) -> None:
         os.replace(new, target.path)
 
 
-def main() -> int:
-    """Returns 0, or 1 with the compiler's words on stderr."""
-    BUILD.mkdir(parents=True, exist_ok=True)
+def _define() -> dict[str, Target]:
+    """All targets by their names, as the builders and the tests have them."""
     sys.path[:0] = [str(ROOT / "native"), str(ROOT / "tests")]
     os.chdir(ROOT)
+    found = {name: _module(name) for name in MODULES} | {"interposed": _interposed()}
+    return found | {f"{name}_test": _program(name) for name in ("core", "engine", "lockop")}
+
+
+def _defined() -> dict[str, Target]:
+    """The same, kept in a file while no header changes: the declarations for Python are made of those."""
+    kept = BUILD / "targets.json"
+    headers = [*(ROOT / "native").rglob("*.h"), *(ROOT / "native").glob("*.py")]
+    if not kept.exists() or any(header.stat().st_mtime_ns > kept.stat().st_mtime_ns for header in headers):
+        kept.write_text(json.dumps({name: asdict(target) for name, target in _define().items()}, default=str))
+    found = json.loads(kept.read_text())
+    for each in found.values():
+        each |= {"path": Path(each["path"]), "sources": [Path(source) for source in each["sources"]]}
+    return {name: Target(**each) for name, each in found.items()}
+
+
+def main() -> int:
+    """Builds the targets that are named. Returns 0, or 1 with the compiler's words on stderr."""
+    BUILD.mkdir(parents=True, exist_ok=True)
+    targets = _defined()
     try:
-        for target in [_module(name) for name in MODULES]:
-            _build(target)
-        for target in [_interposed(), *(_program(name) for name in ("core", "engine", "lockop"))]:
-            _build(target)
+        for name in sys.argv[1:]:
+            _build(targets[name])
     except BuildError as error:
         print(error, file=sys.stderr)
         return 1

@@ -34,7 +34,7 @@ class Mutation:
         before, found, rest = text.partition(self.behind) if self.behind else ("", "", text)
         if self.behind and not found:
             raise ValueError(f"{self.name}: {self.file} no longer has: {self.behind}")
-        if not self.behind and text.count(self.old) != 1 or self.old not in rest:
+        if (not self.behind and text.count(self.old) != 1) or self.old not in rest:
             raise ValueError(f"{self.name}: {self.file} has {text.count(self.old)} times: {self.old}")
         return before + found + rest.replace(self.old, self.new, 1)
 

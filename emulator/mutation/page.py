@@ -14,10 +14,11 @@ RESULTS, PAGE = ROOT / "docs/mutations.json", ROOT / "docs/mutations.md"
 
 _HEAD = """# Mutations
 
-One line of the C code is broken at a time, in a copy of the tree, and the project's own checks run in the order of their
-cost until one of them notices: its tests in C, the explorer and the stress without their canaries, guests that report, guests
-beside the oracle. `scripts/mutate` does it; what is broken, and how, is in `emulator/mutation/mutations.toml`. Seconds are those
-of the checks until one failed, without the build; {limit:.0f} are allowed for all of them together.
+One line of the C code is broken at a time, in a copy of the tree, and the project's own checks run in the order of
+their cost until one of them notices: its tests in C, the explorer and the stress without their canaries, guests that
+report, guests beside the oracle and beside the processor. `scripts/mutate` does it; what is broken, and how, is in
+`emulator/mutation/mutations.toml`. Seconds are those that the checks until then took of the processors, without the
+build; {limit:.0f} are allowed for all of them together. A star: it passed all checks when they were looked for first.
 
 {caught} of {all} were noticed in time{share}.
 
@@ -50,7 +51,9 @@ def write(mutations: list[Mutation], results: dict[str, dict[str, object]]) -> N
     for each in tried:
         result = results[each.name]
         by = str(result["caught_by"]) or "nothing"
-        lines.append(f"| {each.name} | `{each.file[7:]}` | {_cell(each.breaks)} | {by} | {result['seconds']} |")
+        star = " *" if each.known else ""
+        where = each.file.removeprefix("native/")
+        lines.append(f"| {each.name}{star} | `{where}` | {_cell(each.breaks)} | {by} | {result['seconds']} |")
     text = _HEAD.format(limit=LIMIT_SECONDS, caught=len(caught), all=len(tried), share=share) + "\n".join(lines) + "\n"
     if survivors:
         text += "\n## Survivors\n\n" + "".join(f"- {each.name}: {each.survives or 'a hole.'}\n" for each in survivors)

@@ -8,9 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from emulator.errors import PvperfError
-
-from .checks import PYTHON
+from . import checks
 from .mutations import Mutation
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -34,20 +32,14 @@ class Tree:
     def _data(self) -> list[str]:
         return [str(path.relative_to(ROOT)) for path in (ROOT / "emulator/data").rglob("*") if path.is_file()]
 
-    def build(self) -> str:
-        """What is not up to date. The compiler's words if it refuses."""
-        return self._run("building")
-
-    def build_guests(self) -> None:
-        failed = self._run("booting", "build")
-        if failed:
-            raise PvperfError(failed)
-
-    def _run(self, module: str, *arguments: str) -> str:
-        command = [PYTHON, "-m", f"emulator.mutation.{module}", *arguments]
+    def build(self) -> None:
+        """Once, and the guests, which are not what is mutated."""
+        checks.build(
+            self.folder, *(name for chain in checks.CHAINS.values() for check in chain for name in check.needs)
+        )
+        command = [checks.PYTHON, "-m", "emulator.mutation.booting", "build"]
         environment = os.environ | {"PYTHONPATH": str(self.folder)}
-        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
-        return done.stderr or "it failed" if done.returncode else ""
+        subprocess.run(command, cwd=self.folder, env=environment, check=True)
 
     def mutate(self, mutation: Mutation) -> None:
         path = self.folder / mutation.file

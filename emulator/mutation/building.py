@@ -117,7 +117,7 @@ def _define() -> dict[str, Target]:
     sys.path[:0] = [str(ROOT / "native"), str(ROOT / "tests")]
     os.chdir(ROOT)
     found = {name: _module(name) for name in MODULES} | {"interposed": _interposed()}
-    return found | {f"{name}_test": _program(name) for name in ("core", "engine", "lockop")}
+    return found | {f"{name}_test": _program(name) for name in ("core", "engine", "lockop", "wake")}
 
 
 def _defined() -> dict[str, Target]:

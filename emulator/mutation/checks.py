@@ -42,6 +42,7 @@ def _pytest(*arguments: str) -> tuple[str, ...]:
 _VM = ("core", "engine", "interposed")
 _CORE_TESTS = Check("the core's tests", ("core_test",), (f"{PROGRAMS}/core_test",), hangs=45)
 _ENGINE_TESTS = Check("the engine's tests", ("engine_test",), (f"{PROGRAMS}/engine_test",), hangs=45)
+_WAKES = Check("wake-ups", ("wake_test",), (f"{PROGRAMS}/wake_test",), hangs=30)
 _LOCKOP = [
     Check("lockop, forms", ("lockop_test",), (f"{PROGRAMS}/lockop_test", "forms", "20")),
     Check("lockop, decoding", ("lockop_test",), (f"{PROGRAMS}/lockop_test", "decode", "10000")),
@@ -61,9 +62,9 @@ _MODELS = Check("tests of the models", _VM, _pytest("tests/test_models.py"))
 _STAT = Check("tests of stat", _VM, _pytest("tests/test_machine.py", "-k", "counts or halted or kick or console_comes"))
 
 CHAINS = {
-    "core": [_CORE_TESTS, _EXPLORE, _REPORTS, _STAT, _SAMPLING, _STRESS],
+    "core": [_CORE_TESTS, _WAKES, _EXPLORE, _REPORTS, _STAT, _SAMPLING, _STRESS],
     "engine": [_ENGINE_TESTS, *_LOCKOP, _REPORTS, _MODELS, _PROCESSOR, _SAMPLING, _ORACLE],
-    "abi": [_CORE_TESTS, _ENGINE_TESTS, _STRESS, _REPORTS, _STAT, _SAMPLING],
+    "abi": [_WAKES, _CORE_TESTS, _ENGINE_TESTS, _STRESS, _REPORTS, _STAT, _SAMPLING],
 }
 
 

@@ -7,14 +7,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "recheck.h"
+
 enum {
 	SHORTEST_POLL_NS = 20 * 1000, /* longer than a hand-over between two cores that are awake */
 	TAKEN_NS = 5 * 1000,          /* a call of sched_yield() is shorter if nobody else wants the core */
 };
-
-/* A waiter looks again this often even if nobody wakes it, so that no lost
- * wake-up can become a hang. */
-static const struct timespec recheck = { .tv_sec = 0, .tv_nsec = 100 * 1000 * 1000 };
 
 static void futex_wait(uint32_t *word, uint32_t value)
 {

@@ -8,15 +8,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "recheck.h"
+
 #ifndef pv_lock_point /* before a lock is taken, and with it held; sync_noise.h has one */
 #define pv_lock_point() ((void)0)
 #endif
 
 enum { FREE = 0, HELD = 1, CONTENDED = 2 };
 enum { SPINS_BEFORE_SLEEP = 100, SPINS_BEFORE_YIELD = 1000 };
-
-/* A sleeper looks again this often even if nobody wakes it. */
-static const struct timespec recheck = { .tv_sec = 0, .tv_nsec = 100 * 1000 * 1000 };
 
 static void futex_wait(pv_u32 *word, uint32_t value, const struct timespec *timeout)
 {
@@ -256,7 +255,7 @@ void pv_wait_until(struct pv_event_count *count, uint32_t ticket, uint64_t deadl
 	ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 	if (ns >= deadline)
 		return;
-	if (deadline - ns < (uint64_t)recheck.tv_nsec)
+	if (deadline - ns < PV_RECHECK_NS)
 		left.tv_nsec = (long)(deadline - ns);
 	event_count_wait(count, ticket, &left);
 }

@@ -33,7 +33,7 @@ SUITES = {
     ],
     "overflow": [
         *("exact", "alarms", "period_moves", "queued_moves", "nothing_after", "misses", "unwritable", "full_word"),
-        *("throttling", "throttling_ends", "frequency", "frequency_late", "sync_policies", "hold"),
+        *("throttling", "throttling_ends", "frequency", "frequency_late", "frequency_steps", "sync_policies", "hold"),
         *("distances", "drawn", "drawn_late"),
     ],
     "clock": ["clock_overflows", "clock_misses", "clock_without_level", "clock_while_parking", "parked_clocks"],

@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from processor.pieces import FAULTS, source
+from processor.pieces import FAULTS, ODD, source
 
 from emulator.guest_build import build_guests
 from emulator.machine import VirtualMachine
@@ -82,7 +82,7 @@ def test_counts_and_results_are_the_processors(seed: int, tmp_path: Path) -> Non
     pieces = tmp_path / "pieces.S"
     pieces.write_text(source(seed, NUMBER))
     stepped = native(tmp_path, pieces)
-    assert len(stepped) == 1 + len(FAULTS) + NUMBER
+    assert len(stepped) == 1 + len(FAULTS) + len(ODD) + NUMBER
     texts = pieces.read_text().split("piece_")
     for config in ({}, {"atomics": "trap"}, {"oracle": True}):
         counted = guest(tmp_path, pieces, **config)

@@ -355,6 +355,40 @@ static void frequency_late(void)
 	fake_vm_destroy(&fake);
 }
 
+/* Each step on the way: an eighth of what is missing, and the next overflow lies that much farther on. */
+static void frequency_steps(void)
+{
+	const uint64_t run = 7000, frequency = 1000;
+	uint64_t at = 10000, period = 10000, count = 0, last_ns = 0, last_count = 0;
+	struct host_event *event;
+
+	prepare();
+	create();
+	open_sampling(0, PV_HW_INSTRUCTIONS, 1 << KVM_PV_PERF_FREQ, frequency);
+	event = fake.last;
+	CHECK_EQ(direct_op(&fake, 0, ENABLE, 0), 0);
+	for (int k = 0; k < 500; k++) {
+		fake.now_ns += 1000 + (uint64_t)(k / 50) * 3000; /* slower and slower */
+		run_some(0, run);
+		count += run;
+		if (count >= at) {
+			at += (1 + (count - at) / period) * period;
+			if (last_ns) {
+				uint64_t right = (count - last_count) * 1000000000 / (fake.now_ns - last_ns) / frequency;
+				uint64_t step = right > period ? (right - period + 7) / 8 : -((period - right) / 8);
+
+				period += step;
+				at += step;
+			}
+			last_ns = fake.now_ns;
+			last_count = count;
+		}
+		CHECK_EQ(event->overflow.at, at);
+		CHECK_EQ(event->overflow.period, period);
+	}
+	fake_vm_destroy(&fake);
+}
+
 /* Between an exit and the entry behind it, an overflow is synced by `entry` alone. */
 static void sync_policies(void)
 {
@@ -466,6 +500,7 @@ const struct core_test overflow_tests[] = {
 	{ "throttling_ends", throttling_ends, false },
 	{ "frequency", frequency, false },
 	{ "frequency_late", frequency_late, false },
+	{ "frequency_steps", frequency_steps, false },
 	{ "sync_policies", sync_policies, false },
 	{ "hold", hold, false },
 	{ "distances", distances, false },

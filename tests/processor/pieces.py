@@ -56,6 +56,49 @@ FAULTS = (
 )
 
 
+#: What compilers do not make: each is right as it stands.
+ODD = (
+    ".byte 0xeb, 0xff, 0xc0",  # jmp into itself: inc %eax
+    "xor %eax, %eax; .byte 0x0f, 0x84; .long 1; ud2; nop",  # a long je, into the midst of ud2: 0b c8 ... is or
+    *(
+        "rep ret; nop",
+        "mov $3, %ecx; 1: .byte 0x67; loop 1b",
+        "mov $1, %rcx; shl $32, %rcx; jecxz 1f; ud2; 1: xor %ecx, %ecx",
+    ),
+    *("enter $32, $0; leave", "mov (%rbx), %rax; popcnt %rax, %rcx; bsr %rcx, %rdx", "btq $70, (%rbx); sbb %rcx, %rcx"),
+    *(
+        "shld $3, %rax, %rcx; shrd $9, %rcx, %rdx",
+        "cwtl; cltq; cqto",
+        "push %rbx; mov %rbx, %rax; and $7, %al; xlat; pop %rbx",
+    ),
+    *("lea 64(%rbx), %rdi; mov $5, %ecx; .byte 0x67; rep stosb", "lea 64(%rbx), %rdi; mov $5, %ecx; .byte 0xf2, 0xaa"),
+    *(
+        "lea 64(%rbx), %rsi; mov $4, %ecx; .byte 0xf3, 0x66, 0xad",
+        "lea 8(%rbx), %rsi; mov $4, %ecx; .byte 0xf3, 0x48, 0xad",
+    ),
+    *(
+        "lock cmpxchg8b 64(%rbx)",
+        "lock orb $1, 63(%rbx); lock andw $-2, 62(%rbx)",
+        "xchg %ah, 5(%rbx); lock addb %bh, 6(%rbx)",
+    ),
+    *(
+        ".byte 0x66, 0x66, 0x66, 0x2e, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0",
+        ".byte 0xf3, 0x90; .byte 0x66, 0x90; .byte 0x41, 0x90",
+    ),
+    *(
+        "cmp %eax, %eax; .byte 0x3e; jz 1f; ud2; 1: .byte 0x2e; jnz 1b; nop",
+        ".byte 0xf2; jmp 1f; ud2; 1:",
+        ".byte 0xf2; call 1f; jmp 2f; 1: .byte 0xf2; ret; 2:",
+    ),
+    *("call 1f; 1: addq $2f - 1b, (%rsp); ret; ud2; 2:", "lea 1f(%rip), %rax; push %rax; ret; ud2; 1: xor %eax, %eax"),
+    *("mov $2, %ecx; 1: inc %eax; dec %ecx; jg 1b; jrcxz 2f; ud2; 2:", "stc; jc 1f; ud2; 1: cmc; jnc 2f; ud2; 2: clc"),
+    "mov %ss, %ecx; mov %rsp, %rdx; push %rcx; push %rdx; movzbl processor_steps(%rip), %ecx; shl $8, %ecx; push %rcx; "
+    "mov %cs, %ecx; push %rcx; lea 1f(%rip), %rcx; push %rcx; iretq; 1: xor %ecx, %ecx; xor %edx, %edx",
+    "xor %eax, %eax; cpuid; xor %eax, %eax; xor %ebx, %ebx; xor %ecx, %ecx; xor %edx, %edx; mov $0x3000000, %ebx",
+    "mfence; lfence; sfence; pause; prefetcht0 (%rbx); clflush (%rbx)",
+)
+
+
 class Maker:
     """Makes pieces: `take()` is the next item of a piece."""
 
@@ -176,7 +219,7 @@ def source(seed: int, number: int) -> str:
     """A file with so many pieces behind the one that does nothing; each kind of fault is in one of its own, too."""
     maker = Maker(seed)
     faults = [f"lea 8f(%rip), %r14; {fault}; 8:" for fault in FAULTS]
-    pieces = ["", *faults, *(maker.piece() for _ in range(number))]
+    pieces = ["", *faults, *ODD, *(maker.piece() for _ in range(number))]
     text = (
         "\t.text\n\t.globl processor_code, processor_code_end, processor_pieces, processor_pieces_n\nprocessor_code:\n"
     )

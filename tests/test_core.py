@@ -36,7 +36,14 @@ SUITES = {
         *("throttling", "throttling_ends", "frequency", "frequency_late", "frequency_steps", "sync_policies", "hold"),
         *("distances", "drawn", "drawn_late"),
     ],
-    "clock": ["clock_overflows", "clock_misses", "clock_without_level", "clock_while_parking", "parked_clocks"],
+    "clock": [
+        "clock_overflows",
+        "clock_misses",
+        "clock_without_level",
+        "clock_throttles",
+        "clock_while_parking",
+        "parked_clocks",
+    ],
     "design": [
         *("defect_1_failed_write", "defect_2_duplicate_leaks", "defect_3_limit_race", "defect_4_second_allocation"),
         *("duplicate_short_of_memory", "defect_5_list_of_counters", "defect_6_errors", "defect_7_bound_to_opener"),

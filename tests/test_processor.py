@@ -21,7 +21,7 @@ PROCESSOR = Path(__file__).parent / "processor"
 NUMBER = 250
 BRANCH = re.compile(r"(j|call|ret|lret|iret|loop|int|icebp|syscall|sysenter)")
 PREFIX = re.compile(r"(lock|rep[a-z]*|data16|rex\S*|bnd|notrack|cs|ds) ")
-Line = tuple[int, int, list[str]]  # instructions, branches, and all else
+Line = tuple[int, int, list[str]]  # instructions, branches, and a hash of registers and memory
 
 
 def branches_of(program: Path) -> set[int]:

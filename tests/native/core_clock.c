@@ -94,6 +94,36 @@ static void clock_without_level(void)
 	fake_vm_destroy(&fake);
 }
 
+/* A clock that comes too often is throttled once, and again goes on when its window is over; nothing is lost. */
+static void clock_throttles(void)
+{
+	struct pv_vm_statistics before;
+
+	fake_vm_init(&fake, 2);
+	fake.now_ns = 1000;
+	fake.config.max_sample_rate = 1000; /* four in a window */
+	CHECK_EQ(fake_vm_create(&fake), 0);
+	direct_boot(&fake);
+	enable_clock(PV_SW_CPU_CLOCK, 0);
+	fake.now_ns += OVERFLOW_WINDOW_NS;
+	for (int k = 0; k < 10; k++, fake.now_ns += 1000)
+		clock_events_run(fake.vm);
+	before = statistics();
+	CHECK_EQ(before.nmi_raised, 4);
+	CHECK_EQ(before.throttled, 1);
+	CHECK_EQ(before.unthrottled, 0);
+	CHECK_EQ(pv_u32_load(&fake.vm->timer.throttled), 1);
+	fake.now_ns += OVERFLOW_WINDOW_NS;
+	clock_events_run(fake.vm);
+	CHECK_EQ(statistics().unthrottled, 1);
+	CHECK_EQ(statistics().nmi_raised, 5);
+	direct_exit(&fake, 0, PV_EXIT_KICK);
+	CHECK_EQ(direct_op(&fake, 0, DISABLE, 0), 0);
+	CHECK_EQ(fake_take(&fake, EVENT), (fake.now_ns - 1000) / 1000);
+	CHECK_EQ(pv_u32_load(&fake.vm->timer.throttled), 0);
+	fake_vm_destroy(&fake);
+}
+
 static void clock_comes_in_between(const char *tag)
 {
 	if (strcmp(tag, "halt: parking"))
@@ -143,6 +173,7 @@ const struct core_test clock_tests[] = {
 	{ "clock_overflows", clock_overflows, false },
 	{ "clock_misses", clock_misses, false },
 	{ "clock_without_level", clock_without_level, false },
+	{ "clock_throttles", clock_throttles, false },
 	{ "clock_while_parking", clock_while_parking, false },
 	{ "parked_clocks", parked_clocks, false },
 	{ NULL, NULL, false },

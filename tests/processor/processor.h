@@ -27,12 +27,15 @@ static inline void processor_fill(uint8_t *data)
 		data[i] = (uint8_t)(i * 7 + i / 64);
 }
 
-static inline uint64_t processor_hash(const uint8_t *data)
+/* Of what a piece has left in memory and registers. */
+static inline uint64_t processor_hash(const uint8_t *data, const uint64_t *registers)
 {
 	uint64_t hash = 0xcbf29ce484222325;
 
 	for (unsigned i = 0; i < PROCESSOR_PAGE; i++)
 		hash = (hash ^ data[i]) * 0x100000001b3;
+	for (unsigned i = 0; i < PROCESSOR_REGISTERS; i++)
+		hash = (hash ^ registers[i]) * 0x100000001b3 ^ registers[i] >> 32;
 	return hash;
 }
 

@@ -11,39 +11,23 @@ import fcntl
 import json
 import os
 import sqlite3
+import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, astuple
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, BinaryIO
 
 from emulator.campaign.job import Block, BlockDone, Canary, CanaryDone, Place, ShrinkDone, Small
 from emulator.campaign.plan import Plan, scenario_digest
+from emulator.campaign.seal import check_content, check_file, create, locked, salt_of, seal
 from emulator.campaign.signature import signature
 from emulator.campaign.vm import Vm, VmDone
 from emulator.errors import UsageError
 from emulator.explore.machine import Setup
 from emulator.explore.scenarios import find
 
-_APPLICATION = 0x70766331  # "pvc1"
-_PLACE = "design TEXT, nmi TEXT, sync TEXT, scenario TEXT"
-_CASE = (
-    "signature TEXT, case_oracle TEXT, case_text TEXT, operations_met TEXT, length INT, preemptions INT, replays INT, "
-    "replay TEXT"
-)
-_SCHEMA = f"""
-CREATE TABLE plan (name TEXT PRIMARY KEY, value TEXT);
-CREATE TABLE block ({_PLACE}, first INT, count INT, schedules INT, steps INT, nmis INT, nmi_misses INT, contended INT,
-    disagreed INT, digest TEXT, ns INT, ended REAL, PRIMARY KEY (design, nmi, sync, scenario, first));
-CREATE TABLE failure ({_PLACE}, number INT, oracle TEXT, text TEXT,
-    PRIMARY KEY (design, nmi, sync, scenario, number));
-CREATE TABLE canary (design TEXT, nmi TEXT, sync TEXT, name TEXT, schedules INT, found INT,
-    PRIMARY KEY (design, nmi, sync, name));
-CREATE TABLE shrunk ({_PLACE}, number INT, {_CASE}, PRIMARY KEY (design, nmi, sync, scenario, number));
-CREATE TABLE vm ({_PLACE}, number INT, rounds INT, operations INT, overflows INT, nmi_misses INT, oracle TEXT,
-    text TEXT, seconds REAL, ended REAL, {_CASE}, PRIMARY KEY (design, nmi, sync, scenario, number));
-"""
 Key = tuple[str, str, str, str]
 
 
@@ -57,45 +41,40 @@ def _case(setup: Setup, case: Small) -> tuple[Any, ...]:
 
 
 class Journal:
-    """An open journal, which no other campaign can have open, unless it is only for a report. A context manager."""
+    """An open journal, which no other campaign can have open, unless it is only for a report. A context manager.
+
+    What is damaged, edited or of somebody else is refused with UsageError, and not touched: it is looked at through a
+    connection that cannot write before another one may. For a report there is no other one.
+    """
 
     def __init__(self, path: Path, *, report: bool = False) -> None:
-        self.path, self._new = path, not path.exists()
+        self.path, self._new = path, not report and _begin(path)
+        self._salt = ""
+        self._file = _hold(path, shared=report)
         try:
-            self._file = path.open("ab")
-        except OSError as error:
-            raise UsageError(f"cannot write {path}: {error.strerror}") from None
-        try:
-            # SQLite's own locks are fcntl's, and it lets go of all of these at once.
-            if not report:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._file.close()
-            raise UsageError(f"another campaign is using {path}") from None
-        os.register_at_fork(after_in_child=self._file.close)  # or a worker that is left over would hold it
-        self._database = sqlite3.connect(path, isolation_level=None)
-        try:
-            self._prepare()
+            check_file(path)
+            self._database = _connect_to_read(path)
+            try:
+                check_content(path, self._database)
+                if not report:
+                    self._database.close()
+                    self._database = _connect_to_write(path)
+                self._remember()
+            except BaseException:
+                self._database.close()
+                raise
         except BaseException:
-            self.close()
+            self._file.close()
             raise
+        os.register_at_fork(after_in_child=self._file.close)  # or a worker that is left over would hold it
 
-    def _prepare(self) -> None:
-        """Makes the tables of a new file, and refuses what is no journal."""
-        ask = self._database.execute
-        try:
-            (mark,), (tables,) = (
-                ask("PRAGMA application_id").fetchone(),
-                ask("SELECT count(*) FROM sqlite_master").fetchone(),
-            )
-        except sqlite3.DatabaseError:
-            mark, tables = 0, 1
-        if mark != _APPLICATION and tables:
-            raise UsageError(f"{self.path} is no journal of pvperf campaign")
-        ask("PRAGMA journal_mode = WAL")
-        ask("PRAGMA synchronous = FULL")
-        if not tables:
-            self._database.executescript(f"BEGIN;{_SCHEMA}PRAGMA application_id = {_APPLICATION};COMMIT;")
+    def _remember(self) -> None:
+        if plan := self.stored("plan"):
+            self._salt = salt_of(plan, self.stored("code"))
+
+    def check(self) -> None:
+        """UsageError if it is not what was written any more."""
+        check_content(self.path, self._database)
 
     def __enter__(self) -> Journal:
         return self
@@ -138,7 +117,14 @@ class Journal:
                 raise UsageError(f"{name} is not what it was when {self.path} was begun: begin another journal")
         rows = (("plan", asdict(plan)), ("code", code), ("scenarios", scenarios))
         with self._transaction() as database:
-            database.executemany("REPLACE INTO plan VALUES (?, ?)", [(name, json.dumps(value)) for name, value in rows])
+            for name, value in rows:
+                self._put(database, "plan", (name, json.dumps(value)))
+        self._remember()
+
+    def _put(self, database: sqlite3.Connection, table: str, values: Sequence[Any]) -> None:
+        """A row and its seal."""
+        row = [*values, seal("" if table == "plan" else self._salt, table, values)]
+        database.execute(f"REPLACE INTO {table} VALUES ({', '.join('?' * len(row))})", row)
 
     def _transaction(self) -> _Transaction:
         return _Transaction(self._database)
@@ -162,25 +148,21 @@ class Journal:
         key = (*_machine(block.setup), block.scenario.name)
         figures = (totals.schedules, totals.steps, totals.nmis, totals.nmi_misses, totals.contended, done.disagreed)
         with self._transaction() as database:
-            database.execute(
-                f"REPLACE INTO block VALUES ({_marks(15)})",
-                (*key, block.first, block.count, *figures, done.digest, totals.ns, time.time()),
-            )
-            database.executemany(
-                f"REPLACE INTO failure VALUES ({_marks(7)})",
-                [(*key, failure.number, failure.oracle, failure.text) for failure in done.failures],
-            )
+            told = (done.digest, totals.ns, time.time(), len(done.failures))
+            self._put(database, "block", (*key, block.first, block.count, *figures, *told))
+            for failure in done.failures:
+                self._put(database, "failure", (*key, failure.number, failure.oracle, failure.text))
 
     def add_canary(self, done: CanaryDone) -> None:
         row = (*_machine(done.canary.setup), done.canary.name, done.schedules, int(done.found))
         with self._transaction() as database:
-            database.execute(f"REPLACE INTO canary VALUES ({_marks(6)})", row)
+            self._put(database, "canary", row)
 
     def add_shrunk(self, done: ShrinkDone) -> None:
         place = done.place
         key = (*_machine(place.setup), place.scenario.name, place.number)
         with self._transaction() as database:
-            database.execute(f"REPLACE INTO shrunk VALUES ({_marks(13)})", (*key, *_case(place.setup, done.case)))
+            self._put(database, "shrunk", (*key, *_case(place.setup, done.case)))
 
     def add_vm(self, done: VmDone) -> None:
         vm = done.vm
@@ -188,7 +170,7 @@ class Journal:
         figures = (done.rounds, done.operations, done.overflows, done.nmi_misses, done.oracle, done.text, done.seconds)
         case = _case(vm.setup, done.case) if done.case else (None,) * 8
         with self._transaction() as database:
-            database.execute(f"REPLACE INTO vm VALUES ({_marks(21)})", (*key, *figures, time.time(), *case))
+            self._put(database, "vm", (*key, *figures, time.time(), *case))
 
     def missing_vms(self, vms: Iterable[Vm]) -> Iterator[Vm]:
         """Those of them that were not booted."""
@@ -218,5 +200,61 @@ class _Transaction:
         self._database.execute("ROLLBACK" if error else "COMMIT")
 
 
-def _marks(n: int) -> str:
-    return ", ".join("?" * n)
+def _begin(path: Path) -> bool:
+    """Puts a journal without rows where there is nothing, whole at once; False where there is something."""
+    if path.exists() or path.is_symlink():
+        return False
+    try:
+        with tempfile.TemporaryDirectory(prefix=".pvperf-", dir=path.parent) as scratch:
+            create(Path(scratch, "journal"))
+            os.link(Path(scratch, "journal"), path)
+    except FileExistsError:  # somebody else was faster
+        return False
+    except (OSError, sqlite3.Error) as error:
+        raise UsageError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from None
+    return True
+
+
+def _hold(path: Path, *, shared: bool) -> BinaryIO:
+    """The file, locked against other campaigns unless it is `shared`, and only ever read through this."""
+    try:
+        if not path.is_file():
+            kind = "Is a directory" if path.is_dir() else "it is no regular file" if path.exists() else "no such file"
+            raise UsageError(f"cannot use {path} as a journal: {kind}")
+        file = path.open("rb" if shared else "r+b")
+    except OSError as error:
+        raise UsageError(f"cannot {'read' if shared else 'write'} {path}: {error.strerror}") from None
+    try:
+        # SQLite's own locks are fcntl's, and it lets go of all of these at once.
+        if not shared:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise UsageError(f"another campaign is using {path}") from None
+    return file
+
+
+def _connect(path: Path, how: str) -> sqlite3.Connection:
+    """To a file that is there. Text that is none is no error: its row's seal is."""
+    database = sqlite3.connect(f"{path.absolute().as_uri()}?{how}", isolation_level=None, uri=True)
+    database.text_factory = lambda text: text.decode(errors="surrogateescape")
+    return database
+
+
+def _connect_to_read(path: Path) -> sqlite3.Connection:
+    """Leaves nothing behind, and needs no room: where no campaign has left anything beside it, none is made."""
+    if path.with_name(path.name + "-wal").exists():
+        return _connect(path, "mode=ro")
+    return _connect(path, "mode=ro&immutable=1")
+
+
+def _connect_to_write(path: Path) -> sqlite3.Connection:
+    """UsageError if another program keeps it to itself."""
+    database = _connect(path, "mode=rw")
+    try:
+        database.execute("PRAGMA synchronous = FULL")
+        database.executescript("BEGIN IMMEDIATE; ROLLBACK")
+    except sqlite3.OperationalError as error:
+        database.close()
+        raise UsageError(f"cannot write {path}: {locked(error) or error}") from None
+    return database

@@ -169,10 +169,13 @@ def _sums(journal: Journal, table: str, key: Sequence[str], *columns: str) -> li
 
 
 def summarise(journal: Journal, plan: Plan, *, blocks_left: int, vms_left: int) -> Summary:
-    """Of all that is in the journal now."""
+    """Of all that is in the journal now, if that is what was written."""
+    journal.check()
     machines, kinds = [_machine(journal, setup) for setup in plan.setups()], _kinds(journal)
     seeds, ns, disagreed = _sums(journal, "block", (), "count", "ns", "disagreed")
     doubts = []
+    if not seeds and not any(machine.vms for machine in machines):
+        doubts.append("no schedule was explored, and no VM was booted")
     if left := [f"{n:,} {what}" for n, what in ((blocks_left, "blocks"), (vms_left, "VMs")) if n]:
         doubts.append(f"{' and '.join(left)} are still to be done")
     if disagreed:

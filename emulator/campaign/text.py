@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+from emulator.campaign.job import code
 from emulator.campaign.summary import Kind, Machine, Summary
 from emulator.errors import UsageError
 
@@ -33,6 +34,8 @@ def write_cases(summary: Summary, journal: Path) -> dict[str, Path]:
 def print_text(summary: Summary, files: dict[str, Path]) -> None:
     """A line for each machine, the failures, the figures and the verdict."""
     plan = summary.plan
+    if summary.code != code():
+        print(f"of the code '{summary.code}', and this is '{code()}'")
     print(f"{'design':<12} {'nmi':<9} {'sync':<11} {'schedules':>14} {'NMIs missed':>12} {'failed':>7}  canaries")
     for machine in summary.machines:
         print(f"{machine.design:<12} {machine.nmi:<9} {machine.sync:<11} {_figures(machine)}")

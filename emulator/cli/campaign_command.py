@@ -22,6 +22,7 @@ from emulator.campaign.signature import normalised
 from emulator.campaign.summary import HELD, INCONCLUSIVE, VIOLATED, summarise
 from emulator.campaign.text import print_json, print_text, write_cases
 from emulator.campaign.vm import VmDone, vms_of
+from emulator.cli import Killed
 from emulator.errors import HostError, UsageError
 
 STATUS = {HELD: 0, VIOLATED: 1, INCONCLUSIVE: 7}
@@ -71,7 +72,7 @@ def _run(journal: Journal, plan: Plan, arguments: argparse.Namespace) -> None:
                 run(journal, plan, workers, seconds=arguments.duration, progress=progress)
             finally:
                 progress.end()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Killed):
         _say(journal, plan, arguments)
         raise
 

@@ -286,8 +286,10 @@ def _explore(parser: argparse.ArgumentParser) -> None:
 
 def _campaign(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
-        "exit status: 0 all held; 1 violations, whose replay files are in JOURNAL.replays; 2 usage; 7 it proves\n"
-        "nothing, or not yet. JOURNAL alone goes on where it ended; more seeds, designs or scenarios extend it."
+        "exit status: 0 all held; 1 violations, whose replay files are in JOURNAL.replays; 2 usage, or a journal that\n"
+        "is damaged, was edited, or is another program's or version's; 7 it proves nothing, or not yet; 125 the\n"
+        "journal cannot be written any more. JOURNAL alone goes on where it ended; more seeds, designs or\n"
+        "scenarios extend it."
     )
     add = parser.add_argument
     add("journal", metavar="JOURNAL", help="the SQLite file that keeps what is done")

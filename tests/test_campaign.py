@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ import pytest
 from processes import children
 
 from emulator.campaign import job, run
-from emulator.campaign.dask_workers import identity, refuse_others
+from emulator.campaign.dask_workers import DaskWorkers, identity, refuse_others
 from emulator.campaign.job import Block, CodeDiffers, Place, code, run_job
 from emulator.campaign.plan import Plan
 from emulator.campaign.signature import normalised, signature
@@ -38,7 +38,8 @@ PVPERF = [sys.executable, "-m", "emulator"]
 LONG = ("close-nmi", "--design", "per-vm", "--nmi", "trylock", "--seed", "3", "--seeds", "500", "--schedules", "1000")
 SHORT = ("--nmi", "trylock", "--seed", "1", "--schedules", "500")
 BROKEN = ("close-enable", "dup-open", "errno", "--design", "posted,no-refcount", "--seeds", "6", *SHORT)
-_WAIT_SECONDS = 60.0
+#: What takes so long hangs, however busy the machine is.
+_WAIT_SECONDS = 500.0
 
 
 def rows(path: Path, query: str) -> list[tuple[object, ...]]:
@@ -82,6 +83,14 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What one process makes of LONG."""
     path = tmp_path_factory.mktemp("reference") / "journal"
     assert main(["campaign", str(path), *LONG, "--workers", "1"]) == 0
+    return path
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What one process makes of BROKEN."""
+    path = tmp_path_factory.mktemp("broken") / "journal"
+    assert main(["campaign", str(path), *BROKEN, "--workers", "1"]) == 1
     return path
 
 
@@ -253,11 +262,10 @@ def test_failures_are_told_once_each_and_replay(tmp_path: Path, capsys: pytest.C
     assert oracles == {"O3 limit", "O8 linearizability"}
 
 
-def test_failures_are_the_same_with_any_number_of_workers(tmp_path: Path) -> None:
-    for workers in ("1", "2"):
-        assert main(["campaign", str(tmp_path / workers), *BROKEN, "--workers", workers]) == 1
-    assert content(tmp_path / "1") == content(tmp_path / "2")
-    assert content(tmp_path / "1")["shrunk"]
+def test_failures_are_the_same_with_any_number_of_workers(broken: Path, tmp_path: Path) -> None:
+    assert main(["campaign", str(tmp_path / "2"), *BROKEN, "--workers", "2"]) == 1
+    assert content(broken) == content(tmp_path / "2")
+    assert content(broken)["shrunk"]
 
 
 def test_a_signature_has_no_numbers() -> None:
@@ -372,17 +380,65 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         running.communicate(timeout=_WAIT_SECONDS)
 
 
-@pytest.mark.parametrize("arguments", [LONG, BROKEN], ids=["sound", "broken"])
+@pytest.mark.parametrize(
+    ("arguments", "wanted", "status"), [(LONG, "reference", 0), (BROKEN, "broken", 1)], ids=["sound", "broken"]
+)
 def test_a_dask_cluster_writes_what_one_process_writes(
-    arguments: tuple[str, ...], cluster: str, tmp_path: Path
+    arguments: tuple[str, ...], wanted: str, status: int, cluster: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    here, there = tmp_path / "here", tmp_path / "there"
-    status = main(["campaign", str(here), *arguments, "--workers", "1"])
-    running = start(there, *arguments, "--dask", cluster)
+    path = tmp_path / "there"
+    running = start(path, *arguments, "--dask", cluster)
     told, complaints = running.communicate(timeout=_WAIT_SECONDS)
     assert running.returncode == status, (told, complaints)
     assert told.startswith(f"campaign: Dask at {cluster}: 2 workers, 2 threads, seed ")
-    assert content(there) == content(here)
+    assert content(path) == content(request.getfixturevalue(wanted))
+
+
+def test_where_nothing_listens_nobody_waits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("distributed", reason="the package distributed is not installed")
+    for address in ("tcp://127.0.0.1:1", "127.0.0.1:1", "tcp://127.0.0.1:99999"):
+        assert main(["campaign", str(tmp_path / "journal"), "--dask", address]) == 2
+        assert capsys.readouterr().err.startswith(f"pvperf: no Dask scheduler answers at {address}: ")
+
+
+class Scheduled:
+    """A client of a cluster on which one thread works, that counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.loop, self.asked = None, 0
+
+    def nthreads(self) -> dict[str, int]:
+        self.asked += 1
+        return {"tcp://a:1": 1}
+
+    def submit(self, job: Callable[[], object], pure: bool) -> Callable[[], object]:
+        return job
+
+
+class Completed(list[Callable[[], object]]):
+    """Futures that are done when they are asked for."""
+
+    def count(self, *_: object) -> int:
+        return len(self)
+
+    def add(self, job: Callable[[], object]) -> None:
+        self.append(job)
+
+    def __iter__(self) -> Iterator[tuple[object, object]]:  # type: ignore[override]
+        while len(self):
+            job = self.pop(0)
+            yield job, job()
+
+
+def test_the_scheduler_is_not_asked_for_each_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer is as long in coming as the machine is busy, and nothing was sent ahead meanwhile."""
+    pytest.importorskip("distributed", reason="the package distributed is not installed")
+    workers = DaskWorkers("tcp://127.0.0.1:1")
+    workers._client = client = Scheduled()
+    monkeypatch.setattr(workers._distributed, "as_completed", lambda loop, with_results: Completed())
+    monkeypatch.setattr("emulator.campaign.dask_workers.time.monotonic", lambda: 100.0)
+    assert list(workers.as_done(partial(int, str(n)) for n in range(50))) == list(range(50))
+    assert client.asked == 1
 
 
 def test_workers_of_another_version_are_refused() -> None:

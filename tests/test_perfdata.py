@@ -82,7 +82,7 @@ def test_what_goes_in_comes_out(tmp_path: Path) -> None:
         ("instructions", (1, 2), 1000),
         ("branches:u", (3, 4), 500),
     ]
-    assert data.mappings == [Mapping(GUEST_PID, 0x1000, 0x500, 64, "/guests/hot.elf")]
+    assert data.mappings == {GUEST_PID: [Mapping(0x1000, 0x500, 64, "/guests/hot.elf")]}
     assert data.commands == {GUEST_PID: "hot.elf", GUEST_PID + 1: "hot.elf"}
     assert (data.lost, data.lost_samples) == ({(0, 1): 3}, {(0, 0): 0, (1, 1): 42})
     assert not data.complete  # two of four say nothing

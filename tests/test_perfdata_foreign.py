@@ -219,10 +219,13 @@ def test_each_process_has_its_own_code(tmp_path: Path, kind: int) -> None:
     path = tmp_path / "perf.data"
     parts = [mapping(kind, 7, 0x1000, "/seven"), mapping(kind, 8, 0x1000, "/eight")]
     parts.append(mapping(kind, 7, 0x1000, "/data", misc=layout.MISC_USER | layout.MISC_MMAP_DATA))
+    parts.append(record(layout.RECORD_COMM, struct.pack("<II", 7, 7) + b"seven\0\0\0"))
     parts.append(record(layout.RECORD_FORK, struct.pack("<IIIIQ", 9, 7, 9, 7, 0)))
     parts += [sample(0x1000, 10, pid) for pid in (7, 8, 9, 10)]
     data = read_with(path, *parts)
-    assert data.mappings[:2] == [Mapping(7, 0x1000, 0x1000, 0, "/seven"), Mapping(8, 0x1000, 0x1000, 0, "/eight")]
+    seven = [Mapping(0x1000, 0x1000, 0, "/seven")]
+    assert data.mappings == {7: seven, 8: [Mapping(0x1000, 0x1000, 0, "/eight")], 9: seven}
+    assert data.commands == {7: "seven", 9: "seven"}
     found = Symbolizer(data)
     assert [found.of(s).dso for s in data.samples if s.time_ns == 10] == ["/seven", "/eight", "/seven", "[unknown]"]
 
@@ -231,7 +234,7 @@ def test_exec_forgets_what_was_mapped(tmp_path: Path) -> None:
     comm = record(layout.RECORD_COMM, struct.pack("<II", 7, 7) + b"new\0\0\0\0\0", layout.MISC_COMM_EXEC)
     after = mapping(layout.RECORD_MMAP2, 7, 0x8000, "/new")
     data = read_with(tmp_path / "perf.data", mapping(layout.RECORD_MMAP2, 7, 0x1000, "/old"), comm, after)
-    assert [each.path for each in data.mappings] == ["/new"]
+    assert [each.path for each in data.mappings[7]] == ["/new"]
 
 
 def test_a_recording_that_perf_did_not_end(tmp_path: Path) -> None:

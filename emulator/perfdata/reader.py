@@ -20,9 +20,8 @@ from emulator.printable import printable
 
 
 class Mapping(NamedTuple):
-    """Code in the memory of process `pid`: `length` bytes at `address` from `offset` of the file `path`."""
+    """Code in a process' memory: `length` bytes at `address` from `offset` of the file `path`."""
 
-    pid: int
     address: int
     length: int
     offset: int
@@ -45,7 +44,7 @@ class PerfData:
     path: str
     events: list[RecordedEvent]
     samples: list[Sample] = field(default_factory=list)
-    mappings: list[Mapping] = field(default_factory=list)
+    mappings: dict[int, list[Mapping]] = field(default_factory=dict)  # by pid; what came later hides what was there
     commands: dict[int, str] = field(default_factory=dict)  # by tid
     lost: dict[tuple[int, int], int] = field(default_factory=dict)
     lost_samples: dict[tuple[int, int], int] = field(default_factory=dict)
@@ -191,14 +190,16 @@ class _Reader:
             elif kind in (layout.RECORD_MMAP, layout.RECORD_MMAP2):
                 self._take_mapping(body, misc, _MMAP2_HEAD if kind == layout.RECORD_MMAP2 else _MMAP_HEAD)
             elif kind == layout.RECORD_FORK:
-                pid, parent = struct.unpack_from("<II", body)
+                pid, parent, tid, parent_tid = struct.unpack_from("<IIII", body)
                 if pid != parent:
-                    result.mappings += [each._replace(pid=pid) for each in result.mappings if each.pid == parent]
+                    result.mappings[pid] = list(result.mappings.get(parent, ()))
+                if parent_tid in result.commands:
+                    result.commands[tid] = result.commands[parent_tid]
             elif kind == layout.RECORD_COMM:
                 pid, tid = struct.unpack_from("<II", body)
                 result.commands[tid] = printable(_text(body[8:]))
                 if misc & layout.MISC_COMM_EXEC:  # what was mapped before is gone
-                    result.mappings = [each for each in result.mappings if each.pid != pid]
+                    result.mappings.pop(pid, None)
             elif kind == layout.RECORD_LOST:
                 self._count(result.lost, *struct.unpack_from("<QQ", body))
             elif kind == layout.RECORD_LOST_SAMPLES:
@@ -213,7 +214,8 @@ class _Reader:
     def _take_mapping(self, body: bytes, misc: int, head: int) -> None:
         pid, _, address, length, offset = struct.unpack_from("<IIQQQ", body)
         if not misc & layout.MISC_MMAP_DATA:
-            self._result.mappings.append(Mapping(pid, address, length, offset, _text(body[head:])))
+            made = Mapping(address, length, offset, _text(body[head:]))
+            self._result.mappings.setdefault(pid, []).append(made)
 
     def _count(self, sums: dict[tuple[int, int], int], number: int | None, lost: int) -> None:
         key = self._layout.event(number)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from functools import lru_cache
+from itertools import chain
 from typing import NamedTuple
 
 from emulator.errors import PvperfError
@@ -63,9 +64,10 @@ class Symbolizer:
         return Place(address, printable(symbol.name), address - symbol.address, path)
 
     def _mapping(self, address: int, pid: int) -> Mapping | None:
-        """What the process has there; what was mapped last hides what was there before. Pid 0: it was not recorded."""
-        for mapping in reversed(self._mappings):
-            if pid in (0, mapping.pid) and mapping.address <= address < mapping.address + mapping.length:
+        """What the process has there. Pid 0: it was not recorded."""
+        mapped = self._mappings.get(pid, ()) if pid else chain.from_iterable(self._mappings.values())
+        for mapping in reversed(list(mapped)):
+            if mapping.address <= address < mapping.address + mapping.length:
                 return mapping
         return None
 

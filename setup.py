@@ -48,7 +48,7 @@ def build_data(package: Path, *, sources: bool) -> None:
         build_bundled(data / "guests")
         build_agent(data / "agent.bin")
     except GuestBuildError as error:
-        fail(str(error))
+        fail("\n".join(filter(None, [str(error), error.details])))
     for part in ("abi", "guest", "bench") if sources else ():
         shutil.copytree(ROOT / "native" / part, data / "native" / part, dirs_exist_ok=True)
 

@@ -10,11 +10,14 @@ if TYPE_CHECKING:
 
 
 class PvperfError(Exception):
-    """Base of all that pvperf raises on purpose."""
+    """Base of all that pvperf raises on purpose: one sentence. `details` are lines that another program said of it."""
 
     exit_status: ClassVar[int] = 1
-    details = ""  # another program's own words, in its lines: shown below the sentence
     statistics: Mapping[str, int] = {}  # the host's, where a VM had ended and it could still tell
+
+    def __init__(self, sentence: str, *, details: str = "") -> None:
+        super().__init__(sentence)
+        self.details = details
 
 
 class UsageError(PvperfError):

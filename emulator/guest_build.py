@@ -6,16 +6,19 @@ Needs nothing outside the standard library and the package's own files, so that 
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import shlex
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
-from emulator.places import find_program, run_program
+from emulator.places import environment, find_program, run_program
 
 AGENT_MAGIC = b"PVAGENT2"
 
@@ -42,7 +45,12 @@ _LINK_FLAGS = ("-nostdlib", "-static", "-Wl,--build-id", "-Wl,-z,noexecstack", "
 
 
 class GuestBuildError(Exception):
-    """No compiler, or it failed: one sentence, then what the compiler said."""
+    """No compiler, or it failed: one sentence, and in `details` what the compiler said. `fault` is "usage", "host" for
+    files that cannot be written, or "absent" for a machine without a compiler."""
+
+    def __init__(self, sentence: str, *, details: str = "", fault: str = "usage") -> None:
+        super().__init__(sentence)
+        self.details, self.fault = details, fault
 
 
 def native_sources() -> Path:
@@ -85,7 +93,36 @@ def find_compiler(cc: str | None = None) -> list[str]:
         if command and find_program(command[0]):
             return command
     name = f"the C compiler {wanted!r} was not found" if wanted else "no C compiler (cc, gcc or clang) was found"
-    raise GuestBuildError(f"{name}: install gcc, or name one in CC")
+    raise GuestBuildError(f"{name}: install gcc, or name one in CC", fault="usage" if wanted else "absent")
+
+
+def make_guest(sources: Iterable[str | Path], command: Sequence[str]) -> tuple[bytes, list[str]]:
+    """The ELF of ``sources``, compiled by ``command``, and every file that was read for it.
+
+    Raises:
+        GuestBuildError: with the compiler's own words.
+    """
+    with _scratch("guest") as scratch:
+        elf, read = scratch / "guest.elf", scratch / "read"
+        build_guests({elf: [Path(source) for source in sources]}, cc=shlex.join(command), dependencies=read)
+        return elf.read_bytes(), [*_listed(read), *map(str, runtime_sources())]
+
+
+def _listed(rules: Path) -> list[str]:
+    """The files that make's rules name behind a colon. A compiler that writes none told of none."""
+    text = rules.read_text(errors="surrogateescape").replace("\\\n", " ") if rules.exists() else ""
+    words = [word for rule in text.splitlines() for word in re.findall(r"(?:\\.|[^\s\\])+", rule.partition(": ")[2])]
+    return [re.sub(r"\\(.)", r"\1", word).replace("$$", "$") for word in words]
+
+
+@contextmanager
+def _scratch(what: str) -> Iterator[Path]:
+    """A directory that is gone afterwards."""
+    try:
+        with tempfile.TemporaryDirectory(prefix=f"pvperf-{what}-") as name:
+            yield Path(name)
+    except OSError as error:
+        raise GuestBuildError(f"cannot write a temporary file: {error.strerror}", fault="host") from error
 
 
 def build_guest(
@@ -102,8 +139,17 @@ def build_guest(
     build_guests({Path(output): [Path(source) for source in sources]}, cc=cc, extra=extra)
 
 
-def build_guests(programs: Mapping[Path, Sequence[Path]], *, cc: str | None = None, extra: Sequence[str] = ()) -> None:
+def build_guests(
+    programs: Mapping[Path, Sequence[Path]],
+    *,
+    cc: str | None = None,
+    extra: Sequence[str] = (),
+    dependencies: Path | None = None,
+) -> None:
     """As :func:`build_guest`, for many: from output to sources. The runtime is compiled once.
+
+    Args:
+        dependencies: where the compiler shall note, as rules for make, which files it reads.
 
     Raises:
         GuestBuildError: of the first that failed.
@@ -114,12 +160,14 @@ def build_guests(programs: Mapping[Path, Sequence[Path]], *, cc: str | None = No
         for source in sources:
             if not source.is_file():
                 raise GuestBuildError(f"no such source file: {source}")
+            if output.exists() and output.samefile(source):
+                raise GuestBuildError(f"cannot write {output}: it is the source {source}")
     command = find_compiler(cc)
-    with tempfile.TemporaryDirectory(prefix="pvperf-guest-") as scratch:
-        runtime = _compile_all(command, runtime_sources(), Path(scratch), _RUNTIME)
+    with _scratch("guest") as scratch:
+        runtime = _compile_all(command, runtime_sources(), scratch, _RUNTIME)
 
         def build(output: Path) -> None:
-            _link_guest(command, programs[output], runtime, output, extra)
+            _link_guest(command, programs[output], runtime, output, extra, dependencies)
 
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
             list(pool.map(build, programs))
@@ -146,11 +194,11 @@ def build_agent(output: str | Path, *, cc: str | None = None) -> None:
     """
     command = find_compiler(cc)
     source = native_sources() / "guest" / "agent"
-    with tempfile.TemporaryDirectory(prefix="pvperf-agent-") as scratch:
+    with _scratch("agent") as scratch:
         flags = ("-fpie", "-fvisibility=hidden", *_RUNTIME)
-        objects = _compile_all(command, _sources_in(source), Path(scratch), flags)
+        objects = _compile_all(command, _sources_in(source), scratch, flags)
         link = ("-nostdlib", "-pie", "-Wl,--no-dynamic-linker", "-Wl,--build-id=none", "-Wl,--oformat=binary")
-        blob = Path(scratch) / "agent.bin"
+        blob = scratch / "agent.bin"
         _run([*command, *link, "-T", str(source / "agent.ld"), *map(str, objects), "-o", str(blob)], "the agent")
         if not blob.read_bytes().startswith(AGENT_MAGIC):
             raise GuestBuildError("the agent's blob does not begin with its header")
@@ -183,15 +231,21 @@ def _compile_all(command: list[str], sources: list[Path], directory: Path, flags
 
 
 def _link_guest(
-    command: list[str], sources: Sequence[Path], runtime: list[Path], output: Path, extra: Sequence[str]
+    command: list[str],
+    sources: Sequence[Path],
+    runtime: list[Path],
+    output: Path,
+    extra: Sequence[str],
+    dependencies: Path | None,
 ) -> None:
     """Compiles and links in one step, into a temporary file that then becomes ``output``."""
     script = native_sources() / "guest" / "runtime" / "guest.ld"
-    with tempfile.TemporaryDirectory(prefix="pvperf-link-") as scratch:
-        elf = Path(scratch) / "guest.elf"
+    with _scratch("link") as scratch:
+        elf = scratch / "guest.elf"
         arguments = [*command, *_COMMON_FLAGS, *_GUEST_FLAGS, *_include_flags(), *extra, *_LINK_FLAGS]
-        files = [*map(str, sources), *map(str, runtime)]
-        _run([*arguments, "-T", str(script), *files, "-o", str(elf)], ", ".join(path.name for path in sources))
+        files = [*map(_operand, sources), *map(str, runtime)]
+        what = ", ".join(path.name for path in sources)
+        _run([*arguments, "-T", str(script), *files, "-o", str(elf)], what, dependencies)
         _install(elf, output)
 
 
@@ -205,15 +259,23 @@ def _install(built: Path, output: Path) -> None:
         os.replace(partial, output)
     except OSError as error:
         partial.unlink(missing_ok=True)
-        raise GuestBuildError(f"cannot write {output}: {error.strerror}") from error
+        raise GuestBuildError(f"cannot write {output}: {error.strerror}", fault="host") from error
 
 
-def _run(arguments: list[str], what: str) -> None:
+def _operand(source: Path) -> str:
+    """No option, and no file of options, to a compiler."""
+    return f"./{source}" if str(source).startswith(("-", "@")) else str(source)
+
+
+def _run(arguments: list[str], what: str, dependencies: Path | None = None) -> None:
+    noted = {"DEPENDENCIES_OUTPUT": str(dependencies)} if dependencies else {}  # gcc and clang add to that file
     try:
-        done = run_program(arguments)
+        done = run_program(arguments, env=environment(**noted))
     except OSError as error:
         raise GuestBuildError(f"cannot run the C compiler {arguments[0]}: {error.strerror}") from error
     if done.returncode == 0:
         sys.stderr.write(done.stderr)
     else:
-        raise GuestBuildError(f"{arguments[0]} failed on {what}:\n{done.stderr.strip()}")
+        no_room = any(os.strerror(number) in done.stderr for number in (errno.ENOSPC, errno.EROFS))
+        fault = "host" if no_room else "usage"
+        raise GuestBuildError(f"{arguments[0]} failed on {what}", details=done.stderr.strip(), fault=fault)

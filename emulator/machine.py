@@ -43,7 +43,7 @@ _MAX_U32 = (1 << 32) - 1
 _PAGE = 4096
 
 # The first of each is the default; those after None are designed, and not in this version.
-_CHOICES: dict[str, tuple[str | None, ...]] = {
+CHOICES: dict[str, tuple[str | None, ...]] = {
     "design": ("per-vm", "posted", "no-refcount", "per-vcpu"),
     "nmi": ("trylock", "deferred", "lockless"),
     "sync": ("entry", "every-exit"),
@@ -142,7 +142,7 @@ class MachineConfig:
         parse_faults(self.fault)
         parse_caches(self.l1d, self.llc)
         parse_predictor(self.predictor)
-        for name, choices in _CHOICES.items():
+        for name, choices in CHOICES.items():
             _check_choice(name, getattr(self, name), choices)
 
 

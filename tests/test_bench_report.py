@@ -197,7 +197,7 @@ def test_a_real_browser_draws_it_light_and_dark(document: Document, tmp_path: Pa
     pictures = []
     for dark in (False, True):
         target = tmp_path / f"{dark}.png"
-        browser.screenshot(document_html(document), target, dark=dark, height=2500)
+        target.write_bytes(browser.screenshot(document_html(document), dark=dark, height=2500))
         pictures.append(target.read_bytes())
         assert len(colours(pictures[-1])) > 50
     assert pictures[0] != pictures[1]

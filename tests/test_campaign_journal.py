@@ -194,7 +194,7 @@ def test_what_is_no_journal_is_left_alone(
 
 def test_what_is_no_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     os.mkfifo(tmp_path / "pipe")
-    for name, sentence in (("", "Is a directory"), ("pipe", "it is no regular file")):
+    for name, sentence in (("", "it is a directory"), ("pipe", "it is not a regular file")):
         assert main(["campaign", str(tmp_path / name)]) == 2
         assert sentence in capsys.readouterr().err
     assert main(["campaign", str(tmp_path / "no" / "journal")]) == 2

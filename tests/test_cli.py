@@ -17,11 +17,11 @@ from processes import children
 from tiny_guest import SPIN, UNDEFINED, count_down, guest, leave, say
 
 from emulator import __version__
-from emulator.cli.output import Output
 from emulator.cli.parser import COMMANDS, parse
 from emulator.cli.quantity import duration, size
 from emulator.errors import UsageError
 from emulator.explore.scenarios import SCENARIOS
+from emulator.files import Files
 
 PVPERF = [sys.executable, "-m", "emulator"]
 Finished = subprocess.CompletedProcess[str]
@@ -132,7 +132,7 @@ def test_help_loads_little() -> None:
         (["report", "x"], "pvperf report has no use for 'x': name a recording with -i, as in -i x (see"),
         (["script", "x"], "pvperf script has no use for 'x': name a recording with -i, as in -i x (see"),
         (["run", "/proc/self/mem"], "cannot read guest '/proc/self/mem': "),
-        (["record", "-o", "-", "hello"], "a recording needs a file, and '-' names none"),
+        (["record", "-o", "-", "hello"], "cannot write -: it names no file"),
         (["record", "-c", str(1 << 63), "hello"], "is not a whole number from 1 to 9223372036854775807"),
         (["record", "-F", "1000001", "hello"], "'1000001' is not a whole number from 1 to 1000000"),
         (["explore", "--seed", "-1"], "'-1' is not a whole number from 0 to"),
@@ -141,7 +141,7 @@ def test_help_loads_little() -> None:
         (["explore", "-o", "/dev/full"], "cannot write /dev/full: it is not a regular file"),
         (["explore", "-o", "/nonexistent/x"], "cannot write /nonexistent/x: "),
         (["stress", "--seed", "-1"], "'-1' is not a whole number from 0 to"),
-        (["stress", "-o", "/tmp"], "cannot write /tmp: it is not a regular file"),
+        (["stress", "-o", "/tmp"], "cannot write /tmp: it is a directory"),
         (["stress", "--matrix", "--kill"], "--matrix has one table"),
         (["replay", "/nonexistent"], "cannot read /nonexistent: No such file or directory"),
         (["replay", sys.executable], ": it is not text"),
@@ -377,8 +377,8 @@ def test_output_keeps_links_and_modes(tmp_path: Path) -> None:
     real.write_text("old")
     real.chmod(0o640)
     link.symlink_to(real)
-    with Output(str(link)) as output:
-        output.write("new")
+    with Files() as files:
+        files.output(str(link)).write("new")
         assert real.read_text() == "old"
     assert (real.read_text(), real.stat().st_mode & 0o777, link.is_symlink()) == ("new", 0o640, True)
 
@@ -387,8 +387,8 @@ def test_output_writes_to_what_is_no_file(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    with Output(str(pipe)) as output:
-        output.write("text")
+    with Files() as files:
+        files.output(str(pipe)).write("text")
     assert os.read(reader, 10) == b"text"
     os.close(reader)
 

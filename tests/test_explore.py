@@ -442,13 +442,28 @@ def test_a_program_with_a_mistake_is_refused_by_its_line(
     assert f"{path}, {complaint}" in capsys.readouterr().err
 
 
-def test_a_violation_is_shown_though_its_file_cannot_be_written(capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["explore", "close-enable", "--design", "no-refcount", "--seed", "1", "-o", "/proc/nothing-goes-here"]
+def test_a_violation_is_shown_though_its_file_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+
+    def shrink_and_lose(case: Case, *, seconds: float) -> Case:
+        folder.rmdir()
+        return shrink(case, seconds=seconds)
+
+    monkeypatch.setattr("emulator.cli.explore_command.shrink", shrink_and_lose)
+    arguments = ["explore", "close-enable", "--design", "no-refcount", "--seed", "1", "-o", str(folder / "x")]
     assert main(arguments) == 1
     said = capsys.readouterr()
     assert "shrunk from" in said.out
     assert "replay it with" not in said.out
-    assert "/proc/nothing-goes-here" in said.err
+    assert f"cannot write {folder / 'x'}: No such file or directory" in said.err
+
+
+def test_a_file_that_cannot_be_written_is_known_before_the_search(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explore", "close-enable", "--design", "no-refcount", "-o", "/proc/nothing-goes-here"]) == 2
+    assert capsys.readouterr() == ("", "pvperf: cannot write /proc/nothing-goes-here: No such file or directory\n")
 
 
 def test_a_replay_that_does_not_come_to_all_its_switches_went_another_way(

@@ -369,12 +369,12 @@ def test_a_vm_that_never_ran_leaves_the_old_recording(tmp_path: Path) -> None:
 def test_places_where_no_file_can_be(tmp_path: Path) -> None:
     (tmp_path / "directory").mkdir()
     os.mkfifo(tmp_path / "fifo")
-    for name, reason in (("none/x", "No such file"), ("directory", "not a regular"), ("fifo", "not a regular")):
+    for name, reason in (("none/x", "No such file"), ("directory", "it is a directory"), ("fifo", "not a regular")):
         with pytest.raises(UsageError, match=f"cannot write .*{name}.*{reason}"):
             recorder(tmp_path / name)
     (tmp_path / "x").write_text("old")
     (tmp_path / "x.old").mkdir()
-    with pytest.raises(UsageError, match="Is a directory"):
+    with pytest.raises(UsageError, match="it is a directory"):
         recorder(tmp_path / "x")
     assert sorted(os.listdir(tmp_path)) == ["directory", "fifo", "x", "x.old"]
     assert (tmp_path / "x").read_text() == "old"

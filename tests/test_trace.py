@@ -304,7 +304,7 @@ def test_the_file_is_bounded(tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         (["--trace", "/nonexistent/trace"], "cannot write /nonexistent/trace: No such file or directory"),
-        (["--trace", "/"], "cannot write /: Is a directory"),
+        (["--trace", "/"], "cannot write /: it is a directory"),
         (["--trace", "-"], "a trace does not go to stdout: name a file"),
         (["--trace-records", "5"], "--trace-records needs a file: name it with --trace"),
         (["--trace", "x", "--trace-records", "0"], "'0' is not a whole number above 0"),

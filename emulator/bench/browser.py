@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import struct
+import subprocess
 import tempfile
 import zlib
 from collections.abc import Iterator
@@ -37,8 +38,8 @@ def command(*options: str, profile: str) -> list[str]:
     return [find_chromium(), *own, *options]
 
 
-def screenshot(page: str, target: Path, *, dark: bool = False, height: int = HEIGHT) -> None:
-    """Draws the HTML `page` into the PNG file `target`. Raises HostError if the browser fails."""
+def screenshot(page: str, *, dark: bool = False, height: int = HEIGHT) -> bytes:
+    """The HTML `page` as a PNG picture. Raises HostError if the browser fails."""
     with tempfile.TemporaryDirectory(prefix="pvperf-browser-") as scratch:
         source, picture = Path(scratch, "page.html"), Path(scratch, "page.png")
         source.write_text(page, encoding="utf-8")
@@ -46,14 +47,14 @@ def screenshot(page: str, target: Path, *, dark: bool = False, height: int = HEI
         if dark:
             options.append("--blink-settings=preferredColorScheme=0")
         run = command(*options, source.as_uri(), profile=scratch)
-        done = run_program(run, timeout=_TIMEOUT_SECONDS)
+        try:
+            done = run_program(run, timeout=_TIMEOUT_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise HostError(f"the browser drew nothing within {_TIMEOUT_SECONDS} s") from None
         if done.returncode or not picture.exists():
             said = done.stderr.strip().splitlines()
             raise HostError(f"the browser drew nothing{': ' + said[-1] if said else ''}")
-        try:
-            target.write_bytes(without_blank_end(picture.read_bytes()))
-        except OSError as error:
-            raise HostError(f"cannot write {target}: {error.strerror}") from None
+        return without_blank_end(picture.read_bytes())
 
 
 def without_blank_end(png: bytes) -> bytes:

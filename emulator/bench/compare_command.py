@@ -11,15 +11,25 @@ import sys
 from emulator.bench.axis import number
 from emulator.bench.compare import ALPHA, Change, compare_documents, compare_rounds, differing_machine
 from emulator.bench.result import Document, GroupResult, load_document, parse_document
-from emulator.cli.output import Output
 from emulator.errors import UsageError
-from emulator.places import run_program
+from emulator.files import Files
+from emulator.places import find_program, run_program
 
 
 def compare(args: argparse.Namespace) -> int:
     """Prints every case. 1 if one got worse, else 0."""
     if not args.run and (args.suites or args.only):
         raise UsageError("--suite and --only say what --run shall run")
+    with Files() as files:
+        return _compare(args, files)
+
+
+def _compare(args: argparse.Namespace, files: Files) -> int:
+    if args.run:
+        files.reads(*filter(None, (find_program(command[0]) for command in _commands(args))))
+    else:
+        files.reads(args.old, args.new)
+    output = files.output(args.json) if args.json is not None else None
     if args.run:
         rounds = _take_turns(args)
         changes = compare_rounds(rounds, min_effect=args.min_effect, seed=args.seed)
@@ -31,9 +41,8 @@ def compare(args: argparse.Namespace) -> int:
     if not changes:
         raise UsageError("the two have no figure in common")
     worse = any(change.verdict == "worse" for change in changes)
-    if args.json:
-        with Output(args.json) as output:
-            output.write(json.dumps(_as_json(changes, args.min_effect)) + "\n")
+    if output:
+        output.write(json.dumps(_as_json(changes, args.min_effect)) + "\n")
     if args.json != "-":
         print(_table(changes))
     return int(worse)
@@ -90,12 +99,23 @@ def _as_json(changes: list[Change], min_effect: float) -> dict[str, object]:
     return {"schema_version": 1, "alpha": ALPHA, "min_effect": min_effect, "changes": rows}
 
 
+def _commands(args: argparse.Namespace) -> list[list[str]]:
+    """Of --run, split as a shell would."""
+    try:
+        commands = [shlex.split(command) for command in (args.old, args.new)]
+    except ValueError as error:
+        raise UsageError(f"a command of --run cannot be understood: {error}") from None
+    if not all(commands):
+        raise UsageError("a command of --run is empty")
+    return commands
+
+
 def _take_turns(args: argparse.Namespace) -> list[tuple[GroupResult, GroupResult]]:
     """In each round OLD NEW NEW OLD: what the machine does hits both, and neither is always the second.
 
     Of its two values of a round a case keeps the better one: what disturbs a run never makes it faster.
     """
-    commands = [shlex.split(command) for command in (args.old, args.new)]
+    commands = _commands(args)
     kept: tuple[list[GroupResult], list[GroupResult]] = ([], [])
     for _ in range(args.rounds):
         for suite in args.suites or ["hypercall"]:

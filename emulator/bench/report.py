@@ -6,62 +6,59 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-from contextlib import ExitStack
+from collections.abc import Callable
 from pathlib import Path
 
 from emulator.bench.html import document_html
 from emulator.bench.page import document_page
 from emulator.bench.result import Document, load_document
 from emulator.bench.statistic import Estimate
-from emulator.cli.output import Output
 from emulator.errors import UsageError
+from emulator.files import Files, Output, uninterrupted
 
 
 class Reports:
-    """The files that `args` ask for. That one cannot be written is known on entry, before anything is measured."""
+    """The files that `args` ask for, all or none. That one cannot be written is known before anything is measured."""
 
-    def __init__(self, args: argparse.Namespace) -> None:
-        self._html = args.html
-        self._csv = args.csv or _beside(args.html)
-        self._png = args.png
-        self._markdown = getattr(args, "markdown", None)
-        self._stack = ExitStack()
-
-    @property
-    def wanted(self) -> bool:
-        """Is there any?"""
-        return bool(self._html or self._csv or self._png or self._markdown)
-
-    def __enter__(self) -> Reports:
+    def __init__(self, args: argparse.Namespace, files: Files) -> None:
+        self._outputs: list[tuple[Output, Callable[[Document], str]]] = []
+        csv_name = args.csv
+        if args.html is not None:
+            html = files.output(args.html)
+            self._outputs.append((html, document_html))
+            csv_name = args.csv or (str(Path(args.html).with_suffix(".csv")) if html.is_file else None)
+        for name, make in ((csv_name, document_csv), (getattr(args, "markdown", None), document_page)):
+            if name is not None:
+                self._outputs.append((files.output(name), make))
+        self._png = files.output(args.png) if args.png is not None else None
         if self._png:
             from emulator.bench.browser import find_chromium
 
             find_chromium()
-        makers = {self._html: document_html, self._csv: document_csv, self._markdown: document_page}
-        self._files = [(self._stack.enter_context(Output(name)), make) for name, make in makers.items() if name]
-        return self
+
+    @property
+    def wanted(self) -> bool:
+        """Is there any?"""
+        return bool(self._outputs or self._png)
 
     def write(self, document: Document) -> None:
-        """Makes them of this document."""
-        for output, make in self._files:
-            output.write(make(document))
+        """Makes them of this document: all are made before the first is given to its file."""
+        made: list[tuple[Output, str | bytes]] = [(output, make(document)) for output, make in self._outputs]
         if self._png:
             from emulator.bench.browser import screenshot
 
-            screenshot(document_html(document), Path(self._png))
-
-    def __exit__(self, *error: object) -> None:
-        self._stack.__exit__(*error)  # type: ignore[arg-type]
-
-
-def _beside(html: str | None) -> str | None:
-    return str(Path(html).with_suffix(".csv")) if html and html != "-" else None
+            made.append((self._png, screenshot(document_html(document))))
+        with uninterrupted():
+            for output, data in made:
+                output.write(data)
 
 
 def report(args: argparse.Namespace) -> int:
     """`pvperf bench report FILE`: the forms asked for, of a result that was kept."""
     document = load_document(args.result)
-    with Reports(args) as reports:
+    with Files() as files:
+        files.reads(args.result)
+        reports = Reports(args, files)
         if not reports.wanted:
             raise UsageError("no report was asked for: --html, --csv, --png or --markdown")
         reports.write(document)

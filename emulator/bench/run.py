@@ -7,7 +7,6 @@ import argparse
 import datetime
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
 
 from emulator.bench import machine, trust
 from emulator.bench.case import Effort, Group
@@ -17,8 +16,8 @@ from emulator.bench.report import Reports
 from emulator.bench.result import Document, GroupResult
 from emulator.bench.suites import suite_groups
 from emulator.bench.table import document_table
-from emulator.cli.output import Output
 from emulator.errors import UsageError
+from emulator.files import Files
 
 
 def run(args: argparse.Namespace) -> int:
@@ -27,9 +26,9 @@ def run(args: argparse.Namespace) -> int:
     if args.warm_up < 0:
         raise UsageError("there cannot be less than no warm-up")
     names = list(SUITES) if args.suite == "all" else [args.suite]
-    with ExitStack() as stack:
-        json_file = stack.enter_context(Output(args.json)) if args.json else None
-        reports = stack.enter_context(Reports(args))
+    with Files() as files:
+        json_file = files.output(args.json) if args.json is not None else None
+        reports = Reports(args, files)
         document = _measure(names, args, rounds)
         if json_file:
             json_file.write(document.as_json())

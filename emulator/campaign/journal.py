@@ -24,9 +24,10 @@ from emulator.campaign.plan import Plan, scenario_digest
 from emulator.campaign.seal import check_content, check_file, create, locked, salt_of, seal
 from emulator.campaign.signature import signature
 from emulator.campaign.vm import Vm, VmDone
-from emulator.errors import UsageError
+from emulator.errors import HostError, UsageError
 from emulator.explore.machine import Setup
 from emulator.explore.scenarios import find
+from emulator.files.errors import cannot_open
 
 Key = tuple[str, str, str, str]
 
@@ -210,8 +211,10 @@ def _begin(path: Path) -> bool:
             os.link(Path(scratch, "journal"), path)
     except FileExistsError:  # somebody else was faster
         return False
-    except (OSError, sqlite3.Error) as error:
-        raise UsageError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from None
+    except OSError as error:
+        raise cannot_open(str(path), error) from None
+    except sqlite3.Error as error:
+        raise HostError(f"cannot write {path}: {error}") from None
     return True
 
 
@@ -223,7 +226,9 @@ def _hold(path: Path, *, shared: bool) -> BinaryIO:
             raise UsageError(f"cannot use {path} as a journal: {kind}")
         file = path.open("rb" if shared else "r+b")
     except OSError as error:
-        raise UsageError(f"cannot {'read' if shared else 'write'} {path}: {error.strerror}") from None
+        if not shared:
+            raise cannot_open(str(path), error) from None
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
     try:
         # SQLite's own locks are fcntl's, and it lets go of all of these at once.
         if not shared:

@@ -4,31 +4,34 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 from emulator.campaign.job import code
 from emulator.campaign.summary import Kind, Machine, Summary
-from emulator.errors import UsageError
+from emulator.files import cannot_write, write_whole
 
 
 def write_cases(summary: Summary, journal: Path) -> dict[str, Path]:
     """A replay file for each signature that has a case, in JOURNAL.replays; where each is."""
-    folder, files = journal.with_name(journal.name + ".replays"), dict[str, Path]()
+    folder, files = replay_folder(journal), dict[str, Path]()
     for kind in summary.kinds:
         if not kind.replay:
             continue
         path = files[kind.signature] = folder / f"{kind.design}-{kind.signature}.replay"
         try:
             folder.mkdir(exist_ok=True)
-            temporary = path.with_name(path.name + ".part")
-            temporary.write_text(kind.replay, encoding="utf-8")
-            os.replace(temporary, path)
         except OSError as error:
-            raise UsageError(f"cannot write {path}: {error.strerror}") from None
+            raise cannot_write(str(folder), error) from None
+        if not path.is_file() or path.read_bytes() != kind.replay.encode():
+            write_whole(path, kind.replay)
     return files
+
+
+def replay_folder(journal: Path) -> Path:
+    """Where replay files of a journal go."""
+    return journal.with_name(journal.name + ".replays")
 
 
 def print_text(summary: Summary, files: dict[str, Path]) -> None:

@@ -7,6 +7,8 @@ A module here is a command, or what several commands need; each is loaded when i
 from __future__ import annotations
 
 import contextlib
+import errno
+import io
 import os
 import signal
 import sys
@@ -30,6 +32,8 @@ class Killed(BaseException):
 def main(argv: list[str] | None = None) -> int:
     """Runs one command with the arguments `argv` (default: those of the process) and returns its exit status."""
     _open_closed_streams()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")  # names of files come out as they are
     try:
         _end_in_order_by(signal.SIGTERM, signal.SIGHUP)
         status = _dispatch(sys.argv[1:] if argv is None else argv)
@@ -46,8 +50,17 @@ def main(argv: list[str] | None = None) -> int:
         _die_by(signal.SIGPIPE)
     except OSError as error:
         _drop_output()
-        _complain(f"{error.filename or 'cannot write the output'}: {error.strerror}")
+        _complain(_failure(error))
         return HostError.exit_status
+
+
+def _failure(error: OSError) -> str:
+    """What a call that is not expected to fail says. Without a file, it is a print()."""
+    if error.filename is not None:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}"
+    if error.errno == errno.ENOENT:
+        return f"{error.strerror}"  # tempfile's, which lists where it has tried
+    return f"cannot write stdout: {error.strerror}"
 
 
 def _end_in_order_by(*signals: int) -> None:
@@ -83,7 +96,10 @@ def _dispatch(argv: list[str]) -> int:
 
     from emulator.cli.parser import parse
 
-    arguments = parse(argv)
+    try:
+        arguments = parse(argv)
+    except SystemExit as done:  # a help was printed, or the version
+        return int(done.code or 0)
     module = "emulator.bench" if arguments.command == "bench" else f"emulator.cli.{arguments.command}_command"
     return int(import_module(module).main(arguments))
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import sqlite3
 import sys
@@ -20,20 +21,23 @@ from emulator.campaign.plan import Plan
 from emulator.campaign.run import run
 from emulator.campaign.signature import normalised
 from emulator.campaign.summary import HELD, INCONCLUSIVE, VIOLATED, summarise
-from emulator.campaign.text import print_json, print_text, write_cases
+from emulator.campaign.text import print_json, print_text, replay_folder, write_cases
 from emulator.campaign.vm import VmDone, vms_of
 from emulator.cli import Killed
 from emulator.errors import HostError, UsageError
+from emulator.explore.scenarios import SCENARIOS
+from emulator.files import Files
+from emulator.machine import CHOICES
 
 STATUS = {HELD: 0, VIOLATED: 1, INCONCLUSIVE: 7}
 _PROGRESS_SECONDS = 0.2
+_SIDE_FILES = ("-wal", "-shm", "-journal")  # SQLite's
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Returns 0 when all held, 1 for violations, 7 when the campaign proves nothing, or is not done."""
     path = Path(arguments.journal)
-    if arguments.report and not path.exists():
-        raise UsageError(f"there is no journal {path}")
+    _check_files(path, arguments)
     try:
         with Journal(path, report=arguments.report) as journal:
             plan = _plan(arguments, journal)
@@ -42,6 +46,30 @@ def main(arguments: argparse.Namespace) -> int:
             return _say(journal, plan, arguments)
     except sqlite3.Error as error:
         raise HostError(f"{path}: {error}; what it has can be gone on with") from None
+
+
+def _check_files(path: Path, arguments: argparse.Namespace) -> None:
+    """PvperfError if the journal is another of the command's files, or cannot be written, or was forgotten."""
+    word = arguments.journal
+    if word in SCENARIOS or any(word in CHOICES[name] for name in ("design", "nmi", "sync")):
+        raise UsageError(
+            f"'{word}' is what a campaign explores, and no journal: name a file first, as in "
+            f"pvperf campaign night.journal {word} (a file of that name: ./{word})"
+        )
+    if arguments.report:
+        if not path.exists():
+            raise UsageError(f"there is no journal {path}")
+        return
+    files = Files()
+    files.reads(*(name for name in arguments.scenarios if name not in SCENARIOS))
+    files.writes(arguments.journal, regular=True)
+    folder = replay_folder(path)
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"cannot write {folder}: it is not a directory")
+    for end in _SIDE_FILES:
+        files.writes(f"{path}{end}", regular=True)
+        if not path.exists() and os.path.exists(f"{path}{end}"):
+            raise UsageError(f"there is a {path}{end}, and no {path} that it belongs to: remove it, or name another")
 
 
 def _plan(arguments: argparse.Namespace, journal: Journal) -> Plan:

@@ -10,20 +10,21 @@ import statistics
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from emulator.cli import Killed
-from emulator.errors import UsageError
+from emulator.errors import HostError
 from emulator.explore import canaries
-from emulator.explore.case import Case, check_writable
+from emulator.explore.case import Case
 from emulator.explore.coverage import Coverage
 from emulator.explore.crew import Crew
 from emulator.explore.interleaving import interleaving
 from emulator.explore.machine import Machine, Setup, Totals
 from emulator.explore.program import Program
+from emulator.explore.replay_file import ReplayFiles
 from emulator.explore.scenarios import SCENARIOS, Scenario, find
 from emulator.explore.search import Block, Found, blocks_of, exhaustive_blocks, search
 from emulator.explore.shrink import shrink
+from emulator.files import Files
 
 HELD, VIOLATED, INCONCLUSIVE = 0, 1, 7
 
@@ -78,13 +79,12 @@ def main(arguments: argparse.Namespace) -> int:
     with Machine(setup, Program.parse(["open 1"])):
         pass  # an unknown name is refused here, before anything is started
     seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1 << 32)
-    if arguments.output:
-        check_writable(Path(arguments.output))
     if arguments.canaries:
         from emulator.cli.canary_table import print_canaries
 
         return print_canaries(setup, seed, arguments)
-    report = Report(setup, seed, arguments)
+    replays = ReplayFiles(Files(), scenarios, design=setup.design, name=arguments.output)
+    report = Report(setup, seed, arguments, replays)
     try:
         report.head()
         with Crew() as crew:
@@ -120,8 +120,8 @@ def _search(crew: Crew, searched: Searched, setup: Setup, seed: int, arguments: 
 class Report:
     """Says it line by line as it comes, or as one JSON document at the end."""
 
-    def __init__(self, setup: Setup, seed: int, arguments: argparse.Namespace) -> None:
-        self.setup, self.seed, self.arguments = setup, seed, arguments
+    def __init__(self, setup: Setup, seed: int, arguments: argparse.Namespace, replays: ReplayFiles) -> None:
+        self.setup, self.seed, self.arguments, self._replays = setup, seed, arguments, replays
         self.searched: list[Searched] = []
         self._doing: Searched | None = None
 
@@ -168,7 +168,6 @@ class Report:
         assert found is not None
         assert found.case is not None
         case = shrink(found.case, seconds=self.arguments.shrink)
-        path = Path(self.arguments.output or f"{Path(found.scenario.name).stem}-{self.setup.design}.replay")
         _, log = case.replay()
         self._say(f"{case.oracle}: {case.text}")
         self._say(
@@ -178,11 +177,10 @@ class Report:
         for line in [*case.program.lines(), *interleaving(case, log)]:
             self._say(f"  {line}")
         try:
-            case.write(path)
-            self._say(f"replay it with: pvperf replay {path}")
-        except UsageError as error:  # it was found all the same
+            self._say(f"replay it with: {self._replays.write(found.scenario, case)}")
+        except HostError as error:  # it was found all the same
             print(f"pvperf: {error}", file=sys.stderr)
-        self._json("violated", case=case, path=path)
+        self._json("violated", case=case, path=self._replays.name(found.scenario))
         return VIOLATED
 
     def end(self, caught: list[canaries.Caught]) -> int:
@@ -264,7 +262,7 @@ class Report:
         verdict: str,
         *,
         case: Case | None = None,
-        path: Path | None = None,
+        path: str = "",
         caught: list[canaries.Caught] | None = None,
         doubts: list[str] | None = None,
     ) -> None:
@@ -289,7 +287,7 @@ class Report:
             "scenarios": [self._scenario_json(each) for each in self.searched],
         }
         if case:
-            document |= {"oracle": case.oracle, "text": case.text, "replay": str(path)}
+            document |= {"oracle": case.oracle, "text": case.text, "replay": path}
             document |= {"program": case.program.lines(), "preemptions": case.preemptions}
         if caught is not None:
             document["canaries"] = [

@@ -6,7 +6,9 @@ from __future__ import annotations
 import argparse
 import json
 
-from emulator.errors import UsageError
+from emulator.errors import HostError, PvperfError, Unsupported, UsageError
+
+_FAULTS: dict[str, type[PvperfError]] = {"usage": UsageError, "host": HostError, "absent": Unsupported}
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -27,13 +29,19 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _build(arguments: argparse.Namespace) -> int:
-    from emulator.guest_build import GuestBuildError, build_guest
+    from emulator.files import Files
+    from emulator.guest_build import GuestBuildError, find_compiler, make_guest
+    from emulator.places import find_program
 
-    try:
-        build_guest(arguments.sources, arguments.output, cc=arguments.cc)
-    except GuestBuildError as error:
-        sentence, _, said = str(error).partition(":\n")
-        refused = UsageError(sentence)
-        refused.details = said
-        raise refused from None
+    with Files() as files:
+        files.reads(*arguments.sources)
+        output = files.output(arguments.output, regular=True)
+        try:
+            command = find_compiler(arguments.cc)
+            files.reads(*filter(None, [find_program(command[0])]))
+            elf, read = make_guest(arguments.sources, command)
+        except GuestBuildError as error:
+            raise _FAULTS[error.fault](str(error), details=error.details) from None
+        files.reads(*read)
+        output.write(elf)
     return 0

@@ -9,16 +9,19 @@ its signal to the command, and to the group that the command is in.
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from emulator import elf
 from emulator.cli import Killed
 from emulator.code_place import crash_of, crash_places
 from emulator.errors import GuestTimeout, HostError, UsageError
+from emulator.files import Files, cannot_write
 from emulator.guests import find_guest
 from emulator.machine import MachineConfig, Result, VirtualMachine
 from emulator.printable import printable
@@ -62,14 +65,26 @@ def machine_config(arguments: argparse.Namespace) -> MachineConfig:
     return MachineConfig(**{name: value for name, value in given.items() if value is not None})
 
 
+class GuestFile(NamedTuple):
+    """What shall be booted: an absolute path, what is loaded of it, and its build id, empty if it has none."""
+
+    path: str
+    image: elf.Image
+    build_id: bytes
+
+
 class Launcher:
     """A VM for one command. Use it in a `with` statement, which takes over the signals."""
 
-    def __init__(self, arguments: argparse.Namespace) -> None:
+    def __init__(self, arguments: argparse.Namespace, files: Files) -> None:
+        """Refuses what cannot be booted, before any of the command's `files` is touched."""
         self._arguments = arguments
-        self._vm = VirtualMachine(machine_config(arguments))
+        config = machine_config(arguments)
+        self.guest = _find_guest(arguments.guest, config.memory)
+        files.reads(self.guest.path)
         self._before: dict[int, Any] = {}
-        self._trace = _open_trace(arguments, self._vm.config.smp)
+        self._trace = _open_trace(files, arguments, config.smp)
+        self._vm = VirtualMachine(config)
         self._asked = 0.0  # when, by time.monotonic()
         self.signum = 0  # the signal that asked for the end; SIGPIPE if nobody reads the output any more
 
@@ -130,6 +145,7 @@ class Launcher:
             samples=samples,
         )
         if self._trace:
+            self._trace.place()
             self._trace.lost += result.statistics["trace_lost"]
         if arguments.verbose:
             _print_statistics(result)
@@ -141,6 +157,8 @@ class Launcher:
     def _write(self, data: bytes) -> None:
         if self.signum == signal.SIGPIPE:
             return
+        if self._trace:
+            self._trace.place()
         try:
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()
@@ -148,7 +166,7 @@ class Launcher:
             self.signum = signal.SIGPIPE
             self._vm.stop()
         except OSError as error:
-            raise HostError(f"cannot write what the guest wrote: {error.strerror}") from None
+            raise cannot_write("stdout", error) from None
 
     def status(self, result: Result) -> int:
         """The exit status that a run's end stands for. Raises Killed or GuestTimeout, if it was that."""
@@ -174,14 +192,24 @@ def _both(
     return call
 
 
-def _open_trace(arguments: argparse.Namespace, vcpus: int) -> TraceFile | None:
+def _find_guest(name: str, ram_bytes: int) -> GuestFile:
+    """UsageError if it cannot be booted."""
+    path = os.path.abspath(name if "/" in name else find_guest(name))
+    fd = elf.open_guest(path)
+    try:
+        return GuestFile(path, elf.read_image(fd, name=name, ram_bytes=ram_bytes), elf.read_build_id(fd))
+    finally:
+        os.close(fd)
+
+
+def _open_trace(files: Files, arguments: argparse.Namespace, vcpus: int) -> TraceFile | None:
     if arguments.trace is None:
         if arguments.trace_records is not None:
             raise UsageError("--trace-records needs a file: name it with --trace")
         return None
     from emulator.cli.trace_file import TraceFile
 
-    return TraceFile(arguments.trace, most=arguments.trace_records, vcpus=vcpus)
+    return TraceFile(files, arguments.trace, most=arguments.trace_records, vcpus=vcpus)
 
 
 def _print_places(result: Result, guest: str) -> None:

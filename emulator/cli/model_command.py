@@ -8,11 +8,12 @@ import json
 import random
 import sys
 from dataclasses import asdict, fields
-from pathlib import Path
 
 from emulator.errors import UsageError
-from emulator.explore.case import Case, check_writable
+from emulator.explore.case import Case
 from emulator.explore.interleaving import interleaving
+from emulator.explore.replay_file import replay_command
+from emulator.files import Files, Output
 from emulator.model import bridge, search, spin
 from emulator.model.accept import compare
 from emulator.model.bounds import DEFECTS, Bounds, Model, modelled
@@ -27,10 +28,14 @@ def main(arguments: argparse.Namespace) -> int:
     model = modelled(arguments.design, arguments.nmi, arguments.defect or "", sizes)
     if arguments.traces:
         return _compare(model, arguments)
-    if arguments.output:
-        check_writable(Path(arguments.output))
-        if arguments.defect:
-            bridge.setup_of(model)  # what the core has nothing like is refused before it is searched
+    if arguments.output is not None and arguments.defect:
+        bridge.setup_of(model)  # what the core has nothing like is refused before it is searched
+    with Files() as files:
+        output = files.output(arguments.output, regular=True) if arguments.output is not None else None
+        return _search(model, arguments, files, output)
+
+
+def _search(model: Model, arguments: argparse.Namespace, files: Files, output: Output | None) -> int:
     by = spin if arguments.spin else search
     searched = by.search(model, most_states=arguments.states)
     if arguments.json:
@@ -38,8 +43,12 @@ def main(arguments: argparse.Namespace) -> int:
     else:
         _print(model, searched, "Spin" if arguments.spin else "Python")
     if searched.violates:
-        if arguments.output:
-            _to_core(model, searched, Path(arguments.output), quiet=arguments.json)
+        if output:
+            case = bridge.find_case(model, searched.violates, searched.trail)
+            output.write(case.as_text())
+            files.commit()
+            if not arguments.json:
+                _print_case(case, output.name)
         return VIOLATED
     return HELD if searched.complete else INCOMPLETE
 
@@ -77,14 +86,11 @@ def _compare(model: Model, arguments: argparse.Namespace) -> int:
     return status
 
 
-def _to_core(model: Model, searched: Searched, path: Path, *, quiet: bool) -> None:
-    case = bridge.find_case(model, searched.violates, searched.trail)
-    case.write(path)
-    if not quiet:
-        print(f"on the core, {_planted(case)}, {case.oracle}: {case.text}")
-        for line in [*case.program.lines(), *interleaving(case, case.replay()[1])]:
-            print(f"  {line}")
-        print(f"replay it with: pvperf replay {path}")
+def _print_case(case: Case, name: str) -> None:
+    print(f"on the core, {_planted(case)}, {case.oracle}: {case.text}")
+    for line in [*case.program.lines(), *interleaving(case, case.replay()[1])]:
+        print(f"  {line}")
+    print(f"replay it with: {replay_command(name)}")
 
 
 def _print(model: Model, searched: Searched, by: str) -> None:

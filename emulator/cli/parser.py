@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 
 from emulator.cli.quantity import duration, names, period, positive, preemptions, rate, seed, size, whole
 from emulator.errors import UsageError
@@ -30,6 +31,7 @@ scenarios: close-enable, close-nmi, close-sync, migrate, follow-task, open-limit
 read-close, enable-disable, nmi-storm, slow-sync, clock-nmi, full-queue, handler-sync,
 breakpoint, no-memory, errno, halt-kick, halt-nmi, throttle, failing-write, churn. A file has
 lines such as: vcpu 0: open 1 period 10; enable 1; run 25; close 1"""
+_REPLAY_FILE = "of a violation (default SCENARIO-DESIGN.replay here, and what that is already becomes FILE.old)"
 _OF_FILES = "exit status: 1 what is in the file cannot be read; 2 usage; 125 the output cannot be written"
 
 
@@ -38,6 +40,11 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message} (see {self.prog} --help)")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """What cannot be printed is not passed over, as argparse does it."""
+        if message:
+            (file or sys.stdout).write(message)
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:
@@ -168,7 +175,9 @@ def _add_machine(parser: argparse.ArgumentParser) -> None:
     add("--oracle", action="store_true", default=None, help="compare with a single-stepping oracle; slow")
     run = parser.add_argument_group("the run")
     run.add_argument("--timeout", type=duration, metavar="TIME", help="end the VM after 10s, 500ms, 2m")
-    run.add_argument("--trace", metavar="FILE", help="write what the VM does, for ui.perfetto.dev, to FILE")
+    run.add_argument(
+        "--trace", metavar="FILE", help="what the VM does, for ui.perfetto.dev; an old one becomes FILE.old"
+    )
     run.add_argument(
         "--trace-records", type=positive, metavar="N", help="keep the first N things that happen (default 1000000)"
     )
@@ -280,7 +289,7 @@ def _explore(parser: argparse.ArgumentParser) -> None:
     add("--shrink", type=duration, default=1.0, metavar="TIME", help="how long to make a case smaller (default 1s)")
     add("--canaries", action="store_true", help="only find, shrink and replay each planted defect: a table")
     add("-v", "--verbose", action="store_true", help="a line for each canary, and for what met in one order alone")
-    add("-o", "--output", metavar="FILE", help="the replay file of a violation (default SCENARIO-DESIGN.replay)")
+    add("-o", "--output", metavar="FILE", help=_REPLAY_FILE)
     add("--json", action="store_true", help="print a JSON document")
 
 
@@ -367,7 +376,7 @@ def _stress(parser: argparse.ArgumentParser) -> None:
         help="a table: which design breaks in which scenario, and how fast that is found",
     )
     add("--search", type=duration, default=20.0, metavar="TIME", help="look so long for a case to replay (default 20s)")
-    add("-o", "--output", metavar="FILE", help="the replay file of a violation (default SCENARIO-DESIGN.replay)")
+    add("-o", "--output", metavar="FILE", help=_REPLAY_FILE)
 
 
 def _replay(parser: argparse.ArgumentParser) -> None:

@@ -8,11 +8,11 @@ import os
 import sys
 from dataclasses import replace
 
-from emulator import __version__, elf
+from emulator import __version__
 from emulator.cli.launch import Launcher
 from emulator.errors import PvperfError, Unsupported, UsageError
 from emulator.events import Event, parse_events
-from emulator.guests import find_guest
+from emulator.files import Files
 from emulator.machine import MachineConfig, Result, event_attrs
 from emulator.perfdata import layout
 from emulator.perfdata.convert import SAMPLE_TYPE
@@ -38,8 +38,9 @@ def main(arguments: argparse.Namespace) -> int:
     """Returns the guest's exit status."""
     events = _sampled_events(arguments)
     recording = _recording(arguments)
-    with Launcher(arguments) as launcher:
-        guest = _find(arguments.guest, launcher.config.memory)
+    files = Files()
+    with Launcher(arguments, files) as launcher:
+        guest = Guest(launcher.guest.path, launcher.guest.image.segments, launcher.guest.build_id)
         machine = _machine(launcher.config)
         described = recorded_events([event.name for event in events], event_attrs(events), vcpus=machine.vcpus)
         recorder = Recorder(
@@ -49,6 +50,7 @@ def main(arguments: argparse.Namespace) -> int:
             events=described,
             ids=_agent_ids(),
             guest_mode=arguments.guest_mode,
+            files=files,
         )
         try:
             result = launcher.run(
@@ -107,16 +109,6 @@ def _agent_ids() -> tuple[int, int]:
 
     lib = load_core().lib
     return lib.PV_AGENT_FIRST_ID, lib.PV_AGENT_MAX_EVENTS
-
-
-def _find(name: str, ram_bytes: int) -> Guest:
-    path = os.path.abspath(name if "/" in name else find_guest(name))
-    fd = elf.open_guest(path)
-    try:
-        image = elf.read_image(fd, name=name, ram_bytes=ram_bytes)
-        return Guest(path, image.segments, elf.read_build_id(fd))
-    finally:
-        os.close(fd)
 
 
 def _machine(config: MachineConfig) -> Machine:

@@ -8,8 +8,8 @@ import json
 import sys
 from collections.abc import Iterable
 
-from emulator.cli.output import Output
 from emulator.errors import UsageError
+from emulator.files import Files
 from emulator.perfdata import reader
 from emulator.perfdata.reader import PerfData
 from emulator.printable import printable
@@ -26,7 +26,9 @@ def main(arguments: argparse.Namespace) -> int:
         raise UsageError("a Perfetto trace is not for a terminal: name a file with -o")
     data = reader.read(arguments.input)
     symbolizer = Symbolizer(data)
-    with Output(arguments.output or "-") as output:
+    with Files() as files:
+        files.reads(arguments.input, *(mapping.path for mapping in data.mappings))
+        output = files.output(arguments.output or "-")
         output.write(_render(arguments, data, symbolizer, keys))
     if arguments.format != "table":
         warn(remarks(data))

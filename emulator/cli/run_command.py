@@ -6,9 +6,10 @@ from __future__ import annotations
 import argparse
 
 from emulator.cli.launch import Launcher
+from emulator.files import Files
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Returns the guest's exit status."""
-    with Launcher(arguments) as launcher:
+    with Launcher(arguments, Files()) as launcher:
         return launcher.status(launcher.run())

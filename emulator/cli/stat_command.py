@@ -9,10 +9,10 @@ import time
 from collections.abc import Sequence
 
 from emulator.cli.launch import Launcher
-from emulator.cli.output import Output
 from emulator.code_place import crash_of
 from emulator.errors import PvperfError, UsageError
 from emulator.events import Event, parse_events
+from emulator.files import Files
 from emulator.machine import Result
 from emulator.printable import printable
 from emulator.stat import table
@@ -34,7 +34,8 @@ def main(arguments: argparse.Namespace) -> int:
     events = parse_events(arguments.event or DEFAULT_EVENTS)
     events += parse_events(DETAILED_EVENTS) if arguments.detailed else ()
     started = time.ctime() if arguments.output not in (None, "-") else ""
-    with Launcher(arguments) as launcher, Output(arguments.output, append=arguments.append) as output:
+    with Files() as files, Launcher(arguments, files) as launcher:
+        output = files.output(arguments.output, append=arguments.append)
         runs = _Runs(arguments.repeat)
         try:
             runs.do(launcher, events)

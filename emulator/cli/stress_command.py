@@ -9,14 +9,15 @@ import random
 import sys
 from collections import Counter
 from functools import partial
-from pathlib import Path
 from statistics import median
 
 from emulator.cli import Killed
 from emulator.errors import UsageError
-from emulator.explore.case import MOST_VCPUS, check_writable
+from emulator.explore.case import MOST_VCPUS
 from emulator.explore.machine import Setup
+from emulator.explore.replay_file import ReplayFiles
 from emulator.explore.scenarios import Scenario
+from emulator.files import Files
 from emulator.machine import MachineConfig
 from emulator.stress.names import all_playable, find_playable
 from emulator.stress.playing import ends_its_vm, parse_mix, play
@@ -33,8 +34,6 @@ def main(arguments: argparse.Namespace) -> int:
     """Returns 0 when all held, 1 for a violation, 7 when the run proves nothing."""
     scenarios = [find_playable(name) for name in arguments.scenarios] or _all(arguments)
     seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1 << 32)
-    if arguments.output:
-        check_writable(Path(arguments.output))
     if arguments.matrix and (arguments.kill or arguments.ops):
         raise UsageError("--matrix has one table: it goes neither with --kill nor with --ops")
     mix, config = parse_mix(arguments.mix), _config(arguments)
@@ -46,6 +45,8 @@ def main(arguments: argparse.Namespace) -> int:
         from emulator.stress.matrix import print_matrix
 
         return print_matrix(scenarios, config, seed=seed, mix=mix, how=how, seconds=arguments.duration)
+    hands_over = not arguments.kill
+    replays = ReplayFiles(Files(), scenarios if hands_over else (), design=config.design, name=arguments.output)
     ops = arguments.ops or (1 if arguments.history and not arguments.duration else None)
     seconds = None if ops else (arguments.duration or _DEFAULT_SECONDS) / len(scenarios)
     cores = len(os.sched_getaffinity(0))
@@ -68,9 +69,9 @@ def main(arguments: argparse.Namespace) -> int:
         left = len(scenarios) - 1 - scenarios.index(scenario)
         print(f"interrupted in {scenario.name}: its last VM is not judged, {left} scenarios are not played", flush=True)
         if runs:
-            _end(runs, arguments, what="verdict until then")
+            _end(runs, arguments, replays, what="verdict until then")
         raise
-    return _end(runs, arguments)
+    return _end(runs, arguments, replays)
 
 
 def _all(arguments: argparse.Namespace) -> list[Scenario]:
@@ -145,7 +146,7 @@ def _how_far(stressed: Stressed) -> str:
     return told
 
 
-def _end(runs: list[Stressed], arguments: argparse.Namespace, what: str = "verdict") -> int:
+def _end(runs: list[Stressed], arguments: argparse.Namespace, replays: ReplayFiles, what: str = "verdict") -> int:
     """The ledger, a line for each oracle, and the verdict."""
     guest, host = Counter[str](), Counter[str]()
     for stressed in runs:
@@ -156,7 +157,7 @@ def _end(runs: list[Stressed], arguments: argparse.Namespace, what: str = "verdi
     _print_oracles(runs)
     violation = next((stressed for stressed in runs if stressed.outcome), None)
     if violation:
-        _hand_over(violation, arguments)
+        _hand_over(violation, arguments, replays)
     verdicts = {stressed.verdict for stressed in runs}
     verdict = "violated" if violation else "inconclusive" if "inconclusive" in verdicts else "held"
     print(
@@ -195,7 +196,7 @@ def _print_oracles(runs: list[Stressed]) -> None:
                 break
 
 
-def _hand_over(stressed: Stressed, arguments: argparse.Namespace) -> None:
+def _hand_over(stressed: Stressed, arguments: argparse.Namespace, replays: ReplayFiles) -> None:
     """Looks for the same with the explorer, and writes down what it finds."""
     from emulator.explore.interleaving import interleaving
 
@@ -209,12 +210,11 @@ def _hand_over(stressed: Stressed, arguments: argparse.Namespace) -> None:
         print("the explorer did not find it in the operations of that round, which were")
         print("\n".join(f"  {line}" for line in program.lines()))
         return
-    path = Path(arguments.output or f"{Path(stressed.scenario.name).stem}-{stressed.design}.replay")
-    case.write(path)
+    command = replays.write(stressed.scenario, case)
     print(
         f"in the explorer, {case.oracle}: {case.text}\n"
         f"from {program.length} operations to {case.program.length}, with {case.preemptions} preemptions:"
     )
     for line in [*case.program.lines(), *interleaving(case, case.replay()[1])]:
         print(f"  {line}")
-    print(f"replay it with: pvperf replay {path}")
+    print(f"replay it with: {command}")

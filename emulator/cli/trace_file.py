@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Callable, Mapping
 
-from emulator.errors import HostError, UsageError
+from emulator.errors import UsageError
+from emulator.files import Files, Growing, cannot_write
 from emulator.perfetto import TraceWriter
 from emulator.trace.records import Record
 from emulator.trace.tracks import Tracks
@@ -19,14 +21,12 @@ MOST_RECORDS = 1_000_000
 class TraceFile:
     """Grows while a VM runs, in whole packets: it can be opened whatever ends the run, and when."""
 
-    def __init__(self, name: str, *, most: int | None, vcpus: int) -> None:
-        """Empties the file; UsageError if it cannot be written. `most`: records, of all boots; None: MOST_RECORDS."""
+    def __init__(self, files: Files, name: str, *, most: int | None, vcpus: int) -> None:
+        """PvperfError if it cannot be written. `most`: records, of all boots; None: MOST_RECORDS."""
         if name == "-":
             raise UsageError("a trace does not go to stdout: name a file")
-        try:
-            self._file = open(name, "wb")  # noqa: SIM115 - close() closes it
-        except OSError as error:
-            raise UsageError(f"cannot write {name}: {error.strerror}") from None
+        self._growing = Growing(files, name)
+        self._file = os.fdopen(self._growing.fd, "wb", closefd=False)
         self._name = name
         self._left = most or MOST_RECORDS
         self._vcpus = vcpus
@@ -34,6 +34,10 @@ class TraceFile:
         self._tracks: Tracks | None = None
         self._left_out = 0
         self.lost = 0  # records that the host had no room for: the statistic trace_lost
+
+    def place(self) -> None:
+        """A VM runs: from now on the trace is at its name. HostError."""
+        self._growing.place()
 
     def boot(self, processes: Callable[[], Mapping[str, int]]) -> Callable[[list[Record]], None]:
         """What a VM that boots now gives its records to; `processes` gives its pids, once it runs."""
@@ -45,6 +49,7 @@ class TraceFile:
             self._left_out += len(records) - len(kept)
             if not kept:
                 return
+            self.place()
             if self._tracks is None:
                 self._tracks = Tracks(self._writer, vcpus=self._vcpus, processes=processes())
             self._tracks.feed(kept)
@@ -59,6 +64,7 @@ class TraceFile:
         finally:
             with contextlib.suppress(OSError):  # what could not be written was complained of
                 self._file.close()
+            self._growing.close()
         if self._left_out:
             _say(f"{self._name} has the first records, and {self._left_out:,} more were left out (see --trace-records)")
         if self.lost:
@@ -74,7 +80,7 @@ class TraceFile:
         try:
             self._writer.flush()
         except OSError as error:
-            raise HostError(f"cannot write {self._name}: {error.strerror}") from None
+            raise cannot_write(self._name, error) from None
 
 
 def _say(sentence: str) -> None:

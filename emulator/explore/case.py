@@ -9,7 +9,6 @@ stores that were not.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
@@ -18,6 +17,7 @@ from pathlib import Path
 from emulator.errors import UsageError
 from emulator.explore.machine import ORACLES, STORES, Machine, Setup, Step, Switch, Verdict, build
 from emulator.explore.program import Program, parse_ops
+from emulator.files import read_whole, write_whole
 
 _FORMAT = "pvperf-replay 1"
 MOST_VCPUS = 8
@@ -63,24 +63,13 @@ class Case:
         yield f"text {self.text}"
         yield f"state {self.state_hash:016x}"
 
+    def as_text(self) -> str:
+        """What is in its file."""
+        return "\n".join(self.lines()) + "\n"
+
     def write(self, path: Path) -> None:
-        """Whole or not at all; UsageError if that cannot be."""
-        check_writable(path)
-        temporary = path.with_name(path.name + ".part")
-        try:
-            temporary.write_text("\n".join(self.lines()) + "\n", encoding="utf-8")
-            os.replace(temporary, path)
-        except OSError as error:
-            temporary.unlink(missing_ok=True)
-            raise UsageError(f"cannot write {path}: {error.strerror}") from None
-
-
-def check_writable(path: Path) -> None:
-    """UsageError if a case cannot be put at `path`: better known before a search than behind it."""
-    if path.exists() and not path.is_file():
-        raise UsageError(f"cannot write {path}: it is not a regular file")
-    if not os.access(path.parent, os.W_OK):
-        raise UsageError(f"cannot write {path}: {path.parent} is not a directory that can be written")
+        """As a file, whole or not at all; PvperfError if that cannot be."""
+        write_whole(path, self.as_text())
 
 
 def _kind(switch: Switch) -> str:
@@ -146,9 +135,7 @@ class _Reader:
 def _read(path: Path, *, first: str) -> _Reader:
     """What the lines of a file say, the first of which must be `first` if that is not empty."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+        lines = read_whole(path).decode().splitlines()
     except UnicodeDecodeError:
         raise UsageError(f"cannot read {path}: it is not text") from None
     if first and lines[:1] != [first]:

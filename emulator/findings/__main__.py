@@ -7,6 +7,7 @@ import argparse
 import sys
 
 from emulator.explore.crew import Crew
+from emulator.files import write_whole
 from emulator.findings.cases import ROOT
 from emulator.findings.page import PAGE, difference, find_cases, render, stale_replays
 
@@ -30,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
             found.case.write(ROOT / found.finding.path)
         page = render(crew, cases, quick=arguments.quick)
     if not check:
-        PAGE.write_text(page, encoding="utf-8")
+        write_whole(PAGE, page)
         return 0
     wrong = difference(page, PAGE.read_text(encoding="utf-8") if PAGE.exists() else "")
     if wrong:

@@ -13,14 +13,15 @@ import tempfile
 from pathlib import Path
 
 from emulator.cli.quantity import duration, positive, whole
-from emulator.errors import PvperfError, UsageError
-from emulator.explore.case import check_writable
+from emulator.errors import HostError, PvperfError, UsageError
 from emulator.explore.machine import canaries
+from emulator.files import Files, write_whole
 from emulator.fuzz.build import CORPUS, build_fuzzer, build_player
 from emulator.fuzz.case import PIECE, Target, signature, smaller
 from emulator.places import own_command, run_program
 
 _DESIGNS = ("per-vm", "per-vcpu", "posted", "no-refcount")
+_OUTPUT = Path("violation.fuzz")
 _LONGEST = 520  # bytes: a header and 64 records
 _EXPLORED = 60_000
 _STATISTIC = re.compile(r"^stat::number_of_executed_units: *(\d+)", re.MULTILINE)
@@ -42,7 +43,14 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     add("--duration", type=duration, default=60.0, metavar="TIME", help="end after so long (default 60s)")
     add("--empty", action="store_true", help="start from nothing, not from the inputs in tests/fuzz/corpus")
     add("--keep", action="store_true", help="add inputs that reach what none in tests/fuzz/corpus does")
-    add("-o", "--output", type=Path, metavar="FILE", default=Path("violation.fuzz"), help="(default violation.fuzz)")
+    add(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        default=_OUTPUT,
+        help=f"(default {_OUTPUT}; an old one becomes {_OUTPUT}.old)",
+    )
     return parser.parse_args(argv)
 
 
@@ -55,15 +63,30 @@ def main(argv: list[str] | None = None) -> int:
         target = Target(build_player(), arguments.design or "", arguments.canary or "")
         if arguments.inputs:
             return _play(target, arguments.inputs)
-        check_writable(arguments.output)
+        _check_outputs(arguments.output)
         with tempfile.TemporaryDirectory() as scratch:
             return _fuzz(target, arguments, Path(scratch))
     except (PvperfError, OSError) as error:
         print(f"pvperf: {error}", file=sys.stderr)
-        return error.exit_status if isinstance(error, PvperfError) else 2
+        if isinstance(error, PvperfError):
+            return error.exit_status
+        return UsageError.exit_status if isinstance(error, FileNotFoundError) else HostError.exit_status
     except KeyboardInterrupt:
         print("pvperf: interrupted", file=sys.stderr)
         return 128 + signal.SIGINT
+
+
+def _check_outputs(output: Path) -> None:
+    """PvperfError if what is found could not be written: better known before than behind it."""
+    files = Files()
+    files.writes(str(output), regular=True, keep_old=_is_default(output))
+    for suffix in (".program", ".replay"):
+        files.writes(str(output.with_suffix(suffix)), regular=True)
+
+
+def _is_default(output: Path) -> bool:
+    """Nobody has asked for what is there to be replaced."""
+    return output == _OUTPUT
 
 
 def _play(target: Target, inputs: list[Path]) -> int:
@@ -132,7 +155,7 @@ def _follow(command: list[str], target: Target) -> str:
 def _report(target: Target, path: Path, output: Path) -> int:
     """What was found: small, in a file, and as the explorer's case where it can be."""
     shown = target.shows(path)
-    output.write_bytes(path.read_bytes())  # kept, whatever comes of making it smaller
+    write_whole(output, path.read_bytes(), keep_old=_is_default(output))  # kept, whatever comes of making it smaller
     if not shown:
         print(f"fuzz: {output} ends libFuzzer ({path.name.partition('-')[0]}), and all holds when it is played")
         return 1
@@ -145,7 +168,7 @@ def _report(target: Target, path: Path, output: Path) -> int:
 
     hangs = path.name.startswith("timeout-")  # each try would take as long
     if not hangs:
-        output.write_bytes(smaller(path.read_bytes(), still))
+        write_whole(output, smaller(path.read_bytes(), still))
     print(target.told(output))
     print(f"fuzz: {shown}\nfuzz: {output} shows it: scripts/fuzz {_options(target)}{output}")
     _explore(target, output)
@@ -171,7 +194,7 @@ def _explore(target: Target, output: Path) -> None:
         print(f"fuzz: no replay file for the explorer: {why}")
         return
     program, replay = output.with_suffix(".program"), output.with_suffix(".replay")
-    program.write_text(text, encoding="utf-8")
+    write_whole(program, text)
     command = own_command("explore", str(program), "--seed", "1", "--schedules", str(_EXPLORED))
     for name, value in re.findall(r"^(design|nmi|sync) (\S+)$", text, re.MULTILINE):
         command += [f"--{name}", value]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from emulator.elf import Segment
+from emulator.files import Files
 from emulator.perfdata import layout, records
 from emulator.perfdata.convert import SAMPLE_TYPE, Converter
 from emulator.perfdata.features import BuildId, Machine, RecordedEvent
@@ -89,8 +90,10 @@ class Recorder:
         ids: tuple[int, int],
         guest_mode: bool = False,
         clock: Callable[[], float] = time.monotonic,
+        files: Files | None = None,
     ) -> None:
-        """Makes the file; it is at `path` from the first take() on. `clock` is what checkpoints go by, seconds.
+        """Makes the file; it is at `path` from the first take() on. `clock` is what checkpoints go by, seconds; `files`
+        are those of the command, if it has others.
 
         `ids` are those under which the agent opens the events: the first, and how many a vCPU has (native/abi/agent.h).
         """
@@ -111,7 +114,9 @@ class Recorder:
         mode = layout.MISC_GUEST_KERNEL if guest_mode else layout.MISC_USER
         builds = [BuildId(guest.path, guest.build_id, mode)] if guest.build_id else []
         machine = machine._replace(about=_ABOUT[guest_mode])
-        self._writer = PerfDataWriter(path, machine=machine, events=events, build_ids=builds)
+        files = files or Files()
+        files.reads(guest.path)
+        self._writer = PerfDataWriter(path, machine=machine, events=events, build_ids=builds, files=files)
         self._mode = mode
         self._introduce()
         self._due = clock() + CHECKPOINT_SECONDS

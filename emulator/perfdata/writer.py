@@ -11,21 +11,29 @@ from __future__ import annotations
 import contextlib
 import os
 import struct
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from emulator.errors import HostError, UsageError
+from emulator.files import Files, Growing, cannot_write
 from emulator.perfdata import features, layout
 from emulator.perfdata.features import BuildId, Machine, RecordedEvent
+
+_MODE = 0o600  # as perf has it: what a guest does is nobody else's concern
 
 
 class PerfDataWriter:
     """A file under construction. What is appended is in the file from the next checkpoint on."""
 
     def __init__(
-        self, path: str, *, machine: Machine, events: Sequence[RecordedEvent], build_ids: Sequence[BuildId] = ()
+        self,
+        path: str,
+        *,
+        machine: Machine,
+        events: Sequence[RecordedEvent],
+        build_ids: Sequence[BuildId] = (),
+        files: Files | None = None,
     ) -> None:
-        """Makes an empty recording beside `path`, which place() puts there. UsageError if that cannot be."""
+        """Makes an empty recording, which place() puts at `path`, one of the command's `files`. PvperfError if that
+        cannot be."""
         self.path = path
         self.first_ns = self.last_ns = 0  # times of samples: the caller's to keep
         self._machine = machine
@@ -34,7 +42,16 @@ class PerfDataWriter:
         self._pending: list[bytes] = []
         head = self._head()
         self._data_offset = self._data_end = len(head)
-        self._fd, self._beside = _create(path, head, self._finish_file)
+        self._file = Growing(files or Files(), path, mode=_MODE, regular=True)
+        self._fd = self._file.fd
+        try:
+            _write(self._fd, head, 0)
+            self._finish_file(self._fd)
+        except BaseException as error:
+            self._file.close()
+            if isinstance(error, OSError):
+                raise cannot_write(path, error) from None
+            raise
 
     def _head(self) -> bytes:
         """The header's place, the ids and the attrs."""
@@ -53,27 +70,16 @@ class PerfDataWriter:
 
     def place(self) -> None:
         """Puts the recording at its path, unless it is there; what was there becomes `path`.old. HostError."""
-        if not self._beside:
-            return
-        try:
-            if os.path.exists(self.path) and os.path.getsize(self.path):
-                os.replace(self.path, self.path + ".old")
-            os.replace(self._beside, self.path)
-        except OSError as error:
-            raise HostError(f"cannot write {self.path}: {error.strerror}") from None
-        self._beside = ""
+        self._file.place()
 
     @property
     def placed(self) -> bool:
         """Is it at its path?"""
-        return not self._beside
+        return self._file.placed
 
     def abandon(self) -> None:
         """Ends a recording that is not to be: unless it was placed, nothing is left of it."""
-        os.close(self._fd)
-        if self._beside:
-            with contextlib.suppress(OSError):
-                os.unlink(self._beside)
+        self._file.close()
 
     def append(self, data: bytes) -> None:
         """Adds whole records."""
@@ -93,7 +99,7 @@ class PerfDataWriter:
             self._pending.clear()
             with contextlib.suppress(OSError):  # what was there is as good as it was
                 self._finish_file(self._fd)
-            raise HostError(f"cannot write {self.path}: {error.strerror}") from None
+            raise cannot_write(self.path, error) from None
 
     def _finish_file(self, fd: int) -> None:
         payloads = features.encode(self._machine, self._events, self._build_ids, (self.first_ns, self.last_ns))
@@ -114,31 +120,6 @@ class PerfDataWriter:
             self.checkpoint()
         finally:
             self.abandon()
-
-
-def _create(path: str, head: bytes, finish: Callable[[int], None]) -> tuple[int, str]:
-    """Builds the empty recording beside `path`: a descriptor to go on with, and its name."""
-    if path in ("", "-"):
-        raise UsageError(f"a recording needs a file, and '{path}' names none")
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise UsageError(f"cannot write {path}: it is not a regular file")
-    if os.path.isdir(path + ".old"):
-        raise UsageError(f"cannot write {path}: Is a directory: {path}.old")
-    try:
-        fd, partial = tempfile.mkstemp(prefix=".pvperf-", dir=os.path.dirname(os.path.abspath(path)))
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}") from None
-    try:
-        _write(fd, head, 0)
-        finish(fd)
-    except BaseException as error:
-        os.close(fd)
-        with contextlib.suppress(OSError):
-            os.unlink(partial)
-        if isinstance(error, OSError):
-            raise UsageError(f"cannot write {path}: {error.strerror}") from None
-        raise
-    return fd, partial
 
 
 def _write(fd: int, data: bytes, offset: int) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from .errors import UsageError
 
 # guest.h: GUEST_DESCRIPTION() puts this, and the text up to a NUL, among the ELF's constants.
 _MARKER = b"guest-description: "
+
+_SOURCES = (".c", ".S", ".s")
 
 GUEST_DIRECTORY = Path(__file__).resolve().parent / "data" / "guests"
 """Where the installation puts the bundled ELF files."""
@@ -59,11 +62,20 @@ def find_guest(name_or_path: str) -> Path:
     if name_or_path in BUNDLED:
         return GUEST_DIRECTORY / f"{name_or_path}.elf"
     path = Path(name_or_path)
+    refuse_source(name_or_path)
     if path.is_file():
         return path
     if path.exists():
         raise UsageError(f"{name_or_path} is not a file")
     raise UsageError(f"no such guest: {name_or_path}{_hint(name_or_path)}")
+
+
+def refuse_source(name: str) -> None:
+    """UsageError, with how to build it, for the name of a C or assembly file."""
+    path = Path(name)
+    if path.suffix in _SOURCES:
+        command = f"pvperf guests build {shlex.quote(name)} -o {shlex.quote(f'{path.stem}.elf')}"
+        raise UsageError(f"{name} is source, and no guest yet: build one with {command}")
 
 
 def _hint(name: str) -> str:

@@ -19,6 +19,7 @@ from tiny_guest import SPIN, UNDEFINED, count_down, guest, leave, say
 from emulator import __version__
 from emulator.cli.parser import COMMANDS, parse
 from emulator.cli.quantity import duration, size
+from emulator.counted import counted
 from emulator.errors import UsageError
 from emulator.explore.scenarios import SCENARIOS
 from emulator.files import Files
@@ -41,14 +42,17 @@ def sentence(done: Finished, status: int) -> str:
     return done.stderr.removeprefix("pvperf: ").rstrip("\n")
 
 
-@pytest.mark.parametrize("command", ["events", "guests", "doctor", "--version", "run hello", "stat -o - hello"])
+FULL = ["events", "guests", "doctor", "--version", "--help", "stress --help", "run hello", "stat -o - hello"]
+
+
+@pytest.mark.parametrize("command", FULL)
 def test_stdout_that_is_full(command: str) -> None:
     with open("/dev/full", "w") as full:
         done = subprocess.run(
             [*PVPERF, *command.split()], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False
         )
     assert done.returncode == 125
-    assert re.fullmatch(r"pvperf: cannot write [^\n]+: No space left on device\n", done.stderr)
+    assert done.stderr == "pvperf: cannot write stdout: No space left on device\n"
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "<&- >&-", "<&- >&- 2>&-"])
@@ -65,6 +69,18 @@ def test_a_recording_that_cannot_begin_changes_nothing(tmp_path: Path) -> None:
     (tmp_path / "perf.data").write_text("old")
     assert "RAM is too small" in sentence(pvperf("record", "--ring", "1G", "-o", tmp_path / "perf.data", "hello"), 2)
     assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("perf.data", "old")]
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in COMMANDS if name not in ("bench", "run", "record", "script", "stress")]
+)
+def test_json_has_a_short_option_everywhere(name: str) -> None:
+    assert re.search(r"^  -j, --json ", pvperf(name, "--help").stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, 1000])
+def test_numbers_of_things(number: int) -> None:
+    assert counted(number, "vCPU") == {0: "0 vCPUs", 1: "1 vCPU", 2: "2 vCPUs", 1000: "1,000 vCPUs"}[number]
 
 
 def test_version() -> None:
@@ -98,6 +114,12 @@ def test_help_loads_little() -> None:
         (["run", "matmull"], "no such guest: matmull (did you mean matmul?)"),
         (["run", "hello", "lines=2"], "pvperf run has no use for 'lines=2'; what belongs to the guest goes behind --"),
         (["run", "--no-such-option", "hello"], "pvperf run has no option --no-such-option"),
+        (["--versoin"], "pvperf has no option --versoin; did you mean --version?"),
+        (["--smp", "2", "run", "hello"], "--smp is an option of pvperf run, and goes behind it"),
+        (["--quick"], "--quick is an option of pvperf bench, and goes behind it"),
+        (["stat", "--repat=3", "hello"], "pvperf stat has no option --repat; did you mean --repeat?"),
+        (["run", "examples/count.c"], "build one with pvperf guests build examples/count.c -o count.elf"),
+        (["run", "none.c"], "none.c is source, and no guest yet"),
         (["run", "--smp", "0", "hello"], "number of vCPUs (smp) must be 1 to 64, and 0 is not"),
         (["run", "--smp", "1000", "hello"], "number of vCPUs (smp) must be 1 to 64, and 1000 is not"),
         (["run", "--smp", "two", "hello"], "'two' is not a whole number"),

@@ -194,7 +194,7 @@ def test_a_history_of_threads(capsys: pytest.CaptureFixture[str]) -> None:
     ]
     assert main(arguments) == 0
     told = capsys.readouterr().out
-    assert told.count("1 VMs, 1 rounds, 100,0") == 2
+    assert told.count("1 VM, 1 round, 100,0") == 2
     assert told.count("no quiet point; checked in ") == 2
     assert "  O8 linearizability   held" in told
     assert "  O5 conservation      held" in told

@@ -141,7 +141,7 @@ def test_scenario_2_of_the_mail(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert main(arguments) == 1
     told = capsys.readouterr().out
     assert f"replay it with: pvperf replay {path}" in told
-    assert told.splitlines()[-1].startswith("verdict: violated: 1 scenarios")
+    assert told.splitlines()[-1].startswith("verdict: violated: 1 scenario,")
     case = read_case(path)
     assert case.program.length <= 5
     assert same(case, case.replay()[0])

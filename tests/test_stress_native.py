@@ -95,7 +95,7 @@ def test_scenario_2_of_the_mail(scenario: str, tmp_path: Path, capsys: pytest.Ca
     assert main([*arguments, "-o", str(path)]) == 1
     told = capsys.readouterr().out
     assert f"replay it with: pvperf replay {path}" in told
-    assert told.splitlines()[-1].startswith("verdict: violated: 1 scenarios")
+    assert told.splitlines()[-1].startswith("verdict: violated: 1 scenario,")
     case = read_case(path)
     assert case.program.length <= 6
     assert same(case, case.replay()[0])
@@ -188,6 +188,6 @@ def test_what_held_until_an_interrupt_is_told(
     monkeypatch.setattr("emulator.cli._die_by", died.append)
     main(["stress", "--native", "close-enable", "close-sync", "--duration", "60", "--seed", "3"])
     told = capsys.readouterr().out.splitlines()
-    assert told[1] == "interrupted in close-enable: its last VM is not judged, 1 scenarios are not played"
-    assert told[-1].startswith("verdict until then: held: 1 scenarios, 1 VMs, ")
+    assert told[1] == "interrupted in close-enable: its last VM is not judged, 1 scenario is not played"
+    assert told[-1].startswith("verdict until then: held: 1 scenario, 1 VM, ")
     assert died == [signum]

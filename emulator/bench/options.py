@@ -41,7 +41,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         )
         _add_measuring(suite)
         _add_writing(suite)
-        suite.add_argument("--json", nargs="?", const="-", metavar="FILE", help="every raw value; - or nothing: stdout")
+        where = "every raw value; - or nothing: stdout"
+        suite.add_argument("-j", "--json", nargs="?", const="-", metavar="FILE", help=where)
     _add_compare(actions.add_parser("compare", help="tell a change from noise", allow_abbrev=False))
     report = actions.add_parser("report", help="write reports of a result that was kept", allow_abbrev=False)
     report.add_argument("result", metavar="FILE", help="what --json FILE wrote")
@@ -86,7 +87,7 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     add("--quick", action="store_true", help="with --run: less in every round")
     add("--min-effect", type=_percent, default=0.02, metavar="PERCENT", help="smaller changes do not count (default 2)")
     add("--seed", type=whole, default=1, metavar="N", help="of the bootstrap's random numbers (default 1)")
-    add("--json", nargs="?", const="-", metavar="FILE", help="the comparison; - or nothing: stdout")
+    add("-j", "--json", nargs="?", const="-", metavar="FILE", help="the comparison; - or nothing: stdout")
 
 
 def _percent(text: str) -> float:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from emulator.campaign.job import code
 from emulator.campaign.summary import Kind, Machine, Summary
+from emulator.counted import counted
 from emulator.files import cannot_write, write_whole
 
 
@@ -45,10 +46,12 @@ def print_text(summary: Summary, files: dict[str, Path]) -> None:
     for kind in summary.kinds:
         print("\n".join(_failure(kind, files)))
     if vms := sum(machine.vms for machine in summary.machines):
-        print(f"{vms:,} VMs of {plan.smp} vCPUs, {sum(machine.vm_rounds for machine in summary.machines):,} rounds")
+        rounds = sum(machine.vm_rounds for machine in summary.machines)
+        print(f"{counted(vms, 'VM')} of {counted(plan.smp, 'vCPU')}, {counted(rounds, 'round')}")
     twice = ", each run twice" if plan.twice else ""
     print(
-        f"{summary.schedules:,} schedules of {summary.seeds:,} seeds{twice} in {len(plan.scenarios)} scenarios, "
+        f"{counted(summary.schedules, 'schedule')} of {counted(summary.seeds, 'seed')}{twice} in "
+        f"{counted(len(plan.scenarios), 'scenario')}, "
         f"{summary.rate:,.0f} a second and core"
     )
     print("\n".join([f"verdict: {summary.verdict}", *(f"  {doubt}" for doubt in summary.doubts)]))
@@ -62,14 +65,12 @@ def _figures(machine: Machine) -> str:
 
 
 def _failure(kind: Kind, files: dict[str, Path]) -> Iterator[str]:
-    times = [f"{n:,} {what}" for n, what in ((kind.seeds, "seeds"), (kind.vms, "VMs")) if n]
+    times = [counted(n, what) for n, what in ((kind.seeds, "seed"), (kind.vms, "VM")) if n]
     yield f"{kind.signature}  {kind.design}: {kind.oracle}: {kind.text}"
     yield f"          {' and '.join(times)}, in {', '.join(kind.scenarios)}"
     if kind.replay:
-        yield (
-            f"          {kind.operations}: {kind.length} operations, {kind.preemptions} preemptions: "
-            f"pvperf replay {files[kind.signature]}"
-        )
+        size = f"{counted(kind.length, 'operation')}, {counted(kind.preemptions, 'preemption')}"
+        yield (f"          {kind.operations}: {size}: pvperf replay {files[kind.signature]}")
     else:
         yield "          not made small yet: go on with the campaign"
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from emulator.cli import Killed
+from emulator.counted import counted
 from emulator.errors import HostError
 from emulator.explore import canaries
 from emulator.explore.case import Case
@@ -153,11 +154,11 @@ class Report:
 
     def _how_far(self, searched: Searched) -> str:
         if searched.case:
-            return f"VIOLATED after {searched.totals().schedules:,} schedules: {searched.case.oracle}"
+            return f"VIOLATED after {counted(searched.totals().schedules, 'schedule')}: {searched.case.oracle}"
         parts = []
         if searched.exhausted:
             how = "complete" if searched.exhausted.complete else "begun"
-            parts.append(f"{how}: {searched.exhausted.schedules:,} with at most {self._bound()} preemptions")
+            parts.append(f"{how}: {searched.exhausted.schedules:,} with at most {counted(self._bound(), 'preemption')}")
         if searched.sampled:
             parts.append(f"sampled: {searched.sampled.schedules:,}")
         return "held  " + ("; ".join(parts) or "random programs cannot be searched completely: nothing done")
@@ -171,7 +172,8 @@ class Report:
         _, log = case.replay()
         self._say(f"{case.oracle}: {case.text}")
         self._say(
-            f"shrunk from {found.case.program.length} operations and {found.case.preemptions} preemptions to "
+            f"shrunk from {counted(found.case.program.length, 'operation')} and "
+            f"{counted(found.case.preemptions, 'preemption')} to "
             f"{case.program.length} and {case.preemptions}:"
         )
         for line in [*case.program.lines(), *interleaving(case, log)]:

@@ -22,7 +22,7 @@ from emulator.cli import Killed
 from emulator.code_place import crash_of, crash_places
 from emulator.errors import GuestTimeout, HostError, UsageError
 from emulator.files import Files, cannot_write
-from emulator.guests import find_guest
+from emulator.guests import find_guest, refuse_source
 from emulator.machine import MachineConfig, Result, VirtualMachine
 from emulator.printable import printable
 
@@ -194,6 +194,7 @@ def _both(
 
 def _find_guest(name: str, ram_bytes: int) -> GuestFile:
     """UsageError if it cannot be booted."""
+    refuse_source(name)
     path = os.path.abspath(name if "/" in name else find_guest(name))
     fd = elf.open_guest(path)
     try:

@@ -87,12 +87,16 @@ def parse(argv: list[str]) -> argparse.Namespace:
     if "--" in argv:
         cut = argv.index("--")
         own, guests_own = argv[:cut], argv[cut + 1 :]
-    arguments, strange = _build(own).parse_known_args(own)
+    parser = _build(own)
+    if own and own[0].startswith("-"):
+        _check_first(own, [option for action in parser._actions for option in action.option_strings])
+    arguments, strange = parser.parse_known_args(own)
     if arguments.command == "campaign":  # argparse has no scenarios behind options once it has had the journal
         arguments.scenarios += [word for word in strange if not word.startswith("-")]
         strange = [word for word in strange if word.startswith("-")]
     if strange:
-        raise UsageError(f"{_strange(arguments.command, strange[0])} (see pvperf {arguments.command} --help)")
+        said = _strange(arguments.command, strange[0], _options(parser))
+        raise UsageError(f"{said} (see pvperf {arguments.command} --help)")
     if arguments.command in ("run", "stat", "record"):
         _take_guest(arguments, guests_own)
     elif guests_own is not None:
@@ -100,10 +104,42 @@ def parse(argv: list[str]) -> argparse.Namespace:
     return arguments
 
 
-def _strange(command: str, word: str) -> str:
+def _check_first(argv: list[str], own: list[str]) -> None:
+    """Refuses an option in front of the command that is none of pvperf's own."""
+    option = argv[0].partition("=")[0]
+    if option in own:
+        return
+    named = [word for word in argv if word in COMMANDS]
+    for command in [*named[:1], *COMMANDS]:
+        if option in _options(_build([command])):
+            behind = f"{option} is an option of pvperf {command}, and goes behind it"
+            raise UsageError(f"{behind} (see pvperf {command} --help)")
+    raise UsageError(f"pvperf has no option {option}{_meant(option, own)} (see pvperf --help)")
+
+
+def _options(parser: argparse.ArgumentParser) -> list[str]:
+    """All that are spelled out somewhere, those of a command below included."""
+    found: list[str] = []
+    for action in parser._actions:
+        found += action.option_strings
+        if isinstance(action, argparse._SubParsersAction):
+            for below in action.choices.values():
+                found += _options(below)
+    return found
+
+
+def _meant(option: str, known: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(option, [each for each in known if each.startswith("--")], n=1)
+    return f"; did you mean {close[0]}?" if close and option.startswith("--") else ""
+
+
+def _strange(command: str, word: str, known: Iterable[str]) -> str:
     """What is wrong with a word that no option and no argument of the command took."""
     if word.startswith("-"):
-        return f"pvperf {command} has no option {word}"
+        option = word.partition("=")[0]
+        return f"pvperf {command} has no option {option}{_meant(option, known)}"
     hint = "; what belongs to the guest goes behind --" if command in ("run", "stat", "record") else ""
     if command in ("report", "script"):
         hint = f": name a recording with -i, as in -i {word}"
@@ -232,7 +268,7 @@ def _report(parser: argparse.ArgumentParser) -> None:
     add("--sort", default="symbol", metavar="KEY[,KEY...]", help="of symbol, dso, vcpu (default symbol)")
     add("-g", action="store_true", dest="call_graph", help="below each row, the call chains that led there")
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="print a JSON document")
+    form.add_argument("-j", "--json", action="store_true", help="print a JSON document")
     form.add_argument("--format", choices=FORMATS, default="table", metavar="NAME", help="one of " + ", ".join(FORMATS))
     add("-o", "--output", metavar="FILE", help="write to FILE, whole or not at all (default: stdout)")
 
@@ -244,22 +280,30 @@ def _script(parser: argparse.ArgumentParser) -> None:
 
 
 def _events(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="print a JSON document")
+    parser.add_argument("-j", "--json", action="store_true", help="print a JSON document")
 
 
 def _guests(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="print the list as a JSON document")
+    parser.add_argument("-j", "--json", action="store_true", help="print the list as a JSON document")
     actions = parser.add_subparsers(dest="action", metavar="ACTION")
     listing = actions.add_parser("list", help="the bundled guests, as without an action", allow_abbrev=False)
-    listing.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="as a JSON document")
-    build = actions.add_parser("build", help="compile a program against the guest runtime", allow_abbrev=False)
+    listing.add_argument("-j", "--json", action="store_true", default=argparse.SUPPRESS, help="as a JSON document")
+    build = actions.add_parser(
+        "build",
+        help="compile a program against the guest runtime",
+        description="Compiles C and assembly files against the guest runtime (native/guest/runtime/guest.h) into an "
+        "ELF file that pvperf run boots. Its guest_main() is called on vCPU 0.",
+        epilog="exit status: 0 built; 2 it does not compile, or usage; 125 FILE cannot be written; 126 no C compiler",
+        allow_abbrev=False,
+        formatter_class=_Formatter,
+    )
     build.add_argument("sources", nargs="+", metavar="SOURCE", help="C or assembly files")
     build.add_argument("-o", "--output", required=True, metavar="FILE", help="the ELF file to write")
     build.add_argument("--cc", metavar="COMMAND", help="the compiler (default: $CC, cc, gcc or clang)")
 
 
 def _doctor(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="print a JSON document")
+    parser.add_argument("-j", "--json", action="store_true", help="print a JSON document")
 
 
 def _bench(parser: argparse.ArgumentParser) -> None:
@@ -290,7 +334,7 @@ def _explore(parser: argparse.ArgumentParser) -> None:
     add("--canaries", action="store_true", help="only find, shrink and replay each planted defect: a table")
     add("-v", "--verbose", action="store_true", help="a line for each canary, and for what met in one order alone")
     add("-o", "--output", metavar="FILE", help=_REPLAY_FILE)
-    add("--json", action="store_true", help="print a JSON document")
+    add("-j", "--json", action="store_true", help="print a JSON document")
 
 
 def _campaign(parser: argparse.ArgumentParser) -> None:
@@ -385,7 +429,7 @@ def _replay(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("file", metavar="FILE", help="what pvperf explore wrote")
     parser.add_argument("--times", type=positive, default=1, metavar="N", help="replay it N times and compare")
-    parser.add_argument("--json", action="store_true", help="print a JSON document")
+    parser.add_argument("-j", "--json", action="store_true", help="print a JSON document")
 
 
 def _model(parser: argparse.ArgumentParser) -> None:
@@ -412,7 +456,7 @@ def _model(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=seed, metavar="N", help="of those (default: a fresh one, which is printed)")
     add("-o", "--output", metavar="FILE", help="find the trail's violation on the host core, too: a replay file")
     add("--states", type=positive, default=3_000_000, metavar="N", help="give up behind so many (default 3000000)")
-    add("--json", action="store_true", help="print a JSON document")
+    add("-j", "--json", action="store_true", help="print a JSON document")
 
 
 #: Name, what `pvperf --help` says of it, and the function that adds its options.

@@ -12,6 +12,7 @@ from functools import partial
 from statistics import median
 
 from emulator.cli import Killed
+from emulator.counted import counted
 from emulator.errors import UsageError
 from emulator.explore.case import MOST_VCPUS
 from emulator.explore.machine import Setup
@@ -52,7 +53,7 @@ def main(arguments: argparse.Namespace) -> int:
     cores = len(os.sched_getaffinity(0))
     print(
         f"stress: design {config.design}, nmi {config.nmi}, sync {config.sync}, "
-        f"{config.smp} {'threads of the core alone' if how.native else 'vCPUs'} on {cores} cores, seed {seed}",
+        f"{_players(config.smp, native=how.native)} on {counted(cores, 'core')}, seed {seed}",
         flush=True,
     )
     runs: list[Stressed] = []
@@ -67,7 +68,7 @@ def main(arguments: argparse.Namespace) -> int:
     except (KeyboardInterrupt, Killed):
         _clear()
         left = len(scenarios) - 1 - scenarios.index(scenario)
-        print(f"interrupted in {scenario.name}: its last VM is not judged, {left} scenarios are not played", flush=True)
+        print(f"interrupted in {scenario.name}: its last VM is not judged, {_not_played(left)}", flush=True)
         if runs:
             _end(runs, arguments, replays, what="verdict until then")
         raise
@@ -100,6 +101,14 @@ def _check(arguments: argparse.Namespace, scenarios: list[Scenario]) -> None:
         raise UsageError("--native delays who holds a lock by --fault delay, not by --hold-us")
 
 
+def _not_played(scenarios: int) -> str:
+    return f"{counted(scenarios, 'scenario')} {'is' if scenarios == 1 else 'are'} not played"
+
+
+def _players(number: int, *, native: bool) -> str:
+    return f"{counted(number, 'thread')} of the core alone" if native else counted(number, "vCPU")
+
+
 def _config(arguments: argparse.Namespace) -> MachineConfig:
     names = ("smp", "design", "nmi", "sync", "fault", "hold_us")
     return MachineConfig(**{name: getattr(arguments, name) for name in names})
@@ -114,8 +123,8 @@ def _progress(runs: list[Stressed], stressed: Stressed) -> None:
     if not runs or runs[-1] is not stressed:
         runs.append(stressed)
     if sys.stderr.isatty():
-        text = f"{stressed.scenario.name}: {stressed.boots} VMs, {stressed.guest['done']:,} operations"
-        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+        done = f"{counted(stressed.boots, 'VM')}, {counted(stressed.guest['done'], 'operation')}"
+        print(f"\r\033[K{stressed.scenario.name}: {done}", end="", file=sys.stderr, flush=True)
 
 
 def _clear() -> None:
@@ -125,7 +134,7 @@ def _clear() -> None:
 
 def _how_far(stressed: Stressed) -> str:
     rate = stressed.guest["done"] / max(stressed.seconds, 1e-9)
-    done = f"{stressed.boots} VMs, {stressed.rounds:,} rounds"
+    done = f"{counted(stressed.boots, 'VM')}, {counted(stressed.rounds, 'round')}"
     if stressed.no_memory:
         done += f", {stressed.no_memory} without memory"
     if stressed.killing:
@@ -136,7 +145,7 @@ def _how_far(stressed: Stressed) -> str:
         return f"{stressed.verdict:<12}  {done}; killed: {killed}{took}"
     if stressed.outcome:
         return f"VIOLATED      {done}, {stressed.seconds:.1f} s: {stressed.outcome.oracle}"
-    told = f"{stressed.verdict:<12}  {done}, {stressed.guest['done']:,} operations, {rate:,.0f} a second"
+    told = f"{stressed.verdict:<12}  {done}, {counted(stressed.guest['done'], 'operation')}, {rate:,.0f} a second"
     if stressed.history:
         checked = stressed.guest["done"] / max(stressed.checked_seconds, 1e-9)
         told += (
@@ -161,8 +170,8 @@ def _end(runs: list[Stressed], arguments: argparse.Namespace, replays: ReplayFil
     verdicts = {stressed.verdict for stressed in runs}
     verdict = "violated" if violation else "inconclusive" if "inconclusive" in verdicts else "held"
     print(
-        f"{what}: {verdict}: {len(runs)} scenarios, {sum(each.boots for each in runs):,} VMs, "
-        f"{sum(each.rounds for each in runs):,} rounds, {guest['done']:,} operations"
+        f"{what}: {verdict}: {counted(len(runs), 'scenario')}, {counted(sum(each.boots for each in runs), 'VM')}, "
+        f"{counted(sum(each.rounds for each in runs), 'round')}, {counted(guest['done'], 'operation')}"
     )
     return {"violated": VIOLATED, "inconclusive": INCONCLUSIVE, "held": HELD}[verdict]
 
@@ -213,7 +222,8 @@ def _hand_over(stressed: Stressed, arguments: argparse.Namespace, replays: Repla
     command = replays.write(stressed.scenario, case)
     print(
         f"in the explorer, {case.oracle}: {case.text}\n"
-        f"from {program.length} operations to {case.program.length}, with {case.preemptions} preemptions:"
+        f"from {counted(program.length, 'operation')} to {case.program.length}, "
+        f"with {counted(case.preemptions, 'preemption')}:"
     )
     for line in [*case.program.lines(), *interleaving(case, case.replay()[1])]:
         print(f"  {line}")

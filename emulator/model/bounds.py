@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 
+from emulator.counted import counted
 from emulator.errors import UsageError
 
 DESIGNS = ("per-vm", "per-vcpu", "no-refcount")
@@ -25,7 +26,8 @@ class Bounds:
 
     def __str__(self) -> str:
         return (
-            f"{self.vcpus} vCPUs of {self.ops} calls each, {self.ids} events, {self.nmis} NMIs, "
+            f"{counted(self.vcpus, 'vCPU')} of {counted(self.ops, 'call')} each, {counted(self.ids, 'event')}, "
+            f"{counted(self.nmis, 'NMI')}, "
             f"a limit of {self.limit}, queues of {self.capacity}"
         )
 

@@ -10,6 +10,7 @@ import re
 import time
 from itertools import pairwise
 
+from emulator.counted import counted
 from emulator.errors import HostError, Unsupported
 from emulator.explore.case import Case
 from emulator.explore.machine import Setup
@@ -70,5 +71,6 @@ def find_case(model: Model, violates: str, trail: list[str]) -> Case:
         if case := exhausted(violates, candidate, bound, deadline):
             return case
     raise HostError(
-        f"the core was not seen to violate {violates} with this trail's calls, with at most {most} preemptions"
+        f"the core was not seen to violate {violates} with this trail's calls, "
+        f"with at most {counted(most, 'preemption')}"
     )

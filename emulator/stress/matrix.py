@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from emulator.counted import counted
 from emulator.explore.crew import Crew
 from emulator.explore.machine import Setup
 from emulator.explore.scenarios import SCENARIOS, Scenario
@@ -42,7 +43,8 @@ def print_matrix(
 ) -> int:
     """A line for each design and scenario, as it comes. Returns 0: that designs break is what the table is for."""
     each = (seconds or _SECONDS) / len(DESIGNS) / len(scenarios) / 2
-    print(f"matrix: nmi {config.nmi}, sync {config.sync}, {config.smp} vCPUs, seed {seed}, {each:.1f} s for each cell")
+    said = f"nmi {config.nmi}, sync {config.sync}, {counted(config.smp, 'vCPU')}"
+    print(f"matrix: {said}, seed {seed}, {each:.1f} s for each cell")
     print(f"{'design':<12} {'scenario':<16} {'stress':<28} explore")
     for design in DESIGNS:
         for scenario in scenarios:

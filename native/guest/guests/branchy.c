@@ -69,6 +69,7 @@ int guest_main(void)
 			console_printf("branchy: vCPU %u: result %lx, not %lx\n", i, results[i], results[0]);
 			return 1;
 		}
-	console_printf("branchy: %u vCPUs, %lu iterations each, result %lx\n", cpu_count(), iterations, results[0]);
+	console_printf("branchy: %u vCPU%s, %lu iterations each, result %lx\n", cpu_count(), plural(cpu_count()),
+		       iterations, results[0]);
 	return 0;
 }

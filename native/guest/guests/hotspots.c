@@ -59,6 +59,6 @@ int guest_main(void)
 	option_only("iterations", NULL);
 	iterations = option_number("iterations", 10000);
 	smp_run_all(hotspots, NULL);
-	console_printf("hotspots: %u vCPUs, %lu iterations each\n", cpu_count(), iterations);
+	console_printf("hotspots: %u vCPU%s, %lu iterations each\n", cpu_count(), plural(cpu_count()), iterations);
 	return 0;
 }

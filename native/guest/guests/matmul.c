@@ -59,7 +59,7 @@ int guest_main(void)
 			console_printf("matmul: vCPU %u: checksum %lx, not %lx\n", i, checksums[i], checksums[0]);
 			return 1;
 		}
-	console_printf("matmul: %u vCPUs, %u x %u, %u rounds, checksum %lx\n", cpu_count(), size, size, rounds,
-		       checksums[0]);
+	console_printf("matmul: %u vCPU%s, %u x %u, %u rounds, checksum %lx\n", cpu_count(), plural(cpu_count()),
+		       size, size, rounds, checksums[0]);
 	return 0;
 }

@@ -77,6 +77,7 @@ int guest_main(void)
 			console_printf("memwalk: vCPU %u: sum %lx, not %lx\n", i, sums[i], sums[0]);
 			return 1;
 		}
-	console_printf("memwalk: %u vCPUs, %lu bytes, %lu steps each, sum %lx\n", cpu_count(), bytes, steps, sums[0]);
+	console_printf("memwalk: %u vCPU%s, %lu bytes, %lu steps each, sum %lx\n", cpu_count(), plural(cpu_count()),
+		       bytes, steps, sums[0]);
 	return 0;
 }

@@ -86,8 +86,8 @@ int guest_main(void)
 	for (unsigned i = 0; i < EVENTS; i++) {
 		uint64_t expected = home.count[i] + rounds * (iterations - 1) * per_iteration[i];
 
-		console_printf("pingpong: %u vCPUs, %lu moves: %s %lu, expected %lu%s\n", cpu_count(), rounds, names[i],
-			       away.count[i], expected, away.count[i] == expected ? "" : ", WRONG");
+		console_printf("pingpong: %u vCPU%s, %lu moves: %s %lu, expected %lu%s\n", cpu_count(), plural(cpu_count()),
+			       rounds, names[i], away.count[i], expected, away.count[i] == expected ? "" : ", WRONG");
 		wrong |= away.count[i] != expected;
 	}
 	return wrong;

@@ -77,7 +77,7 @@ int guest_main(void)
 		nmis += counts.nmis;
 		most = counts.most > most ? counts.most : most;
 	}
-	console_printf("sampler: %u vCPUs: count %lu, %lu overflows, %lu NMIs, at most %lu overflows at once\n",
-		       cpu_count(), count, overflows, nmis, most);
+	console_printf("sampler: %u vCPU%s: count %lu, %lu overflows, %lu NMIs, at most %lu overflow%s at once\n",
+		       cpu_count(), plural(cpu_count()), count, overflows, nmis, most, plural(most));
 	return 0;
 }

@@ -21,6 +21,6 @@ int guest_main(void)
 	option_only("iterations", NULL);
 	iterations = option_number("iterations", 50000000);
 	smp_run_all(spin, NULL);
-	console_printf("spin: %u vCPUs, %lu iterations each\n", cpu_count(), iterations);
+	console_printf("spin: %u vCPU%s, %lu iterations each\n", cpu_count(), plural(cpu_count()), iterations);
 	return 0;
 }

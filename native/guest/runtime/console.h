@@ -17,6 +17,13 @@ int string_printf(char *buffer, size_t size, const char *format, ...) __attribut
 
 void console_write(const char *bytes, size_t n);
 void console_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* What a noun ends with, behind that many. */
+static inline const char *plural(unsigned long number)
+{
+	return number == 1 ? "" : "s";
+}
+
 /* Before the last words of a crash: whoever holds the console's lock will not go on. */
 void console_break_lock(void);
 

@@ -7,6 +7,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable
+from itertools import chain
 
 from emulator.errors import UsageError
 from emulator.files import Files
@@ -27,7 +28,8 @@ def main(arguments: argparse.Namespace) -> int:
     data = reader.read(arguments.input)
     symbolizer = Symbolizer(data)
     with Files() as files:
-        files.reads(arguments.input, *(mapping.path for mapping in data.mappings))
+        code = [*chain.from_iterable(data.mappings.values()), *data.build_ids]
+        files.reads(arguments.input, *(file.path for file in code))
         output = files.output(arguments.output or "-")
         output.write(_render(arguments, data, symbolizer, keys))
     if arguments.format != "table":

@@ -342,7 +342,7 @@ class Host:
             for event in range(agent.events):
                 slot = slots[index * agent.events + event]
                 number = self._lib.PV_AGENT_FIRST_ID + index * self._lib.PV_AGENT_MAX_EVENTS + event
-                known = self._lib.vm_event_times(self._vm, number, times) == 0
+                known = self._lib.vm_agent_times(self._vm, number, times) == 0
                 counts.append(
                     SlotCount(
                         vcpu=index,

@@ -60,7 +60,7 @@ SUITES = {
     ],
     "group_sample": ["siblings_sample", "sampled_clock_takes_turns"],
     "group_race": ["group_is_whole", "groups_under_fire"],
-    "agent": ["owners"],
+    "agent": ["owners", "agent_comes_late", "agent_memory"],
     "quiet": ["quiet_points", "quiet_limit", "fault_alloc_ends_the_vm", "fault_delay_takes_time"],
     "life": [
         *("never_started", "destroy_is_refused_while_running", "kicks_are_never_lost", "all_halted"),

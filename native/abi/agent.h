@@ -3,8 +3,8 @@
  * The agent: guest code that `stat` and `record` place at the top of RAM, hidden from the
  * guest. On each vCPU it opens and enables the wanted events through KVM_PERF_OP
  * before the guest's entry, and disables and closes them when the VM ends. The
- * counters of a vCPU stay frozen while it is in the agent. Its events are not there for the guest,
- * whose operations on them are -PV_ENOENT; their ids are in use, though.
+ * counters of a vCPU stay frozen while it is in the agent. Its events are not there for the guest, nor the guest's for it:
+ * each has its own ids, and what the agent opens does not count against the guest's limit.
  *
  * The NMIs of the agent's own events are its own, too: the engine saves the guest, writes
  * where it was into the vCPU's pv_agent_frame, and enters the agent's NMI handler, which takes

@@ -5,20 +5,18 @@
 
 #include "host.h"
 
-int closed_times_create(struct pv_vm *vm, uint32_t capacity)
+int closed_times_create(struct pv_vm *vm, struct closed_times *closed, uint32_t capacity)
 {
-	struct closed_times *closed = &vm->closed;
-
 	pv_spinlock_init(&closed->lock, "the times of closed events");
 	closed->capacity = capacity;
 	closed->entries = vm->hooks.alloc(vm->hooks.context, capacity * sizeof(*closed->entries));
 	return closed->entries ? 0 : -ENOMEM;
 }
 
-void closed_times_destroy(struct pv_vm *vm)
+void closed_times_destroy(struct pv_vm *vm, struct closed_times *closed)
 {
-	vm->hooks.release(vm->hooks.context, vm->closed.entries);
-	vm->closed.entries = NULL;
+	vm->hooks.release(vm->hooks.context, closed->entries);
+	closed->entries = NULL;
 }
 
 void closed_times_note(struct closed_times *closed, int32_t id, const struct pv_event_times *times)

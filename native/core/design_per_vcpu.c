@@ -39,15 +39,15 @@ static struct host_event *per_vcpu_get(struct pv_vm *vm, struct pv_vcpu *vcpu, i
 	struct host_event *event = NULL;
 
 	if (vcpu)
-		return table_get(vcpu->table, vcpu, vm->design, id);
+		return table_get(vcpu->table, vm->design, id);
 	for (uint32_t i = 0; i < vm->config.vcpus && !event; i++)
-		event = table_get(vm->vcpus[i].table, NULL, vm->design, id);
+		event = table_get(vm->vcpus[i].table, vm->design, id);
 	return event;
 }
 
 static struct host_event *per_vcpu_remove(struct pv_vm *vm, struct pv_vcpu *vcpu, int32_t id)
 {
-	return table_remove(vcpu->table, vcpu, &vm->open_events, id);
+	return table_remove(vcpu->table, &vm->open_events, id);
 }
 
 const struct pv_design design_per_vcpu = {

@@ -35,12 +35,14 @@ int per_vm_insert(struct pv_vm *vm, struct pv_vcpu *vcpu, struct host_event *eve
 
 struct host_event *per_vm_get(struct pv_vm *vm, struct pv_vcpu *vcpu, int32_t id)
 {
-	return table_get(vm->table, vcpu, vm->design, id);
+	(void)vcpu;
+	return table_get(vm->table, vm->design, id);
 }
 
 struct host_event *per_vm_remove(struct pv_vm *vm, struct pv_vcpu *vcpu, int32_t id)
 {
-	return table_remove(vm->table, vcpu, &vm->open_events, id);
+	(void)vcpu;
+	return table_remove(vm->table, &vm->open_events, id);
 }
 
 struct pv_vcpu *per_vm_place(struct pv_vcpu *vcpu, struct host_event *event)

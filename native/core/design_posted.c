@@ -56,7 +56,7 @@ static void posted_destroy(struct pv_vm *vm)
 
 static int posted_insert(struct pv_vm *vm, struct pv_vcpu *vcpu, struct host_event *event)
 {
-	struct event_table *table = vm->table;
+	struct event_table *table = event->agent ? vm->agent_events.table : vm->table;
 	struct host_event **head = &table->bucket[(uint32_t)event->id % table->buckets];
 
 	(void)vcpu;
@@ -104,14 +104,15 @@ static int64_t create_posted(struct pv_vcpu *vcpu, const struct kvm_pv_perf_even
 static int64_t open_posted(struct pv_vcpu *vcpu, gpa_t addr, struct buffer *attr, struct buffer *guest_attr)
 {
 	struct pv_vm *vm = vcpu->vm;
+	const struct guest_mem *mem = owner_mem(vm, vcpu_in_agent(vcpu));
 	struct kvm_pv_perf_event_param param;
 	struct host_event *event;
 	int64_t ret;
 
-	ret = guest_copy_in(&vm->mem, addr, &param, sizeof(param));
+	ret = guest_copy_in(mem, addr, &param, sizeof(param));
 	if (ret < 0)
 		return ret;
-	event = vm->design->get(vm, NULL, param.id); /* whoever opened it */
+	event = owner_get(vcpu, param.id); /* whichever vCPU opened it */
 	if (event) {
 		vm->design->put(event);
 		return -PV_EEXIST;
@@ -119,7 +120,7 @@ static int64_t open_posted(struct pv_vcpu *vcpu, gpa_t addr, struct buffer *attr
 	pv_point("posted open: no duplicate found");
 	if (!guest_attr)
 		pv_panic("%s in OPEN writes through a null pointer: guest_attr was not checked", pv_self()->name);
-	ret = guest_copy_in(&vm->mem, param.attr_addr, &guest_attr->attr, sizeof(guest_attr->attr));
+	ret = guest_copy_in(mem, param.attr_addr, &guest_attr->attr, sizeof(guest_attr->attr));
 	if (ret < 0)
 		return ret;
 	return create_posted(vcpu, &param, &guest_attr->attr, &attr->attr);
@@ -128,14 +129,15 @@ static int64_t open_posted(struct pv_vcpu *vcpu, gpa_t addr, struct buffer *attr
 static int64_t posted_open(struct pv_vcpu *vcpu, gpa_t addr)
 {
 	struct pv_vm *vm = vcpu->vm;
+	struct open_events *open = vcpu_in_agent(vcpu) ? &vm->agent_events.open : &vm->open_events;
 	struct pv_host_hooks *hooks = &vm->hooks;
 	struct buffer *attr, *guest_attr;
 	int64_t ret;
 
-	if (pv_u32_load(&vm->open_events.open) >= vm->open_events.limit)
+	if (pv_u32_load(&open->open) >= open->limit)
 		return -PV_ENOENT;
 	pv_point("posted open: limit checked");
-	open_events_count(&vm->open_events); /* 3 */
+	open_events_count(open); /* 3 */
 	attr = fault_alloc(vm, sizeof(*attr));
 	guest_attr = attr ? fault_alloc(vm, sizeof(*guest_attr)) : NULL;
 	ret = attr ? open_posted(vcpu, addr, attr, guest_attr) : -ENOMEM;
@@ -147,7 +149,7 @@ static int64_t posted_open(struct pv_vcpu *vcpu, gpa_t addr)
 	hooks->release(hooks->context, attr);
 	hooks->release(hooks->context, guest_attr);
 	if (ret)
-		open_events_release(&vm->open_events);
+		open_events_release(open);
 	return ret;
 }
 
@@ -177,7 +179,7 @@ static int posted_deliver(const struct guest_mem *mem, struct host_event *event,
 	uint64_t n;
 
 	*delivered = 0;
-	if (guest_copy_in(&event->vm->mem, event->guest_addr, &counter, sizeof(counter)))
+	if (guest_copy_in(owner_mem(event->vm, event->agent), event->guest_addr, &counter, sizeof(counter)))
 		return 0;
 	n = pv_u64_exchange(&event->shadow.overflows, 0);
 	pv_point("posted deliver: between read and write");

@@ -20,6 +20,7 @@
 #include "ledger.h"
 #include "nmi.h"
 #include "overflow.h"
+#include "owner.h"
 #include "pmu.h"
 #include "policy.h"
 #include "pv_sync.h"
@@ -97,7 +98,7 @@ struct pv_vm {
 	/* Fixed once created: */
 	struct pv_vm_config config;
 	struct pv_host_hooks hooks;
-	struct guest_mem mem;
+	struct guest_mem mem, agent_mem; /* what the guest has of RAM, and what its agent has */
 	const struct pv_design *design;
 	const struct pv_nmi_policy *nmi;
 	const struct pv_sync_policy *sync;
@@ -106,7 +107,8 @@ struct pv_vm {
 
 	struct pv_clock clock;
 	struct event_table *table; /* of a design that has one for the VM */
-	struct open_events open_events;
+	struct open_events open_events; /* of the guest */
+	struct agent_events agent_events;
 	pv_u64 unique_ids; /* given to events so far */
 	struct event_set events;
 	struct overflow_ledger ledger;
@@ -189,7 +191,7 @@ int64_t perf_op(struct pv_vcpu *vcpu, uint64_t op, uint64_t rcx, uint64_t rdx);
 /* open.c */
 int64_t event_open(struct pv_vcpu *vcpu, gpa_t param);
 int64_t event_open2(struct pv_vcpu *vcpu, gpa_t param);
-int event_times(struct pv_vm *vm, int32_t id, struct pv_event_times *ret);
+int event_times(struct pv_vm *vm, bool agent, int32_t id, struct pv_event_times *ret);
 
 /* quiet.c: PV_HC_QUIET; bits of enum pv_quiet. */
 int64_t quiet_check(struct pv_vcpu *vcpu, uint64_t taken);

@@ -94,16 +94,6 @@ static int open2_parse(const struct guest_mem *mem, gpa_t gpa, struct opening *r
 	return guest_addr_check(mem, param.guest_event_addr, param.guest_event_bytes);
 }
 
-/* The agent's memory is not there for the guest. */
-static struct guest_mem memory_of(const struct pv_vcpu *vcpu)
-{
-	struct guest_mem mem = vcpu->vm->mem;
-
-	if (pv_u32_load(&vcpu->stage) == STAGE_GUEST)
-		mem.size = vcpu->vm->config.guest_ram_size;
-	return mem;
-}
-
 /* Joined and inserted in one step, so that nobody finds a sibling that is none yet. */
 static int insert_sibling(struct pv_vcpu *vcpu, struct host_event *leader, struct host_event *event)
 {
@@ -114,7 +104,7 @@ static int insert_sibling(struct pv_vcpu *vcpu, struct host_event *leader, struc
 	pv_mutex_lock(event_lock(leader));
 	ret = leader->closed ? -PV_ENOENT : group_join(leader, event);
 	if (!ret) {
-		ret = vcpu->vm->design->insert(vcpu->vm, vcpu, event);
+		ret = owner_insert(vcpu, event);
 		if (ret)
 			group_leave(event);
 	}
@@ -124,17 +114,16 @@ static int insert_sibling(struct pv_vcpu *vcpu, struct host_event *leader, struc
 
 static int insert(struct pv_vcpu *vcpu, struct host_event *event, int32_t group)
 {
-	const struct pv_design *design = vcpu->vm->design;
 	struct host_event *leader;
 	int ret;
 
 	if (group < 0)
-		return design->insert(vcpu->vm, vcpu, event);
-	leader = design->get(vcpu->vm, vcpu, group);
+		return owner_insert(vcpu, event);
+	leader = owner_get(vcpu, group);
 	if (!leader)
 		return -PV_ENOENT;
 	ret = insert_sibling(vcpu, leader, event);
-	design->put(leader);
+	vcpu->vm->design->put(leader);
 	return ret;
 }
 
@@ -168,18 +157,16 @@ static int64_t open_parsed(struct pv_vcpu *vcpu, const struct opening *opening)
 
 int64_t event_open(struct pv_vcpu *vcpu, gpa_t gpa)
 {
-	struct guest_mem mem = memory_of(vcpu);
 	struct opening opening;
-	int ret = open_parse(&mem, gpa, &opening);
+	int ret = open_parse(owner_mem(vcpu->vm, vcpu_in_agent(vcpu)), gpa, &opening);
 
 	return ret ? ret : open_parsed(vcpu, &opening);
 }
 
 int64_t event_open2(struct pv_vcpu *vcpu, gpa_t gpa)
 {
-	struct guest_mem mem = memory_of(vcpu);
 	struct opening opening;
-	int ret = open2_parse(&mem, gpa, &opening);
+	int ret = open2_parse(owner_mem(vcpu->vm, vcpu_in_agent(vcpu)), gpa, &opening);
 
 	return ret ? ret : open_parsed(vcpu, &opening);
 }

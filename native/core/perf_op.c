@@ -4,6 +4,8 @@
  * serialised by its lock, over the write to the guest too, so that counts in guest
  * memory never go backwards and nothing is written once close has returned.
  */
+#include <errno.h>
+
 #include "host.h"
 
 /* An id as the guest passes it: a zero- or sign-extended s32. */
@@ -68,7 +70,7 @@ static int64_t finish(struct pv_vcpu *vcpu, struct host_event *first)
 	int64_t ret = 0;
 
 	for (struct host_event *event = first; event && !ret; event = event->sibling) {
-		ret = event->vm->design->finish(&event->vm->mem, event, &event->sum, &delivered);
+		ret = event->vm->design->finish(owner_mem(event->vm, event->agent), event, &event->sum, &delivered);
 		trace(event->vm, PV_TRACE_FINISH, vcpu->index, event->id, delivered, 0);
 	}
 	return ret;
@@ -135,11 +137,11 @@ static int64_t read_locked(struct pv_vcpu *vcpu, struct host_event *event)
 
 	(void)vcpu;
 	if (!on)
-		return deliver_count(&event->vm->mem, event, &event->sum);
+		return deliver_count(owner_mem(event->vm, event->agent), event, &event->sum);
 	if (!vcpu_hold(on))
 		return HC_NO_RESULT;
 	value = pmu_read(on, event);
-	ret = deliver_count(&event->vm->mem, event, &value);
+	ret = deliver_count(owner_mem(event->vm, event->agent), event, &value);
 	vcpu_release(on);
 	return ret;
 }
@@ -156,7 +158,7 @@ static int64_t with_event(struct pv_vcpu *vcpu, uint64_t rcx,
 
 	if (!id_parse(rcx, &id))
 		return -PV_ENOENT;
-	event = design->get(vcpu->vm, vcpu, id);
+	event = owner_get(vcpu, id);
 	if (!event)
 		return -PV_ENOENT;
 	pv_point("op: found");
@@ -214,7 +216,7 @@ static int64_t op_close(struct pv_vcpu *vcpu, uint64_t rcx, uint64_t rdx)
 	(void)rdx;
 	if (!id_parse(rcx, &id))
 		return -PV_ENOENT;
-	event = vm->design->remove(vm, vcpu, id);
+	event = owner_remove(vcpu, id);
 	if (!event)
 		return -PV_ENOENT;
 	pv_point("close: removed");
@@ -224,7 +226,7 @@ static int64_t op_close(struct pv_vcpu *vcpu, uint64_t rcx, uint64_t rdx)
 	fault_delay(vm);
 	detached = close_locked(vcpu, event);
 	if (detached)
-		closed_times_note(&vm->closed, id, &event->times);
+		closed_times_note(owner_closed(vm, event->agent), id, &event->times);
 	trace(vm, PV_TRACE_CLOSE, vcpu->index, id, pv_u64_load(&event->shadow.overflows), 0);
 	pv_mutex_unlock(event_lock(event));
 	pv_point("close: closed");
@@ -281,12 +283,15 @@ static void times_locked(struct host_event *event, struct pv_event_times *ret)
 	pv_mutex_unlock(&on->event_mutex);
 }
 
-int event_times(struct pv_vm *vm, int32_t id, struct pv_event_times *ret)
+int event_times(struct pv_vm *vm, bool agent, int32_t id, struct pv_event_times *ret)
 {
-	struct host_event *event = vm->design->get(vm, NULL, id);
+	struct host_event *event;
 
+	if (agent && !vm->agent_events.table)
+		return -ENOENT;
+	event = agent ? table_get(vm->agent_events.table, vm->design, id) : vm->design->get(vm, NULL, id);
 	if (!event)
-		return closed_times_find(&vm->closed, id, ret);
+		return closed_times_find(owner_closed(vm, agent), id, ret);
 	pv_mutex_lock(event_lock(event));
 	times_locked(event, ret);
 	pv_mutex_unlock(event_lock(event));

@@ -22,8 +22,8 @@ struct table_figures {
 };
 
 /*
- * A design: who finds which event under an id, who keeps it alive, where it counts, and how
- * what it has counted reaches the guest. `vcpu` is the vCPU that asks, NULL for the host itself.
+ * A design: who finds which event of the guest's under an id (the agent's are owner.h's), who keeps
+ * an event alive, where it counts, and how what it has counted reaches the guest. `vcpu` is the vCPU that asks, NULL for the host itself.
  */
 struct pv_design {
 	const char *name;
@@ -38,7 +38,7 @@ struct pv_design {
 	/* Duplicate check, limit check and insertion in one step. 0, and the caller's reference
 	 * is the table's; or -PV_EEXIST, -PV_ENOSPC, and it is still the caller's. */
 	int (*insert)(struct pv_vm *vm, struct pv_vcpu *vcpu, struct host_event *event);
-	/* The event, to be given back with put(); NULL: no such id. The agent's are not there for the guest. */
+	/* The event, to be given back with put(); NULL: no such id. */
 	struct host_event *(*get)(struct pv_vm *vm, struct pv_vcpu *vcpu, int32_t id);
 	/* Takes the event out: its slot is free, the table's reference is the caller's, to release(). NULL as above. */
 	struct host_event *(*remove)(struct pv_vm *vm, struct pv_vcpu *vcpu, int32_t id);

@@ -10,7 +10,7 @@
 static bool sync_event(struct pv_vcpu *vcpu, struct host_event *event, uint64_t *total)
 {
 	struct pv_vm *vm = vcpu->vm;
-	struct guest_mem mem = vm->mem;
+	struct guest_mem mem = *owner_mem(vm, event->agent);
 	struct pmu_value value = pmu_read(vcpu, event);
 	uint64_t delivered;
 	int failed;

@@ -99,21 +99,12 @@ int table_insert(struct event_table *table, struct open_events *events, struct h
 	return ret;
 }
 
-/* Is the event there for this vCPU? What the agent opens is not there for the guest. */
-static bool is_there(const struct host_event *event, const struct pv_vcpu *vcpu)
-{
-	return event && (!vcpu || event->agent == vcpu_in_agent(vcpu));
-}
-
-struct host_event *table_get(struct event_table *table, const struct pv_vcpu *vcpu, const struct pv_design *design,
-			     int32_t id)
+struct host_event *table_get(struct event_table *table, const struct pv_design *design, int32_t id)
 {
 	struct host_event *event;
 
 	pv_spin_lock(&table->lock);
 	event = *find_link(table, id);
-	if (!is_there(event, vcpu))
-		event = NULL;
 	if (PV_CANARY(lock_let_go_before_reference))
 		pv_spin_let_go(&table->lock);
 	if (event && !PV_CANARY(found_without_reference))
@@ -122,14 +113,13 @@ struct host_event *table_get(struct event_table *table, const struct pv_vcpu *vc
 	return event;
 }
 
-struct host_event *table_remove(struct event_table *table, const struct pv_vcpu *vcpu, struct open_events *events,
-				int32_t id)
+struct host_event *table_remove(struct event_table *table, struct open_events *events, int32_t id)
 {
 	struct host_event **link, *event;
 
 	pv_spin_lock(&table->lock);
 	link = find_link(table, id);
-	event = is_there(*link, vcpu) ? *link : NULL;
+	event = *link;
 	if (event) {
 		*link = event->bucket_next;
 		if (!PV_CANARY(slot_not_returned))

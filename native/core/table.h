@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A hash table of events by id, and the count of open events that all tables of a VM share. */
+/* A hash table of events by id, and the count of open events that all tables of the guest share. */
 #ifndef PV_TABLE_H
 #define PV_TABLE_H
 
 #include "policy.h"
 #include "pv_sync.h"
 
-/* Of one VM. The limit is exact, whoever asks at the same time. */
+/* Of one VM: those of the guest, or of the agent. The limit is exact, whoever asks at the same time. */
 struct open_events {
 	uint32_t limit;
 	pv_u32 open, peak;
@@ -32,14 +32,9 @@ struct event_table *table_create(struct pv_vm *vm, uint32_t buckets);
 void table_destroy(struct pv_vm *vm, struct event_table *table);
 /* 0, -PV_EEXIST or -PV_ENOSPC. */
 int table_insert(struct event_table *table, struct open_events *events, struct host_event *event);
-/*
- * The event, with one more reference of the design's kind, or NULL: also for one that is the agent's,
- * where the guest asks, and the other way round. `vcpu` asks, NULL for the host, which may have any.
- */
-struct host_event *table_get(struct event_table *table, const struct pv_vcpu *vcpu, const struct pv_design *design,
-			     int32_t id);
-/* The event, which is in the table no more, or NULL as above. */
-struct host_event *table_remove(struct event_table *table, const struct pv_vcpu *vcpu, struct open_events *events,
-				int32_t id);
+/* The event, with one more reference of the design's kind, or NULL. */
+struct host_event *table_get(struct event_table *table, const struct pv_design *design, int32_t id);
+/* The event, which is in the table no more, or NULL. */
+struct host_event *table_remove(struct event_table *table, struct open_events *events, int32_t id);
 
 #endif

@@ -79,7 +79,9 @@ static int parts_create(struct pv_vm *vm)
 	if (!ret)
 		ret = console_create(vm, vm->config.console_bytes);
 	if (!ret)
-		ret = closed_times_create(vm, vm->config.max_events);
+		ret = closed_times_create(vm, &vm->closed, vm->config.max_events);
+	if (!ret)
+		ret = agent_events_create(vm);
 	if (!ret)
 		ret = trace_create(vm);
 	if (!ret)
@@ -95,7 +97,8 @@ static void vm_free(struct pv_vm *vm)
 	event_set_destroy(vm);
 	if (vm->vcpus)
 		vm->design->destroy(vm);
-	closed_times_destroy(vm);
+	closed_times_destroy(vm, &vm->closed);
+	agent_events_destroy(vm);
 	trace_destroy(vm);
 	console_destroy(vm);
 	hooks.release(hooks.context, vm->vcpus);

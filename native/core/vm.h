@@ -24,7 +24,7 @@ enum pv_fault {
 /* Every capacity of the host side. Tests set them to 1. */
 struct pv_vm_config {
 	uint32_t vcpus;       /* 1..PV_MAX_VCPUS */
-	uint32_t max_events;  /* KVM_PV_PERF_MAX_EVENTS in force, >= 1 */
+	uint32_t max_events;  /* KVM_PV_PERF_MAX_EVENTS in force for the guest, >= 1 */
 	uint32_t counters;    /* hardware counters per vCPU, >= 1 */
 	uint32_t hash_buckets; /* of the event table; 0: the default (1024, as posted) */
 	uint32_t console_bytes; /* ring between vCPUs and front end; 0: the default */
@@ -83,7 +83,7 @@ struct pv_vm_statistics {
 	uint64_t guest_errors;   /* negative results given to the guest */
 	uint64_t kicks;          /* doorbells rung by the host */
 	uint64_t rotations;
-	uint64_t events_open, events_open_peak, events_opened;
+	uint64_t events_open, events_open_peak, events_opened; /* the guest's */
 	uint64_t events_allocated; /* host events in memory, open or still referenced */
 	uint64_t console_bytes;
 	uint64_t guest_ns; /* from the first entry of the guest itself to the moment the end was asked for */
@@ -128,10 +128,12 @@ int vm_vcpu_stopped(const struct pv_vm *vm, uint32_t vcpu);
 /* KVM_CHECK_EXTENSION: the event limit for KVM_CAP_PV_PERF (0 when switched off), 0 for what is not known. */
 enum { KVM_CAP_PV_PERF = 0x5056 };
 int64_t vm_check_extension(const struct pv_vm *vm, uint64_t capability);
-/* Times of an event, open or closed last under this id: -ENOENT if never opened. Of closed events
+/* Times of an event of the guest's, open or closed last under this id: -ENOENT if never opened. Of closed events
  * the last max_events are remembered; one that is just being closed is not found. Time that its
  * vCPU is in the agent does not count. -EIO after a host panic. */
 int vm_event_times(struct pv_vm *vm, int32_t id, struct pv_event_times *ret);
+/* The same of the agent's, all of which are remembered. */
+int vm_agent_times(struct pv_vm *vm, int32_t id, struct pv_event_times *ret);
 void vm_statistics(struct pv_vm *vm, struct pv_vm_statistics *ret);
 /* Takes up to `most` records out of one ring of the trace, oldest first, and returns how many; 0: there are none.
  * One thread reads. Where there is a trace, the calls of this API are one thread's, too. */

@@ -93,6 +93,7 @@ int64_t vm_check_extension(const struct pv_vm *vm, uint64_t capability)
 
 struct api_times {
 	struct pv_vm *vm;
+	bool agent;
 	int32_t id;
 	struct pv_event_times *ret;
 	int result;
@@ -102,14 +103,24 @@ static void api_times(void *arg)
 {
 	struct api_times *call = arg;
 
-	call->result = event_times(call->vm, call->id, call->ret);
+	call->result = event_times(call->vm, call->agent, call->id, call->ret);
+}
+
+static int times_of(struct pv_vm *vm, bool agent, int32_t id, struct pv_event_times *ret)
+{
+	struct api_times call = { .vm = vm, .agent = agent, .id = id, .ret = ret };
+
+	return vm_api_call(vm, api_times, &call) ? call.result : -EIO;
 }
 
 int vm_event_times(struct pv_vm *vm, int32_t id, struct pv_event_times *ret)
 {
-	struct api_times call = { .vm = vm, .id = id, .ret = ret };
+	return times_of(vm, false, id, ret);
+}
 
-	return vm_api_call(vm, api_times, &call) ? call.result : -EIO;
+int vm_agent_times(struct pv_vm *vm, int32_t id, struct pv_event_times *ret)
+{
+	return times_of(vm, true, id, ret);
 }
 
 uint32_t vm_trace_read(struct pv_vm *vm, uint32_t ring, struct pv_trace_record *to, uint32_t most)

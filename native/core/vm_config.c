@@ -77,6 +77,7 @@ void vm_config_apply(struct pv_vm *vm, const struct pv_vm_config *config)
 	if (!config->rotate_us)
 		vm->config.rotate_us = DEFAULT_ROTATE_US;
 	vm->open_events.limit = config->max_events;
-	vm->mem = (struct guest_mem){ .ram = config->ram, .size = config->ram_size };
+	vm->mem = (struct guest_mem){ .ram = config->ram, .size = vm->config.guest_ram_size };
+	vm->agent_mem = (struct guest_mem){ .ram = config->ram, .size = config->ram_size };
 	fill_in_page(vm);
 }

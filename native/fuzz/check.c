@@ -22,7 +22,8 @@ static bool chained(const struct event_table *table, const struct host_event *ev
 /* Under its id, in the table that it was inserted into. */
 static bool is_open(const struct host_event *event)
 {
-	bool found = machine.vm->table && chained(machine.vm->table, event);
+	const struct event_table *agents = machine.vm->agent_events.table;
+	bool found = (machine.vm->table && chained(machine.vm->table, event)) || (agents && chained(agents, event));
 
 	for (uint32_t i = 0; i < machine.vcpus && !found; i++)
 		found = machine.vm->vcpus[i].table && chained(machine.vm->vcpus[i].table, event);

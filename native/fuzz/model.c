@@ -7,7 +7,7 @@
 #include "memory.h"
 #include "player.h"
 
-enum { MOST_EVENTS = 64 };
+enum { MOST_EVENTS = 256 };
 
 typedef long long ll;
 
@@ -27,6 +27,7 @@ struct model_event {
 struct doubt {
 	int32_t id;
 	uint32_t owner;
+	bool agent;
 	int balance; /* how many are open, by what OPENs and CLOSEs returned: in any order the same */
 };
 
@@ -48,30 +49,28 @@ void model_word_is_full(void)
 	model.full = true;
 }
 
-/* Whose an id is: of the VM, or of the vCPU that opened it. */
+/* Whose an id is: of the VM's guest, of the guest on the vCPU that opened it, or of the agent. */
 static uint32_t owner_of(const struct fuzz_vcpu *vcpu)
 {
-	return machine.vm->design == &design_per_vcpu ? vcpu->vcpu->index : 0;
+	return machine.vm->design == &design_per_vcpu && !vcpu->call.agent ? vcpu->vcpu->index : 0;
 }
 
 static struct model_event *find(const struct fuzz_vcpu *vcpu, int32_t id)
 {
 	for (uint32_t i = 0; i < model.events; i++)
-		if (model.event[i].handle.id == id && model.event[i].handle.owner == owner_of(vcpu))
+		if (model.event[i].handle.id == id && model.event[i].handle.owner == owner_of(vcpu) &&
+		    model.event[i].handle.agent == vcpu->call.agent)
 			return &model.event[i];
 	return NULL;
 }
 
-static struct model_event *find_reachable(const struct fuzz_vcpu *vcpu, int32_t id)
-{
-	struct model_event *event = find(vcpu, id);
-
-	return event && event->handle.agent == vcpu->call.agent ? event : NULL;
-}
-
 uint32_t model_open(void)
 {
-	return model.events;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < model.events; i++)
+		n += !model.event[i].handle.agent;
+	return n;
 }
 
 bool model_excuses(void)
@@ -183,7 +182,8 @@ static bool memory_failed(const struct fuzz_vcpu *vcpu)
 static struct doubt *find_doubt(const struct fuzz_vcpu *vcpu, int32_t id)
 {
 	for (uint32_t i = 0; i < model.doubts; i++)
-		if (model.doubt[i].id == id && model.doubt[i].owner == owner_of(vcpu))
+		if (model.doubt[i].id == id && model.doubt[i].owner == owner_of(vcpu) &&
+		    model.doubt[i].agent == vcpu->call.agent)
 			return &model.doubt[i];
 	return NULL;
 }
@@ -201,7 +201,7 @@ static struct doubt *doubt_about(const struct fuzz_vcpu *vcpu, int32_t id)
 		if (model.doubts == MOST_EVENTS)
 			fuzz_violation("more ids are in doubt than there are operations");
 		doubt = &model.doubt[model.doubts++];
-		*doubt = (struct doubt){ id, owner_of(vcpu), find(vcpu, id) != NULL };
+		*doubt = (struct doubt){ id, owner_of(vcpu), vcpu->call.agent, find(vcpu, id) != NULL };
 	}
 	return doubt;
 }
@@ -249,32 +249,40 @@ static void closed(struct fuzz_vcpu *vcpu, int32_t id)
 		doubt_about(vcpu, id)->balance--;
 		return;
 	}
-	event = find_reachable(vcpu, id);
+	event = find(vcpu, id);
 	if (!event)
 		fuzz_violation("CLOSE of id %d succeeds, and it is not open", id);
 	forget(event);
 }
 
-static const struct host_event *in_table(int32_t id, uint32_t owner)
+static const struct event_table *table_of(const struct doubt *doubt)
 {
-	const struct event_table *table = machine.vm->table ? machine.vm->table : machine.vm->vcpus[owner].table;
-	const struct host_event *event = table->bucket[(uint32_t)id % table->buckets];
+	if (doubt->agent)
+		return machine.vm->agent_events.table;
+	return machine.vm->table ? machine.vm->table : machine.vm->vcpus[doubt->owner].table;
+}
 
-	while (event && event->id != id)
+static const struct host_event *in_table(const struct doubt *doubt)
+{
+	const struct event_table *table = table_of(doubt);
+	const struct host_event *event = table->bucket[(uint32_t)doubt->id % table->buckets];
+
+	while (event && event->id != doubt->id)
 		event = event->bucket_next;
 	return event;
 }
 
 static void settle(const struct doubt *doubt)
 {
-	const struct host_event *event = in_table(doubt->id, doubt->owner);
+	const struct host_event *event = in_table(doubt);
 
 	/* What is abandoned at the end has no result. */
 	if (vm_phase(machine.vm) == PHASE_RUNNING && doubt->balance != (event ? 1 : 0))
 		fuzz_violation("O4 unique ids: by what OPENs and CLOSEs returned, id %d is open %d times, and the table has %s",
 			       doubt->id, doubt->balance, event ? "it" : "none");
 	for (uint32_t i = model.events; i--;)
-		if (model.event[i].handle.id == doubt->id && model.event[i].handle.owner == doubt->owner)
+		if (model.event[i].handle.id == doubt->id && model.event[i].handle.owner == doubt->owner &&
+		    model.event[i].handle.agent == doubt->agent)
 			forget(&model.event[i]);
 	if (event)
 		model.event[model.events++] = (struct model_event){
@@ -319,7 +327,7 @@ static void follow(const struct fuzz_vcpu *vcpu, uint64_t op, int32_t id, int64_
  */
 static void check_count(const struct fuzz_vcpu *vcpu, int32_t id)
 {
-	struct model_event *event = find_reachable(vcpu, id);
+	struct model_event *event = find(vcpu, id);
 	uint64_t count, most = 0;
 
 	if (!event || !event->plain || in_doubt(vcpu, id))
@@ -370,15 +378,17 @@ static void check_open_refused(const struct fuzz_vcpu *vcpu, int64_t result)
 		fuzz_violation("OPEN of id %d says that it is open", call->id);
 	if (result == -PV_ENOENT && call->group < 0 && call->plain)
 		fuzz_violation("OPEN of id %d, of an event that there is and for no group, finds none", call->id);
-	if (result == -PV_ENOSPC && call->group < 0 && !model.doubts && model.events < machine.vm->config.max_events)
-		fuzz_violation("OPEN says that %u events are too many, of %u", model.events, machine.vm->config.max_events);
+	if (result == -PV_ENOSPC && call->agent)
+		fuzz_violation("the agent's OPEN meets a limit");
+	if (result == -PV_ENOSPC && call->group < 0 && !model.doubts && model_open() < machine.vm->config.max_events)
+		fuzz_violation("OPEN says that %u events are too many, of %u", model_open(), machine.vm->config.max_events);
 }
 
 static void check_found(const struct fuzz_vcpu *vcpu, uint64_t op, uint64_t rcx, int64_t result)
 {
 	int32_t id = (int32_t)(uint32_t)rcx;
 	bool valid = rcx <= UINT32_MAX || rcx == (uint64_t)(int64_t)id;
-	bool open = valid && find_reachable(vcpu, id);
+	bool open = valid && find(vcpu, id);
 
 	if (!in_doubt(vcpu, id) && open != (result != -PV_ENOENT))
 		fuzz_violation("%s gets %lld for id %#llx, which is %sopen", vcpu->thread.name, (ll)result,

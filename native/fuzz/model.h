@@ -38,7 +38,7 @@ void model_word_is_full(void);
 void model_take_overflows(void);
 /* At rest: what came in between each other is as the core's table has it. */
 void model_settle(void);
-/* Events that are open. */
+/* Events of the guest's that are open. */
 uint32_t model_open(void);
 /* Was there a reason why overflows may wait for their event's next one, beside those that the host counts? */
 bool model_excuses(void);
@@ -46,7 +46,7 @@ bool model_excuses(void);
 struct model_handle {
 	int32_t id;
 	uint32_t owner; /* a vCPU */
-	bool agent;     /* its agent did, and the guest cannot reach it */
+	bool agent;     /* the agent did, and the guest cannot reach it */
 };
 /* False: none is open. */
 bool model_any_open(struct model_handle *handle);

@@ -30,7 +30,7 @@ static bool is_running(void)
 	return vm_phase(machine.vm) == PHASE_RUNNING;
 }
 
-/* As who opened it: what is the agent's is not there for the guest. */
+/* As who opened it: neither finds what is the other's. */
 static void close_one(const struct model_handle *open)
 {
 	const uint64_t arg[4] = { KVM_PERF_OP, KVM_PV_PERF_OP_CLOSE, (uint32_t)open->id, 0 };

@@ -297,7 +297,7 @@ static void orderly_end_with_agent(void)
 	CHECK_EQ(progress, FAKE_VCPUS);
 	for (uint32_t i = 0; i < FAKE_VCPUS; i++) {
 		CHECK(vm_vcpu_stopped(fake.vm, i));
-		CHECK_EQ(vm_event_times(fake.vm, (int32_t)i, &times), 0);
+		CHECK_EQ(vm_agent_times(fake.vm, (int32_t)i, &times), 0);
 		CHECK(times.enabled_ns > 0 && times.enabled_ns == times.running_ns);
 	}
 	vm_statistics(fake.vm, &figures);

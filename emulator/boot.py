@@ -270,7 +270,7 @@ def _write_agent_config(memory: Memory, agent: Agent, vcpus: int, attrs: tuple[A
         setattr(config, field, getattr(agent, field))
     config.vcpus = vcpus
     config.max_chain = max_chain
-    config.ram_size = memory.size
+    config.ram_size = memory.limit
     for index, attr in enumerate(attrs):
         target = config.attr[index]
         for field, value in attr._asdict().items():

@@ -206,7 +206,7 @@ class Host:
         host = os.getpid()
         for index in range(self._launch.vcpus):
             not_mine = (self._launch.channel, self._gate)
-            args = (index, self._launch, self._segment, host, not_mine, self._gate_reader, self._boot.agent)
+            args = (index, self._launch, self._segment, host, not_mine, self._gate_reader, self._boot)
             process, pidfd = fork(vcpu.main, args)
             self._processes.append(process)
             self._alive[pidfd] = index

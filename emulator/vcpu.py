@@ -8,7 +8,7 @@ import os
 import signal
 from typing import Any
 
-from emulator.boot import Agent
+from emulator.boot import Agent, Boot
 from emulator.native import load_engine
 from emulator.process import die_with_parent, name_process
 from emulator.protocol import Launch
@@ -24,12 +24,12 @@ def main(
     host: int,
     not_mine: tuple[int, ...],
     gate: int,
-    agent: Agent | None,
+    boot: Boot,
 ) -> None:
     """Runs vCPU `index` until the VM is over, then waits for the host to close `gate`, and leaves the process.
 
-    `not_mine` are the host's descriptors: the front end's channel and the other end of `gate`. `agent` is where the
-    host has put it.
+    `not_mine` are the host's descriptors: the front end's channel and the other end of `gate`. `boot` is where the
+    host has put what it loaded.
     """
     status = ENGINE_FAILED
     try:
@@ -40,21 +40,22 @@ def main(
         name_process(f"pvperf:vcpu{index}")
         for fd in not_mine:
             os.close(fd)
-        status = _run(index, launch, segment, agent)
+        status = _run(index, launch, segment, boot)
         if status == 0:
             os.read(gate, 1)
     finally:
         os._exit(status)
 
 
-def _run(index: int, launch: Launch, segment: mmap.mmap, agent: Agent | None) -> int:
+def _run(index: int, launch: Launch, segment: mmap.mmap, boot: Boot) -> int:
     core = load_engine()
     ffi, lib = core.ffi, core.lib
     base = ffi.from_buffer("uint8_t[]", segment, require_writable=True)
     run = ffi.cast("struct pv_run *", base + (1 + index) * lib.PV_RUN_PAGE_SIZE)
     config = ffi.new("struct pv_engine_config *")
     config.ram = base + (1 + launch.vcpus) * lib.PV_RUN_PAGE_SIZE
-    config.ram_size = launch.ram_bytes
+    config.ram_size = boot.ram_bytes
+    config.agent_bytes = launch.ram_bytes - boot.ram_bytes
     config.run = run
     config.page = ffi.cast("struct pv_vm_page *", base)
     config.vcpu = index
@@ -67,8 +68,8 @@ def _run(index: int, launch: Launch, segment: mmap.mmap, agent: Agent | None) ->
     config.l1d, config.llc = tuple(launch.l1d), tuple(launch.llc)
     config.predictor_bits = launch.predictor_bits
     config.core = launch.cores[index % len(launch.cores)] if launch.cores else -1
-    if agent:
-        _place_agent(ffi, lib, config, agent)
+    if boot.agent:
+        _place_agent(ffi, lib, config, boot.agent)
     failure = _run_engine(ffi, lib, config)
     if failure and not ffi.string(run.text):
         run.text = failure[: ffi.sizeof(run.text) - 1]

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The agent: guest code that `stat` and `record` place at the top of RAM, hidden from the
- * guest. On each vCPU it opens and enables the wanted events through KVM_PERF_OP
+ * The agent: guest code that `stat` and `record` place behind the guest's RAM, where the guest cannot reach it: it runs on a
+ * CPU of its own, which alone has that memory. On each vCPU it opens and enables the wanted events through KVM_PERF_OP
  * before the guest's entry, and disables and closes them when the VM ends. The
  * counters of a vCPU stay frozen while it is in the agent. Its events are not there for the guest, nor the guest's for it:
  * each has its own ids, and what the agent opens does not count against the guest's limit.
  *
- * The NMIs of the agent's own events are its own, too: the engine saves the guest, writes
- * where it was into the vCPU's pv_agent_frame, and enters the agent's NMI handler, which takes
+ * The NMIs of the agent's own events are its own, too: the engine writes where the guest is
+ * into the vCPU's pv_agent_frame, and runs the agent's NMI handler, which takes
  * the overflows and leaves samples in the vCPU's ring (sample.h). It ends with the
  * hypercall PV_HC_AGENT_IRET, which the engine answers by itself: the guest goes on as if
  * nothing had been. So any guest can be sampled, whatever its IDT and its page tables.
@@ -50,7 +50,7 @@ struct pv_agent_config {
 	uint64_t ring_stride;
 	uint32_t ring_bytes; /* of a ring's data, a power of 2 */
 	uint32_t max_chain;  /* return addresses to record with a sample, 0 to PV_SAMPLE_MAX_CHAIN */
-	uint64_t ram_size;   /* all of it */
+	uint64_t ram_size;   /* the guest's, which is read for call chains */
 	struct kvm_pv_perf_attr attr[PV_AGENT_MAX_EVENTS];
 };
 

@@ -33,7 +33,8 @@ enum pv_exit_reason {
 /* What the host tells the vCPU to do next. */
 enum pv_entry_action {
 	PV_ENTER_RESUME = 0, /* go on; a hypercall gets `rax` */
-	PV_ENTER_JUMP,       /* load the `jump` state, then run: boot, and the agent */
+	PV_ENTER_JUMP,       /* load the `jump` state, then run: boot */
+	PV_ENTER_AGENT,      /* the same on the agent's own CPU, for good: see agent.h */
 	PV_ENTER_STOP,       /* leave engine_run() for good */
 };
 
@@ -88,7 +89,7 @@ enum {
 	PV_CYCLES_VM_EXIT = 1200, /* hypercall, I/O, HLT, CPUID; not a kick, which is no event of the guest's */
 };
 
-/* State loaded by PV_ENTER_JUMP: CPL 0, interrupts off, flat 64-bit segments. */
+/* State loaded by PV_ENTER_JUMP and PV_ENTER_AGENT: CPL 0, interrupts off, flat 64-bit segments. */
 struct pv_jump {
 	uint64_t rip, rsp, rdi, rsi, rdx;
 	gpa_t gdt;        /* PV_GDT_BYTES long */

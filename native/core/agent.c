@@ -22,7 +22,7 @@ static enum pv_entry_action enter_agent(struct pv_vcpu *vcpu, const struct pv_ju
 	vcpu->run->jump = *at;
 	vcpu->run->jump.rdi = vcpu->index;
 	vcpu->run->jump.rsp += vcpu->index * vcpu->vm->config.agent_stack;
-	return PV_ENTER_JUMP;
+	return PV_ENTER_AGENT;
 }
 
 static enum pv_entry_action enter_guest(struct pv_vcpu *vcpu)

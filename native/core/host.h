@@ -196,7 +196,7 @@ int event_times(struct pv_vm *vm, bool agent, int32_t id, struct pv_event_times 
 /* quiet.c: PV_HC_QUIET; bits of enum pv_quiet. */
 int64_t quiet_check(struct pv_vcpu *vcpu, uint64_t taken);
 
-/* agent.c: where a vCPU is sent. Each sets run->jump and returns PV_ENTER_JUMP. */
+/* agent.c: where a vCPU is sent. Each sets run->jump. */
 enum pv_entry_action agent_enter_start(struct pv_vcpu *vcpu); /* boots where there is no agent */
 enum pv_entry_action agent_enter_finish(struct pv_vcpu *vcpu);
 /* PV_HC_AGENT_DONE: 0 and the action, or a result for the guest. */

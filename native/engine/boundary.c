@@ -29,7 +29,7 @@ static bool attend_alarm(struct pv_engine *e, uint64_t rip, bool in_block)
 static bool attend_inject(struct pv_engine *e, uint64_t rip, bool in_block)
 {
 	e->attend &= ~(uint32_t)ATTEND_INJECT;
-	return !agent_nmi_enter(e, rip, in_block) && !nmi_deliver(e, rip, in_block);
+	return agent_nmi_serve(e, rip, in_block) && !nmi_deliver(e, rip, in_block);
 }
 
 /* Translated code can be dropped outside of Unicorn alone; this boundary then comes again. */

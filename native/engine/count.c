@@ -282,7 +282,7 @@ static void announce(struct pv_engine *e, const struct block *block)
 		what |= ATTEND_SPACE;
 	if (block->flags & BLOCK_UNKNOWN)
 		what |= ATTEND_UNKNOWN;
-	if ((block->flags & BLOCK_IRET) && e->nmi.in_service && !e->agent.in_service)
+	if ((block->flags & BLOCK_IRET) && e->nmi.in_service)
 		what |= ATTEND_IRET;
 	if (what)
 		count_attend(e, what);

@@ -116,9 +116,7 @@ static int open_unicorn(struct pv_engine *e)
 	/* No address ends the emulation: hooks do. */
 	if (uc_ctl_exits_enable(e->uc) || uc_ctl_set_exits(e->uc, NULL, 0))
 		return -EOPNOTSUPP;
-	ret = agent_nmi_create(e);
-	if (!ret)
-		ret = set_hooks(e);
+	ret = set_hooks(e);
 	parallel_choose(e);
 	stores_choose(e);
 	return ret;
@@ -161,9 +159,13 @@ int engine_create(const struct pv_engine_config *config, struct pv_engine **ret,
 		err = open_unicorn(e);
 	if (err) {
 		snprintf(why, why_size, "%s", err == -EOPNOTSUPP ?
-			 "this build of Unicorn is not one that the engine knows; 2.1.4 is" : err == -EFAULT ?
-			 "the agent's frame does not lie in RAM, aligned" :
+			 "this build of Unicorn is not one that the engine knows; 2.1.4 is" :
 			 "cannot set Unicorn up: out of memory");
+		engine_destroy(e);
+		return err;
+	}
+	err = agent_create(e, why, why_size);
+	if (err) {
 		engine_destroy(e);
 		return err;
 	}
@@ -176,7 +178,7 @@ void engine_destroy(struct pv_engine *e)
 	stores_destroy(e);
 	blocks_destroy(e);
 	decode_destroy(e);
-	agent_nmi_destroy(e);
+	agent_destroy(e);
 	hooks_destroy(e);
 	span_unmap(&e->span);
 	if (e->context)
@@ -199,10 +201,8 @@ static void came_back(struct pv_engine *e, uc_err err)
 	}
 }
 
-int engine_run(struct pv_engine *e)
+void engine_go_on(struct pv_engine *e)
 {
-	e->tsc_start = __rdtsc();
-	vmexit_ready(e);
 	while (!e->stop) {
 		uc_err err;
 
@@ -219,5 +219,12 @@ int engine_run(struct pv_engine *e)
 		if (!e->stop && !e->flush)
 			came_back(e, err);
 	}
+}
+
+int engine_run(struct pv_engine *e)
+{
+	e->tsc_start = __rdtsc();
+	vmexit_ready(e);
+	engine_go_on(e);
 	return e->failure;
 }

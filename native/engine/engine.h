@@ -46,7 +46,8 @@ enum {
 
 struct pv_engine_config {
 	uint8_t *ram;
-	uint64_t ram_size;
+	uint64_t ram_size;     /* what the guest has of it */
+	uint64_t agent_bytes;  /* the agent's memory, behind that; 0: there is no agent */
 	struct pv_run *run;
 	const struct pv_vm_page *page;
 	uint32_t vcpu;
@@ -55,7 +56,7 @@ struct pv_engine_config {
 	uint32_t stores;       /* enum pv_engine_store */
 	uint32_t oracle;       /* 1: also step every instruction, and compare at every exit */
 	int32_t core;          /* pin to this core; -1: do not */
-	struct pv_jump agent_nmi; /* the agent's NMI handler on this vCPU; rip 0: there is no agent */
+	struct pv_jump agent_nmi; /* the agent's NMI handler on this vCPU */
 	gpa_t agent_frame;        /* of this vCPU's pv_agent_frame */
 	uint32_t predictor_bits; /* of global history; 0: the default (see predictor.h) */
 	struct pv_cache_config l1d, llc;

@@ -26,7 +26,7 @@ void hooks_destroy(struct pv_engine *e)
 
 static uint32_t wanted_now(const struct pv_engine *e)
 {
-	return e->config.hook == PV_ENGINE_COUNT ? e->config.run->wanted & ~((1u << PV_COUNTS_AT_EXIT) - 1) : 0;
+	return e->config.hook == PV_ENGINE_COUNT && !e->guest ? e->config.run->wanted & ~((1u << PV_COUNTS_AT_EXIT) - 1) : 0;
 }
 
 static bool is_other_breakpoint(const struct pv_breakpoint *a, const struct pv_breakpoint *b)

@@ -15,7 +15,7 @@ void nmi_inject(struct pv_engine *e)
 
 bool nmi_deliver(struct pv_engine *e, uint64_t rip, bool in_block)
 {
-	if (!e->nmi.pending || e->nmi.in_service || e->agent.in_service)
+	if (!e->nmi.pending || e->nmi.in_service)
 		return false;
 	if (hidden_in_shadow(e)) {
 		e->attend |= ATTEND_INJECT;
@@ -35,8 +35,6 @@ bool nmi_deliver(struct pv_engine *e, uint64_t rip, bool in_block)
 
 bool nmi_is_due(const struct pv_engine *e)
 {
-	if (e->agent.in_service)
-		return false;
 	return e->agent.pending || (e->nmi.pending && !e->nmi.in_service);
 }
 

@@ -175,17 +175,18 @@ struct nmi {
 	bool in_service; /* from delivery to IRET: another one waits */
 };
 
-struct agent_nmi {
-	bool pending;
-	bool in_service;
-	uint64_t guest_rip;
-	uint32_t guest_cpl;
-	uint32_t guest_attend;
-	uc_context *guest; /* as it was interrupted */
-	struct inside_tlb *tlb; /* the guest's while one is in service, or else the agent's; NULL: they have one together */
-	bool guest_tlb_outdated;
-	uc_context *entry; /* about to run the handler */
-	bool entry_made;
+/* The agent, as the guest's CPU has it: agent.c. */
+struct agent {
+	struct pv_engine *cpu; /* NULL: there is none */
+	bool entered;          /* since it came to be */
+	bool pending;          /* an NMI came, and waits for the next boundary */
+};
+
+/* The same as its own CPU has it. */
+struct agent_of {
+	uint64_t rip; /* of the guest, in front of which the agent runs */
+	bool nmi;     /* in the handler */
+	bool done;    /* the handler has ended */
 };
 
 /* Where Unicorn keeps what its API does not show, as offsets into a saved context. */
@@ -242,11 +243,16 @@ struct pv_engine {
 	int failure;  /* negative errno once PV_EXIT_ERROR was raised */
 	struct oracle oracle;
 	struct nmi nmi;
-	struct agent_nmi agent;
+	struct agent agent;
+	struct pv_engine *guest; /* of the agent's CPU: the guest's; NULL: this is the guest's */
+	struct agent_of agent_of;
 	struct hooks hooks;
 };
 
-/* engine.c: a block hook that does nothing. */
+/* engine.c */
+/* Executes, from RIP on, until `stop` is set. */
+void engine_go_on(struct pv_engine *e);
+/* A block hook that does nothing. */
 void on_block_empty(uc_engine *uc, uint64_t address, uint32_t size, void *data);
 
 /* registers.c: by Unicorn's number. */
@@ -295,13 +301,6 @@ void stores_destroy(struct pv_engine *e);
 bool stores_are_looked_at(const struct pv_engine *e);
 /* This page, in which there was none, holds code. */
 void stores_look(struct pv_engine *e);
-
-/* tlb.c */
-/* Gives the agent one of its own, if that can be done. */
-int tlb_create(struct pv_engine *e);
-void tlb_destroy(struct pv_engine *e);
-/* The guest's for the agent's, or back. */
-void tlb_exchange(struct pv_engine *e);
 
 /* decode.c */
 int decode_create(struct pv_engine *e);
@@ -418,15 +417,22 @@ bool nmi_is_due(const struct pv_engine *e);
 void nmi_end(struct pv_engine *e);
 void nmi_abandon(struct pv_engine *e);
 
-/* agent_nmi.c */
-int agent_nmi_create(struct pv_engine *e);
-void agent_nmi_destroy(struct pv_engine *e);
+/* agent.c; `cpu` is the agent's */
+/* 0, or a negative errno and a sentence. */
+int agent_create(struct pv_engine *e, char *why, uint64_t why_size);
+void agent_destroy(struct pv_engine *e);
 void agent_nmi_inject(struct pv_engine *e);
-/* Enters the agent at `rip` of the guest if one is pending and none in service: true. */
-bool agent_nmi_enter(struct pv_engine *e, uint64_t rip, bool in_block);
-/* PV_HC_AGENT_IRET: back to the guest. Between blocks. */
-void agent_nmi_leave(struct pv_engine *e);
+/* Runs the agent's handler in front of `rip` of the guest for as long as an NMI is pending, as boundary_attend(). */
+bool agent_nmi_serve(struct pv_engine *e, uint64_t rip, bool in_block);
 void agent_nmi_abandon(struct pv_engine *e);
+/* PV_HC_AGENT_IRET. */
+void agent_end(struct pv_engine *cpu);
+/* PV_ENTER_AGENT: runs it until the host sends the vCPU elsewhere, or it fails. `rip` of the guest is in front. */
+void agent_enter(struct pv_engine *e, uint64_t rip);
+/* For an exit of the agent's, at its `rip`: the run page, with the guest's counts. */
+void agent_publish(struct pv_engine *cpu, uint64_t rip);
+/* The time since the last call was the guest's, in its kernel. */
+void agent_settle_time(struct pv_engine *cpu);
 
 /* vmexit.c */
 bool on_invalid(uc_engine *uc, void *data);
@@ -436,6 +442,8 @@ void on_sysenter(uc_engine *uc, void *data);
 uint32_t on_in(uc_engine *uc, uint32_t port, int size, void *data);
 void on_out(uc_engine *uc, uint32_t port, int size, uint32_t value, void *data);
 void vmexit_ready(struct pv_engine *e);
+/* The host's answer to an exit of the agent's, in front of `rip` of the guest: it was no resumption. */
+void vmexit_sent_elsewhere(struct pv_engine *e, uint64_t rip, bool in_block);
 /* True: the vCPU goes on where it was; false: it was sent elsewhere, or stopped. */
 bool vmexit_kick(struct pv_engine *e, uint64_t rip, bool in_block);
 bool vmexit_overflow(struct pv_engine *e, uint64_t rip, bool in_block);

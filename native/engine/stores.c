@@ -140,10 +140,8 @@ void stores_choose(struct pv_engine *e)
 
 void stores_look(struct pv_engine *e)
 {
-	if (!e->stores_able)
-		return;
-	uc_ctl_flush_tlb(e->uc);
-	e->agent.guest_tlb_outdated = true;
+	if (e->stores_able)
+		uc_ctl_flush_tlb(e->uc);
 }
 
 void stores_destroy(struct pv_engine *e)

@@ -22,6 +22,20 @@ static void stop(struct pv_engine *e)
 	uc_emu_stop(e->uc);
 }
 
+/* Whose counts the host is told. */
+static struct pv_engine *counted(struct pv_engine *e)
+{
+	return e->guest ? e->guest : e;
+}
+
+static void publish(struct pv_engine *e, uint64_t rip)
+{
+	if (e->guest)
+		agent_publish(e, rip);
+	else
+		count_publish(e, rip);
+}
+
 /* What the host was told the exiting instruction would add, wherever it sends the vCPU. */
 static void retire(struct pv_engine *e)
 {
@@ -37,14 +51,14 @@ static bool hand_over(struct pv_engine *e, enum pv_exit_reason reason, uint64_t 
 {
 	struct pv_run *run = e->config.run;
 
-	count_publish(e, rip);
+	publish(e, rip);
 	if (e->config.oracle && reason != PV_EXIT_READY)
 		oracle_compare(e);
 	run->exit_reason = reason;
-	run->stores_short = e->stores.done;
+	run->stores_short = counted(e)->stores.done;
 	if (handover_exit(run, e->config.page) != PV_HANDED)
 		return false;
-	e->tsc_start = __rdtsc();
+	e->tsc_start = counted(e)->tsc_start = __rdtsc();
 	retire(e);
 	count_fold(e); /* other alarms may be armed */
 	alarm_entered(e);
@@ -70,9 +84,33 @@ static void inject(struct pv_engine *e)
 	uint32_t what = e->config.run->inject;
 
 	if (what & PV_INJECT_AGENT_NMI)
-		agent_nmi_inject(e);
+		agent_nmi_inject(counted(e));
 	if (what & PV_INJECT_NMI)
-		nmi_inject(e);
+		nmi_inject(counted(e));
+	if (what && e->guest)
+		count_attend(e, ATTEND_INJECT); /* it waits for the agent's end; the doorbell is looked at meanwhile, too */
+}
+
+/* The guest is left for good in front of `rip`. Where to, the host says, or the agent, which comes before. */
+static void leave(struct pv_engine *e, uint64_t rip, bool in_block)
+{
+	struct pv_run *run = e->config.run;
+
+	count_leave_block(e, rip);
+	agent_nmi_abandon(e);
+	nmi_abandon(e);
+	e->attend &= ATTEND_FLUSH;
+	e->oracle.pending = false;
+	if (run->action == PV_ENTER_AGENT)
+		agent_enter(e, rip);
+	if (e->stop)
+		return;
+	if (run->action == PV_ENTER_JUMP) {
+		jump_load(e, &run->jump, in_block);
+		inject(e);
+	} else {
+		stop(e);
+	}
 }
 
 /* Sends the vCPU where the host wants it. True: on from where it was. */
@@ -80,21 +118,22 @@ static bool enter(struct pv_engine *e, bool entered, bool in_block)
 {
 	struct pv_run *run = e->config.run;
 
-	if (!entered || run->action == PV_ENTER_STOP) {
-		stop(e);
-		return false;
+	if (!entered)
+		run->action = PV_ENTER_STOP;
+	if (run->action == PV_ENTER_RESUME) {
+		inject(e);
+		return true;
 	}
-	if (run->action == PV_ENTER_JUMP) {
-		/* The exiting instruction, if it retires, is not taken back. */
-		count_leave_block(e, run->rip + run->retire[PV_COUNT_INSTRUCTIONS]);
-		agent_nmi_abandon(e);
-		nmi_abandon(e);
-		e->attend &= ATTEND_FLUSH;
-		jump_load(e, &run->jump, in_block);
-		e->oracle.pending = false;
-	}
-	inject(e);
-	return run->action == PV_ENTER_RESUME;
+	if (e->guest || run->action == PV_ENTER_STOP)
+		stop(e); /* where to from the agent, the guest's CPU sees */
+	else
+		leave(e, run->rip + run->retire[PV_COUNT_INSTRUCTIONS], in_block); /* what retires is not taken back */
+	return false;
+}
+
+void vmexit_sent_elsewhere(struct pv_engine *e, uint64_t rip, bool in_block)
+{
+	leave(e, rip, in_block);
 }
 
 void vmexit_ready(struct pv_engine *e)
@@ -242,8 +281,8 @@ static void hypercall(struct pv_engine *e, uint64_t rip, unsigned length)
 	if (answered(e, rip, false))
 		return;
 	uc_reg_read_batch(e->uc, regs, values, 4);
-	if (e->agent.in_service && run->arg[0] == PV_HC_AGENT_IRET) {
-		agent_nmi_leave(e);
+	if (e->agent_of.nmi && run->arg[0] == PV_HC_AGENT_IRET) {
+		agent_end(e);
 		return;
 	}
 	set_retire(e, 1, PV_CYCLES_VM_EXIT);
@@ -354,8 +393,9 @@ void vmexit_shutdown(struct pv_engine *e, unsigned vector, uint32_t error, const
 	struct pv_run *run = e->config.run;
 	uint64_t rip = reg_get(e, UC_X86_REG_RIP);
 
-	if (e->agent.in_service) {
-		vmexit_fail(e, -EFAULT, "the agent's NMI handler: %s at rip 0x%llx", why, (unsigned long long)rip);
+	if (e->guest) {
+		vmexit_fail(e, -EFAULT, "the agent%s: %s at rip 0x%llx", e->agent_of.nmi ? "'s NMI handler" : "", why,
+			    (unsigned long long)rip);
 		return;
 	}
 	run->arg[0] = vector;
@@ -380,7 +420,7 @@ void vmexit_fail(struct pv_engine *e, int error, const char *why, ...)
 	run->arg[0] = (uint64_t)(int64_t)error;
 	e->failure = error;
 	set_retire(e, 0, 0);
-	count_publish(e, reg_get(e, UC_X86_REG_RIP));
+	publish(e, reg_get(e, UC_X86_REG_RIP));
 	run->exit_reason = PV_EXIT_ERROR;
 	handover_exit(run, e->config.page);
 	stop(e);

@@ -249,26 +249,6 @@ static void agent_has_its_own_code(void)
 	its_own_code(true, 4 * 8);
 }
 
-/* What the guest knew of that page's memory when none of it had been executed, it does not go by afterwards. */
-static void agent_code_changes(void)
-{
-	struct vcpu vcpu;
-	uint64_t sum = 0;
-
-	vcpu_start(&vcpu, true, false, AGENT_LABEL(agent_adding));
-	CHECK(vcpu.engine->stores_able && vcpu.engine->agent.tlb);
-	vcpu_begin(&vcpu, GUEST_LABEL(guest_changing));
-	vcpu_resume(&vcpu, 0);
-	for (uint64_t i = 1; vcpu_is_at(&vcpu, CALL_POINT); i++) {
-		CHECK_EQ(*vcpu_word(&vcpu, AGENT_DATA), sum);
-		vcpu_resume(&vcpu, PV_INJECT_AGENT_NMI);
-		sum += i;
-	}
-	CHECK(vcpu_is_at(&vcpu, CALL_END));
-	CHECK_EQ(*vcpu_word(&vcpu, AGENT_DATA), 20 * 21 / 2);
-	vcpu_stop(&vcpu);
-}
-
 static void begin_loop(struct vcpu *vcpu)
 {
 	vcpu_begin(vcpu, GUEST_LABEL(guest_loop));
@@ -393,16 +373,19 @@ static void agent_that_faults(void)
 /* So is an NMI for an agent that there is not, and a frame outside of RAM. */
 static void agent_that_is_not_there(void)
 {
+	static const gpa_t frames[] = { RAM_BYTES - 32, RAM_BYTES, AGENT_BASE - 64, AGENT_BASE + 4, UINT64_MAX - 7 };
 	struct vcpu vcpu;
 	struct pv_engine *engine;
 	char why[100] = "";
 
 	vcpu_start(&vcpu, true, false, 0);
 	begin_loop(&vcpu);
-	vcpu.config.agent_nmi.rip = 1;
-	vcpu.config.agent_frame = RAM_BYTES - 32;
-	CHECK_EQ(engine_create(&vcpu.config, &engine, why, sizeof(why)), -EFAULT);
-	CHECK(strstr(why, "the agent's frame"));
+	vcpu.config.agent_bytes = RAM_BYTES - AGENT_BASE;
+	for (unsigned i = 0; i < sizeof(frames) / sizeof(frames[0]); i++) {
+		vcpu.config.agent_frame = frames[i];
+		CHECK_EQ(engine_create(&vcpu.config, &engine, why, sizeof(why)), -EFAULT);
+		CHECK(strstr(why, "the agent's frame"));
+	}
 	vcpu.failure = -EINVAL;
 	CHECK_EQ(vcpu_resume(&vcpu, PV_INJECT_AGENT_NMI), PV_EXIT_ERROR);
 	CHECK(strstr(vcpu.run->text, "there is none"));
@@ -555,13 +538,68 @@ static void agent_stays_decoded(void)
 	vcpu_stop(&vcpu);
 }
 
+/* All that the guest has of its memory, and how it ended. */
+struct outcome {
+	uint32_t reason, exits;
+	uint64_t arg[4];
+	char text[512];
+	uint8_t low[GUEST_DATA + SEEN_BYTES];
+};
+
+/* A guest that tries something with `address`, which it finds in its first word of data. */
+static void reach(uint64_t label, uint64_t address, bool agent, struct outcome *ret)
+{
+	static uint8_t before[RAM_BYTES - AGENT_BASE];
+	enum { PLENTY = 100 };
+	struct vcpu vcpu;
+
+	memset(ret, 0, sizeof(*ret));
+	vcpu_start(&vcpu, false, false, agent ? AGENT_LABEL(agent_trivial) : 0);
+	vcpu.may_shut_down = true;
+	for (uint64_t at = AGENT_DATA; at < RAM_BYTES; at += 8) /* what would be sound page table entries, or gates */
+		*vcpu_word(&vcpu, at) = GUEST_DATA | 0x23;
+	memcpy(before, vcpu.ram + AGENT_BASE, sizeof(before));
+	vcpu_begin(&vcpu, label);
+	*vcpu_word(&vcpu, GUEST_DATA) = address;
+	do {
+		vcpu_resume(&vcpu, 0);
+	} while (++ret->exits < PLENTY && vcpu.run->exit_reason != PV_EXIT_SHUTDOWN && !vcpu_is_at(&vcpu, CALL_END));
+	ret->reason = vcpu.run->exit_reason;
+	memcpy(ret->arg, vcpu.run->arg, sizeof(ret->arg));
+	memcpy(ret->text, vcpu.run->text, sizeof(ret->text));
+	memcpy(ret->low, vcpu.ram, sizeof(ret->low));
+	CHECK(!memcmp(before, vcpu.ram + AGENT_BASE, sizeof(before)));
+	vcpu_stop(&vcpu);
+}
+
+/* Neither read nor written nor executed, whatever the guest's tables say: with an agent all ends as where RAM ends. */
+static void agent_out_of_reach(void)
+{
+	static const uint64_t addresses[] = { AGENT_BASE, AGENT_FRAME, AGENT_DATA, RAM_BYTES - 4096 };
+	static struct outcome with_it, without_it;
+	unsigned shut_down = 0, tried = 0;
+
+	for (const struct guest *guest = reaching_guests(); guest->name; guest++)
+		for (unsigned i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
+			reach(guest->label, addresses[i], true, &with_it);
+			reach(guest->label, addresses[i], false, &without_it);
+			if (memcmp(&with_it, &without_it, sizeof(with_it))) {
+				fprintf(stderr, "%s: reaches 0x%llx: %s\n", guest->name, (unsigned long long)addresses[i], with_it.text);
+				CHECK(!"the same without an agent");
+			}
+			shut_down += with_it.reason == PV_EXIT_SHUTDOWN;
+			tried++;
+		}
+	CHECK(shut_down > tried / 2);
+}
+
 const struct engine_test agent_tests[] = {
 	{ "agent_is_transparent", agent_is_transparent, false },
 	{ "agent_is_transparent_to_the_oracle", agent_is_transparent_to_the_oracle, false },
 	{ "agent_restores_everything", agent_restores_everything, false },
 	{ "agent_has_its_own_memory", agent_has_its_own_memory, false },
 	{ "agent_has_its_own_code", agent_has_its_own_code, false },
-	{ "agent_code_changes", agent_code_changes, false },
+	{ "agent_out_of_reach", agent_out_of_reach, false },
 	{ "agent_first", agent_first, false },
 	{ "agent_in_a_guest_nmi", agent_in_a_guest_nmi, false },
 	{ "agent_latch", agent_latch, false },

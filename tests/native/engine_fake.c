@@ -98,9 +98,9 @@ static void start(struct vcpu *vcpu, bool oracle, bool cycles_tsc, uint64_t agen
 	make_world(vcpu, AGENT_BASE);
 	make_guest(vcpu);
 	vcpu->config = (struct pv_engine_config){
-		.ram = vcpu->ram, .ram_size = RAM_BYTES, .run = vcpu->run, .page = vcpu->page,
+		.ram = vcpu->ram, .ram_size = AGENT_BASE, .run = vcpu->run, .page = vcpu->page,
 		.lock = lock, .oracle = oracle, .core = -1,
-		.agent_frame = agent_nmi ? AGENT_FRAME : 0,
+		.agent_frame = agent_nmi ? AGENT_FRAME : 0, .agent_bytes = agent_nmi ? RAM_BYTES - AGENT_BASE : 0,
 	};
 	if (agent_nmi)
 		vcpu->config.agent_nmi = jump_to(agent_nmi, AGENT_BASE, AGENT_STACK);
@@ -129,7 +129,7 @@ void vcpu_stop(struct vcpu *vcpu)
 	handover_enter(vcpu->run);
 	pthread_join(vcpu->thread, NULL);
 	CHECK_EQ(vcpu->run->oracle_differences, 0);
-	if (vcpu->run->text[0] && !vcpu->failure)
+	if (vcpu->run->text[0] && !vcpu->failure && !vcpu->may_shut_down)
 		fprintf(stderr, "engine: %s\n", vcpu->run->text);
 	engine_destroy(vcpu->engine);
 	free(vcpu->ram);
@@ -141,7 +141,7 @@ uint32_t vcpu_wait(struct vcpu *vcpu)
 {
 	if (handover_wait_exit(vcpu->run, vcpu->page, vcpu->run->entry_count) != PV_HANDED)
 		abort();
-	if (!vcpu->failure &&
+	if (!vcpu->failure && !vcpu->may_shut_down &&
 	    (vcpu->run->exit_reason == PV_EXIT_SHUTDOWN || vcpu->run->exit_reason == PV_EXIT_ERROR)) {
 		fprintf(stderr, "the guest ended: %s\n", vcpu->run->text);
 		abort();
@@ -235,6 +235,26 @@ const struct guest *guests(void)
 		{ "locked", GUEST_LABEL(guest_locked) },     { "io", GUEST_LABEL(guest_io) },
 		{ "syscalls", GUEST_LABEL(guest_syscalls) }, { "calls", GUEST_LABEL(guest_calls) },
 		{ "anew", GUEST_LABEL(guest_anew) },
+	};
+
+	memcpy(all, list, sizeof(list));
+	return all;
+}
+
+const struct guest *reaching_guests(void)
+{
+	static struct guest all[24];
+	const struct guest list[] = {
+		{ "load", GUEST_LABEL(guest_reach_load) },       { "store", GUEST_LABEL(guest_reach_store) },
+		{ "execute", GUEST_LABEL(guest_reach_execute) }, { "execute across", GUEST_LABEL(guest_reach_across) },
+		{ "push", GUEST_LABEL(guest_reach_push) },       { "call", GUEST_LABEL(guest_reach_call) },
+		{ "lock", GUEST_LABEL(guest_reach_lock) },       { "xchg", GUEST_LABEL(guest_reach_xchg) },
+		{ "cmpxchg16b", GUEST_LABEL(guest_reach_cmpxchg16b) }, { "rep stos", GUEST_LABEL(guest_reach_stos) },
+		{ "rep movs", GUEST_LABEL(guest_reach_movs) },   { "misaligned", GUEST_LABEL(guest_reach_misaligned) },
+		{ "fxsave", GUEST_LABEL(guest_reach_fxsave) },   { "cr3", GUEST_LABEL(guest_reach_cr3) },
+		{ "page table", GUEST_LABEL(guest_reach_table) }, { "page directory", GUEST_LABEL(guest_reach_directory) },
+		{ "idt", GUEST_LABEL(guest_reach_idt) },         { "gdt", GUEST_LABEL(guest_reach_gdt) },
+		{ "stack of a fault", GUEST_LABEL(guest_reach_frame) }, { "stack of a TSS", GUEST_LABEL(guest_reach_tss) },
 	};
 
 	memcpy(all, list, sizeof(list));

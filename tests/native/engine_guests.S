@@ -356,19 +356,6 @@ LABEL guest_behind_ss_hlt
 	nop
 	END
 
-/* Changes the agent's code, which is no code of its own, with what it has stored there before in its TLB. */
-LABEL guest_changing
-	BEGIN
-	movl $1, %ebx
-	movb %bl, 0x410800 + agent_adding_end - guest_blob
-	movb %bl, 0x410800 + agent_adding_end - guest_blob
-1:	movb %bl, 0x410000 + agent_adding_end - guest_blob - 1
-	incl %ebx
-	HYPERCALL CALL_POINT
-	cmpl $20, %ebx
-	jbe 1b
-	END
-
 /* Its breakpoints: an instruction of its own, and one of the agent's NMI handler. Each #DB adds 1 to RBX. */
 LABEL guest_debug
 	BEGIN
@@ -440,6 +427,7 @@ LABEL guest_state
 #include "engine_ports.inc"
 #include "engine_handlers.inc"
 #include "engine_agent.inc"
+#include "engine_reach.inc"
 
 LABEL guest_blob_end
 	.section .note.GNU-stack, "", @progbits

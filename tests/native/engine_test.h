@@ -51,7 +51,7 @@ enum {
 	GUEST_USER_STACK = 0x98000,
 	GUEST_IST1 = 0x9c000,
 	GUEST_MAPPED = 0x600000, /* the guest may have something else there than the agent */
-	AGENT_BASE = 0x400000,
+	AGENT_BASE = 0x400000, /* the end of what is RAM for the guest */
 	AGENT_CODE = AGENT_BASE + 0x10000, /* the same bytes again */
 	AGENT_STACK = AGENT_BASE + 0x90000,
 	AGENT_FRAME = AGENT_BASE + 0xa0000,
@@ -74,6 +74,7 @@ struct vcpu {
 	struct pv_engine_config config;
 	struct pv_engine *engine;
 	pthread_t thread;
+	bool may_shut_down; /* the guest may */
 	int failure; /* what engine_run() is to return; after it the run page has a text */
 };
 
@@ -110,5 +111,7 @@ struct guest {
 	uint64_t label;
 };
 const struct guest *guests(void); /* ends with an entry without a name */
+/* Those that try to reach the address in the first word of GUEST_DATA. */
+const struct guest *reaching_guests(void);
 
 #endif

@@ -85,7 +85,7 @@ class MachineConfig:
         sync: when guest memory gets the counts of events that overflowed.
         accel: what executes the guest.
         cycles: "model", deterministic, or "tsc", the host's time-stamp counter.
-        pin: whether a vCPU and its host thread share a core; "auto": where cores are short.
+        pin: whether a vCPU and its host thread share a core; "auto": where cores are short, or hand-overs faster so.
         pv_perf: whether the guest is offered the feature.
         atomics: "host": LOCK instructions are the host's; "trap": the same, out of the translated code, where some are
             executed anyway; "none": they lose updates, as a negative control.
@@ -330,8 +330,9 @@ class VirtualMachine:
     def _complete(self, asked: _Launch, guest: int, image: elf.Image) -> Launch:
         config = self.config
         cores = sorted(os.sched_getaffinity(0))
-        pinned = config.pin == "on" or (config.pin == "auto" and config.smp >= len(cores))
-        short = pinned or 2 * config.smp > len(cores)
+        may_part = config.pin == "auto" and config.smp < len(cores)
+        pinned = config.pin != "off"
+        polls = may_part or (not pinned and 2 * config.smp <= len(cores))
         l1d, llc = parse_caches(config.l1d, config.llc)
         return Launch(
             front_pid=0,
@@ -343,8 +344,9 @@ class VirtualMachine:
             max_events=config.max_events,
             counters=config.counters,
             rotate_us=config.rotate_us,
-            poll_ns=0 if short else _POLL_NS,
+            poll_ns=_POLL_NS if polls else 0,
             cores=tuple(cores) if pinned else (),
+            may_part=may_part,
             pv_perf=config.pv_perf,
             cycles_tsc=config.cycles == "tsc",
             atomics=config.atomics,

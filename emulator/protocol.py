@@ -47,6 +47,7 @@ class Launch(NamedTuple):
     rotate_us: int
     poll_ns: int
     cores: tuple[int, ...]  # vCPU k and its host thread share cores[k % len]; empty: not pinned
+    may_part: bool  # a vCPU leaves that core as long as hand-overs are faster so
     pv_perf: bool
     cycles_tsc: bool
     atomics: str

@@ -68,6 +68,7 @@ def _run(index: int, launch: Launch, segment: mmap.mmap, boot: Boot) -> int:
     config.l1d, config.llc = tuple(launch.l1d), tuple(launch.llc)
     config.predictor_bits = launch.predictor_bits
     config.core = launch.cores[index % len(launch.cores)] if launch.cores else -1
+    config.may_part = launch.may_part
     if boot.agent:
         _place_agent(ffi, lib, config, boot.agent)
     failure = _run_engine(ffi, lib, config)

@@ -53,7 +53,8 @@ AGENT = [
     ),
 ]
 EXIT = ["jump_in_outs", "stop_in_outs", "of_each_port", "jump_at_each_port", "stop_at_each_port", "in_stays_decoded"]
-SUITES = {"alarm": ALARM, "nmi": NMI, "agent": AGENT, "exit": EXIT}
+PLACE = ["is_the_better", "follows"]
+SUITES = {"alarm": ALARM, "nmi": NMI, "agent": AGENT, "exit": EXIT, "place": PLACE}
 ALL = [f"{suite}_{name}" for suite, names in SUITES.items() for name in names]
 COSTS = ["cost_of_nmis"]  # printed when asked for, and no test
 TIMEOUT_SECONDS = 300

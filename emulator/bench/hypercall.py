@@ -24,12 +24,14 @@ _CALIBRATION_TURNS = 20_000
 
 
 def groups(effort: Effort) -> Iterator[Group]:
-    """READ against its peers, on one core and on two; then every operation against events and vCPUs."""
+    """READ against its peers, on one core and on two; every operation against events and vCPUs; what --pin makes of it."""
     yield _against_peers("one core", True, effort)
     if cores().number > 1:
         yield _against_peers("two cores", False, effort)
     yield _by_events(effort)
     yield _by_vcpus(effort)
+    if cores().number > 1:
+        yield _by_pinning(effort)
 
 
 def _against_peers(where: str, shared: bool, effort: Effort) -> Group:
@@ -119,6 +121,24 @@ def _by_vcpus(effort: Effort) -> Group:
         plots.append(Plot(title=title, x="vCPUs", series="op", where={"which": which}, log_x=True, log_y=True))
     about = "each operation, by the number of vCPUs that do the same at once"
     return Group(name="hypercall, by vCPUs", about=about, contenders=contenders, plots=plots)
+
+
+def _by_pinning(effort: Effort) -> Group:
+    reads = effort.pick(50_000, 10_000)
+    contenders = [
+        single(Case(name=f"READ, --pin {when}", unit="us"), lambda when=when: _pinned(when, reads))  # type: ignore[misc]
+        for when in ("on", "off", "auto")
+    ]
+    ratios = [Ratio(f"auto / {when}", "READ, --pin auto", f"READ, --pin {when}") for when in ("on", "off")]
+    title = "READ on one vCPU, by --pin"
+    return Group(
+        name="hypercall, pinning", about=title, contenders=contenders, ratios=ratios, plots=[Plot(title=title)]
+    )
+
+
+def _pinned(when: str, calls: int) -> float:
+    (line,) = printed_figures(run_guest("ops", ["only=read", f"calls={calls}"], pin=when))
+    return _microseconds(line)
 
 
 def _op_case(op: str, labels: dict[str, str | int], condition: str) -> Case:

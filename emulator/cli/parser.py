@@ -206,7 +206,11 @@ def _add_machine(parser: argparse.ArgumentParser) -> None:
     add("--l1d", metavar="SIZE/WAYS/LINE", help="the L1 data cache that is modelled (default 32K/8/64)")
     add("--llc", metavar="SIZE/WAYS/LINE", help="the last-level cache that is modelled (default 1M/16/64)")
     add("--predictor", metavar="NAME:BITS", help="the branch predictor that is modelled (default gshare:12)")
-    add("--pin", metavar="WHEN", help="a vCPU and its host thread on one core: auto, on or off (default auto)")
+    add(
+        "--pin",
+        metavar="WHEN",
+        help="a vCPU and its host thread on one core: on, off, or auto, where that is faster (default)",
+    )
     add("--no-pv-perf", action="store_false", dest="pv_perf", default=None, help="do not offer the interface")
     add("--oracle", action="store_true", default=None, help="compare with a single-stepping oracle; slow")
     run = parser.add_argument_group("the run")

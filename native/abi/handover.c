@@ -99,12 +99,13 @@ static int sleep_until_change(uint32_t *word, uint32_t old, uint32_t *sleeps, co
 }
 
 /* Waits until *word differs from `old`. */
-static int wait_change(uint32_t *word, uint32_t old, struct pv_waiter *self, const struct pv_vm_page *vm)
+static int wait_change(uint32_t *word, uint32_t old, struct pv_waiter *self, const struct pv_run *run,
+		       const struct pv_vm_page *vm)
 {
 	uint64_t start;
 	int ret;
 
-	if (!vm->poll_ns)
+	if (!vm->poll_ns || __atomic_load_n(&run->together, __ATOMIC_RELAXED))
 		return sleep_until_change(word, old, &self->sleeps, vm);
 	start = now_ns();
 	if (poll_change(word, old, start, start + self->poll_ns))
@@ -121,12 +122,12 @@ int handover_exit(struct pv_run *run, const struct pv_vm_page *vm)
 	__atomic_store_n(&run->exit_count, entered + 1, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&run->host_waits.sleeps, __ATOMIC_SEQ_CST))
 		futex_wake(&run->exit_count);
-	return wait_change(&run->entry_count, entered, &run->vcpu_waits, vm);
+	return wait_change(&run->entry_count, entered, &run->vcpu_waits, run, vm);
 }
 
 int handover_wait_exit(struct pv_run *run, const struct pv_vm_page *vm, uint32_t seen)
 {
-	return wait_change(&run->exit_count, seen, &run->host_waits, vm);
+	return wait_change(&run->exit_count, seen, &run->host_waits, run, vm);
 }
 
 void handover_enter(struct pv_run *run)

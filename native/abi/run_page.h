@@ -110,7 +110,7 @@ struct pv_run {
 	uint32_t exit_count; /* futex word: exits handed to the host so far */
 	uint32_t exit_reason;
 	uint32_t cpl;
-	uint32_t pad0;
+	uint32_t together; /* 1: it shares its core with its host thread, and neither polls */
 	uint64_t rip;
 	uint64_t arg[4];
 	uint64_t pad1;

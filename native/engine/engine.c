@@ -122,15 +122,41 @@ static int open_unicorn(struct pv_engine *e)
 	return ret;
 }
 
+/* All of it is a hint: without, only slower. */
 static void pin(const struct pv_engine *e)
 {
 	cpu_set_t set;
 
-	if (e->config.core < 0)
-		return;
 	CPU_ZERO(&set);
 	CPU_SET((unsigned)e->config.core, &set);
-	sched_setaffinity(0, sizeof(set), &set); /* a hint: without it, only slower */
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+static void choose_core(struct pv_engine *e)
+{
+	struct pv_engine_config *config = &e->config;
+
+	if (config->core < 0)
+		return;
+	if (config->may_part) {
+		sched_getaffinity(0, sizeof(e->other_cores), &e->other_cores);
+		CPU_CLR((unsigned)config->core, &e->other_cores);
+		config->may_part = CPU_COUNT(&e->other_cores) > 0;
+	}
+	placement_init(&e->placement);
+	config->run->together = 1;
+	pin(e);
+}
+
+void engine_place(struct pv_engine *e, uint64_t ticks)
+{
+	if (!placement_note(&e->placement, ticks))
+		return;
+	if (e->placement.apart)
+		sched_setaffinity(0, sizeof(e->other_cores), &e->other_cores);
+	else
+		pin(e);
+	__atomic_store_n(&e->config.run->together, !e->placement.apart, __ATOMIC_RELAXED);
 }
 
 int engine_create(const struct pv_engine_config *config, struct pv_engine **ret, char *why, uint64_t why_size)
@@ -147,7 +173,7 @@ int engine_create(const struct pv_engine_config *config, struct pv_engine **ret,
 	e->chunk = CHUNK_INSTRUCTIONS;
 	e->budget = e->chunk << INSTRUCTION_SHIFT;
 	e->overflowed_at = UINT64_MAX;
-	pin(e);
+	choose_core(e);
 	err = hooks_create(e, &what);
 	if (err) {
 		snprintf(why, why_size, "%s", what);

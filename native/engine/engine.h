@@ -55,7 +55,8 @@ struct pv_engine_config {
 	uint32_t lock;         /* enum pv_engine_lock */
 	uint32_t stores;       /* enum pv_engine_store */
 	uint32_t oracle;       /* 1: also step every instruction, and compare at every exit */
-	int32_t core;          /* pin to this core; -1: do not */
+	int32_t core;          /* pin to this core, which is its host thread's; -1: do not */
+	uint32_t may_part;     /* 1: as long as hand-overs are faster so, run on any core but that one */
 	struct pv_jump agent_nmi; /* the agent's NMI handler on this vCPU */
 	gpa_t agent_frame;        /* of this vCPU's pv_agent_frame */
 	uint32_t predictor_bits; /* of global history; 0: the default (see predictor.h) */

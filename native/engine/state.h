@@ -16,6 +16,7 @@
 #ifndef PV_ENGINE_STATE_H
 #define PV_ENGINE_STATE_H
 
+#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,6 +29,7 @@
 #include "handover.h"
 #include "hooks.h"
 #include "lockop.h"
+#include "placement.h"
 #include "span.h"
 
 #define likely(x) __builtin_expect(!!(x), 1)
@@ -247,9 +249,13 @@ struct pv_engine {
 	struct pv_engine *guest; /* of the agent's CPU: the guest's; NULL: this is the guest's */
 	struct agent_of agent_of;
 	struct hooks hooks;
+	struct placement placement; /* of a vCPU that may part from its host thread */
+	cpu_set_t other_cores;
 };
 
 /* engine.c */
+/* A hand-over took so many ticks: where a vCPU that may part from its host thread runs from now on. */
+void engine_place(struct pv_engine *e, uint64_t ticks);
 /* Executes, from RIP on, until `stop` is set. */
 void engine_go_on(struct pv_engine *e);
 /* A block hook that does nothing. */

@@ -50,6 +50,7 @@ static void retire(struct pv_engine *e)
 static bool hand_over(struct pv_engine *e, enum pv_exit_reason reason, uint64_t rip)
 {
 	struct pv_run *run = e->config.run;
+	uint64_t left;
 
 	publish(e, rip);
 	if (e->config.oracle && reason != PV_EXIT_READY)
@@ -58,7 +59,10 @@ static bool hand_over(struct pv_engine *e, enum pv_exit_reason reason, uint64_t 
 	run->stores_short = counted(e)->stores.done;
 	if (handover_exit(run, e->config.page) != PV_HANDED)
 		return false;
+	left = e->tsc_start;
 	e->tsc_start = counted(e)->tsc_start = __rdtsc();
+	if (counted(e)->config.may_part && reason != PV_EXIT_HLT)
+		engine_place(counted(e), e->tsc_start - left);
 	retire(e);
 	count_fold(e); /* other alarms may be armed */
 	alarm_entered(e);

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct engine_test *const suites[] = { alarm_tests, nmi_tests, agent_tests, exit_tests, cost_tests };
+static const struct engine_test *const suites[] = { alarm_tests, nmi_tests, agent_tests, exit_tests, place_tests, cost_tests };
 static long failed_checks;
 
 void check_failed(const char *file, int line, const char *what, long long a, long long b)

@@ -23,7 +23,7 @@ struct engine_test {
 };
 
 /* Each ends with an entry without a name. */
-extern const struct engine_test alarm_tests[], nmi_tests[], agent_tests[], exit_tests[], cost_tests[];
+extern const struct engine_test alarm_tests[], nmi_tests[], agent_tests[], exit_tests[], place_tests[], cost_tests[];
 
 void check_failed(const char *file, int line, const char *what, long long a, long long b);
 #define CHECK(condition) \

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * On one core with its host thread, or on another one? A hand-over within a core is a context switch, 2 us whatever else
+ * runs. To another core it is a tenth of that if both sides may poll, and fifty times as much if somebody else wants those
+ * cores. So the vCPU tries, and times its hand-overs: a few of them in the other place, given up as soon as they
+ * have taken longer than as many where it is; seldom, if that keeps coming out the same, and at once if they begin to take another time.
+ */
+#ifndef PV_PLACEMENT_H
+#define PV_PLACEMENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct placement {
+	bool apart;   /* now */
+	bool trying;  /* the other place than before */
+	uint32_t skip; /* hand-overs that are not looked at: the first ones in a place */
+	uint32_t seen; /* in this window */
+	uint64_t spent, usual; /* ticks: of this window, and of one in the place that is kept */
+	uint32_t windows, patience; /* since the last try, and between two */
+};
+
+void placement_init(struct placement *placement);
+/* A hand-over took so many ticks, to the entry. True: the vCPU has to move to where `apart` says. */
+bool placement_note(struct placement *placement, uint64_t ticks);
+
+#endif

@@ -24,7 +24,7 @@ _CALIBRATION_TURNS = 20_000
 
 
 def groups(effort: Effort) -> Iterator[Group]:
-    """READ against its peers, on one core and on two; every operation against events and vCPUs; what --pin makes of it."""
+    """READ against its peers, on one core and on two; operations against events and vCPUs; what --pin makes of it."""
     yield _against_peers("one core", True, effort)
     if cores().number > 1:
         yield _against_peers("two cores", False, effort)

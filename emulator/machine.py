@@ -78,7 +78,7 @@ class MachineConfig:
     Attributes:
         smp: vCPUs, 1 to 64; each is a process.
         memory: guest RAM, bytes, a multiple of 4096; 1 MiB to 64 GiB.
-        max_events: the limit of open events per VM that the guest is told; those of `events` do not count.
+        max_events: the limit of open events per VM that the guest is told; as many of `events` beside.
         counters: hardware counters per vCPU; more enabled events than that rotate.
         design: of the event table.
         nmi: what the NMI path does when it loses the trylock.

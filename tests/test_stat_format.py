@@ -129,7 +129,7 @@ def test_a_multiplexed_count_is_scaled_and_marked() -> None:
         ((None, "EOPNOTSUPP", 0, 0), "<not supported>", "the guest interface answered EOPNOTSUPP"),
         ((None, "ENOENT", 0, 0), "<not supported>", "the guest interface answered ENOENT"),
         ((None, "ENOSYS", 0, 0), "<not supported>", "the VM does not offer the interface (--no-pv-perf)"),
-        ((None, "ENOSPC", 0, 0), "<not counted>", "no breakpoint of the vCPU is left: it has 4"),
+        ((None, "ENOSPC", 0, 0), "<not counted>", "the VM's limit of open events is reached (--max-events)"),
         ((None, "not counted", 5, 5), "<not counted>", "the VM ended before the count was collected"),
         ((0, None, 5, 0), "<not counted>", "others held the counters all the time (--counters)"),
     ],
@@ -151,7 +151,7 @@ def test_a_sum_lacks_no_vcpu_in_silence() -> None:
     apart = table(report(run, events=[BRANCHES], vcpus=2, per_vcpu=True))
     assert "CPU0                        5      branches" in apart
     assert "CPU1            <not counted>      branches" in apart
-    assert " branches on CPU1: no breakpoint" in apart
+    assert " branches on CPU1: the VM's limit" in apart
 
 
 def test_several_runs_have_mean_and_spread() -> None:

@@ -101,7 +101,7 @@ def _excuses(readings: Sequence[Reading]) -> list[str]:
 def reason(error: str) -> str:
     """Why an event has no count, from the error of its Count."""
     known = {
-        "ENOSPC": "no breakpoint of the vCPU is left: it has 4",
+        "ENOSPC": "the VM's limit of open events is reached (--max-events)",
         "ENOSYS": "the VM does not offer the interface (--no-pv-perf)",
         "not counted": "the VM ended before the count was collected",
         "never held a counter": "others held the counters all the time (--counters)",

@@ -15,7 +15,7 @@ int agent_events_create(struct pv_vm *vm)
 
 	if (!vm->config.agent_start.rip)
 		return 0;
-	agent->open.limit = most;
+	agent->open.limit = vm->config.max_events;
 	agent->table = table_create(vm, most);
 	ret = agent->table ? closed_times_create(vm, &agent->closed, most) : -ENOMEM;
 	return ret;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The guest's events and the agent's have nothing to do with each other: neither finds the other's, the same id may be
- * open in both, and the limit of open events is the guest's alone. The agent opens at most PV_AGENT_MAX_EVENTS a vCPU.
+ * open in both, and each may have as many open as the VM's limit says.
  */
 #ifndef PV_OWNER_H
 #define PV_OWNER_H

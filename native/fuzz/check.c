@@ -61,9 +61,9 @@ static void check_limit(void)
 	struct table_figures figures;
 
 	machine.vm->design->figures(machine.vm, &figures);
-	if (figures.open != model_open() || figures.open_peak > machine.vm->config.max_events)
+	if (figures.open != model_open(false) || figures.open_peak > machine.vm->config.max_events)
 		fuzz_violation("O3 limit: %llu events count against the limit of %u, at most %llu did, and %u are open",
-			       (ull)figures.open, machine.vm->config.max_events, (ull)figures.open_peak, model_open());
+			       (ull)figures.open, machine.vm->config.max_events, (ull)figures.open_peak, model_open(false));
 }
 
 /* O5 */

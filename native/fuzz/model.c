@@ -64,12 +64,12 @@ static struct model_event *find(const struct fuzz_vcpu *vcpu, int32_t id)
 	return NULL;
 }
 
-uint32_t model_open(void)
+uint32_t model_open(bool agent)
 {
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < model.events; i++)
-		n += !model.event[i].handle.agent;
+		n += model.event[i].handle.agent == agent;
 	return n;
 }
 
@@ -378,10 +378,9 @@ static void check_open_refused(const struct fuzz_vcpu *vcpu, int64_t result)
 		fuzz_violation("OPEN of id %d says that it is open", call->id);
 	if (result == -PV_ENOENT && call->group < 0 && call->plain)
 		fuzz_violation("OPEN of id %d, of an event that there is and for no group, finds none", call->id);
-	if (result == -PV_ENOSPC && call->agent)
-		fuzz_violation("the agent's OPEN meets a limit");
-	if (result == -PV_ENOSPC && call->group < 0 && !model.doubts && model_open() < machine.vm->config.max_events)
-		fuzz_violation("OPEN says that %u events are too many, of %u", model_open(), machine.vm->config.max_events);
+	if (result == -PV_ENOSPC && call->group < 0 && !model.doubts && model_open(call->agent) < machine.vm->config.max_events)
+		fuzz_violation("OPEN says that %u events are too many, of %u", model_open(call->agent),
+			       machine.vm->config.max_events);
 }
 
 static void check_found(const struct fuzz_vcpu *vcpu, uint64_t op, uint64_t rcx, int64_t result)

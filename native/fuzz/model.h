@@ -38,8 +38,8 @@ void model_word_is_full(void);
 void model_take_overflows(void);
 /* At rest: what came in between each other is as the core's table has it. */
 void model_settle(void);
-/* Events of the guest's that are open. */
-uint32_t model_open(void);
+/* Events of the agent's, or the guest's, that are open. */
+uint32_t model_open(bool agent);
 /* Was there a reason why overflows may wait for their event's next one, beside those that the host counts? */
 bool model_excuses(void);
 /* An open event, and who opened it. */

@@ -48,7 +48,7 @@ static void owners(void)
 		CHECK_EQ(direct_op(&fake, 0, CLOSE, PV_AGENT_FIRST_ID), 0);
 		CHECK_EQ(open_at(GUEST_PARAM, 1, GUEST_EVENT), 0);
 		vm_finish(fake.vm);
-		CHECK_EQ(direct_exit(&fake, 0, PV_EXIT_KICK), PV_ENTER_JUMP);
+		CHECK_EQ(direct_exit(&fake, 0, PV_EXIT_KICK), PV_ENTER_AGENT);
 		CHECK_EQ(direct_op(&fake, 0, CLOSE, 1), -PV_ENOENT);
 		CHECK_EQ(direct_op(&fake, 0, DISABLE, PV_AGENT_FIRST_ID), 0);
 		CHECK_EQ(fake_count(&fake, EVENT), 100 + 8); /* its hypercalls are instructions, too */

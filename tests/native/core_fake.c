@@ -151,7 +151,7 @@ static void retire(struct pv_run *run)
 void direct_boot(struct fake_vm *fake)
 {
 	for (uint32_t i = 0; i < fake->config.vcpus; i++)
-		CHECK_EQ(direct_exit(fake, i, PV_EXIT_READY), PV_ENTER_JUMP);
+		CHECK_EQ(direct_exit(fake, i, PV_EXIT_READY), fake->config.agent_start.rip ? PV_ENTER_AGENT : PV_ENTER_JUMP);
 }
 
 enum pv_entry_action direct_exit(struct fake_vm *fake, uint32_t vcpu, uint32_t reason)
@@ -230,11 +230,11 @@ enum pv_entry_action guest_exit(struct guest *guest, uint32_t reason)
 		return PV_ENTER_STOP;
 	}
 	retire(run);
-	if (run->action == PV_ENTER_JUMP) {
+	if (run->action == PV_ENTER_JUMP || run->action == PV_ENTER_AGENT) {
 		guest->jumped = true;
 		if (guest->agent)
 			guest->agent(guest);
-		return PV_ENTER_JUMP;
+		return run->action;
 	}
 	guest->ran += run->retire[PV_COUNT_INSTRUCTIONS];
 	return PV_ENTER_RESUME;

@@ -287,7 +287,7 @@ static void agent_is_not_counted(void)
 	direct_run(&fake, 1, 0, 20);
 	CHECK_EQ(direct_hypercall(&fake, 1, PV_HC_AGENT_DONE, PV_AGENT_FINISHED, 0, 0), -KVM_ENOSYS);
 	pv_u32_store(&fake.vm->end.phase, PHASE_FINISHING);
-	CHECK_EQ(direct_exit(&fake, 1, PV_EXIT_KICK), PV_ENTER_JUMP);
+	CHECK_EQ(direct_exit(&fake, 1, PV_EXIT_KICK), PV_ENTER_AGENT);
 	CHECK_EQ(run->jump.rip, 0x200);
 	direct_run(&fake, 1, 0, 100000);
 	fake.now_ns += 100000;

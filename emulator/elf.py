@@ -145,6 +145,10 @@ def _check_image(entry: int, segments: list[Segment]) -> None:
             raise UsageError(f"is damaged: its segments at {lower.gpa:#x} and {upper.gpa:#x} overlap")
     if not any(s.executable and s.gpa <= entry < s.gpa + s.file_bytes for s in segments):
         raise UsageError(f"has its entry, {entry:#x}, outside every executable segment")
+    if entry == 0:  # of a struct pv_jump, that it is none
+        raise UsageError(
+            "has its entry at address 0, where no guest can begin: link it higher, as with -Wl,-Ttext=0x10000"
+        )
 
 
 def read_build_id(fd: int) -> bytes:

@@ -28,8 +28,8 @@ def main(arguments: argparse.Namespace) -> int:
     data = reader.read(arguments.input)
     symbolizer = Symbolizer(data)
     with Files() as files:
-        code = [*chain.from_iterable(data.mappings.values()), *data.build_ids]
-        files.reads(arguments.input, *(file.path for file in code))
+        code = {mapping.path for mapping in chain.from_iterable(data.mappings.values())}
+        files.reads(arguments.input, *code, *(build.path for build in data.build_ids))
         output = files.output(arguments.output or "-")
         output.write(_render(arguments, data, symbolizer, keys))
     if arguments.format != "table":

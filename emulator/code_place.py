@@ -10,7 +10,7 @@ from emulator.errors import PvperfError
 
 _ADDR2LINE_SECONDS = 5
 #: What native/guest/runtime/exception.c says of an exception that the guest has no handler for.
-_CRASH = re.compile(rb"^guest: (vCPU \d{1,2}: unexpected [^\n]* at RIP (0x[0-9a-f]{1,16})), ", re.MULTILINE)
+_CRASH = re.compile(rb"guest: (vCPU \d{1,2}: unexpected [^\n]* at RIP (0x[0-9a-f]{1,16})), ")
 STATUS_CRASHED = 70  # native/guest/runtime/cpu.h
 #: What native/engine/vmexit.c says of a shutdown.
 _SHUTDOWN = re.compile(r"\bat rip (0x[0-9a-f]{1,16})\b")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import re
 import signal
@@ -20,6 +21,9 @@ from synthetic import BRANCHES, INSTRUCTIONS, record, sample
 
 from emulator.elf import Segment
 from emulator.errors import DataError, HostError, UsageError
+from emulator.export.folded import folded
+from emulator.export.speedscope import speedscope
+from emulator.export.vcpu_tracks import vcpu_tracks
 from emulator.native import load_core
 from emulator.perfdata import layout, records
 from emulator.perfdata.convert import SAMPLE, SAMPLE_TYPE
@@ -29,6 +33,8 @@ from emulator.perfdata.reader import Mapping, PerfData, read
 from emulator.perfdata.recorder import CHECKPOINT_SECONDS, Guest, Recorder, Shortfall, recorded_events
 from emulator.perfdata.sample import FIELDS, Sample, SampleLayout
 from emulator.perfdata.writer import PerfDataWriter
+from emulator.profile.lines import lines
+from emulator.profile.symbolize import Symbolizer
 from emulator.trace.records import Record
 
 GUEST = Guest(
@@ -452,6 +458,11 @@ def test_damage_gives_a_sentence_or_a_sound_recording(
         return
     for one in found.samples:
         assert 0 <= one.event < len(found.events)
+    symbolizer = Symbolizer(found)
+    for line in [*lines(found, symbolizer), *folded(found, symbolizer).splitlines()]:
+        assert line.replace("\t", "").isprintable()
+    json.dumps(speedscope(found, symbolizer), allow_nan=False)
+    vcpu_tracks(found, symbolizer)
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,16 @@ SUITES = {
     ],
     "overflow": [
         *("exact", "alarms", "period_moves", "queued_moves", "nothing_after", "misses", "unwritable", "full_word"),
-        *("throttling", "throttling_ends", "frequency", "frequency_late", "frequency_steps", "sync_policies", "hold"),
+        *(
+            "throttling",
+            "throttling_ends",
+            "frequency",
+            "frequency_late",
+            "frequency_steps",
+            "sync_policies",
+            "two_owners",
+            "hold",
+        ),
         *("distances", "drawn", "drawn_late"),
     ],
     "clock": [

@@ -52,7 +52,15 @@ AGENT = [
         "stays_decoded",
     ),
 ]
-EXIT = ["jump_in_outs", "stop_in_outs", "of_each_port", "jump_at_each_port", "stop_at_each_port", "in_stays_decoded"]
+EXIT = [
+    "jump_in_outs",
+    "stop_in_outs",
+    "of_each_port",
+    "ahead",
+    "jump_at_each_port",
+    "stop_at_each_port",
+    "in_stays_decoded",
+]
 PLACE = ["is_the_better", "follows"]
 SUITES = {"alarm": ALARM, "nmi": NMI, "agent": AGENT, "exit": EXIT, "place": PLACE}
 ALL = [f"{suite}_{name}" for suite, names in SUITES.items() for name in names]

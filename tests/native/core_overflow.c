@@ -409,6 +409,24 @@ static void sync_policies(void)
 	}
 }
 
+/* One sync brings the guest's NMI and the agent's, in whatever order their events came. */
+static void two_owners(void)
+{
+	for (uint32_t agents = 0; agents < 2; agents++) {
+		prepare();
+		create();
+		for (uint32_t id = 0; id < 2; id++) {
+			open_sampling(id, PV_HW_INSTRUCTIONS, 0, 100);
+			CHECK_EQ(direct_op(&fake, 0, ENABLE, id), 0);
+			if (id == agents)
+				((struct host_event *)fake.last)->agent = true;
+		}
+		run_some(0, 200);
+		CHECK_EQ(direct_enter(&fake, 0), PV_INJECT_NMI | PV_INJECT_AGENT_NMI);
+		fake_vm_destroy(&fake);
+	}
+}
+
 /* The time that a sync holds the lock, where something is queued. */
 static void hold(void)
 {
@@ -502,6 +520,7 @@ const struct core_test overflow_tests[] = {
 	{ "frequency_late", frequency_late, false },
 	{ "frequency_steps", frequency_steps, false },
 	{ "sync_policies", sync_policies, false },
+	{ "two_owners", two_owners, false },
 	{ "hold", hold, false },
 	{ "distances", distances, false },
 	{ "drawn", drawn, false },

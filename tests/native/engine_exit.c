@@ -84,6 +84,36 @@ static void exit_of_each_port(void)
 	vcpu_stop(&vcpu);
 }
 
+/* At an exit in the midst of a block nothing counts of what lies behind it. */
+static void exit_ahead(void)
+{
+	const struct { uint32_t reason; uint64_t instructions, branches, exits, locked; } all[] = {
+		{ PV_EXIT_IO_OUT, 3, 0, 1, 0 }, /* with the vmcall of CALL_START */
+		{ PV_EXIT_IO_OUT, 5, 0, 2, 1 },
+		{ PV_EXIT_HYPERCALL, 8, 1, 3, 1 },
+	};
+	struct vcpu vcpu;
+
+	vcpu_start(&vcpu, false, false, 0);
+	for (unsigned round = 0; round < 3; round++) {
+		uint64_t instructions, branches, cycles;
+
+		vcpu_begin(&vcpu, GUEST_LABEL(guest_ports_ahead));
+		instructions = vcpu_sum(&vcpu, PV_COUNT_INSTRUCTIONS, 3);
+		branches = vcpu_sum(&vcpu, PV_COUNT_BRANCHES, 3);
+		cycles = vcpu_sum(&vcpu, PV_COUNT_CYCLES, 3);
+		for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+			CHECK_EQ(vcpu_resume(&vcpu, 0), all[i].reason);
+			CHECK_EQ(vcpu_sum(&vcpu, PV_COUNT_INSTRUCTIONS, 3) - instructions, all[i].instructions);
+			CHECK_EQ(vcpu_sum(&vcpu, PV_COUNT_BRANCHES, 3) - branches, all[i].branches);
+			CHECK_EQ(vcpu_sum(&vcpu, PV_COUNT_CYCLES, 3) - cycles,
+				 all[i].instructions + all[i].exits * PV_CYCLES_VM_EXIT +
+					 all[i].locked * PV_CYCLES_LOCKED_OP);
+		}
+	}
+	vcpu_stop(&vcpu);
+}
+
 /* From each of them the vCPU is sent elsewhere, and the rest of the block does not count, nor exit. */
 static void exit_jump_at_each_port(void)
 {
@@ -138,6 +168,7 @@ const struct engine_test exit_tests[] = {
 	{ "exit_jump_in_outs", exit_jump_in_outs, false },
 	{ "exit_stop_in_outs", exit_stop_in_outs, false },
 	{ "exit_of_each_port", exit_of_each_port, false },
+	{ "exit_ahead", exit_ahead, false },
 	{ "exit_jump_at_each_port", exit_jump_at_each_port, false },
 	{ "exit_stop_at_each_port", exit_stop_at_each_port, false },
 	{ "exit_in_stays_decoded", exit_in_stays_decoded, false },

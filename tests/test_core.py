@@ -62,6 +62,7 @@ SUITES = {
     "sync": ["exclusion", "misuse", "panic_frees_waiters", "event_count", "polling_adapts"],
     "open2": [
         *("open2_errors", "group_errors", "room", "room_for_siblings", "formats", "unique_ids", "other_designs"),
+        *("records_are_marked", "read_writes_anew", "leader_is_closed_meanwhile", "leader_0"),
     ],
     "group": [
         *("groups_move", "sibling_leaves", "last_counter_leaves", "leader_closes", "groups_rotate", "breakpoints"),

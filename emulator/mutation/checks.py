@@ -54,6 +54,7 @@ _STRESS = Check(
     (PYTHON, "-m", "emulator", "stress", "--native", "--seed", "1", "--duration", "6s", "-o", "build/mutation/stress"),
     passes=(0, 7),
 )
+_FIRST = Check("guest tests of counts", _VM, _module("booting", "first"))
 _REPORTS = Check("guest tests", _VM, _module("booting", "reports"))
 _SAMPLING = Check("guest tests, sampling", _VM, _module("booting", "sampling"))
 _PROCESSOR = Check("the processor", _VM, _pytest("tests/test_processor.py", "-k", "1"))
@@ -62,9 +63,9 @@ _MODELS = Check("tests of the models", _VM, _pytest("tests/test_models.py"))
 _STAT = Check("tests of stat", _VM, _pytest("tests/test_machine.py", "-k", "counts or halted or kick or console_comes"))
 
 CHAINS = {
-    "core": [_CORE_TESTS, _WAKES, _EXPLORE, _REPORTS, _STAT, _SAMPLING, _STRESS],
-    "engine": [_ENGINE_TESTS, *_LOCKOP, _REPORTS, _MODELS, _PROCESSOR, _SAMPLING, _ORACLE],
-    "abi": [_WAKES, _CORE_TESTS, _ENGINE_TESTS, _STRESS, _REPORTS, _STAT, _SAMPLING],
+    "core": [_CORE_TESTS, _WAKES, _EXPLORE, _FIRST, _STAT, _REPORTS, _SAMPLING, _STRESS],
+    "engine": [_ENGINE_TESTS, *_LOCKOP, _FIRST, _PROCESSOR, _MODELS, _ORACLE, _SAMPLING],
+    "abi": [_WAKES, _CORE_TESTS, _ENGINE_TESTS, _STRESS, _FIRST, _SAMPLING],
 }
 
 

@@ -10,9 +10,11 @@ enum {
 	VECTOR_STACK = 12,
 	VECTOR_ALIGNMENT = 17,
 	VECTOR_CLOSED = 0x42, /* a gate of DPL 0 */
+	VECTOR_LESS = 0x43,   /* one of DPL 1 */
 	VECTOR_NONE = 0x50,   /* none */
 	RFLAGS_TF = 1 << 8,
 	GATE_PRESENT = 1 << 15,
+	GATE_DPL = 13, /* from this bit on */
 };
 
 /* `text` ends in an exception whose handler goes on at R14 with stack R15, or at label 9. R13: a page that is absent. */
@@ -42,6 +44,7 @@ ROW(unaligned, "lea -60(%r13), %rdi; lock cmpxchg16b (%rdi)")
 ROW(divide, "xor %ecx, %ecx; nop; div %ecx; nop")
 ROW(int_closed, "nop; int $0x42; nop")
 ROW(int_prefixed, "nop; .byte 0x66, 0xcd, 0x42; nop")
+ROW(int_less, "nop; int $0x43; nop")
 ROW(int_1, "int $1")
 ROW(int_none, "int $0x50; nop")
 ROW(int_3, "int3; nop")
@@ -60,6 +63,7 @@ ROW(iret_same, "mov %ss, %eax; push %rax; push %r15; pushfq; mov %cs, %eax; push
 ROW(far_ret_null, "push $0; push $0; lretq")
 ROW(single_step, "pushfq; orl $0x100, (%rsp); popfq; nop; ud2")
 ROW(single_step_jump, "pushfq; orl $0x100, (%rsp); popfq; jmp 1f; ud2; 1: nop; ud2")
+ROW(odd_stack, "lea -3(%rsp), %rsp; ud2")
 ROW(no_stack_int, "lea 64(%r13), %rsp; int $0x42")
 ROW(no_stack_fault, "lea 64(%r13), %rsp; ud2")
 
@@ -85,6 +89,7 @@ static const struct row user_rows[] = {
 	{ "cmpxchg16b that is not aligned", unaligned, 1, 0, NULL },
 	{ "a division by zero", divide, 2, 0, NULL },
 	{ "int n through a gate of DPL 0", int_closed, 1, 0, NULL },
+	{ "through one of DPL 1", int_less, 1, 0, NULL },
 	{ "the same with a prefix", int_prefixed, 1, 0, NULL },
 	{ "int 1 through one", int_1, 0, 0, NULL },
 	{ "int n without a gate", int_none, 0, 0, NULL },
@@ -119,25 +124,51 @@ static const struct row kernel_rows[] = {
 	{ "iret to nowhere", iret_no_segment, 5, 0, absent_load },
 	{ "lret to nowhere", far_ret_null, 2, 0, absent_load },
 	{ "a step", single_step, 4, 0, invalid },
+	{ "ud2 on a stack that is not aligned", odd_stack, 1, 0, invalid },
 	{ "int n without a stack", no_stack_int, 1, 0, absent_load },
 	{ "ud2 without a stack", no_stack_fault, 1, 0, absent_load },
 };
 
 static uint8_t memory[2 * PAGE_BYTES] __attribute__((aligned(PAGE_BYTES)));
 
+static unsigned misaligned;       /* frames that were */
+static uint64_t vector, address; /* of the last one */
+
 static void go_on(struct exception_frame *frame)
 {
+	misaligned += (uint64_t)frame % 16 != 0;
+	vector = frame->vector;
+	address = exception_address();
 	frame->rflags &= ~(uint64_t)RFLAGS_TF;
 	frame->rip = frame->r14;
 	frame->rsp = frame->r15;
 }
 
-static void close_gate(unsigned vector)
+/* The second word of a gate. */
+static volatile uint32_t *gate(unsigned of)
 {
 	struct { uint16_t limit; uint64_t base; } __attribute__((packed)) idtr;
 
 	__asm__ volatile("sidt %0" : "=m"(idtr));
-	((volatile uint32_t *)idtr.base)[4 * vector + 1] &= ~(uint32_t)GATE_PRESENT;
+	return (volatile uint32_t *)idtr.base + 4 * of + 1;
+}
+
+/* What comes in the delivery of another exception (SDM vol. 3, 6.15). */
+static void check_second_faults(void)
+{
+	uint8_t *page = memory + PAGE_BYTES;
+
+	no_stack_fault(page);
+	report(vector == VECTOR_DOUBLE_FAULT && address >= (uint64_t)page && address < (uint64_t)page + 64,
+	       "ud2 without a stack: vector %lu, of an access %ld bytes into the page", vector, (long)(address - (uint64_t)page));
+	*gate(VECTOR_PAGE_FAULT) &= ~(uint32_t)GATE_PRESENT;
+	absent_load(page);
+	report(vector == VECTOR_DOUBLE_FAULT, "a page fault without a gate: vector %lu", vector);
+	*gate(VECTOR_PAGE_FAULT) |= GATE_PRESENT;
+	*gate(VECTOR_INVALID_OPCODE) &= ~(uint32_t)GATE_PRESENT;
+	invalid(page);
+	report(vector == VECTOR_PROTECTION, "ud2 without a gate: vector %lu", vector);
+	*gate(VECTOR_INVALID_OPCODE) |= GATE_PRESENT;
 }
 
 /* What one event counts of a row. */
@@ -187,12 +218,15 @@ int guest_main(void)
 	for (unsigned i = 0; i < ARRAY_SIZE(vectors); i++)
 		exception_set(vectors[i], go_on);
 	smp_run_all(nothing_at_all, NULL); /* each fills the IDT as it boots */
-	close_gate(VECTOR_NONE);
+	*gate(VECTOR_NONE) &= ~(uint32_t)GATE_PRESENT;
+	*gate(VECTOR_LESS) |= 1 << GATE_DPL;
 	page_split((uint64_t)memory + PAGE_BYTES);
 	page_set_present((uint64_t)memory + PAGE_BYTES, false);
 	for (unsigned i = 0; i < ARRAY_SIZE(user_rows); i++)
 		check(&user_rows[i], true);
 	for (unsigned i = 0; i < ARRAY_SIZE(kernel_rows); i++)
 		check(&kernel_rows[i], false);
+	check_second_faults();
+	report(!misaligned, "%u frames were not aligned", misaligned);
 	return report_summary();
 }

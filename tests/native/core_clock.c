@@ -148,23 +148,29 @@ static void clock_while_parking(void)
 	}
 }
 
+static void park(bool parked)
+{
+	pv_mutex_lock(&fake.vm->vcpus[0].event_mutex);
+	pmu_park(&fake.vm->vcpus[0], parked);
+	pv_mutex_unlock(&fake.vm->vcpus[0].event_mutex);
+}
+
 /* task-clock and an NMI that could wake stand still in HLT; the last vCPU to park ends the VM only then. */
 static void parked_clocks(void)
 {
 	for (uint64_t config = PV_SW_CPU_CLOCK; config <= PV_SW_TASK_CLOCK; config++) {
 		create(2);
 		enable_clock(config, 0);
-		pv_mutex_lock(&fake.vm->vcpus[0].event_mutex);
-		pmu_park(&fake.vm->vcpus[0], true);
-		pv_mutex_unlock(&fake.vm->vcpus[0].event_mutex);
-		CHECK_EQ(clock_events_may_wake(fake.vm), config == PV_SW_CPU_CLOCK);
-		fake.now_ns += 5000;
-		pv_mutex_lock(&fake.vm->vcpus[0].event_mutex);
-		pmu_park(&fake.vm->vcpus[0], false);
-		pv_mutex_unlock(&fake.vm->vcpus[0].event_mutex);
-		CHECK_EQ(clock_events_may_wake(fake.vm), true);
+		for (unsigned halts = 0; halts < 3; halts++) {
+			park(true);
+			CHECK_EQ(clock_events_may_wake(fake.vm), config == PV_SW_CPU_CLOCK);
+			fake.now_ns += 5000;
+			park(false);
+			CHECK_EQ(clock_events_may_wake(fake.vm), true);
+			fake.now_ns += 2000;
+		}
 		CHECK_EQ(direct_op(&fake, 0, DISABLE, 0), 0);
-		CHECK_EQ(fake_take(&fake, EVENT), config == PV_SW_CPU_CLOCK ? 5 : 0);
+		CHECK_EQ(fake_take(&fake, EVENT), config == PV_SW_CPU_CLOCK ? 21 : 6);
 		fake_vm_destroy(&fake);
 	}
 }

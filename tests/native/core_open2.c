@@ -221,6 +221,85 @@ static void other_designs(void)
 	fake_vm_destroy(&fake);
 }
 
+static unsigned points;
+
+static void sequence_is_odd(const char *tag)
+{
+	if (strcmp(tag, "deliver: sequence is odd"))
+		return;
+	points++;
+	CHECK_EQ(event_of(1)->sequence % 2, 1);
+	CHECK_EQ(event_of(1)->count, points == 1 ? 0 : 101 * (points - 1) - 1); /* as it was */
+}
+
+/* A record is marked as being written before any of it is, whoever writes it, and as written behind all of it. */
+static void records_are_marked(void)
+{
+	points = 0;
+	create(2);
+	CHECK_EQ(open_in(1, -1, TIMES | ID | GROUP), 0);
+	ok(ENABLE, 1);
+	on_point = sequence_is_odd;
+	for (unsigned i = 1; i <= 3; i++) {
+		direct_run(&fake, 0, 0, 100);
+		ok(i < 3 ? READ : DISABLE, 1);
+		CHECK_EQ(event_of(1)->sequence, 2 * i);
+		CHECK_EQ(event_of(1)->count, 101 * i - 1); /* the READs before, too */
+	}
+	on_point = NULL;
+	CHECK_EQ(points, 3);
+	fake_vm_destroy(&fake);
+}
+
+/* What the guest has written over is there again, also of an event that is stopped. */
+static void read_writes_anew(void)
+{
+	create(2);
+	for (unsigned version = 1; version <= 2; version++) {
+		int32_t id = (int32_t)version;
+
+		put_open(&fake, PARAM, id, PV_TYPE_HARDWARE, PV_HW_INSTRUCTIONS, 0, at(version));
+		CHECK_EQ(version == 1 ? direct_open(&fake, 0, PARAM) : open_in(id, -1, 0), 0);
+		ok(ENABLE, version);
+		direct_run(&fake, 0, 0, 100);
+		ok(DISABLE, version);
+		memset(fake_ram(&fake, at(version)), 0x5a, EVENT_BYTES);
+		ok(READ, version);
+		CHECK_EQ(version == 1 ? fake_count(&fake, at(version)) : event_of(version)->count, 100);
+	}
+	fake_vm_destroy(&fake);
+}
+
+static void close_the_leader(const char *tag)
+{
+	if (strcmp(tag, "open: leader found"))
+		return;
+	on_point = NULL;
+	CHECK_EQ(direct_op(&fake, 1, CLOSE, 1), 0);
+}
+
+/* A leader that is closed between being found and being locked is none any more. */
+static void leader_is_closed_meanwhile(void)
+{
+	create(2);
+	CHECK_EQ(open_in(1, -1, 0), 0);
+	on_point = close_the_leader;
+	CHECK_EQ(open_in(2, 1, 0), -PV_ENOENT);
+	CHECK(!on_point);
+	CHECK_EQ(open_in(2, -1, 0), 0);
+	fake_vm_destroy(&fake);
+}
+
+/* Event 0 leads as any other does. */
+static void leader_0(void)
+{
+	create(2);
+	CHECK_EQ(open_in(0, -1, GROUP), 0);
+	CHECK_EQ(open_in(1, 0, GROUP), -PV_EINVAL);
+	CHECK_EQ(open_in(1, 0, 0), 0);
+	fake_vm_destroy(&fake);
+}
+
 const struct core_test open2_tests[] = {
 	{ "open2_errors", open2_errors, false },
 	{ "group_errors", group_errors, false },
@@ -229,5 +308,9 @@ const struct core_test open2_tests[] = {
 	{ "formats", formats, false },
 	{ "unique_ids", unique_ids, false },
 	{ "other_designs", other_designs, false },
+	{ "records_are_marked", records_are_marked, false },
+	{ "read_writes_anew", read_writes_anew, false },
+	{ "leader_is_closed_meanwhile", leader_is_closed_meanwhile, false },
+	{ "leader_0", leader_0, false },
 	{ NULL, NULL, false },
 };

@@ -10,7 +10,7 @@ import pytest
 from processes import children, segments
 
 from emulator.cli import main
-from emulator.errors import HostDied, UsageError
+from emulator.errors import AllHalted, GuestError, GuestShutdown, HostDied, UsageError
 from emulator.explore.case import read_case
 from emulator.explore.machine import Setup
 from emulator.explore.program import Program
@@ -223,6 +223,19 @@ def test_a_host_that_is_killed_from_outside_is_no_violation(monkeypatch: pytest.
     assert run(MachineConfig(smp=2), playing, rounds=1, seed=0, hostile=0, kill=False).oracle == "O1 memory"
     with pytest.raises(HostDied):
         run(MachineConfig(smp=2), playing, rounds=1, seed=0, hostile=0, kill=False)
+
+
+@pytest.mark.parametrize("kind", [AllHalted, GuestShutdown])
+def test_a_guest_that_cannot_go_on_is_a_violation(monkeypatch: pytest.MonkeyPatch, kind: type[GuestError]) -> None:
+    """It is ours, and does what it does by what the host did to it."""
+
+    def run_and_die(*_: object, **__: object) -> None:
+        raise kind("why")
+
+    monkeypatch.setattr(VirtualMachine, "run", run_and_die)
+    playing = play(find("close-enable"), Setup(), vcpus=2, seed=0, boot=0, mix=MIX)
+    outcome = run(MachineConfig(smp=2), playing, rounds=1, seed=0, hostile=0, kill=False)
+    assert (outcome.oracle, outcome.text) == ("O10 progress", "why")
 
 
 def test_all_scenarios_but_those_that_a_vm_cannot_play() -> None:

@@ -12,7 +12,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from emulator.errors import AllHalted, HostDied, HostPanic, OutOfMemory, VcpuDied
+from emulator.errors import GuestError, HostDied, HostPanic, OutOfMemory, VcpuDied
 from emulator.machine import MachineConfig, Result, VirtualMachine, parse_faults
 from emulator.stress.playing import Playing
 
@@ -78,7 +78,7 @@ def run(
             outcome.text = text
         except OutOfMemory as error:
             _judge_no_memory(outcome, error, config)
-        except AllHalted as error:
+        except GuestError as error:
             outcome.oracle, outcome.text = "O10 progress", str(error)
         except (VcpuDied, HostDied) as error:
             if watch.hangs:

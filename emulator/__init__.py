@@ -65,4 +65,13 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'errors')}"), name)
+    try:
+        return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'errors')}"), name)
+    except ImportError as error:
+        from emulator.errors import Unsupported, missing
+
+        raise Unsupported(missing(error)) from None
+    except OSError as error:
+        from emulator.errors import HostError, explain
+
+        raise HostError(f"cannot load pvperf: {explain(error)}") from None

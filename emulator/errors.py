@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import errno
+
 TYPE_CHECKING = False  # importing typing takes longer than the rest of a fast command
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,3 +78,30 @@ class Unsupported(PvperfError):
 
 class DataError(PvperfError):
     """A recorded file is damaged, or holds what this version cannot read."""
+
+
+#: What is behind an error of the system where pvperf meets it, and what to do.
+_BEHIND = {
+    errno.EMFILE: "raise ulimit -n",
+    errno.ENFILE: "the machine's limit: fs.file-max",
+    errno.EAGAIN: "a limit of processes, threads or memory: raise ulimit -u, -v, or the container's",
+    errno.ENOMEM: "free some memory, or raise ulimit -v or the container's limit",
+    errno.EFBIG: "raise ulimit -f",
+    errno.EPERM: "does a sandbox forbid it?",
+    errno.ENOSYS: "an old kernel, or does a sandbox forbid it?",
+}
+
+
+def missing(error: ImportError) -> str:
+    """What is to be done about a module that cannot be imported."""
+    name = (error.name or "").partition(".")[0]
+    if name in ("", "emulator"):
+        return f"pvperf is not installed as a whole ({error}): reinstall it"
+    return f"the Python package {name} cannot be loaded ({error}): pip install {name}"
+
+
+def explain(error: OSError) -> str:
+    """What the system said, with what is behind it where that is known."""
+    said = f"{error.filename}: " if error.filename else ""
+    said += error.strerror or str(error)
+    return f"{said} ({_BEHIND[error.errno]})" if error.errno in _BEHIND else said

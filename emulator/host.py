@@ -20,9 +20,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from emulator import boot, shm, vcpu
-from emulator.errors import HostError, OutOfMemory, PvperfError
+from emulator.errors import HostError, OutOfMemory, PvperfError, explain
 from emulator.native import load_core, load_engine
-from emulator.process import describe_exit, die_with_parent, fork, name_process, pss_kib
+from emulator.process import HOST_NAME, describe_exit, die_with_parent, fork, name_process, pss_kib
 from emulator.protocol import (
     Channel,
     Console,
@@ -59,7 +59,7 @@ def main(launch: Launch) -> None:
         for ignored in (signal.SIGINT, signal.SIGHUP):
             signal.signal(ignored, signal.SIG_IGN)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # or vCPUs would be reaped behind our back
-        name_process("pvperf:host")
+        name_process(HOST_NAME)
         _serve(launch, Channel(socket.socket(fileno=launch.channel)))
         status = 0
     finally:
@@ -74,9 +74,11 @@ def _serve(launch: Launch, channel: Channel) -> None:
         channel.send(Failed(type(error).__name__, str(error)))
     except MemoryError:
         channel.send(Failed(OutOfMemory.__name__, "the host process is out of memory"))
+    except (EOFError, ConnectionError):
+        pass  # the front end is gone
+    except OSError as error:
+        channel.send(Failed(HostError.__name__, f"the host process cannot go on: {explain(error)}"))
     except Exception as error:
-        if isinstance(error, EOFError | ConnectionError):
-            return  # the front end is gone
         channel.send(Failed(HostError.__name__, f"internal fault of the host process: {error!r}"))
 
 
@@ -124,7 +126,8 @@ class Host:
         try:
             segment = shm.map_segment(self._launch.segment, size)
         except OSError as error:
-            raise OutOfMemory(f"no {size >> 20} MiB of shared memory for the VM: {error.strerror}") from None
+            kind = OutOfMemory if error.errno in (errno.ENOMEM, errno.ENOSPC) else HostError
+            raise kind(f"no {size >> 20} MiB of shared memory for the VM: {explain(error)}") from None
         die_with_parent(self._launch.front_pid)
         return segment
 
@@ -176,7 +179,7 @@ class Host:
             return
         kind = OutOfMemory if error == -errno.ENOMEM else HostError
         text = self._ffi.string(why).decode(errors="replace") if why else ""
-        raise kind(f"cannot {what}: {text or os.strerror(-error)}")
+        raise kind(f"cannot {what}: {text or explain(OSError(-error, os.strerror(-error)))}")
 
     def run(self) -> Ended:
         """Starts the vCPUs and serves until the VM has ended and all of them are gone."""

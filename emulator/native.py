@@ -14,8 +14,13 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-from emulator.errors import Unsupported
+from emulator.errors import HostError, OutOfMemory, Unsupported
 
+# What the dynamic linker says.
+_NO_MEMORY = ("failed to map", "cannot map", "annot allocate", "cannot create shared object descriptor")
+
+#: The Capstone by whose header the engine was made: other major versions have other structures.
+CAPSTONE_MAJOR = 5
 #: The Unicorn that the engine knows from the inside.
 UNICORN_VERSION = (2, 1, 4)
 
@@ -25,22 +30,33 @@ def _library(package: str, *below: str) -> ctypes.CDLL:
     spec = find_spec(package)
     if spec is None or spec.origin is None:
         raise Unsupported(f"the Python package {package} is not installed: pip install {package}")
-    return _load(os.path.join(os.path.dirname(spec.origin), *below))
+    return _load(os.path.join(os.path.dirname(spec.origin), *below), of=package)
 
 
-def _load(path: str) -> ctypes.CDLL:
+def _load(path: str, *, of: str = "pvperf") -> ctypes.CDLL:
     """Its symbols are found before those of what is loaded later."""
     try:
         return ctypes.CDLL(path, ctypes.RTLD_GLOBAL)
     except OSError as error:
-        raise Unsupported(f"cannot load {path}: {error}") from None
+        _refuse_for_want(error)
+        raise Unsupported(f"cannot load {error}: reinstall {of}") from None
 
 
 def _extension(name: str) -> Any:
     try:
         return import_module(name)
     except ImportError as error:
+        _refuse_for_want(error)
         raise Unsupported(f"the C extension {name} cannot be loaded ({error}): reinstall pvperf") from None
+
+
+def _refuse_for_want(error: Exception) -> None:
+    """The dynamic linker has no errno: OutOfMemory if it says that it got no memory, HostError if no descriptor."""
+    said = str(error)
+    if any(words in said for words in _NO_MEMORY):
+        raise OutOfMemory(f"no memory to load a library ({said}): raise ulimit -v") from None
+    if said.endswith("Error 24"):
+        raise HostError(f"too many open files to load a library ({said}): raise ulimit -n") from None
 
 
 @cache
@@ -83,5 +99,7 @@ def load_engine() -> Any:
     if version != UNICORN_VERSION:
         wanted = ".".join(map(str, UNICORN_VERSION))
         raise Unsupported(f"Unicorn {'.'.join(map(str, version))} is installed, and the engine needs {wanted}")
-    _library("capstone", "lib", "libcapstone.so")
+    major = int(_library("capstone", "lib", "libcapstone.so").cs_version(None, None)) >> 8
+    if major != CAPSTONE_MAJOR:
+        raise Unsupported(f"Capstone {major} is installed, and the engine needs {CAPSTONE_MAJOR}")
     return _extension("emulator._engine")

@@ -12,16 +12,19 @@ import io
 import os
 import pickle
 import signal
+import socket
 import sys
 from collections.abc import Callable
 from typing import Any
 
 from multiprocess import context, popen_spawn_posix, process, spawn, util
 
+from emulator.errors import Unsupported, missing
 from emulator.places import START, module_path
-from emulator.protocol import Launch
+from emulator.protocol import Channel, Failed, Launch
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_NAME = 15
 HOST_NAME = "pvperf:host"
 
 
@@ -36,28 +39,38 @@ class HostPopen(popen_spawn_posix.Popen):  # type: ignore[misc]
             pickle.dump(process_obj, data)
         finally:
             context.set_spawning_popen(None)
-        self.sentinel, child_end = os.pipe()  # readable once the host and all that it forked are gone
-        child_input, parent_end = os.pipe()
-        descriptors = [self.sentinel, parent_end]
-        self.finalizer = util.Finalize(self, util.close_fds, descriptors)
+        ours: list[int] = []
+        theirs: list[int] = []
+        self.finalizer = util.Finalize(self, util.close_fds, ours)
         try:
-            # Without site: start.py gets a path to import from, and HOST_NAME is for who looks with ps.
-            command = [spawn.get_executable(), *util._args_from_interpreter_flags(), "-P", "-S", START]
-            command += ["--multiprocessing-fork", str(child_input), HOST_NAME, *module_path()]
-            inherited = [*process_obj.descriptors, child_input, child_end]
-            self.pid = util.spawnv_passfds(spawn.get_executable(), command, inherited)
-            self.pidfd = os.pidfd_open(self.pid)
-            descriptors.append(self.pidfd)
+            self.sentinel = _pipe(theirs, ours)[0]  # readable once the host and all that it forked are gone
+            child_input, parent_end = _pipe(ours, theirs)
+            self._start(child_input, [*process_obj.descriptors, *theirs])
         finally:
-            os.close(child_end)
-            os.close(child_input)
+            util.close_fds(*theirs)
         try:
+            self.pidfd = os.pidfd_open(self.pid)
+            ours.append(self.pidfd)
             with open(parent_end, "wb", closefd=False) as stream:
                 stream.write(data.getbuffer())
         except BaseException:  # the child is gone, or this thread was interrupted: nobody else knows of the child
             os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
             raise
+
+    def _start(self, child_input: int, descriptors: list[int]) -> None:
+        """Without site: start.py gets a path to import from, and HOST_NAME is for who looks with ps."""
+        command = [spawn.get_executable(), *util._args_from_interpreter_flags(), "-P", "-S", START]
+        command += ["--multiprocessing-fork", str(child_input), HOST_NAME, *module_path()]
+        self.pid = util.spawnv_passfds(spawn.get_executable(), command, descriptors)
+
+
+def _pipe(writers: list[int], readers: list[int]) -> tuple[int, int]:
+    """The reading and the writing end of a new pipe, each added to the descriptors of its owner."""
+    reader, writer = os.pipe()
+    readers.append(reader)
+    writers.append(writer)
+    return reader, writer
 
 
 def _preparation(name: str) -> dict[str, Any]:
@@ -79,8 +92,12 @@ class HostProcess(context.SpawnProcess):  # type: ignore[misc]
 
     def run(self) -> None:
         """In the new process alone, as is the import."""
-        from emulator import host
-
+        try:
+            from emulator import host
+        except ImportError as error:
+            failed = Failed(Unsupported.__name__, missing(error))
+            Channel(socket.socket(fileno=self.launch.channel)).send(failed)
+            os._exit(0)
         host.main(self.launch)
 
     @property
@@ -119,15 +136,22 @@ def die_with_parent(parent: int) -> None:
     """Has the kernel kill this process the moment its parent dies; leaves at once if that has happened already."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0):
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), "prctl(PR_SET_PDEATHSIG)")
     if os.getppid() != parent:
         os._exit(0)
 
 
 def name_process(name: str) -> None:
     """Sets what `ps` shows as the command; at most 15 bytes are kept."""
-    with open("/proc/self/comm", "w") as file:
-        file.write(name)
+    ctypes.CDLL(None).prctl(_PR_SET_NAME, name.encode(), 0, 0, 0)  # without /proc, which may not be there
+
+
+# What else than a fault of its own ends a process so.
+_HINTS = {
+    signal.SIGBUS: " (is /dev/shm full?)",
+    signal.SIGKILL: " (by somebody; or the machine or the container has no memory left, or ulimit -t was reached)",
+    signal.SIGXCPU: " (ulimit -t was reached)",
+}
 
 
 def describe_exit(status: int | None) -> str:
@@ -136,8 +160,7 @@ def describe_exit(status: int | None) -> str:
         return "is gone"
     if status >= 0:
         return f"left with exit status {status}"
-    hint = " (is /dev/shm full?)" if status == -signal.SIGBUS else ""
-    return f"was killed by {signal.Signals(-status).name}{hint}"
+    return f"was killed by {signal.Signals(-status).name}{_HINTS.get(signal.Signals(-status), '')}"
 
 
 def pss_kib(pid: int) -> int:

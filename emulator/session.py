@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 
 from emulator import errors, shm
-from emulator.errors import HostDied, HostError, PvperfError
+from emulator.errors import HostDied, HostError, PvperfError, explain
 from emulator.process import HostProcess, describe_exit
 from emulator.protocol import Channel, Console, Ended, Failed, Finish, Kill, Launch, Message, Samples, Started, Trace
 
@@ -83,7 +83,7 @@ class Session:
         except BrokenPipeError:
             raise HostDied("the host process died while it was started") from None
         except OSError as error:
-            raise HostError(f"cannot start the host process: {error.strerror}") from None
+            raise HostError(f"cannot start the host process: {explain(error)}") from None
         finally:
             far.close()
             signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -7,12 +7,14 @@ lives for microseconds. Should the host die in just that moment, the front end, 
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 
 import posix_ipc
 
 PAGE_BYTES = mmap.PAGESIZE
+DIRECTORY = "/dev/shm"
 
 
 def choose_name() -> str:
@@ -20,9 +22,22 @@ def choose_name() -> str:
     return f"/pvperf-{os.getpid()}-{os.urandom(8).hex()}"
 
 
+def create_segment(name: str) -> posix_ipc.SharedMemory:
+    """A new segment, of no bytes. OSError with the directory, of which posix_ipc's own errors are none."""
+    try:
+        return posix_ipc.SharedMemory(name, flags=posix_ipc.O_CREX, mode=0o600)
+    except posix_ipc.PermissionsError:
+        number = errno.EACCES
+    except posix_ipc.ExistentialError:  # nobody else has the name: where it should be is not there
+        number = errno.ENOENT
+    except OSError as error:
+        number = error.errno or errno.EIO
+    raise OSError(number, os.strerror(number), DIRECTORY)
+
+
 def map_segment(name: str, size: int) -> mmap.mmap:
     """`size` bytes of zeroed shared memory that no name leads to any more. OSError if it cannot be had."""
-    segment = posix_ipc.SharedMemory(name, flags=posix_ipc.O_CREX, mode=0o600)
+    segment = create_segment(name)
     try:
         os.ftruncate(segment.fd, size)
         return mmap.mmap(segment.fd, size)
@@ -35,6 +50,6 @@ def remove_name(name: str) -> bool:
     """Takes away the name that a dead host may have left; True if it was there."""
     try:
         posix_ipc.unlink_shared_memory(name)
-    except posix_ipc.ExistentialError:
+    except (posix_ipc.Error, OSError):  # there is none, or there could be none
         return False
     return True

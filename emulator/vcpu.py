@@ -9,6 +9,7 @@ import signal
 from typing import Any
 
 from emulator.boot import Agent, Boot
+from emulator.errors import explain
 from emulator.native import load_engine
 from emulator.process import die_with_parent, name_process
 from emulator.protocol import Launch
@@ -92,6 +93,8 @@ def _run_engine(ffi: Any, lib: Any, config: Any) -> bytes:
     why = ffi.new("char[256]")
     error = lib.engine_create(config, engine, why, len(why))
     if error:
-        return b"the engine cannot be created: " + (ffi.string(why) or os.strerror(-error).encode())
+        return b"the engine cannot be created: " + (
+            ffi.string(why) or explain(OSError(-error, os.strerror(-error))).encode()
+        )
     error = lib.engine_run(engine[0])
     return b"the engine failed: " + os.strerror(-error).encode() if error else b""

@@ -347,7 +347,9 @@ def test_a_dead_host_is_a_host_error(tmp_path: Path) -> None:
     process = started(["run", guest(tmp_path, say(b".") + SPIN)])
     os.kill(children(process.pid)[0], signal.SIGKILL)
     _, errors = process.communicate(timeout=10)
-    assert (process.returncode, errors) == (125, "pvperf: the host process was killed by SIGKILL\n")
+    assert process.returncode == 125
+    assert errors.startswith("pvperf: the host process was killed by SIGKILL (by somebody; or ")
+    assert errors.count("\n") == 1
 
 
 def test_a_host_that_is_asked_to_end_says_so(tmp_path: Path) -> None:

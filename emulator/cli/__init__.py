@@ -13,12 +13,16 @@ import os
 import signal
 import sys
 
-from emulator.errors import HostError, PvperfError
+from emulator.errors import HostError, PvperfError, Unsupported, explain, missing
 from emulator.printable import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
+
+
+# Errors of the system that come from writing, as far as a name does not tell.
+_OF_OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF, errno.EROFS)
 
 
 class Killed(BaseException):
@@ -52,15 +56,16 @@ def main(argv: list[str] | None = None) -> int:
         _drop_output()
         _complain(_failure(error))
         return HostError.exit_status
+    except ImportError as error:
+        _complain(missing(error))
+        return Unsupported.exit_status
 
 
 def _failure(error: OSError) -> str:
-    """What a call that is not expected to fail says. Without a file, it is a print()."""
-    if error.filename is not None:
-        return f"{os.fsdecode(error.filename)}: {error.strerror}"
-    if error.errno == errno.ENOENT:
-        return f"{error.strerror}"  # tempfile's, which lists where it has tried
-    return f"cannot write stdout: {error.strerror}"
+    """What a call that is not expected to fail says. Without a file, it may be a print()."""
+    if error.filename is not None or error.errno == errno.ENOENT:  # the latter tempfile's, which lists where it has tried
+        return explain(error)
+    return f"cannot {'write stdout' if error.errno in _OF_OUTPUT else 'go on'}: {explain(error)}"
 
 
 def _end_in_order_by(*signals: int) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from emulator.doctor.finding import Finding, guarded
+from emulator.doctor.limits import check_file_systems, check_limits
 from emulator.doctor.platform import check_compiler, check_cores, check_kvm, check_perf, check_python, check_split_lock
 from emulator.doctor.shared_memory import check_futex, check_leftovers, check_posix, check_space
 from emulator.doctor.software import check_atomics, check_control, check_core, check_engine, check_guests, check_modules
@@ -18,6 +19,8 @@ _CHECKS = (
     check_core,
     check_engine,
     check_guests,
+    check_limits,
+    check_file_systems,
     check_space,
     check_posix,
     check_leftovers,

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-from emulator.errors import PvperfError
+from emulator.errors import PvperfError, explain, missing
 
 
 class Finding(NamedTuple):
@@ -22,5 +22,11 @@ def guarded(check: Callable[[], Finding]) -> Finding:
     name = check.__name__.removeprefix("check_").replace("_", " ")
     try:
         return check()
-    except (PvperfError, OSError) as error:
+    except PvperfError as error:
         return Finding(name, "bad", str(error))
+    except OSError as error:
+        return Finding(name, "bad", explain(error))
+    except ImportError as error:
+        return Finding(name, "bad", missing(error))
+    except Exception as error:
+        return Finding(name, "bad", f"this check failed: {error!r}")

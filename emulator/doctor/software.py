@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 
 from emulator.doctor.finding import Finding
 
 _PACKAGES = ("unicorn", "capstone", "cffi", "multiprocess", "posix_ipc")
+# Of the others only a library is loaded, or a part by the C extensions.
+_IMPORTED = ("multiprocess", "posix_ipc")
 _ITERATIONS = 100_000
 
 
@@ -20,7 +23,9 @@ def check_modules() -> Finding:
         except PackageNotFoundError:
             missing.append(name)
     if missing:
-        return Finding("modules", "bad", f"not installed: {', '.join(missing)}")
+        return Finding("modules", "bad", f"not installed: {', '.join(missing)}; pip install {' '.join(missing)}")
+    for name in _IMPORTED:
+        import_module(name)
     return Finding("modules", "ok", ", ".join(found))
 
 

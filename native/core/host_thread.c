@@ -128,6 +128,8 @@ static int start_vcpu(struct pv_vcpu *vcpu)
 		pthread_attr_setaffinity_np(&attr, sizeof(set), &set);
 	}
 	ret = pthread_create(&vcpu->pthread, &attr, vcpu_main, vcpu);
+	if (ret && core >= 0) /* a hint, as in the engine: a sandbox may forbid it */
+		ret = pthread_create(&vcpu->pthread, NULL, vcpu_main, vcpu);
 	pthread_attr_destroy(&attr);
 	return ret;
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <x86intrin.h>
 
 enum { VECTOR_PF = 14 };
@@ -98,6 +99,20 @@ static int try_out(struct pv_engine *e)
 	return uc_mem_unmap(e->uc, PAGE, BYTES) && !ret ? -ENOMEM : ret;
 }
 
+/* Whether there may be memory that is written and executed. Where not, Unicorn ends the process without a word to us. */
+static int try_code_memory(const char **why)
+{
+	void *code = mmap(NULL, TCG_BUFFER_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (code == MAP_FAILED) {
+		*why = "no memory that may be written and executed: raise ulimit -v, or a policy forbids it";
+		return -errno;
+	}
+	munmap(code, TCG_BUFFER_BYTES);
+	return 0;
+}
+
 static int open_unicorn(struct pv_engine *e)
 {
 	int ret;
@@ -175,6 +190,8 @@ int engine_create(const struct pv_engine_config *config, struct pv_engine **ret,
 	e->overflowed_at = UINT64_MAX;
 	choose_core(e);
 	err = hooks_create(e, &what);
+	if (!err)
+		err = try_code_memory(&what);
 	if (err) {
 		snprintf(why, why_size, "%s", what);
 		engine_destroy(e);

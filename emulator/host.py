@@ -126,7 +126,7 @@ class Host:
         try:
             segment = shm.map_segment(self._launch.segment, size)
         except OSError as error:
-            kind = OutOfMemory if error.errno in (errno.ENOMEM, errno.ENOSPC) else HostError
+            kind = OutOfMemory if error.errno in (errno.ENOMEM, errno.ENOSPC, errno.EFBIG) else HostError
             raise kind(f"no {size >> 20} MiB of shared memory for the VM: {explain(error)}") from None
         die_with_parent(self._launch.front_pid)
         return segment

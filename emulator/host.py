@@ -27,6 +27,7 @@ from emulator.protocol import (
     Channel,
     Console,
     Ended,
+    Entered,
     Failed,
     Finish,
     Kill,
@@ -184,10 +185,12 @@ class Host:
     def run(self) -> Ended:
         """Starts the vCPUs and serves until the VM has ended and all of them are gone."""
         self._start()
-        poller = self._poller()
+        poller, entered = self._poller(), False
         while not self._has_ended():
             for fd, _ in poller.poll(self._patience_ms()):
                 self._handle(fd, poller)
+            if not entered and (entered := bool(self._lib.vm_entered(self._vm))):
+                self._channel.send(Entered())
             self._pass_samples()
             if self._drain and self._drain.is_due():
                 self._pass_trace()

@@ -80,6 +80,10 @@ class Started(NamedTuple):
     pids: tuple[int, ...]
 
 
+class Entered(NamedTuple):
+    """Host: a vCPU has entered the guest itself."""
+
+
 class Console(NamedTuple):
     """Host: bytes that the guest wrote."""
 
@@ -152,7 +156,7 @@ class Kill(NamedTuple):
     """Front end: end the VM at once."""
 
 
-Message = Started | Console | Samples | Trace | Ended | Failed | Finish | Kill
+Message = Started | Entered | Console | Samples | Trace | Ended | Failed | Finish | Kill
 
 _LENGTH = struct.Struct("<Q")
 _READ_BYTES = 1 << 18

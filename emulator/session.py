@@ -14,8 +14,25 @@ from collections.abc import Callable
 from emulator import errors, shm
 from emulator.errors import HostDied, HostError, PvperfError, explain
 from emulator.process import HostProcess, describe_exit
-from emulator.protocol import Channel, Console, Ended, Failed, Finish, Kill, Launch, Message, Samples, Started, Trace
+from emulator.protocol import (
+    Channel,
+    Console,
+    Ended,
+    Entered,
+    Failed,
+    Finish,
+    Kill,
+    Launch,
+    Message,
+    Samples,
+    Started,
+    Trace,
+)
 
+# How long a VM may take to its guest's first entry, seconds, for itself and for each of its vCPUs, on a machine that
+# has other things to do.
+_BOOT_SECONDS = 60.0
+_BOOT_SECONDS_PER_VCPU = 5.0
 # How long the host may take to collect the counts and end, after that to end at all, and then to leave, seconds.
 _FINISH_SECONDS = 3.0
 _KILL_SECONDS = 2.0
@@ -43,6 +60,8 @@ class Session:
         self._console = console
         self._samples = samples
         self._trace = trace
+        self._timeout: float | None = None
+        self._booted = False
         self._why = ""  # why the run was asked to end: "stopped" or "timeout"
         self._killing = False
         self._deadline: float | None = None  # of what is waited for now, time.monotonic()
@@ -53,10 +72,12 @@ class Session:
     def run(self, launch: Launch, *, timeout: float | None) -> tuple[Ended, str]:
         """Runs the VM to its end: what the host reports, and why the end was asked for, if it was.
 
-        `launch` needs no front_pid, segment and channel. Whatever is raised, no process and no segment is left.
+        `launch` needs no front_pid, segment and channel. `timeout` begins at the guest's first entry; with one, the
+        boot before that is bounded, too. Whatever is raised, no process and no segment is left.
         """
+        self._timeout = timeout
         if timeout is not None:
-            self._deadline = time.monotonic() + timeout
+            self._deadline = time.monotonic() + _BOOT_SECONDS + _BOOT_SECONDS_PER_VCPU * launch.vcpus
         near, far = socket.socketpair()
         self._channel = Channel(near)
         launch = launch._replace(front_pid=os.getpid(), segment=self._segment, channel=far.fileno())
@@ -122,10 +143,17 @@ class Session:
             elif isinstance(message, Samples):
                 if self._samples:
                     self._samples(*message)
+            elif isinstance(message, Entered):
+                self._entered()
             elif isinstance(message, Started):
                 self.processes |= {f"vcpu{index}": pid for index, pid in enumerate(message.pids)}
             elif isinstance(message, Ended | Failed):
                 self._outcome = message
+
+    def _entered(self) -> None:
+        self._booted = True
+        if self._timeout is not None and not self._why:
+            self._deadline = time.monotonic() + self._timeout
 
     def _pass_trace(self, trace: Trace) -> None:
         """What is done with a trace takes its time, which is not the host's to answer in."""
@@ -144,6 +172,8 @@ class Session:
     def _check_deadline(self) -> None:
         if self._outcome is not None or self._deadline is None or time.monotonic() < self._deadline:
             return
+        if not self._booted and not self._why:
+            raise HostError("the VM does not get to its guest's first instruction, and was killed")
         if not self._why:
             self._ask_to_finish("timeout")
         elif not self._killing:

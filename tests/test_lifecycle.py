@@ -9,6 +9,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -240,15 +241,27 @@ def test_the_segment_has_no_name_while_the_guest_runs(tmp_path: Path) -> None:
         front.wait()
 
 
+def test_a_host_that_does_not_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("emulator.session.HostProcess", failing_host.NeverAnswers)
+    monkeypatch.setattr("emulator.session._FINISH_SECONDS", 0.1)
+    monkeypatch.setattr("emulator.session._KILL_SECONDS", 0.1)
+    with VirtualMachine(memory=1 << 20) as vm:
+        asking = threading.Timer(0.5, vm.stop)
+        asking.start()
+        with pytest.raises(HostError, match="does not answer"):
+            vm.run(guest(tmp_path, leave(0)))
+        asking.join()
+
+
 @pytest.mark.parametrize("way", ["killed-while-named", "leaves", "never-answers"])
 def test_a_host_that_fails_in_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
     monkeypatch.setattr("emulator.session.HostProcess", failing_host.FAILURES[way])
-    monkeypatch.setattr("emulator.session._FINISH_SECONDS", 0.1)
-    monkeypatch.setattr("emulator.session._KILL_SECONDS", 0.1)
+    monkeypatch.setattr("emulator.session._BOOT_SECONDS", 1.0)
+    monkeypatch.setattr("emulator.session._BOOT_SECONDS_PER_VCPU", 0.0)
     expected = {
         "killed-while-named": (HostDied, "was killed by SIGKILL"),
         "leaves": (HostDied, "left with exit status 3"),
-        "never-answers": (HostError, "does not answer"),
+        "never-answers": (HostError, "does not get to its guest's first instruction"),
     }
     error, sentence = expected[way]
     with VirtualMachine(memory=1 << 20) as vm, pytest.raises(error, match=sentence):

@@ -214,7 +214,9 @@ def _add_machine(parser: argparse.ArgumentParser) -> None:
     add("--no-pv-perf", action="store_false", dest="pv_perf", default=None, help="do not offer the interface")
     add("--oracle", action="store_true", default=None, help="compare with a single-stepping oracle; slow")
     run = parser.add_argument_group("the run")
-    run.add_argument("--timeout", type=duration, metavar="TIME", help="end the VM after 10s, 500ms, 2m")
+    run.add_argument(
+        "--timeout", type=duration, metavar="TIME", help="end the VM 10s, 500ms, 2m after its guest was entered"
+    )
     run.add_argument(
         "--trace", metavar="FILE", help="what the VM does, for ui.perfetto.dev; an old one becomes FILE.old"
     )

@@ -29,6 +29,7 @@ static enum pv_entry_action enter_guest(struct pv_vcpu *vcpu)
 {
 	set_stage(vcpu, STAGE_GUEST, false);
 	pv_u64_set_once(&vcpu->vm->entered_at, clock_host_ns());
+	console_signal(vcpu->vm);
 	vcpu->run->jump = vcpu->vm->config.boot;
 	vcpu->run->jump.rdi = vcpu->index;
 	return PV_ENTER_JUMP;

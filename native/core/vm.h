@@ -113,8 +113,10 @@ struct pv_event_times {
 /* vm_create: the VM in *ret, or a negative errno: -EINVAL names the bad field in `why`. */
 int vm_create(const struct pv_vm_config *config, struct pv_vm **ret, char *why, uint64_t why_size);
 int vm_start(struct pv_vm *vm); /* starts a native thread per vCPU, and the timer's */
-/* An eventfd that becomes readable when there is console output or the VM has ended; owned by the VM. */
+/* An eventfd that becomes readable when a vCPU enters its guest, and when there is console output or
+ * the VM has ended; owned by the VM. */
 int vm_event_fd(const struct pv_vm *vm);
+int vm_entered(const struct pv_vm *vm); /* 1 once the guest itself has been entered, on any vCPU */
 /* Up to `size` bytes of console output; 0 when there is none. Never blocks. */
 uint64_t vm_console_read(struct pv_vm *vm, uint8_t *buffer, uint64_t size);
 /* Asks for an orderly end: the agent's finish runs where there is one, then PV_END_STOPPED. Idempotent. */

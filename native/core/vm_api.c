@@ -10,6 +10,11 @@ int vm_event_fd(const struct pv_vm *vm)
 	return vm->console.event_fd;
 }
 
+int vm_entered(const struct pv_vm *vm)
+{
+	return pv_u64_load(&vm->entered_at) != 0;
+}
+
 bool vm_api_call(struct pv_vm *vm, void (*fn)(void *arg), void *arg)
 {
 	struct pv_thread self;

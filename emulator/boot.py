@@ -15,7 +15,7 @@ import os
 from typing import Any, NamedTuple
 
 from emulator.elf import Image
-from emulator.errors import UsageError
+from emulator.errors import Unsupported, UsageError, cannot
 from emulator.protocol import Attr, Recording
 
 PAGE_BYTES = 4096
@@ -205,7 +205,9 @@ def read_agent() -> bytes:
         with open(AGENT_BLOB, "rb") as file:
             return file.read()
     except OSError as error:
-        raise UsageError(f"the agent that counts events is missing ({error.strerror}): reinstall pvperf") from None
+        if not isinstance(error, FileNotFoundError):
+            raise cannot("read the agent that counts events", error) from None
+        raise Unsupported("the agent that counts events is missing: reinstall pvperf") from None
 
 
 def _ring_stride(memory: Memory, recording: Recording | None) -> int:

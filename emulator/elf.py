@@ -13,7 +13,7 @@ import stat
 import struct
 from typing import NamedTuple
 
-from emulator.errors import UsageError
+from emulator.errors import UsageError, cannot
 
 # ELF-64, System V ABI chapter 4 and the AMD64 supplement.
 _HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
@@ -60,9 +60,10 @@ def open_guest(path: str | os.PathLike[str]) -> int:
     """A file descriptor of the guest, which the caller closes. UsageError if it cannot be read as a file."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise UsageError(f"cannot open guest {os.fspath(path)!r}: {reason}") from None
+    except OSError as error:
+        raise cannot(f"open guest {os.fspath(path)!r}", error) from None
+    except ValueError as error:
+        raise UsageError(f"cannot open guest {os.fspath(path)!r}: {error}") from None
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
         raise UsageError(f"guest {os.fspath(path)!r} is not a regular file")
@@ -78,7 +79,7 @@ def read_image(fd: int, *, name: str, ram_bytes: int) -> Image:
     except struct.error:
         raise UsageError(f"guest {name!r} changed while it was read") from None
     except OSError as error:
-        raise UsageError(f"cannot read guest {name!r}: {error.strerror}") from None
+        raise cannot(f"read guest {name!r}", error) from None
 
 
 def _read_image(fd: int, ram_bytes: int) -> Image:

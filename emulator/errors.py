@@ -100,8 +100,14 @@ def missing(error: ImportError) -> str:
     return f"the Python package {name} cannot be loaded ({error}): pip install {name}"
 
 
+def cannot(what: str, error: OSError) -> PvperfError:
+    """The error to raise where the system says no to what the user has named: HostError if that is not to blame."""
+    if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO):
+        return HostError(f"cannot {what}: {explain(OSError(error.errno, error.strerror))}")
+    return UsageError(f"cannot {what}: {error.strerror or error}")
+
+
 def explain(error: OSError) -> str:
     """What the system said, with what is behind it where that is known."""
-    said = f"{error.filename}: " if error.filename else ""
-    said += error.strerror or str(error)
-    return f"{said} ({_BEHIND[error.errno]})" if error.errno in _BEHIND else said
+    behind = f" ({_BEHIND[error.errno]})" if error.errno in _BEHIND else ""
+    return (f"{error.filename}: " if error.filename else "") + (error.strerror or str(error)) + behind

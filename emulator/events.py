@@ -162,6 +162,8 @@ def countable_names() -> list[str]:
 
 def split_list(text: str) -> list[str]:
     """Splits at commas, but not within cpu/.../. UsageError for an empty item; Unsupported for a {group}."""
+    if not isinstance(text, str):
+        raise UsageError(f"events are named by a str, and {text!r} is none")
     if "{" in text or "}" in text:
         raise Unsupported(f"groups as in '{text}' are for guests that open them themselves, with OPEN2")
     items = re.findall(r"(?:(?<![^, ])cpu/[^/]*/?|[^,])+|(?<=,)(?=,)|^(?=,)|(?<=,)$", text)
@@ -174,6 +176,8 @@ def parse_events(texts: str | Iterable[str]) -> tuple[Event, ...]:
     """Events of one or several `-e` arguments, in order. UsageError names what is wrong, and what was meant."""
     if isinstance(texts, str):
         texts = [texts]
+    if not isinstance(texts, Iterable):
+        raise UsageError(f"events are named by a str, and {texts!r} is none")
     return tuple(_parse(item) for text in texts for item in split_list(text))
 
 

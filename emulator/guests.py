@@ -34,9 +34,12 @@ class _Bundled(Mapping[str, str]):
 
     def __getitem__(self, name: str) -> str:
         path = GUEST_DIRECTORY / f"{name}.elf"
-        if "/" in name or not path.is_file():
+        if name not in self:
             raise KeyError(name)
         return describe_guest(path)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and "/" not in name and (GUEST_DIRECTORY / f"{name}.elf").is_file()
 
     def __iter__(self) -> Iterator[str]:
         return iter(sorted(path.stem for path in GUEST_DIRECTORY.glob("*.elf")))

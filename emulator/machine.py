@@ -8,14 +8,15 @@ import errno
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from types import TracebackType
+from types import NoneType, TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from emulator import elf
 from emulator.code_place import with_place
+from emulator.asked import check_callback, check_kind, chosen_events, command_line, guest_path, names, seconds
 from emulator.errors import (
     AllHalted,
     GuestShutdown,
@@ -26,6 +27,7 @@ from emulator.errors import (
     Unsupported,
     UsageError,
     VcpuDied,
+    explain,
 )
 from emulator.models import parse_caches, parse_predictor
 from emulator.protocol import Attr, Ended, Launch, Recording, SlotCount, SlotSamples, Trace
@@ -63,6 +65,14 @@ FAULTS = {
     "guest-write": "PV_FAULT_GUEST_WRITE",
     "alloc": "PV_FAULT_ALLOC",
     "delay": "PV_FAULT_DELAY",
+}
+
+# Of the settings, by their annotations.
+_KINDS: dict[Any, tuple[tuple[type, ...], str]] = {
+    "int": ((int,), "a whole number"),
+    "bool": ((bool,), "True or False"),
+    "str": ((str,), "a name"),
+    "str | None": ((str, NoneType), "a str or None"),
 }
 
 # Polling for an exit, at most, where the vCPUs and their host threads have a core each (handover.h).
@@ -129,6 +139,8 @@ class MachineConfig:
     predictor: str | None = None
 
     def __post_init__(self) -> None:
+        for each in fields(self):
+            check_kind(each.name, getattr(self, each.name), *_KINDS[each.type])
         _check_range("number of vCPUs (smp)", self.smp, 1, MAX_VCPUS)
         _check_range("memory", self.memory, MIN_MEMORY, MAX_MEMORY, unit=" bytes")
         if self.memory % _PAGE:
@@ -163,7 +175,7 @@ def parse_faults(text: str) -> dict[str, int]:
 
 
 def _check_range(what: str, value: int, least: int, most: int, unit: str = "") -> None:
-    if not isinstance(value, int) or not least <= value <= most:
+    if not least <= value <= most:
         raise UsageError(f"{what} must be {least} to {most}{unit}, and {value!r} is not")
 
 
@@ -234,12 +246,16 @@ class VirtualMachine:
         for name in overrides:
             if name not in known:
                 raise UsageError(f"there is no setting {name!r}: there are {', '.join(known)}")
+        if config is not None:
+            check_kind(
+                "config", config, MachineConfig, "a MachineConfig; settings by their names, as in smp=2, go without"
+            )
         self.config = replace(config or MachineConfig(), **overrides)
         self._busy = threading.Lock()
+        self._closed = False
+        self._runner = 0  # the thread that is in run()
         self._session: Session | None = None
-        self._waker, self._wake = socket.socketpair()
-        self._waker.setblocking(False)
-        self._wake.setblocking(False)
+        self._waker: socket.socket | None = None  # of the run in progress
 
     def __enter__(self) -> Self:
         return self
@@ -250,11 +266,12 @@ class VirtualMachine:
         self.close()
 
     def close(self) -> None:
-        """Ends a run that another thread may be in, waits for it, and makes the object useless."""
+        """Ends a run that another thread may be in, and waits for it; what comes after is refused. Twice is once."""
+        self._closed = True
         self.stop()
-        with self._busy:
-            self._waker.close()
-            self._wake.close()
+        if self._runner != threading.get_ident():  # or a callback of the run has called
+            with self._busy:
+                pass
 
     def check_extension(self, capability: int) -> int:
         """KVM_CHECK_EXTENSION: the event limit for KVM_CAP_PV_PERF, 0 when switched off; 0 for what is not known."""
@@ -272,8 +289,9 @@ class VirtualMachine:
 
     def stop(self) -> None:
         """Asks the run in progress, if any, for an orderly end. For any thread or signal handler."""
-        with contextlib.suppress(OSError):  # full: somebody has asked; closed: nothing runs
-            self._waker.send(b"s")
+        with contextlib.suppress(OSError):  # full: somebody has asked; closed: it is over
+            if waker := self._waker:
+                waker.send(b"s")
 
     def run(
         self,
@@ -299,33 +317,64 @@ class VirtualMachine:
         do, in order of time (see emulator.trace.records), likewise; only what is in `trace_kinds`, unless it is None.
         Raises PvperfError; no process is left in any case.
         """
+        timeout = seconds(timeout)
+        check_kind("measure_memory", measure_memory, bool, "True or False")
+        check_kind("recording", recording, (Recording, NoneType), "a Recording or None")
+        for name, callback in (("console", console), ("samples", samples), ("trace", trace)):
+            check_callback(name, callback)
+        chosen = chosen_events(events)
+        launch = _Launch(guest_path(guest), command_line(args), event_attrs(chosen), measure_memory, recording)
+        output, tracing = _Output(console), _Tracing(trace, names(trace_kinds, "trace_kinds"))
         if not self._busy.acquire(blocking=False):
             raise UsageError("this VM is running already")
         try:
-            output, tracing = _Output(console), _Tracing(trace, trace_kinds)
-            session = Session(wake=self._wake, console=output.write, samples=samples, trace=tracing.add)
-            launch = _Launch(_find(guest), _command_line(args), event_attrs(events), measure_memory, recording)
+            self._runner = threading.get_ident()
+            if self._closed:
+                raise UsageError("this VM has been closed")
             try:
-                ended, why = self._run(session, launch, tracing, str(guest), timeout)
+                ended, why = self._run(launch, output, samples, tracing, str(guest), timeout)
             finally:
                 tracing.finish()
-            return _result(ended, why, bytes(output.kept), events, self.config.design, launch.path)
+            return _result(ended, why, bytes(output.kept), chosen, self.config.design, launch.path)
         finally:
-            self._session = None
+            self._session, self._runner = None, 0
             self._busy.release()
 
     def _run(
-        self, session: Session, launch: _Launch, tracing: _Tracing, name: str, timeout: float | None
+        self,
+        launch: _Launch,
+        output: _Output,
+        samples: Callable[[int, bytes], None] | None,
+        tracing: _Tracing,
+        name: str,
+        timeout: float | None,
     ) -> tuple[Ended, str]:
-        with contextlib.suppress(BlockingIOError):  # a stop() from before this run
-            self._wake.recv(1 << 12)
-        self._session = session
-        fd = elf.open_guest(launch.path)
-        try:
+        with contextlib.ExitStack() as held:
+            fd = elf.open_guest(launch.path)
+            held.callback(os.close, fd)
             image = elf.read_image(fd, name=name, ram_bytes=self.config.memory)
-            return session.run(tracing.configure(self._complete(launch, fd, image)), timeout=timeout)
-        finally:
-            os.close(fd)
+            complete = tracing.configure(self._complete(launch, fd, image))
+            wake = held.enter_context(self._waking())
+            self._session = Session(wake=wake, console=output.write, samples=samples, trace=tracing.add)
+            return self._session.run(complete, timeout=timeout)
+
+    @contextlib.contextmanager
+    def _waking(self) -> Iterator[socket.socket]:
+        """The end of a pair that becomes readable when stop() is called, in the body."""
+        try:
+            waker, wake = socket.socketpair()
+        except OSError as error:
+            raise HostError(f"cannot start a VM: {explain(error)}") from None
+        with waker, wake:
+            for end in (waker, wake):
+                end.setblocking(False)
+            self._waker = waker
+            try:
+                if self._closed:  # meanwhile
+                    self.stop()
+                yield wake
+            finally:
+                self._waker = None
 
     def _complete(self, asked: _Launch, guest: int, image: elf.Image) -> Launch:
         config = self.config
@@ -410,21 +459,6 @@ class _Output:
         self.kept += data[: CONSOLE_KEPT - len(self.kept)]
         if self._callback:
             self._callback(data)
-
-
-def _find(guest: str | Path) -> str | Path:
-    if not isinstance(guest, str) or "/" in guest:
-        return guest
-    from emulator.guests import find_guest
-
-    return find_guest(guest)
-
-
-def _command_line(args: Sequence[str]) -> bytes:
-    line = os.fsencode(" ".join(args))
-    if b"\0" in line:
-        raise UsageError("the guest's command line cannot contain a NUL")
-    return line
 
 
 def event_attrs(events: Sequence[Event]) -> tuple[Attr, ...]:

@@ -15,7 +15,7 @@ import pytest
 from tiny_guest import CODE_GPA, Elf, Load
 
 from emulator import boot, elf
-from emulator.errors import UsageError
+from emulator.errors import Unsupported, UsageError
 from emulator.native import load_core
 from emulator.protocol import Attr, Recording
 
@@ -237,7 +237,7 @@ def test_ram_that_is_too_small() -> None:
 
 def test_agent_that_is_missing_or_damaged(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     monkeypatch.setattr(boot, "AGENT_BLOB", os.fspath(tmp_path / "agent.bin"))
-    with pytest.raises(UsageError, match="is missing"), loaded(MIB, attrs=ATTRS):
+    with pytest.raises(Unsupported, match="is missing"), loaded(MIB, attrs=ATTRS):
         pass
     (tmp_path / "agent.bin").write_bytes(bytes(100))
     with pytest.raises(UsageError, match="is damaged"), loaded(MIB, attrs=ATTRS):

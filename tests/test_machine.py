@@ -12,7 +12,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,26 +31,19 @@ from tiny_guest import (
 )
 
 from emulator.errors import AllHalted, GuestShutdown, HostError, OutOfMemory, Unsupported, UsageError
+from emulator.events import Event
 from emulator.machine import CONSOLE_KEPT, MachineConfig, VirtualMachine, _end_error, _Output
 from emulator.protocol import Ended
 
 MIB = 1 << 20
 
 
-@dataclass(frozen=True)
-class Counted:
-    """An event as run() takes it."""
-
-    type: int
-    config: int
-    flags: int = 0
-    name: str = ""
-    breakpoint: tuple[int, int, int] = (0, 0, 0)
-    sample_period: int = 0
-    sample_type: int = 0
+def event(kind: int, config: int, flags: int = 0) -> Event:
+    """By its numbers."""
+    return Event(name="", canonical="", type=kind, config=config, flags=flags)
 
 
-INSTRUCTIONS, BRANCHES = Counted(0, 1), Counted(0, 4)
+INSTRUCTIONS, BRANCHES = event(0, 1), event(0, 4)
 
 
 @pytest.fixture(autouse=True)
@@ -162,7 +154,7 @@ def test_counts_are_exact_on_every_vcpu(tmp_path: Path) -> None:
 
 
 def test_an_event_that_cannot_be_opened_has_the_guests_errno(vm: VirtualMachine, tmp_path: Path) -> None:
-    events: Any = [INSTRUCTIONS, Counted(99, 0), Counted(0, 1, flags=1 << 1 | 1 << 60)]
+    events: Any = [INSTRUCTIONS, event(99, 0), event(0, 1, flags=1 << 1 | 1 << 60)]
     good, bad_type, bad_flag = vm.run(guest(tmp_path, leave(0)), events=events).counts
     assert (good.error, bad_type.value, bad_flag.value) == (None, None, None)
     assert bad_type.error in ("ENOENT", "EINVAL")
@@ -323,7 +315,18 @@ def test_check_extension() -> None:
     [
         ({"smp": 0}, "number of vCPUs .smp. must be 1 to 64"),
         ({"smp": 1000}, "1 to 64"),
-        ({"smp": "2"}, "1 to 64"),
+        ({"smp": "2"}, "smp must be a whole number, and '2' is not"),
+        ({"smp": True}, "smp must be a whole number, and True is not"),
+        ({"memory": "64M"}, "memory must be a whole number"),
+        ({"memory": 64e6}, "memory must be a whole number"),
+        ({"pv_perf": 1}, "pv_perf must be True or False, and 1 is not"),
+        ({"oracle": "no"}, "oracle must be True or False"),
+        ({"design": 7}, "design must be a name"),
+        ({"nmi": ["trylock"]}, "nmi must be a name"),
+        ({"fault": None}, "fault must be a name"),
+        ({"l1d": 32768}, "l1d must be a str or None"),
+        ({"seed": 1.5}, "seed must be a whole number"),
+        ({"config": {"smp": 2}}, "config must be a MachineConfig"),
         ({"memory": 1024}, "memory must be 1048576"),
         ({"memory": MIB + 1}, "multiple of 4096"),
         ({"memory": 1 << 50}, "memory must be"),
@@ -332,7 +335,7 @@ def test_check_extension() -> None:
         ({"rotate_us": 0}, "rotate_us"),
         ({"design": "per-vmm"}, "design 'per-vmm' is not known: it is one of per-vm, posted"),
         ({"nmi": ""}, "nmi '' is not known"),
-        ({"sync": None}, "sync None is not known"),
+        ({"sync": None}, "sync must be a name, and None is not"),
         ({"pin": "maybe"}, "one of auto, on, off"),
         ({"cycles": "real"}, "one of model, tsc"),
         ({"atomics": "no"}, "one of host, trap, none"),

@@ -14,7 +14,7 @@ from emulator.bench.case import Case, Plot, Ratio
 from emulator.bench.machine import Conditions
 from emulator.bench.panel import Panel
 from emulator.bench.statistic import Estimate, bootstrap, paired_ratios, seed_of
-from emulator.errors import UsageError
+from emulator.errors import UsageError, cannot
 
 SCHEMA_VERSION = 2
 
@@ -137,7 +137,7 @@ def load_document(path: str | Path) -> Document:
         with open(path, encoding="utf-8") as file:
             data = json.load(file)
     except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+        raise cannot(f"read {path}", error) from None
     except ValueError:
         raise UsageError(f"{path} is not JSON") from None
     return parse_document(data, str(path))

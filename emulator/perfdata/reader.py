@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from emulator.errors import DataError, UsageError
+from emulator.errors import DataError, UsageError, cannot
 from emulator.perfdata import features, kinds, layout
 from emulator.perfdata.features import BuildId, RecordedEvent
 from emulator.perfdata.sample import Sample, SampleLayout
@@ -82,8 +82,9 @@ def read(path: str) -> PerfData:
         what = ": pvperf does not read perf's directories (--threads)" if os.path.exists(f"{path}/data") else ""
         raise UsageError(f"cannot read {path}: Is a directory{what}") from None
     except OSError as error:
-        hint = ": record one with pvperf record" if isinstance(error, FileNotFoundError) else ""
-        raise UsageError(f"cannot read {path}: {error.strerror}{hint}") from None
+        if isinstance(error, FileNotFoundError):
+            raise UsageError(f"cannot read {path}: {error.strerror}: record one with pvperf record") from None
+        raise cannot(f"read {path}", error) from None
     try:
         return _Reader(path, data).read()
     except DataError as error:

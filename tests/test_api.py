@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The Python API as its user meets it: what is wrong is said at the call, and what comes back can be read."""
+
+from __future__ import annotations
+
+import gc
+import resource
+import threading
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny_guest import HALT, SAY_COMMAND_LINE, SPIN, UNDEFINED, count_down, guest, leave, say
+
+import emulator
+from emulator import AllHalted, GuestShutdown, HostError, PvperfError, UsageError, VirtualMachine, parse_events
+
+MEMORY = 4 << 20
+
+
+@pytest.fixture
+def vm() -> Iterator[VirtualMachine]:
+    with VirtualMachine(memory=MEMORY) as machine:
+        yield machine
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"guest": None}, "a guest is the name of a bundled one or the path of an ELF file, and None is neither"),
+    ({"guest": b"hello"}, "and b'hello' is neither"),
+    ({"guest": ""}, "and '' is neither"),
+    ({"guest": 7}, "and 7 is neither"),
+    ({"guest": "helo"}, "did you mean"),
+    ({"guest": "hello\0"}, "no such guest"),
+    ({"guest": "./a\0b"}, "cannot open guest"),
+    ({"guest": "./none"}, "cannot open guest './none': No such file"),
+    ({"args": None}, "args are the guest's words"),
+    ({"args": 5}, "args are the guest's words"),
+    ({"args": b"n=5"}, "args are the guest's words"),
+    ({"args": ["n", 5]}, "each of the guest's args is a str, and 5 is not"),
+    ({"args": ["a\0b"]}, "cannot contain a NUL"),
+    ({"args": ["\ud800"]}, "cannot be encoded"),
+    ({"timeout": "1s"}, "timeout is a number of seconds, or None for no end, and '1s' is not"),
+    ({"timeout": -1}, "and -1 is not"),
+    ({"timeout": True}, "and True is not"),
+    ({"timeout": float("nan")}, "and nan is not"),
+    ({"timeout": float("inf")}, "None for no end, and inf is not"),
+    ({"events": ["instrctions"]}, "unknown event: instrctions; did you mean instructions"),
+    ({"events": None}, "events are names"),
+    ({"events": [None]}, "events are named by a str, and None is none"),
+    ({"events": [["instructions", 3]]}, "events are named by a str, and 3 is none"),
+    ({"events": b"cycles"}, "events are names"),
+    ({"events": 3}, "events are names"),
+    ({"events": ""}, "an event name is empty"),
+    ({"events": ["cycles"] * 65}, "at most 64 events"),
+    ({"console": 1}, "console is called with what comes, and 1 cannot be called"),
+    ({"samples": "x"}, "samples is called with"),
+    ({"trace": []}, "trace is called with"),
+    ({"trace": print, "trace_kinds": "nmi"}, "trace_kinds are names"),
+    ({"trace": print, "trace_kinds": ["nmis"]}, "there is no kind of trace record 'nmis'"),
+    ({"measure_memory": "yes"}, "measure_memory must be True or False"),
+    ({"recording": True}, "recording must be a Recording or None"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "sentence"), WRONG)
+def test_what_is_wrong_is_said_at_the_call(vm: VirtualMachine, wrong: dict[str, Any], sentence: str) -> None:
+    asked = {"guest": "hello", **wrong}
+    with pytest.raises(UsageError) as caught:
+        vm.run(**asked)
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert vm.run("hello").status == 0  # it is none the worse for it
+
+
+def test_parse_events_of_what_names_none() -> None:
+    for wrong in (None, 5, [5], b"x", [b"x"]):
+        with pytest.raises(UsageError, match="events are named by a str"):
+            parse_events(wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("args", "line"), [("n=1  m=2", b"n=1  m=2"), ("", b""), (["n=1", "m=2"], b"n=1 m=2"), (iter(["a"]), b"a")]
+)
+def test_args_are_words_or_the_whole_line(vm: VirtualMachine, tmp_path: Path, args: Any, line: bytes) -> None:
+    assert vm.run(guest(tmp_path, SAY_COMMAND_LINE + leave(0)), args).console == line
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        "instructions,branches",
+        ["instructions", "branches"],
+        ["instructions,branches"],
+        parse_events("instructions,branches"),
+        iter(["instructions", *parse_events("branches")]),
+    ],
+)
+def test_events_by_their_names(vm: VirtualMachine, tmp_path: Path, events: Any) -> None:
+    result = vm.run(guest(tmp_path, count_down(1000) + leave(0)), events=events)
+    assert [count.event.name for count in result.counts] == ["instructions", "branches"]
+    assert result.counts[1].value == 1000
+
+
+def test_a_path_is_a_file_whatever_it_is_called(vm: VirtualMachine, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot open guest 'hello'"):
+        vm.run(Path("hello"))
+    assert vm.run(guest(tmp_path, leave(3))).status == 3
+
+
+def test_after_close(tmp_path: Path) -> None:
+    vm = VirtualMachine(memory=MEMORY)
+    vm.close()
+    vm.close()
+    vm.stop()
+    with pytest.raises(UsageError, match="this VM has been closed"):
+        vm.run("hello")
+
+
+def test_close_from_within_a_run_ends_it(tmp_path: Path) -> None:
+    vm = VirtualMachine(memory=MEMORY)
+    assert vm.run(guest(tmp_path, say(b"x") + SPIN), console=lambda _: vm.close()).ended == "stopped"
+    with pytest.raises(UsageError, match="closed"):
+        vm.run("hello")
+
+
+def test_one_that_is_not_closed_holds_nothing() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert VirtualMachine(memory=MEMORY).run("hello").status == 0
+        VirtualMachine()
+        gc.collect()
+
+
+def test_no_descriptors_left() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    vm = VirtualMachine(memory=MEMORY)
+    vm.run("hello")  # what is loaded stays
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        with pytest.raises(HostError, match="ulimit -n"):
+            vm.run("hello")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert vm.run("hello").status == 0
+
+
+def test_a_time_out_begins_with_the_guest(vm: VirtualMachine, tmp_path: Path) -> None:
+    """A boot takes longer than this."""
+    result = vm.run(guest(tmp_path, SPIN), events="instructions", timeout=0.001)
+    assert (result.ended, result.status) == ("timeout", -1)
+    assert result.elapsed_s >= 0.001
+    assert (result.counts[0].value or 0) > 0
+
+
+def test_a_time_out_of_a_run_that_another_thread_ends(tmp_path: Path) -> None:
+    vm, running = VirtualMachine(memory=MEMORY), threading.Event()
+    ending = threading.Thread(target=lambda: (running.wait(), vm.stop()))
+    ending.start()
+    result = vm.run(guest(tmp_path, say(b"x") + SPIN), timeout=60, console=lambda _: running.set())
+    ending.join()
+    assert result.ended == "stopped"
+
+
+def test_a_guests_own_end_has_a_type(vm: VirtualMachine, tmp_path: Path) -> None:
+    with pytest.raises(AllHalted):
+        vm.run(guest(tmp_path, HALT))
+    with pytest.raises(GuestShutdown):
+        vm.run(guest(tmp_path, UNDEFINED))
+
+
+def test_every_error_is_one_of_ours() -> None:
+    errors = [getattr(emulator, name) for name in emulator.__all__]
+    assert all(issubclass(error, PvperfError) for error in errors if isinstance(error, type) and "Error" in str(error))
+    assert not hasattr(emulator, "GuestTimeout")  # a time-out is a Result

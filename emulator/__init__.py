@@ -24,7 +24,8 @@ if TYPE_CHECKING:
         VcpuDied,
     )
     from emulator.events import Event, parse_events
-    from emulator.machine import Count, MachineConfig, Result, VirtualMachine
+    from emulator.machine import MachineConfig, VirtualMachine
+    from emulator.result import Count, Result
 
 __version__ = "0.1.0"
 
@@ -51,9 +52,9 @@ __all__ = [
 _HOMES = {
     "Event": "events",
     "parse_events": "events",
-    "Count": "machine",
+    "Count": "result",
     "MachineConfig": "machine",
-    "Result": "machine",
+    "Result": "result",
     "VirtualMachine": "machine",
 }
 

@@ -9,7 +9,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import NoneType, TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -30,7 +30,8 @@ from emulator.errors import (
     explain,
 )
 from emulator.models import parse_caches, parse_predictor
-from emulator.protocol import Attr, Ended, Launch, Recording, SlotCount, SlotSamples, Trace
+from emulator.protocol import Attr, Ended, Launch, Recording, SlotCount, Trace
+from emulator.result import Count, Result
 from emulator.session import Session
 
 if TYPE_CHECKING:
@@ -185,46 +186,6 @@ def _check_choice(name: str, value: str, choices: tuple[str | None, ...]) -> Non
         raise UsageError(f"{name} {value!r} is not known: it is one of {known}")
     if None in choices and choices.index(value) > choices.index(None):
         raise Unsupported(f"{name} {value!r} is not in this version")
-
-
-@dataclass(frozen=True)
-class Count:
-    """One event on one vCPU.
-
-    `value` is None if it was not counted, and `error` says why: an errno's name that the guest interface gave, or
-    "not counted" when the VM ended before the count was collected. `enabled_ns` and `running_ns` are how long the
-    event was enabled and how long it held a counter; where they differ, `value` covers the latter alone.
-    """
-
-    event: Event
-    vcpu: int
-    value: int | None
-    error: str | None
-    enabled_ns: int
-    running_ns: int
-
-
-@dataclass(frozen=True)
-class Result:
-    """How a run ended.
-
-    `ended` is "exit": the guest wrote `status` (0..255) to the exit port; or "stopped" or "timeout", and `status` is
-    -1. `console` is what the guest wrote, up to CONSOLE_KEPT bytes. `elapsed_s` is from the guest's
-    first entry until its end was asked for.
-    `pss_kib` has the proportional set size of "host", "vcpu0", ... in KiB, if it was asked for.
-    Of a recording, `sampled` says what became of each event's overflows on each vCPU, and `ring_lost` how many samples
-    each vCPU had no room for.
-    """
-
-    status: int
-    ended: str
-    console: bytes
-    counts: tuple[Count, ...]
-    elapsed_s: float
-    statistics: dict[str, int] = field(default_factory=dict)
-    pss_kib: dict[str, int] = field(default_factory=dict)
-    sampled: tuple[SlotSamples, ...] = ()
-    ring_lost: tuple[int, ...] = ()
 
 
 class _Launch(NamedTuple):

@@ -15,7 +15,18 @@ import pytest
 from tiny_guest import HALT, SAY_COMMAND_LINE, SPIN, UNDEFINED, count_down, guest, leave, say
 
 import emulator
-from emulator import AllHalted, GuestShutdown, HostError, PvperfError, UsageError, VirtualMachine, parse_events
+from emulator import (
+    AllHalted,
+    Count,
+    GuestShutdown,
+    HostError,
+    PvperfError,
+    Result,
+    UsageError,
+    VirtualMachine,
+    parse_events,
+)
+from emulator.statistics import MEANINGS
 
 MEMORY = 4 << 20
 
@@ -174,3 +185,63 @@ def test_every_error_is_one_of_ours() -> None:
     errors = [getattr(emulator, name) for name in emulator.__all__]
     assert all(issubclass(error, PvperfError) for error in errors if isinstance(error, type) and "Error" in str(error))
     assert not hasattr(emulator, "GuestTimeout")  # a time-out is a Result
+
+
+def counted(*values: int | None, name: str = "instructions", enabled: int = 100, running: int = 100) -> list[Count]:
+    """An event on as many vCPUs."""
+    (event,) = parse_events(name)
+    return [
+        Count(event, vcpu, value, None if value is not None else "ENOSPC", enabled, running)
+        for vcpu, value in enumerate(values)
+    ]
+
+
+def result(*counts: Count, **more: Any) -> Result:
+    asked: dict[str, Any] = {"status": 0, "ended": "exit", "console": b"", "elapsed_s": 0.25}
+    return Result(counts=counts, **asked | more)
+
+
+def test_counts_are_summed_and_scaled() -> None:
+    whole, half = counted(1000, 200), counted(50, 3, name="branch-instructions:u", enabled=300, running=100)
+    run = result(whole[0], half[0], whole[1], half[1])
+    assert run.total("instructions") == 1200
+    assert run.total("branch-instructions:u") == run.total("branches") == run.total(half[0].event) == 159
+    assert run.totals() == {"instructions": 1200, "branch-instructions:u": 159}
+    assert [count.scaled for count in half] == [150, 9]
+    huge = counted((1 << 64) - 1, enabled=3, running=3)
+    assert result(*huge).total("instructions") == (1 << 64) - 1  # not by floating point
+
+
+def test_counts_that_cannot_be_summed() -> None:
+    with pytest.raises(UsageError, match="'cycles' was not asked for: the events of this run are instructions"):
+        result(*counted(1)).total("cycles")
+    with pytest.raises(UsageError, match="of this run are none"):
+        result().total("cycles")
+    with pytest.raises(HostError, match="instructions was not counted on vCPU 1: ENOSPC"):
+        result(*counted(1, None)).total("instructions")
+    with pytest.raises(HostError, match="never held a counter"):
+        result(*counted(0, running=0)).total("instructions")
+
+
+def test_the_sum_of_a_run() -> None:
+    with VirtualMachine(smp=2, memory=MEMORY) as vm:
+        run = vm.run("spin", "iterations=100000", events="branches,instructions")
+    assert run.total("branches") == sum(count.value or 0 for count in run.counts if count.event.name == "branches")
+    assert run.total("branches") >= 200_000
+
+
+def test_a_result_is_one_line() -> None:
+    assert repr(result(*counted(1000, 200))) == "<Result: exit 0, 0.25 s, instructions 1,200>"
+    stopped = result(status=-1, ended="stopped", console=b"x" * 5000, statistics=MEANINGS)
+    assert repr(stopped) == f"<Result: stopped, 0.25 s, console {b'x' * 40!r}... 5,000 bytes>"
+    names = ("cycles", "branches", "dummy", "cpu-clock", "ref-cycles")
+    many = result(*(count for name in names for count in counted(None, name=name)))
+    assert repr(many).endswith("dummy not counted, cpu-clock not counted, 1 more counts>")
+
+
+def test_every_figure_has_a_meaning(vm: VirtualMachine) -> None:
+    run = vm.run("hello", events="instructions")
+    assert set(run.statistics) == set(MEANINGS)
+    lines = run.describe().splitlines()
+    assert len(lines) == sum(value != 0 for value in run.statistics.values())
+    assert any(line.split()[:2] == ["console_bytes", "31"] for line in lines)

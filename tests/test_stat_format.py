@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from emulator.cli import stat_command
 from emulator.errors import GuestShutdown, PvperfError
 from emulator.events import Event
-from emulator.machine import Count, Result
+from emulator.result import Count, Result
 from emulator.stat.reading import Reading, mean, read_runs, spread, standard_error
 from emulator.stat.table import Report, fields, json_lines, table
 

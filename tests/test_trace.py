@@ -19,9 +19,10 @@ from processes import children
 from tiny_guest import count_down, guest, leave, say
 
 from emulator.errors import UsageError
-from emulator.machine import Result, VirtualMachine
+from emulator.machine import VirtualMachine
 from emulator.native import load_core
 from emulator.perfetto import TraceWriter
+from emulator.result import Result
 from emulator.trace.drain import ring_records
 from emulator.trace.records import RECORD, Merger, Record, kind_bits, kinds, parse
 from emulator.trace.tracks import _DRAW, Tracks

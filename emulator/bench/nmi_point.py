@@ -12,7 +12,8 @@ from emulator.bench.erlang import Prediction, loss, offered_by_holder, predict
 from emulator.bench.nmi_trace import KINDS, Seen, watch
 from emulator.bench.statistic import seed_of
 from emulator.bench.vm import TIMEOUT_SECONDS, check_end, check_ledger, printed_figures, tsc_hz
-from emulator.machine import Result, VirtualMachine
+from emulator.machine import VirtualMachine
+from emulator.result import Result
 
 GUEST = "clockwork"
 _NEVER = 1 << 62  # ns: the period of clocks that do not overflow

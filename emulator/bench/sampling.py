@@ -13,8 +13,9 @@ from typing import Any
 from emulator.bench.case import Case, Contender, Effort, Group, Plot, Ratio, single
 from emulator.bench.vm import TIMEOUT_SECONDS, check_end, cores, run_guest
 from emulator.events import parse_events
-from emulator.machine import Result, VirtualMachine
+from emulator.machine import VirtualMachine
 from emulator.protocol import Recording
+from emulator.result import Result
 
 _RING = Recording(ring_bytes=1 << 20, max_chain=0)
 _PERIODS = (10_000, 30_000, 100_000, 300_000, 1_000_000)

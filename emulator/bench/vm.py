@@ -14,8 +14,9 @@ from typing import Any
 from emulator.bench.case import Absent, Violated
 from emulator.errors import Unsupported, UsageError
 from emulator.events import parse_events
-from emulator.machine import Result, VirtualMachine
+from emulator.machine import VirtualMachine
 from emulator.native import load_bench
+from emulator.result import Result
 
 TIMEOUT_SECONDS = 120
 _PAIR = re.compile(r"(\w+)=(\w+)")

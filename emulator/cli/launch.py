@@ -23,8 +23,9 @@ from emulator.code_place import crash_of, crash_places
 from emulator.errors import GuestTimeout, HostError, UsageError
 from emulator.files import Files, cannot_write
 from emulator.guests import find_guest, refuse_source
-from emulator.machine import MachineConfig, Result, VirtualMachine
+from emulator.machine import MachineConfig, VirtualMachine
 from emulator.printable import printable
+from emulator.result import Result
 
 if TYPE_CHECKING:
     from emulator.cli.trace_file import TraceFile

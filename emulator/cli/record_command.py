@@ -13,7 +13,7 @@ from emulator.cli.launch import Launcher
 from emulator.errors import PvperfError, Unsupported, UsageError
 from emulator.events import Event, parse_events
 from emulator.files import Files
-from emulator.machine import MachineConfig, Result, event_attrs
+from emulator.machine import MachineConfig, event_attrs
 from emulator.perfdata import layout
 from emulator.perfdata.convert import SAMPLE_TYPE
 from emulator.perfdata.features import Machine
@@ -21,6 +21,7 @@ from emulator.perfdata.losses import shortfalls, sum_losses
 from emulator.perfdata.recorder import TRACE_KINDS, Guest, Recorder, recorded_events
 from emulator.printable import printable
 from emulator.protocol import Recording
+from emulator.result import Result
 from emulator.stat.table import reason
 
 DEFAULT_EVENT = "instructions"

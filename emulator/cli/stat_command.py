@@ -13,8 +13,8 @@ from emulator.code_place import crash_of
 from emulator.errors import PvperfError, UsageError
 from emulator.events import Event, parse_events
 from emulator.files import Files
-from emulator.machine import Result
 from emulator.printable import printable
+from emulator.result import Result
 from emulator.stat import table
 from emulator.stat.reading import read_runs
 

@@ -10,8 +10,8 @@ from emulator.perfdata.recorder import Shortfall
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from emulator.machine import Count
     from emulator.protocol import SlotSamples
+    from emulator.result import Count
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from emulator.result import NOT_SUPPORTED
+
 if TYPE_CHECKING:
     from emulator.events import Event
-    from emulator.machine import Count, Result
-
-# What the guest interface answers for an event that it does not have. The rest is that it could not count it now.
-_NOT_SUPPORTED = ("ENOENT", "EOPNOTSUPP", "EINVAL", "ENOSYS")
+    from emulator.result import Count, Result
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class Reading:
     @property
     def excuse(self) -> str:
         """What is printed in place of a value."""
-        return "<not supported>" if self.error in _NOT_SUPPORTED else "<not counted>"
+        return "<not supported>" if self.error in NOT_SUPPORTED else "<not counted>"
 
 
 def mean(values: Sequence[float]) -> float:

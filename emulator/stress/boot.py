@@ -13,7 +13,8 @@ import time
 from dataclasses import dataclass, field
 
 from emulator.errors import GuestError, HostDied, HostPanic, OutOfMemory, VcpuDied
-from emulator.machine import MachineConfig, Result, VirtualMachine, parse_faults
+from emulator.machine import MachineConfig, VirtualMachine, parse_faults
+from emulator.result import Result
 from emulator.stress.playing import Playing
 
 #: A VM in which no round ends for so long, seconds, hangs if it sleeps; a round takes a few milliseconds.

@@ -1,11 +1,42 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """pvperf: an emulator, in real processes, of the paravirtual perf interface posted for KVM in June 2010.
 
-    with VirtualMachine(smp=2) as vm:
-        result = vm.run("matmul", events=parse_events("instructions,branches"))
+Count events of a guest. `total()` sums over the vCPUs, and scales where events shared a counter:
 
-Everything named here is loaded when it is first used, so that the command line starts fast. This file imports nothing:
-`python -m emulator` loads it while the current directory is still in sys.path.
+    >>> from emulator import VirtualMachine
+    >>> with VirtualMachine(smp=2, memory=64 << 20) as vm:
+    ...     result = vm.run("user", "rounds=10", events="branches:u,instructions:k")
+    >>> result.status, result.ended
+    (0, 'exit')
+    >>> result.total("branches:u") == sum(count.value for count in result.counts if count.event.name == "branches:u")
+    True
+    >>> [(count.vcpu, count.event.name) for count in result.counts]
+    [(0, 'branches:u'), (0, 'instructions:k'), (1, 'branches:u'), (1, 'instructions:k')]
+
+`result` prints as one line; `print(result.describe())` explains the host's figures, `result.statistics`.
+
+Record where a guest spends them. `output="perf.data"` keeps a file that perf reads:
+
+    >>> with VirtualMachine() as vm:
+    ...     recorded = vm.record("hotspots", period=10_000)
+    >>> recorded.samples[0].symbol, recorded.samples[0].vcpu
+    ('hot', 0)
+    >>> print(recorded.report(sort="vcpu,symbol"))  # doctest: +ELLIPSIS
+    # pvperf vCPU: ...
+
+What is wrong is said at the call, by a PvperfError: a UsageError where the caller is, a HostError where the host cannot
+go on, GuestShutdown and AllHalted where the guest cannot, Unsupported where something is missing.
+
+    >>> VirtualMachine(smp=65)
+    Traceback (most recent call last):
+    emulator.errors.UsageError: number of vCPUs (smp) must be 1 to 64, and 65 is not
+
+VirtualMachine has the rest: run(), record(), stop(), close(). MachineConfig has all settings, Result and Count what a
+run gives, Recorded and Sample what a recording does. Times are nanoseconds where a name ends in _ns, else seconds;
+sizes are bytes unless a name ends in _kib. A VM boots anew with each run(), and no process outlives it.
+
+Everything is loaded when it is first used, so that the command line starts fast. This file imports nothing: `python -m
+emulator` loads it while the current directory is still in sys.path.
 """
 
 TYPE_CHECKING = False  # as in typing, whose import would be a tenth of what `pvperf --help` takes
@@ -25,6 +56,7 @@ if TYPE_CHECKING:
     )
     from emulator.events import Event, parse_events
     from emulator.machine import MachineConfig, VirtualMachine
+    from emulator.recording import Recorded, Sample
     from emulator.result import Count, Result
 
 __version__ = "0.1.0"
@@ -41,7 +73,9 @@ __all__ = [
     "MachineConfig",
     "OutOfMemory",
     "PvperfError",
+    "Recorded",
     "Result",
+    "Sample",
     "Unsupported",
     "UsageError",
     "VcpuDied",
@@ -54,7 +88,9 @@ _HOMES = {
     "parse_events": "events",
     "Count": "result",
     "MachineConfig": "machine",
+    "Recorded": "recording",
     "Result": "result",
+    "Sample": "recording",
     "VirtualMachine": "machine",
 }
 
@@ -74,3 +110,8 @@ def __getattr__(name: str) -> object:
         from emulator.errors import HostError, explain
 
         raise HostError(f"cannot load pvperf: {explain(error)}") from None
+
+
+def __dir__() -> list[str]:
+    """For help(), and for who presses TAB."""
+    return sorted({*globals(), *__all__})

@@ -36,6 +36,7 @@ from emulator.session import Session
 
 if TYPE_CHECKING:
     from emulator.events import Event
+    from emulator.recording import Recorded
     from emulator.trace.records import Merger, Record
 
 MAX_VCPUS = 64  # PV_MAX_VCPUS
@@ -257,9 +258,9 @@ class VirtualMachine:
     def run(
         self,
         guest: str | Path,
-        args: Sequence[str] = (),
+        args: str | Sequence[str] = (),
         *,
-        events: Sequence[Event] = (),
+        events: str | Event | Iterable[str | Event] = (),
         timeout: float | None = None,
         console: Callable[[bytes], None] | None = None,
         measure_memory: bool = False,
@@ -268,15 +269,33 @@ class VirtualMachine:
         trace: Callable[[list[Record]], None] | None = None,
         trace_kinds: Iterable[str] | None = None,
     ) -> Result:
-        """Boots `guest`, a bundled name or an ELF file, and runs it to its end.
+        """Boots `guest`, and runs it to its end.
 
-        `args` become its command line. `events` are counted on every vCPU from the guest's entry on. After
-        `timeout` seconds the VM is ended in good order. `console` gets the guest's output as it comes, in this
-        thread; what it raises ends the VM and comes out here. With `recording`, events that have a sample_period are
-        sampled, and `samples` gets a vCPU and samples of it, whole and in order, as struct pv_sample
-        (native/abi/sample.h); also no bytes, now and then, when none have come. `trace` gets what the host's threads
-        do, in order of time (see emulator.trace.records), likewise; only what is in `trace_kinds`, unless it is None.
-        Raises PvperfError; no process is left in any case.
+        Args:
+            guest: the name of a bundled one, as `pvperf guests` lists them, or the path of an ELF file: a str with a
+                slash in it, or a Path.
+            args: the guest's command line, in words, as ["n=5"], or as one text.
+            events: to be counted on every vCPU from the guest's entry on: names, as "instructions,branches:u" or
+                ["instructions", "branches:u"], or what parse_events() returned; at most 64.
+            timeout: seconds from the guest's first entry after which the VM is ended in good order, which is no error:
+                Result.ended says so. A boot that takes minutes is a HostError then.
+            console: is called with what the guest writes, bytes as they come, in this thread.
+            measure_memory: fill Result.pss_kib.
+            recording: events that have a sample_period are sampled; record() is the easy way.
+            samples: is called with a vCPU and samples of it, whole and in order, as struct pv_sample
+                (native/abi/sample.h); also with no bytes, now and then, when none have come.
+            trace: is called with what the host's threads do, emulator.trace.records.Record, in order of time.
+            trace_kinds: the names of the kinds of records that are wanted; None: all.
+
+        What a callback raises ends the VM and comes out here. In any case no process is left.
+
+        Raises:
+            UsageError: an argument makes no sense, the guest cannot be booted, another run is in progress, or the VM
+                has been closed; nothing was started.
+            GuestShutdown: a vCPU's guest ended in a triple fault, or ran out of RAM.
+            AllHalted: every vCPU is parked in HLT, and nothing can wake one.
+            HostError, and HostDied, VcpuDied, HostPanic, OutOfMemory: the host cannot go on.
+            Unsupported: a part of pvperf is missing or does not fit, or the guest needs what there is not.
         """
         timeout = seconds(timeout)
         check_kind("measure_memory", measure_memory, bool, "True or False")
@@ -300,6 +319,48 @@ class VirtualMachine:
         finally:
             self._session, self._runner = None, 0
             self._busy.release()
+
+    def record(
+        self,
+        guest: str | Path,
+        args: str | Sequence[str] = (),
+        *,
+        events: str | Event | Iterable[str | Event] = "instructions",
+        period: int | None = None,
+        frequency: int | None = None,
+        call_graph: bool | int = False,
+        output: str | Path | None = None,
+        timeout: float | None = None,
+        console: Callable[[bytes], None] | None = None,
+    ) -> Recorded:
+        """Boots `guest`, runs it to its end, and samples `events` on every vCPU meanwhile.
+
+        Args:
+            guest, args, timeout, console: as run() has them.
+            events: as run() has them, at least one.
+            period: of each event, how much of it there is between two samples; 100,000 unless there is a frequency.
+            frequency: instead, samples a second that the period is adapted to.
+            call_graph: whether samples have call chains; a number is how many return addresses at most, 1 to 127.
+            output: a perf.data file, for `perf` and `pvperf report`. What is recorded until an error is kept in it.
+
+        Raises as run() does, and:
+            Unsupported: the guest interface does not have an event.
+            HostError: the output cannot be written.
+        """
+        from emulator.recording import record
+
+        return record(
+            self,
+            guest,
+            args,
+            events=events,
+            period=period,
+            frequency=frequency,
+            call_graph=call_graph,
+            output=output,
+            timeout=timeout,
+            console=console,
+        )
 
     def _run(
         self,

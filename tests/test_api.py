@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import doctest
 import gc
+import pydoc
 import resource
 import threading
 import warnings
@@ -26,6 +28,7 @@ from emulator import (
     VirtualMachine,
     parse_events,
 )
+from emulator.perfdata import reader
 from emulator.statistics import MEANINGS
 
 MEMORY = 4 << 20
@@ -245,3 +248,92 @@ def test_every_figure_has_a_meaning(vm: VirtualMachine) -> None:
     lines = run.describe().splitlines()
     assert len(lines) == sum(value != 0 for value in run.statistics.values())
     assert any(line.split()[:2] == ["console_bytes", "31"] for line in lines)
+
+
+def test_a_recording_in_three_lines(tmp_path: Path) -> None:
+    with VirtualMachine(smp=2) as vm:
+        recorded = vm.record("hotspots", "iterations=2000", period=10_000, call_graph=True)
+    total = recorded.result.total("instructions")
+    assert total - 2 * 10_000 <= sum(sample.period for sample in recorded.samples) <= total
+    assert {sample.vcpu for sample in recorded.samples} == {0, 1}
+    assert {sample.event for sample in recorded.samples} == {"instructions"}
+    assert [sample.time_ns for sample in recorded.samples] == sorted(sample.time_ns for sample in recorded.samples)
+    hot = [sample for sample in recorded.samples if sample.symbol == "hot"]
+    assert len(hot) > len(recorded.samples) / 2
+    called = [sample.callers[0] for sample in hot]  # by another before it has its frame
+    assert called.count("hotspots") > len(hot) / 2
+    assert "hot" in recorded.report()
+    assert "<- hotspots" in recorded.report("vcpu,symbol", call_graph=True)
+    assert (recorded.path, bool(recorded.losses)) == (None, False)
+    assert repr(recorded).startswith(f"<Recorded: {len(recorded.samples):,} samples of instructions; <Result: exit 0, ")
+
+
+def test_a_recording_that_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "perf.data"
+    with VirtualMachine() as vm:
+        recorded = vm.record("hotspots", events=["branches", "cycles"], output=path)
+    assert recorded.path == str(path)
+    data = reader.read(str(path))
+    assert data.complete
+    assert [sample.ip for sample in data.samples] == [sample.ip for sample in recorded.samples]
+
+
+def test_what_was_recorded_until_an_error_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "perf.data"
+
+    def fail(_: bytes) -> None:
+        raise ZeroDivisionError
+
+    with VirtualMachine() as vm, pytest.raises(ZeroDivisionError):
+        vm.record("hotspots", period=1000, output=path, console=fail)  # which says something at its end
+    assert reader.read(str(path)).samples
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"events": ()}, "there is nothing to record"),
+        ({"period": 0}, "period must be 1 to"),
+        ({"period": "10k"}, "period must be a whole number"),
+        ({"period": 1000.0}, "period must be a whole number"),
+        ({"frequency": True}, "frequency must be a whole number"),
+        ({"period": 1, "frequency": 1}, "a period or a frequency, and both were given"),
+        ({"call_graph": 128}, "a call chain is 1 to 127 return addresses deep, and not 128"),
+        ({"call_graph": 0}, "a call chain is 1 to 127"),
+        ({"call_graph": "dwarf"}, "call_graph must be True, False or a depth"),
+        ({"output": 1}, "output must be the path of a file"),
+        ({"guest": None}, "a guest is the name"),
+        ({"guest": "helo"}, "did you mean"),
+        ({"timeout": "1s"}, "timeout is a number of seconds"),
+        ({"args": 5}, "args are the guest's words"),
+    ],
+)
+def test_recordings_that_make_no_sense(
+    vm: VirtualMachine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: dict[str, Any], sentence: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError) as caught:
+        vm.record(**{"guest": "hello", **wrong})
+    assert sentence in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_report_by_what_there_is_not(vm: VirtualMachine) -> None:
+    recorded = vm.record("hello")
+    for wrong, sentence in (("line", "'line' is nothing to sort by"), (None, "sort must be names")):
+        with pytest.raises(UsageError, match=sentence):
+            recorded.report(wrong)  # type: ignore[arg-type]
+
+
+def test_help_shows_the_whole_api() -> None:
+    text = pydoc.render_doc(emulator, renderer=pydoc.plaintext)
+    for name in emulator.__all__:
+        assert name in text
+        assert name in dir(emulator)
+    for shown in ("class VirtualMachine", "record(", "Raises:", "seconds from the guest's first entry", "class Sample"):
+        assert shown in text
+
+
+def test_the_examples_of_the_documentation() -> None:
+    failed, tried = doctest.testmod(emulator)
+    assert (failed, tried > 8) == (0, True)

@@ -29,7 +29,7 @@ class UsageError(PvperfError):
 
 
 class GuestTimeout(PvperfError):
-    """The guest ran longer than it was allowed to."""
+    """The guest ran longer than it was allowed to. Of the command line alone: in Python that is a Result."""
 
     exit_status = 124
 

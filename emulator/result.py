@@ -82,18 +82,20 @@ class Result:
 
         Raises:
             UsageError: it was not asked for.
-            Unsupported: the guest interface does not have it, or refuses it.
-            HostError: it was not counted on some vCPU, or never held a counter.
+            Unsupported: the guest interface does not have it, or refuses it with this configuration.
+            HostError: the VM ended before the count was collected.
         """
+        from emulator.stat.table import reason
+
         counts = self._of(event)
         name = counts[0].event.name
         for count in counts:
             if count.value is None:
-                kind = Unsupported if count.error in NOT_SUPPORTED else HostError
-                raise kind(f"event {name} was not counted on vCPU {count.vcpu}: {count.error}")
+                kind = HostError if count.error == "not counted" else Unsupported
+                raise kind(f"event {name} was not counted on vCPU {count.vcpu}: {reason(count.error or '')}")
         enabled, running = sum(count.enabled_ns for count in counts), sum(count.running_ns for count in counts)
         if enabled and not running:
-            raise HostError(f"event {name} never held a counter: fewer events, or more counters, would help")
+            raise Unsupported(f"event {name} was not counted: {reason('never held a counter')}")
         return _scale(sum(count.value or 0 for count in counts), enabled, running)
 
     def totals(self) -> dict[str, int]:

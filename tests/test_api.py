@@ -220,9 +220,9 @@ def test_counts_that_cannot_be_summed() -> None:
         result(*counted(1)).total("cycles")
     with pytest.raises(UsageError, match="of this run are none"):
         result().total("cycles")
-    with pytest.raises(HostError, match="instructions was not counted on vCPU 1: ENOSPC"):
+    with pytest.raises(Unsupported, match="instructions was not counted on vCPU 1: the VM's limit of open events"):
         result(*counted(1, None)).total("instructions")
-    with pytest.raises(HostError, match="never held a counter"):
+    with pytest.raises(Unsupported, match="others held the counters all the time"):
         result(*counted(0, running=0)).total("instructions")
 
 

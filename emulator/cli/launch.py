@@ -60,12 +60,6 @@ _FIELDS = (
 )
 
 
-class GuestTimeout(PvperfError):
-    """The guest ran longer than it was allowed to. In Python that is a result, and no error."""
-
-    exit_status = 124
-
-
 def machine_config(arguments: argparse.Namespace) -> MachineConfig:
     """What the options describe; an option that was not given has the configuration's own default."""
     given = {name: getattr(arguments, name) for name in _FIELDS}

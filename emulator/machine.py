@@ -15,8 +15,8 @@ from types import NoneType, TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from emulator import elf
-from emulator.code_place import with_place
 from emulator.asked import check_callback, check_kind, chosen_events, command_line, guest_path, names, seconds
+from emulator.code_place import with_place
 from emulator.errors import (
     AllHalted,
     GuestShutdown,

@@ -24,6 +24,7 @@ from emulator import (
     HostError,
     PvperfError,
     Result,
+    Unsupported,
     UsageError,
     VirtualMachine,
     parse_events,

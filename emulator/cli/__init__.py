@@ -63,7 +63,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _failure(error: OSError) -> str:
     """What a call that is not expected to fail says. Without a file, it may be a print()."""
-    if error.filename is not None or error.errno == errno.ENOENT:  # the latter tempfile's, which lists where it has tried
+    if error.filename is not None or error.errno == errno.ENOENT:  # tempfile's, which lists where it has tried
         return explain(error)
     return f"cannot {'write stdout' if error.errno in _OF_OUTPUT else 'go on'}: {explain(error)}"
 

@@ -348,6 +348,13 @@ def test_replay_shows_the_interleaving(tmp_path: Path, capsys: pytest.CaptureFix
     assert 'event_check_live(event, "locks");' in out
 
 
+def test_the_words_of_a_replay_file_are_shown_as_text(tmp_path: Path) -> None:
+    case = read_case(ROOT / "docs" / "findings" / "dup-open-posted.replay")
+    path = tmp_path / "case"
+    path.write_text(re.sub(r"(?m)^(text|build) .*", lambda line: line[1] + " \x1b[31mred\u202e", case.as_text()))
+    assert (read_case(path).text, read_case(path).build) == ("\\x1b[31mred\\u202e",) * 2
+
+
 def test_replay_on_a_sound_core_holds_or_says_where_it_went_another_way(tmp_path: Path) -> None:
     case = shrink(planted_case())
     replace(case, setup=Setup()).write(tmp_path / "mended")

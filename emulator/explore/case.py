@@ -18,6 +18,7 @@ from emulator.errors import UsageError
 from emulator.explore.machine import ORACLES, STORES, Machine, Setup, Step, Switch, Verdict, build
 from emulator.explore.program import Program, parse_ops
 from emulator.files import read_whole, write_whole
+from emulator.printable import printable
 
 _FORMAT = "pvperf-replay 1"
 MOST_VCPUS = 8
@@ -127,7 +128,7 @@ class _Reader:
         elif word == "switch":
             self.switches.append(_switch(value))
         elif word in ("build", "violates", "text", "state"):
-            self.values[word] = value
+            self.values[word] = printable(value)
         else:
             raise ValueError(word)
 

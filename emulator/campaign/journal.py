@@ -84,7 +84,7 @@ class Journal:
         unused = self._new and self.stored("plan") is None
         self.close()
         if unused:
-            self.path.unlink()
+            Path(os.path.realpath(self.path)).unlink()
 
     def close(self) -> None:
         """Lets go of the file. What was added is in it already."""
@@ -203,12 +203,13 @@ class _Transaction:
 
 def _begin(path: Path) -> bool:
     """Puts a journal without rows where there is nothing, whole at once; False where there is something."""
-    if path.exists() or path.is_symlink():
+    if path.exists():
         return False
+    place = Path(os.path.realpath(path))  # where a link leads that leads to nothing yet
     try:
-        with tempfile.TemporaryDirectory(prefix=".pvperf-", dir=path.parent) as scratch:
+        with tempfile.TemporaryDirectory(prefix=".pvperf-", dir=place.parent) as scratch:
             create(Path(scratch, "journal"))
-            os.link(Path(scratch, "journal"), path)
+            os.link(Path(scratch, "journal"), place)
     except FileExistsError:  # somebody else was faster
         return False
     except OSError as error:

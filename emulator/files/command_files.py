@@ -55,12 +55,10 @@ class Files:
             raise UsageError(_clash(_OUTPUT, target.name, _OUTPUT, target.name))
         self._descriptors |= {target.fd} if target.fd is not None else set()
         old = find_target(f"{target.path}.old", regular=True) if keep_old and target.path else None
+        if not target.exists:
+            target.check()  # or there is no directory, and nothing to tell it by
         for each in filter(None, (target, old)):
-            if not each.path or each.exists:
-                self._claim_output(each)
-            else:
-                each.check()
-                self._claim_output(each)
+            self._claim_output(each)
         target.check()
         return target
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 NATIVE = Path(__file__).resolve().parent
 #: What of the explorer does not care what its vCPUs run on: the stress has it, too.
-SHARED = ("boot", "guest", "linearize", "no_threads", "oracle", "panic_oracle", "program")
+SHARED = ("account", "boot", "guest", "guest_record", "linearize", "no_threads", "oracle", "panic_oracle", "program")
 INCLUDES = [NATIVE / part for part in ("abi", "core", "engine", "explore", "stress", "bench")]
 FLAGS = ["-std=c11", "-O2", "-g", "-fvisibility=hidden", "-D_GNU_SOURCE", "-Wall", "-Wextra"]
 

@@ -25,7 +25,7 @@ from emulator.explore.scenarios import SCENARIOS
 from emulator.explore.search import BLOCK, Block, blocks_of, run_block, search
 from emulator.explore.shrink import same, shrink
 from emulator.explore.smaller import STAGES, moved_ops
-from emulator.explore.specification import apply
+from emulator.explore.specification import Rules, State, apply
 
 ROOT = Path(__file__).resolve().parent.parent
 FIXED = [scenario for scenario in SCENARIOS.values() if scenario.programs]
@@ -66,14 +66,29 @@ def test_what_is_no_operation_is_refused(text: str) -> None:
 
 def test_specification() -> None:
     """The sequential specification, spelled out once by hand."""
-    state = frozenset()
+    state, one = State(), Rules(limit=1)
     steps = [("open", 1, 0), ("open", 1, -17), ("read", 2, -2), ("open", 2, -28), ("close", 1, 0), ("enable", 1, -2)]
     for kind, event_id, result in steps:
-        state, got = apply(state, "per-vm", 1, 0, kind, event_id)
+        state, got = apply(state, one, 0, kind, event_id)
         assert got == result, kind
-    opened, _ = apply(frozenset(), "per-vcpu", 4, 0, "open", 1)
-    assert apply(opened, "per-vcpu", 4, 1, "read", 1)[1] == -2
-    assert apply(opened, "per-vcpu", 4, 0, "read", 1)[1] == 0
+    own = Rules("per-vcpu")
+    opened, _ = apply(State(), own, 0, "open", 1)
+    assert apply(opened, own, 1, "read", 1)[1] == -2
+    assert apply(opened, own, 0, "read", 1)[1] == 0
+
+
+def test_specification_of_groups() -> None:
+    """The same of groups: what leads, runs, and becomes of a group whose leader is closed."""
+    state, rules = State(), Rules(limit=3, groups=True, counters=2)
+    steps = [
+        *(("join", 2, 1, -2), ("lead", 1, 0, 0), ("join", 2, 1, 0), ("join", 2, 1, -22), ("enable", 2, 0, -22)),
+        *(("join", 3, 2, -22), ("enable", 1, 0, 0), ("join", 3, 1, -22), ("close", 1, 0, 0), ("enable", 2, 0, 0)),
+        *(("lead", 1, 0, 0), ("join", 2, 1, -17), ("join", 3, 1, 0), ("close", 3, 0, 0), ("disable", 1, 0, 0)),
+    ]
+    for at, (kind, event_id, group, result) in enumerate(steps):
+        state, got = apply(state, rules, 0, kind, event_id, group)
+        assert got == result, at
+    assert apply(State(), Rules("posted", groups=True), 0, "lead", 1)[1] == -22
 
 
 def test_the_same_seed_is_the_same_schedule() -> None:

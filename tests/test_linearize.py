@@ -15,7 +15,7 @@ import pytest
 from emulator.cli import main
 from emulator.explore import specification
 from emulator.explore.machine import Setup, fill_machine, fill_program
-from emulator.explore.program import HYPERCALLS, Op, Program
+from emulator.explore.program import KINDS, Op, Program
 from emulator.explore.scenarios import find
 from emulator.machine import MachineConfig
 from emulator.native import load_stress
@@ -24,8 +24,12 @@ from emulator.stress.playing import Playing
 from emulator.stress.scenario_run import Stressed
 
 _VCPUS, _IDS, _LIMIT, _CUT_OFF = 3, (0, 1), 2, -(1 << 31)
-#: Each vCPU has every operation on both ids, so that a result can be of any.
-_OPS = tuple(Op(kind, event_id) for kind in HYPERCALLS for event_id in _IDS)
+#: Each vCPU has every operation on both ids, so that a result can be of any; those of groups are the last.
+_PLAIN = KINDS[: KINDS.index("lead")]
+_OPS = (
+    *(Op(kind, event_id) for kind in (*_PLAIN, "lead") for event_id in _IDS),
+    *(Op("join", event_id, leader) for event_id in _IDS for leader in _IDS),
+)
 _PROGRAM = Program((_OPS,) * _VCPUS)
 _NEVER = (1 << 32) - 1
 
@@ -44,15 +48,15 @@ class Call:
 class Judge:
     """The checker in C."""
 
-    def __init__(self, design: str) -> None:
+    def __init__(self, rules: specification.Rules) -> None:
         self._ffi, self._lib = load_stress().ffi, load_stress().lib
-        setup = Setup(design=design, max_events=_LIMIT)
+        setup = Setup(design=rules.design, max_events=_LIMIT)
         machine, self._names = fill_machine(self._ffi, setup, _VCPUS)
         assert not self._lib.stress_create(machine, self._ffi.new("char[128]"), 128)
         assert not self._lib.stress_program_set(fill_program(self._ffi, _PROGRAM))
-        states, cells = specification.table(design, _LIMIT, _VCPUS, _IDS)
+        states, columns, cells = specification.table(rules, _VCPUS, _IDS)
         buffer = self._ffi.from_buffer("struct explore_transition[]", cells)
-        assert not self._lib.explore_specification_set(buffer, states)
+        assert not self._lib.explore_specification_set(buffer, states, columns)
 
     def end(self) -> None:
         self._lib.stress_destroy()
@@ -67,19 +71,27 @@ class Judge:
         return int(widest), self._ffi.string(verdict.text).decode() if verdict.oracle else ""
 
 
-@pytest.fixture(params=["per-vm", "per-vcpu"])
-def design(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+PLAIN = [specification.Rules(design, _LIMIT) for design in ("per-vm", "per-vcpu")]
+
+
+@pytest.fixture(params=[*PLAIN, specification.Rules(limit=_LIMIT, groups=True)], ids=lambda rules: rules.design)
+def rules(request: pytest.FixtureRequest) -> specification.Rules:
+    assert isinstance(request.param, specification.Rules)
+    return request.param
 
 
 @pytest.fixture
-def judge(design: str) -> Iterator[Judge]:
-    judge = Judge(design)
+def judge(rules: specification.Rules) -> Iterator[Judge]:
+    judge = Judge(rules)
     yield judge
     judge.end()
 
 
-def _history(rng: random.Random, design: str, length: int, *, cut_off: bool) -> tuple[list[Call], int]:
+def _ops(rules: specification.Rules) -> int:
+    return len(_OPS) if rules.groups else len(_PLAIN) * len(_IDS)
+
+
+def _history(rng: random.Random, rules: specification.Rules, length: int, *, cut_off: bool) -> tuple[list[Call], int]:
     """One that some order explains: each operation has its effect somewhere between its call and its return."""
     state, calls, clock = specification.State(), list[Call](), 0
     open_calls: dict[int, int] = {}  # vCPU: its call
@@ -89,13 +101,13 @@ def _history(rng: random.Random, design: str, length: int, *, cut_off: bool) -> 
         if vcpu not in open_calls:
             if len(calls) < length:
                 open_calls[vcpu] = len(calls)
-                calls.append(Call(vcpu, rng.randrange(len(_OPS)), _CUT_OFF, clock, _NEVER))
+                calls.append(Call(vcpu, rng.randrange(_ops(rules)), _CUT_OFF, clock, _NEVER))
                 clock += 1
             continue
         at = open_calls[vcpu]
         if vcpu not in effective:
             op = _OPS[calls[at].op]
-            state, result = specification.apply(state, design, _LIMIT, vcpu, op.kind, op.id)
+            state, result = specification.apply(state, rules, vcpu, op.kind, op.id, op.group)
             calls[at] = replace(calls[at], result=result)
             effective.add(vcpu)
             continue
@@ -118,7 +130,7 @@ def _before(time: int, gone: int) -> int:
     return time - (time > gone)
 
 
-def _explained(design: str, calls: list[Call]) -> bool:
+def _explained(rules: specification.Rules, calls: list[Call]) -> bool:
     """Tries every order in which each operation comes after those that had returned before it was called."""
 
     def search(state: specification.State, left: frozenset[int]) -> bool:
@@ -129,7 +141,7 @@ def _explained(design: str, calls: list[Call]) -> bool:
             call, op = calls[at], _OPS[calls[at].op]
             if call.invoked > first:
                 continue
-            after, result = specification.apply(state, design, _LIMIT, call.vcpu, op.kind, op.id)
+            after, result = specification.apply(state, rules, call.vcpu, op.kind, op.id, op.group)
             if call.result in (result, _CUT_OFF) and search(after, left - {at}):
                 return True
         return False
@@ -137,23 +149,23 @@ def _explained(design: str, calls: list[Call]) -> bool:
     return search(specification.State(), frozenset(range(len(calls))))
 
 
-def test_small_histories_against_every_order(judge: Judge, design: str) -> None:
+def test_small_histories_against_every_order(judge: Judge, rules: specification.Rules) -> None:
     rng, wrong = random.Random(8), 0
     for number in range(1500):
-        calls, clock = _history(rng, design, rng.randint(1, 8), cut_off=number % 3 == 0)
+        calls, clock = _history(rng, rules, rng.randint(1, 8), cut_off=number % 3 == 0)
         assert judge(calls, clock)[1] == "", calls
         at = rng.randrange(len(calls))
-        calls[at] = replace(calls[at], result=rng.choice([0, -2, -17, -28]))
+        calls[at] = replace(calls[at], result=rng.choice([0, -2, -17, -22, -28]))
         if calls[at].returned == _NEVER:
             continue
-        explained = _explained(design, calls)
+        explained = _explained(rules, calls)
         assert (judge(calls, clock)[1] == "") == explained, calls
         wrong += not explained
     assert 200 < wrong < 1300, "both are tried"
 
 
-def test_one_wrong_result_in_a_long_history_is_found(judge: Judge, design: str) -> None:
-    calls, clock = _history(random.Random(9), design, 50_000, cut_off=False)
+def test_one_wrong_result_in_a_long_history_is_found(judge: Judge, rules: specification.Rules) -> None:
+    calls, clock = _history(random.Random(9), rules, 50_000, cut_off=False)
     widest, text = judge(calls, clock)
     assert text == ""
     assert 1 < widest <= 64
@@ -167,8 +179,8 @@ def test_one_wrong_result_in_a_long_history_is_found(judge: Judge, design: str) 
 
 @pytest.mark.parametrize("design", ["per-vm", "per-vcpu", "posted"])
 def test_a_result_says_whether_there_was_a_change(design: str) -> None:
-    """What the checker relies on where it lets an operation that changes nothing have its effect at once."""
-    states, cells = specification.table(design, _LIMIT, _VCPUS, _IDS)
+    """What makes histories without groups fast to check: what changes nothing may have its effect at once."""
+    states, _, cells = specification.table(specification.Rules(design, _LIMIT), _VCPUS, _IDS)
     values = memoryview(cells).cast("h").tolist()
     row = len(values) // states
     changes: dict[tuple[int, int], set[bool]] = {}

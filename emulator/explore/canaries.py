@@ -111,6 +111,9 @@ _ONLY: dict[str, dict[str, tuple[object, ...]]] = {
     "push_not_retried": {"nmi": ("lockless",)},
     "closed_set_without_lock": {"races": (1,)},
     "miss_not_deferred": {"nmi": ("deferred",)},
+    "nmi_outlives_its_event": {"sync": ("every-exit",), **_SHARED},  # elsewhere nobody comes in between
+    "nmi_stays_behind": {"sync": ("every-exit",), **_SHARED},
+    "halt_over_for_nothing": _SHARED,
     "due_cleared_by_a_store": {"nmi": ("lockless", "deferred"), "memory": ("tso",)},  # elsewhere a lock orders it
 }
 

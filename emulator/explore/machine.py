@@ -27,6 +27,10 @@ ORACLES = (
     "O8 linearizability",
     "O9 data race",
     "O10 progress",
+    "O11 NMIs",
+    "O12 periods",
+    "O13 times",
+    "O14 records",
     "diverged",
 )
 HELD, DIVERGED = ORACLES[0], ORACLES[-1]
@@ -235,16 +239,9 @@ class Machine:
         self.program = program
         if lib.explore_program_set(fill_program(ffi, program)):
             raise UsageError("the program does not fit the machine")
-        setup = self.setup
-        states, cells = specification.table(
-            setup.design,
-            setup.max_events,
-            len(program.vcpus),
-            tuple(program.ids()),
-            strict=bool(setup.strict_errno),
-        )
+        states, columns, cells = specification.table_of(self.setup, program)
         buffer = ffi.from_buffer("struct explore_transition[]", cells)
-        if lib.explore_specification_set(buffer, states):
+        if lib.explore_specification_set(buffer, states, columns):
             raise UsageError("the program has more events than its specification can be tabled for")
 
     def run(

@@ -10,22 +10,31 @@ from dataclasses import dataclass, field, replace
 from emulator.errors import UsageError
 
 #: The order is that of enum explore_kind.
-KINDS = ("open", "close", "enable", "disable", "read", "run", "handle", "halt", "kick", "tick", "clock")
-HYPERCALLS = KINDS[:5]
+KINDS = (
+    *("open", "close", "enable", "disable", "read", "lead", "join"),
+    *("run", "handle", "peek", "halt", "kick", "tick", "clock"),
+)
+HYPERCALLS = KINDS[:7]
+OPENS = ("open", "lead", "join")
 _OF_VCPU = ("kick", "tick")  # their id is a vCPU's
 MOST_OPS = 32
 _WORDS = (
     "there are open ID, open ID period N, open ID clock NS, open ID breakpoint; close, enable, disable and read ID; "
-    "run N; handle; halt; kick VCPU; and the timer's tick VCPU and clock; ids up to 7, numbers up to 32766"
+    "lead ID, and join ID LEADER, both with period N, too, and peek ID, of version 2; "
+    "run N; handle; halt; kick VCPU; and the timer's tick VCPU and clock; "
+    "ids up to 7, numbers up to 32766, and 4095 for the period of a join"
 )
 IDS = 8
 OF_CLOCK, OF_BREAKPOINT = 0x8000, 0xFFFF
+GROUPS = 1 << 3  # EXPLORE_GROUP_BITS
+_MOST_JOIN = 4096  # a period that a join can have lies below it
 
 
 @dataclass(frozen=True)
 class Op:
     """One operation. `id` is the event's, or the vCPU's of a tick; `value` the instructions of run, or the sample
-    period of open, with OF_CLOCK for a clock's, in ns."""
+    period of open and lead, with OF_CLOCK for a clock's, in ns; of join the leader's id and, times GROUPS, the period.
+    """
 
     kind: str
     id: int = 0
@@ -41,9 +50,31 @@ class Op:
                 return f"open {self.id} breakpoint"
             case "open", value if value & OF_CLOCK:
                 return f"open {self.id} clock {value - OF_CLOCK}"
-            case "open", value if value:
-                return f"open {self.id} period {value}"
+            case (("open" | "lead"), value) if value:
+                return f"{self.kind} {self.id} period {value}"
+            case "join", value:
+                period = f" period {value // GROUPS}" if value // GROUPS else ""
+                return f"join {self.id} {self.group}{period}"
         return f"{self.kind} {self.id}"
+
+    @property
+    def group(self) -> int:
+        """Of a join: the leader's id."""
+        return self.value % GROUPS
+
+    @property
+    def ids(self) -> set[int]:
+        """The events that a hypercall is about."""
+        return {self.id, self.group} if self.kind == "join" else {self.id}
+
+    def renamed(self, names: dict[int, int]) -> Op:
+        """The same about other events, where it is about any."""
+        if self.kind not in (*HYPERCALLS, "peek"):
+            return self
+        value = self.value
+        if self.kind == "join":
+            value += names.get(self.group, self.group) - self.group
+        return replace(self, id=names.get(self.id, self.id), value=value)
 
 
 def parse_op(text: str) -> Op:
@@ -57,9 +88,15 @@ def parse_op(text: str) -> Op:
             return Op(kind)
         case ["open", ("period" | "clock") as unit], [event_id, value] if event_id < IDS and 0 < value < OF_CLOCK - 1:
             return Op("open", event_id, value + (OF_CLOCK if unit == "clock" else 0))
+        case ["lead", "period"], [event_id, value] if event_id < IDS and 0 < value < OF_CLOCK:
+            return Op("lead", event_id, value)
+        case ["join"], [event_id, group] if max(event_id, group) < IDS:
+            return Op("join", event_id, group)
+        case ["join", "period"], [event_id, group, value] if max(event_id, group) < IDS and 0 < value < _MOST_JOIN:
+            return Op("join", event_id, group + GROUPS * value)
         case ["open", "breakpoint"], [event_id] if event_id < IDS:
             return Op("open", event_id, OF_BREAKPOINT)
-        case [kind], [event_id] if kind in (*HYPERCALLS, "kick", "tick") and event_id < IDS:
+        case [kind], [event_id] if kind in (*HYPERCALLS, "peek", "kick", "tick") and kind != "join" and event_id < IDS:
             return Op(kind, event_id)
     raise UsageError(f"'{text.strip()[:60]}' is no operation: {_WORDS}")
 
@@ -89,7 +126,7 @@ class Program:
         return sum(map(len, self.vcpus)) + len(self.timer)
 
     def ids(self) -> list[int]:
-        return sorted({op.id for ops in self.vcpus for op in ops if op.kind in HYPERCALLS})
+        return sorted({each for ops in self.vcpus for op in ops if op.kind in HYPERCALLS for each in op.ids})
 
     def fibers(self) -> list[tuple[Op, ...]]:
         return [*self.vcpus, *([self.timer] if self.timer else [])]
@@ -117,7 +154,7 @@ def related(op: Op, other: Op) -> bool:
         return False
     if op.kind == other.kind == "read":
         return False
-    return op.id == other.id or {op.kind, other.kind} <= {"open", "close"}
+    return bool(op.ids & other.ids) or {op.kind, other.kind} <= {*OPENS, "close"}
 
 
 def _without(vcpu: int, ops: tuple[Op, ...]) -> tuple[Op, ...]:

@@ -160,6 +160,7 @@ SCENARIOS = {
             "halt-nmi",
             "an NMI comes while its vCPU is about to halt",
             Program.parse(["open 1 clock 300; enable 1; halt; handle", "read 1"], "clock; clock"),
+            Program.parse(["open 1 clock 300; enable 1; halt", "close 1; kick 0"], "clock"),
         ),
         _scenario(
             "throttle",

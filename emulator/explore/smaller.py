@@ -9,7 +9,7 @@ from itertools import chain, product
 
 from emulator.explore.case import Case
 from emulator.explore.machine import Setup
-from emulator.explore.program import HYPERCALLS, IDS, MOST_OPS, Op, Program
+from emulator.explore.program import HYPERCALLS, IDS, MOST_OPS, OPENS, Op, Program
 
 #: A machine and a program on it, which may fail as the case did.
 Candidate = tuple[Setup, Program]
@@ -55,10 +55,7 @@ def fewer_ops(case: Case) -> Iterator[Candidate]:
 
 
 def _renamed(program: Program, names: dict[int, int]) -> Program:
-    def op(each: Op) -> Op:
-        return replace(each, id=names.get(each.id, each.id)) if each.kind in HYPERCALLS else each
-
-    return replace(program, vcpus=tuple(tuple(map(op, ops)) for ops in program.vcpus))
+    return replace(program, vcpus=tuple(tuple(op.renamed(names) for op in ops) for ops in program.vcpus))
 
 
 def fewer_events(case: Case) -> Iterator[Candidate]:
@@ -73,8 +70,9 @@ def simpler_ops(case: Case) -> Iterator[Candidate]:
     """No period."""
     for fiber, ops in enumerate(case.program.vcpus):
         for at, op in enumerate(ops):
-            if op.kind == "open" and op.value:
-                yield case.setup, case.program.with_fiber(fiber, (*ops[:at], replace(op, value=0), *ops[at + 1 :]))
+            plain = op.group if op.kind == "join" else 0
+            if op.kind in OPENS and op.value != plain:
+                yield case.setup, case.program.with_fiber(fiber, (*ops[:at], replace(op, value=plain), *ops[at + 1 :]))
 
 
 _PERMILLE = ("trylock_permille", "write_permille")
@@ -92,7 +90,7 @@ def surer_faults(case: Case) -> Iterator[Candidate]:
 
 def plainer_ids(case: Case) -> Iterator[Candidate]:
     """Events 1, 2, ... in the order in which they appear, if there are not so many that 0 is needed."""
-    ids = [op.id for ops in case.program.vcpus for op in ops if op.kind in HYPERCALLS]
+    ids = [op.id for ops in case.program.vcpus for op in ops if op.kind in (*HYPERCALLS, "peek")]
     names = {old: new for new, old in enumerate(dict.fromkeys(ids), 1)}
     if len(names) < IDS and any(new != old for old, new in names.items()):
         yield case.setup, _renamed(case.program, names)

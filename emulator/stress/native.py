@@ -78,12 +78,10 @@ class Played:
 
 def _specify(module: Any, setup: Setup, program: Program) -> bool:
     """Hands over the sequential specification; False where it has too many states to be tabled."""
-    states, cells = specification.table(
-        setup.design, setup.max_events, len(program.vcpus), tuple(program.ids()), strict=bool(setup.strict_errno)
-    )
+    states, columns, cells = specification.table_of(setup, program)
     buffer = module.ffi.from_buffer("struct explore_transition[]", cells)
-    if module.lib.explore_specification_set(buffer, states):
-        module.lib.explore_specification_set(module.ffi.NULL, 0)
+    if module.lib.explore_specification_set(buffer, states, columns):
+        module.lib.explore_specification_set(module.ffi.NULL, 0, 0)
         return False
     return True
 

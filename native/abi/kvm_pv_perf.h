@@ -47,7 +47,7 @@ enum {
 	PV_SELECTOR_DATA = 0x10,
 };
 
-/* KVM_PERF_OP operations (RBX). */
+/* KVM_PERF_OP operations (RBX). Once CLOSE or DISABLE of an event has returned, no vCPU is injected an NMI for it. */
 enum kvm_pv_perf_op {
 	KVM_PV_PERF_OP_OPEN = 1,    /* RCX, RDX: low and high half of the gpa of a kvm_pv_perf_event_param */
 	KVM_PV_PERF_OP_CLOSE = 2,   /* RCX: id, as in all that follow */

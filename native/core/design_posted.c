@@ -204,6 +204,7 @@ static int posted_finish(const struct guest_mem *mem, struct host_event *event, 
 const struct pv_design design_posted = {
 	.name = "posted",
 	.abi_version = 1,
+	.keeps_nmis = true,
 	.create = per_vm_create,
 	.destroy = posted_destroy,
 	.figures = per_vm_figures,

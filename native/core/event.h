@@ -68,6 +68,8 @@ struct host_event {
 	struct pmu_value sum;               /* what it has counted, without the current run */
 	uint64_t enabled_since, running_since;
 	struct pv_event_times times;
+	uint64_t owed_in;    /* inject.c: while attached, the round in which an NMI is owed for it */
+	bool owed_elsewhere; /* one was owed on the vCPU that it has left */
 	uint32_t slot; /* SOURCE_BREAKPOINT: of the vCPU's breakpoints */
 
 	/* Sampling: overflow.c. As above; in guest mode, its vCPU's NMI context. */

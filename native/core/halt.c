@@ -20,10 +20,12 @@ static enum parking park(struct pv_vcpu *vcpu)
 	enum parking ret = STAY;
 
 	pv_spin_lock(&vm->halt.lock);
+	vcpu->for_nmi = false;
 	if (vcpu->kicked) {
 		vcpu->kicked = false;
 		ret = GO_ON;
 	} else if (pv_u32_load(&vcpu->queue.due) && !PV_CANARY(halts_with_an_nmi_due)) {
+		vcpu->for_nmi = true;
 		ret = GO_ON;
 	} else {
 		vcpu->parked = true;
@@ -99,6 +101,7 @@ void halt_wake(struct pv_vcpu *vcpu)
 
 	pv_spin_lock(&vm->halt.lock);
 	if (vcpu->parked && pv_u32_load(&vcpu->queue.due)) {
+		vcpu->for_nmi = true;
 		vcpu->parked = false;
 		vm->halt.parked--;
 	}

@@ -17,6 +17,7 @@
 #include "group.h"
 #include "guest_mem.h"
 #include "halt.h"
+#include "inject.h"
 #include "ledger.h"
 #include "nmi.h"
 #include "overflow.h"
@@ -72,7 +73,8 @@ struct pv_vcpu {
 	enum vcpu_mode mode;
 	uint32_t pause_requests; /* who wait for host mode; it does not enter meanwhile */
 	struct pmu pmu;
-	uint32_t inject; /* PV_INJECT_*: since the last entry that could take it */
+	struct owed_nmis owed;
+	bool undelivered; /* guest memory failed at the last sync */
 	struct overflow_queue queue;
 
 	struct pv_event_count paused;  /* woken when the mode has become VCPU_HOST */
@@ -80,6 +82,7 @@ struct pv_vcpu {
 
 	/* vm->halt.lock held: */
 	bool parked, kicked;
+	bool for_nmi; /* its HLT is over because of an NMI that is due */
 	struct pv_event_count kick;
 
 	pv_u32 stage;        /* enum vcpu_stage; written by its host thread */

@@ -70,6 +70,7 @@ static int64_t finish(struct pv_vcpu *vcpu, struct host_event *first)
 	int64_t ret = 0;
 
 	for (struct host_event *event = first; event && !ret; event = event->sibling) {
+		inject_forget(event);
 		ret = event->vm->design->finish(owner_mem(event->vm, event->agent), event, &event->sum, &delivered);
 		trace(event->vm, PV_TRACE_FINISH, vcpu->index, event->id, delivered, 0);
 	}

@@ -156,6 +156,7 @@ static void member_attach(struct pv_vcpu *vcpu, struct host_event *event, uint64
 	event->floor = floor_behind_exit(vcpu, event, now);
 	event->enabled_since = now;
 	event->vcpu = vcpu;
+	inject_arrive(vcpu, event);
 	trace(vcpu->vm, PV_TRACE_ATTACH, vcpu->index, event->id, pv_u64_load(&event->shadow.overflows), 0);
 	if (pv_u64_load(&event->shadow.overflows))
 		vcpu->vm->design->queue(vcpu, event); /* it brought them from where it was */
@@ -189,6 +190,7 @@ static void member_detach(struct pv_vcpu *vcpu, struct host_event *event, uint64
 		queue_remove(vcpu, event);
 	overflow_settle(event, pmu_count(event, &event->sum));
 	event->vcpu = NULL;
+	inject_leave(vcpu, event);
 	trace(vcpu->vm, PV_TRACE_DETACH, vcpu->index, event->id, pv_u64_load(&event->shadow.overflows), 0);
 	if (event->source.kind == SOURCE_BREAKPOINT)
 		vcpu->pmu.slot[event->slot] = NULL;

@@ -28,6 +28,7 @@ struct table_figures {
 struct pv_design {
 	const char *name;
 	uint32_t abi_version; /* that it offers the guest */
+	bool keeps_nmis; /* an NMI that is owed comes, though its event is closed meanwhile */
 	int (*create)(struct pv_vm *vm); /* sets vm->table; 0 or -ENOMEM */
 	void (*destroy)(struct pv_vm *vm); /* the events themselves are event_set's to free */
 	void (*figures)(struct pv_vm *vm, struct table_figures *ret);

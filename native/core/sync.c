@@ -26,7 +26,7 @@ static bool sync_event(struct pv_vcpu *vcpu, struct host_event *event, uint64_t 
 		return false;
 	}
 	if (delivered)
-		vcpu->inject |= event->agent ? PV_INJECT_AGENT_NMI : PV_INJECT_NMI;
+		inject_owe(vcpu, event);
 	return true;
 }
 
@@ -37,6 +37,7 @@ void sync_events(struct pv_vcpu *vcpu)
 	uint64_t delivered = 0;
 	uint32_t left;
 
+	vcpu->undelivered = false;
 	if (PV_CANARY(due_cleared_by_a_store))
 		pv_u32_store(&vcpu->queue.due, 0);
 	else
@@ -54,8 +55,11 @@ void sync_events(struct pv_vcpu *vcpu)
 		struct host_event *event = queue_take(vcpu);
 
 		pv_point("sync: event taken");
-		if (!sync_event(vcpu, event, &delivered) && !PV_CANARY(failed_sync_not_queued_again))
-			queue_add(vcpu, event);
+		if (!sync_event(vcpu, event, &delivered)) {
+			vcpu->undelivered = true;
+			if (!PV_CANARY(failed_sync_not_queued_again))
+				queue_add(vcpu, event);
+		}
 		vm->design->put(event);
 	}
 	trace(vm, PV_TRACE_SYNCED, vcpu->index, 0, delivered, 0);

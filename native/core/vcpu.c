@@ -36,35 +36,50 @@ void vcpu_leave_guest(struct pv_vcpu *vcpu)
 /* NMIs that wait for the vCPU. None is for the agent's own code. */
 static uint32_t take_inject(struct pv_vcpu *vcpu)
 {
-	uint32_t inject = vcpu->inject;
+	uint32_t inject;
 
-	if (!inject || pv_u32_load(&vcpu->stage) != STAGE_GUEST)
+	if (!(vcpu->owed.events || vcpu->owed.agents) || pv_u32_load(&vcpu->stage) != STAGE_GUEST)
 		return 0;
-	vcpu->inject = 0;
+	inject = inject_take(vcpu);
 	pv_u64_count(&vcpu->figures.nmis_injected, 1);
 	return inject;
 }
 
+/* A HLT that was over for an NMI, which has been taken back meanwhile. */
+static bool stays_halted(const struct pv_vcpu *vcpu)
+{
+	return vcpu->for_nmi && !vcpu->owed.events && !vcpu->undelivered && vm_phase(vcpu->vm) == PHASE_RUNNING &&
+	       !PV_CANARY(halt_over_for_nothing);
+}
+
 static void prepare_entry(struct pv_vcpu *vcpu)
 {
-	if (vcpu->vm->sync->at_entry)
-		sync_events(vcpu);
+	vcpu->for_nmi = false;
 	pmu_arm(vcpu);
 	vcpu->run->inject = take_inject(vcpu);
 	vcpu->mode = VCPU_GUEST;
 	trace(vcpu->vm, PV_TRACE_ENTRY, vcpu->index, 0, vcpu->run->inject, vcpu_in_agent(vcpu));
 }
 
-static bool enter_unless_wanted(struct pv_vcpu *vcpu)
+enum entering { ENTERED, WANTED, HALTED };
+
+static enum entering try_to_enter(struct pv_vcpu *vcpu)
 {
-	bool free;
+	enum entering ret = ENTERED;
 
 	pv_mutex_lock(&vcpu->event_mutex);
-	free = !vcpu->pause_requests || PV_CANARY(pause_not_obeyed);
-	if (free)
-		prepare_entry(vcpu);
+	if (vcpu->pause_requests && !PV_CANARY(pause_not_obeyed)) {
+		ret = WANTED;
+	} else {
+		if (vcpu->vm->sync->at_entry)
+			sync_events(vcpu);
+		if (stays_halted(vcpu))
+			ret = HALTED;
+		else
+			prepare_entry(vcpu);
+	}
 	pv_mutex_unlock(&vcpu->event_mutex);
-	return free;
+	return ret;
 }
 
 bool vcpu_enter_guest(struct pv_vcpu *vcpu)
@@ -73,12 +88,18 @@ bool vcpu_enter_guest(struct pv_vcpu *vcpu)
 	sync_after_exit(vcpu);
 	for (;;) {
 		uint32_t ticket = pv_ticket(&vcpu->resumed);
+		enum entering entering = try_to_enter(vcpu);
 
-		if (enter_unless_wanted(vcpu))
+		if (entering == ENTERED)
 			return true;
 		if (vm_phase(vcpu->vm) == PHASE_OVER)
 			return false;
-		pv_wait(&vcpu->resumed, ticket);
+		if (entering == WANTED) {
+			pv_wait(&vcpu->resumed, ticket);
+		} else {
+			halt_park(vcpu);
+			sync_after_exit(vcpu);
+		}
 	}
 }
 

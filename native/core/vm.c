@@ -67,6 +67,7 @@ static int vcpus_create(struct pv_vm *vm)
 						      (size_t)i * PV_RUN_PAGE_SIZE);
 		vcpu->pmu.counters = vm->config.counters;
 		pv_mutex_init(&vcpu->event_mutex, PV_RANK_VCPU, "a vCPU's event_mutex");
+		inject_init(vcpu);
 		vm->runs[i] = vcpu->run;
 	}
 	return 0;

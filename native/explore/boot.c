@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "account.h"
 #include "world.h"
 
 struct world world;
@@ -39,6 +40,7 @@ static void boot(void)
 	struct pv_vm *vm = world.vm;
 
 	vm_start(vm);
+	account_watch(vm);
 	for (uint32_t i = 0; i < vm->config.vcpus; i++) {
 		struct pv_vcpu *vcpu = &vm->vcpus[i];
 

@@ -35,7 +35,10 @@
 	X(halts_with_an_nmi_due)                                                          \
 	X(early_kick_forgotten)                                                           \
 	X(closed_set_without_lock)                                                        \
-	X(due_cleared_by_a_store)
+	X(due_cleared_by_a_store)                                                         \
+	X(nmi_outlives_its_event)                                                         \
+	X(nmi_stays_behind)                                                               \
+	X(halt_over_for_nothing)
 
 enum explore_canary {
 	CANARY_NONE = 0,

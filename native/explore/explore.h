@@ -19,6 +19,9 @@ enum {
 	EXPLORE_STATES = 8192, /* of the sequential specification */
 	EXPLORE_TEXT = 512,
 	EXPLORE_OF_BREAKPOINT = 0xffff, /* the value of an OPEN of a breakpoint */
+	EXPLORE_CALLS = 7, /* kinds of hypercalls: those up to JOIN */
+	EXPLORE_GROUP_BITS = 3,
+	EXPLORE_COLUMNS = EXPLORE_CALLS - 1 + EXPLORE_IDS,
 	EXPLORE_OF_CLOCK = 0x8000, /* in the value of an OPEN: cpu-clock, and the rest is its period in ns */
 };
 
@@ -29,8 +32,11 @@ enum explore_kind {
 	EXPLORE_ENABLE,
 	EXPLORE_DISABLE,
 	EXPLORE_READ,
+	EXPLORE_LEAD,   /* OPEN2 of what may lead a group; value: the sample period */
+	EXPLORE_JOIN,   /* OPEN2 into a group; value: the leader's id, and behind EXPLORE_GROUP_BITS the sample period */
 	EXPLORE_RUN,    /* retires `value` instructions at CPL 0 */
 	EXPLORE_HANDLE, /* takes the overflows of all events; on an NMI each vCPU takes those that it opened */
+	EXPLORE_PEEK,   /* reads an event's record, without a hypercall */
 	EXPLORE_HALT,   /* HLT: until a kick or an NMI */
 	EXPLORE_KICK,   /* KVM_HC_KICK_CPU of vCPU `id` */
 	/* The timer's alone: */
@@ -82,6 +88,10 @@ enum explore_oracle {
 	EXPLORE_LINEARIZABLE, /* O8 */
 	EXPLORE_RACE,         /* O9 */
 	EXPLORE_PROGRESS,     /* O10: deadlock, no progress */
+	EXPLORE_NMIS,         /* O11: an NMI, or the end of a HLT, for nothing; and an NMI that does not come */
+	EXPLORE_PERIODS,      /* O12: overflows that are not a period apart */
+	EXPLORE_TIMES,        /* O13 */
+	EXPLORE_RECORDS,      /* O14: a version 2 record of more than one moment */
 	EXPLORE_DIVERGED,     /* no oracle: a replay did not go as recorded */
 	EXPLORE_ORACLES,
 };
@@ -178,8 +188,9 @@ int explore_create(const struct explore_machine *machine, char *why, uint64_t wh
 void explore_destroy(void);
 /* Sets the program of the schedules that follow. -EINVAL: it does not fit the machine. */
 int explore_program_set(const struct explore_program *program);
-/* The specification: [state][vcpu][kind up to READ][id]; NULL: none. State 0 is the first. */
-int explore_specification_set(const struct explore_transition *table, uint32_t states);
+/* The specification: [state][vcpu][column][id]; NULL: none. State 0 is the first. A column is a kind up to READ; or LEAD,
+ * and JOIN for every leader, too. */
+int explore_specification_set(const struct explore_transition *table, uint32_t states, uint32_t columns);
 /* Runs schedules until one violates an oracle, or all are done, or time is over. Adds to *totals.
  * *verdict is that of the last schedule. */
 void explore_run(const struct explore_search *search, struct explore_totals *totals,

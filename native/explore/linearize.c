@@ -13,7 +13,7 @@
 #include "schedule.h"
 #include "world.h"
 
-enum { MOST_POSSIBILITIES = 2048, KINDS = EXPLORE_READ + 1 };
+enum { MOST_POSSIBILITIES = 2048 };
 
 struct possibility {
 	uint16_t state;
@@ -21,32 +21,66 @@ struct possibility {
 };
 
 static struct explore_transition table[EXPLORE_STATES * 64];
-static uint32_t states;
+static uint32_t states, columns;
+static bool eager[EXPLORE_COLUMNS][EXPLORE_IDS]; /* no result goes with a change in one state and with none in another */
 static struct possibility now[MOST_POSSIBILITIES];
 static uint32_t count;
 static bool too_many; /* of them: nothing can be said */
 static const struct explore_result *pending[EXPLORE_VCPUS];
 
-int explore_specification_set(const struct explore_transition *from, uint32_t n)
+static const struct explore_transition *cell(uint32_t state, uint32_t vcpu, uint32_t column, uint32_t id)
 {
-	uint32_t row = world.machine.vcpus * KINDS * EXPLORE_IDS;
+	return &table[((state * world.machine.vcpus + vcpu) * columns + column) * EXPLORE_IDS + id];
+}
+
+/* Where success always changes something, or never. */
+static bool is_eager(uint32_t column, uint32_t id)
+{
+	bool changes = false, stays = false;
+
+	for (uint32_t state = 0; state < states; state++)
+		for (uint32_t vcpu = 0; vcpu < world.machine.vcpus; vcpu++) {
+			const struct explore_transition *to = cell(state, vcpu, column, id);
+
+			changes |= !to->result && to->next != state;
+			stays |= !to->result && to->next == state;
+		}
+	return !changes || !stays;
+}
+
+int explore_specification_set(const struct explore_transition *from, uint32_t n, uint32_t of_columns)
+{
+	uint64_t cells = (uint64_t)n * world.machine.vcpus * of_columns * EXPLORE_IDS;
 
 	states = 0;
 	if (!from)
 		return 0;
-	if (n > EXPLORE_STATES || (uint64_t)n * row > sizeof(table) / sizeof(table[0]))
+	if (n > EXPLORE_STATES || of_columns > EXPLORE_COLUMNS || cells > sizeof(table) / sizeof(table[0]))
 		return -EINVAL;
-	memcpy(table, from, (size_t)n * row * sizeof(*table));
+	memcpy(table, from, cells * sizeof(*table));
 	states = n;
+	columns = of_columns;
+	for (uint32_t i = 0; i < columns * EXPLORE_IDS; i++)
+		eager[i / EXPLORE_IDS][i % EXPLORE_IDS] = is_eager(i / EXPLORE_IDS, i % EXPLORE_IDS);
 	return 0;
+}
+
+/* A JOIN's column is that of its leader. */
+static uint32_t column_of(const struct explore_op *op)
+{
+	return op->kind + (op->kind == EXPLORE_JOIN ? op->value % (1u << EXPLORE_GROUP_BITS) : 0);
 }
 
 static const struct explore_transition *transition(uint16_t state, const struct explore_result *result)
 {
 	const struct explore_op *op = world_op_of(result);
 
-	return &table[((state * world.machine.vcpus + result->fiber) * KINDS + op->kind) * EXPLORE_IDS +
-		      op->id];
+	return cell(state, result->fiber, column_of(op), op->id);
+}
+
+static bool is_eager_call(const struct explore_result *result)
+{
+	return eager[column_of(world_op_of(result))][world_op_of(result)->id];
 }
 
 static bool fits(const struct explore_transition *to, const struct explore_result *result)
@@ -55,14 +89,13 @@ static bool fits(const struct explore_transition *to, const struct explore_resul
 }
 
 /* One that changes nothing may as well have its effect at once, where that gives the result that it had: whatever is
- * possible later without it is possible with it. No result of the specification goes with a change in one state and
- * with none in another. */
+ * possible later without it is possible with it. */
 static uint16_t with_unchanging(uint16_t state, uint16_t done)
 {
 	for (unsigned f = 0; f < world.machine.vcpus; f++) {
 		const struct explore_transition *to;
 
-		if (!pending[f] || done >> f & 1)
+		if (!pending[f] || done >> f & 1 || !is_eager_call(pending[f]))
 			continue;
 		to = transition(state, pending[f]);
 		if (to->next == state && to->result == pending[f]->result)
@@ -120,7 +153,7 @@ static bool keep_done(unsigned fiber)
 	return kept > 0;
 }
 
-static const char *const kind_names[KINDS] = { "OPEN", "CLOSE", "ENABLE", "DISABLE", "READ" };
+static const char *const kind_names[EXPLORE_CALLS] = { "OPEN", "CLOSE", "ENABLE", "DISABLE", "READ", "OPEN2", "OPEN2 of sibling" };
 
 /* What goes before and what runs beside it, which in a schedule is seen in its interleaving. */
 static void describe(char *text, uint64_t size, uint32_t explained)

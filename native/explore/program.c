@@ -3,9 +3,18 @@
 #include <errno.h>
 #include <string.h>
 
+#include "account.h"
 #include "world.h"
 
 static struct explore_result results[WORLD_RESULTS];
+
+static void note_open(const struct explore_op *op, unsigned fiber, unsigned at, uint32_t before)
+{
+	bool clock = op->kind == EXPLORE_OPEN && op->value & EXPLORE_OF_CLOCK; /* or a breakpoint */
+
+	world.word[op->id] = before || clock ? 0 : guest_event_word(fiber, at);
+	world.format[op->id] = before ? 0 : guest_format(op);
+}
 
 /* The ids of which the program alone says enough to know more than the specification does. */
 static void find_simple_ids(void)
@@ -15,15 +24,15 @@ static void find_simple_ids(void)
 
 	for (unsigned id = 0; id < EXPLORE_IDS; id++) {
 		world.word[id] = 0;
+		world.format[id] = 0;
 		world.owner[id] = -1;
 	}
 	for (unsigned f = 0; f < world.machine.vcpus; f++) {
 		for (unsigned i = 0; i < program->length[f]; i++) {
 			const struct explore_op *op = &program->op[f][i];
 
-			if (op->kind == EXPLORE_OPEN)
-				world.word[op->id] = opens[op->id]++ || op->value & EXPLORE_OF_CLOCK ? /* and breakpoints */
-					0 : guest_event_word(f, i);
+			if (guest_opens(op->kind))
+				note_open(op, f, i, opens[op->id]++);
 			if (op->kind != EXPLORE_ENABLE && op->kind != EXPLORE_DISABLE &&
 			    op->kind != EXPLORE_CLOSE)
 				continue;
@@ -59,11 +68,12 @@ int world_program_set(const struct explore_program *program)
 void world_begin(void)
 {
 	for (uint32_t i = 0; i < world.machine.vcpus; i++) {
-		memset(world.ram + guest_event_word(i, 0), 0, world.program.length[i] * sizeof(struct kvm_pv_perf_event));
+		memset(world.ram + guest_event_word(i, 0), 0, world.program.length[i] * (size_t)WORLD_SLOT);
 		memset(&world.guest[i], 0, sizeof(world.guest[i]));
 		memset(world.guest[i].window, 0xff, sizeof(world.guest[i].window));
 	}
 	memset(world.closed, 0, sizeof(world.closed));
+	account_begin();
 	world.results = results;
 	world.history = false;
 	world.result_count = world.clock = 0;

@@ -44,7 +44,8 @@ static uint64_t state_hash(void)
 	for (uint32_t i = 0; i < world.result_count; i++)
 		ret += result_hash(&world.results[i]);
 	for (unsigned f = 0; f < world.machine.vcpus; f++)
-		ret = hash(ret, world.ram + guest_event_word(f, 0), world.program.length[f] * 16ull);
+		for (unsigned at = 0; at < world.program.length[f]; at++)
+			ret = hash(ret, world.ram + guest_event_word(f, at), guest_event_bytes(f, at));
 	return ret;
 }
 

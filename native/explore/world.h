@@ -7,9 +7,10 @@
 #include "host.h"
 
 enum {
-	WORLD_RAM = 16384,
+	WORLD_RAM = 65536,
 	WORLD_PARAMS = 0,      /* 128 bytes a fiber: what OPEN is given */
-	WORLD_EVENTS = 0x1000, /* a kvm_pv_perf_event for every OPEN of the program */
+	WORLD_EVENTS = 0x1000, /* a slot for every OPEN of the program */
+	WORLD_SLOT = 128,      /* bytes: a kvm_pv_perf_event2, and members */
 	WORLD_RESULTS = EXPLORE_VCPUS * EXPLORE_OPS,
 };
 
@@ -20,6 +21,8 @@ struct guest {
 	bool over;
 	uint32_t kicked_at;            /* the step at which the last kick that returned was begun, plus 1 */
 	uint32_t woken_at;             /* the step at which its last HLT was over, plus 1 */
+	uint32_t kicks, woken;         /* kicks of it that were begun, and HLTs that were over without an NMI */
+	bool owed;                     /* account.c */
 	uint64_t window[EXPLORE_IDS];  /* instructions at which it enabled the event; ~0: it has not */
 	uint64_t expected[EXPLORE_IDS];
 };
@@ -37,6 +40,7 @@ struct world {
 	uint8_t *ram, *run_pages;
 	/* By id, from the program: */
 	gpa_t word[EXPLORE_IDS];      /* of the event, if one OPEN is for this id, and of instructions; else 0 */
+	uint32_t format[EXPLORE_IDS]; /* of its record, if one OPEN2 is for this id; else 0 */
 	int8_t owner[EXPLORE_IDS];    /* the fiber that alone enables, disables and closes it; else -1 */
 	/* Of the schedule: */
 	struct guest guest[EXPLORE_VCPUS];
@@ -74,6 +78,11 @@ bool guest_pass(unsigned vcpu);
 /* An operation of the timer's. */
 void timer_do(const struct explore_op *op);
 gpa_t guest_event_word(unsigned fiber, unsigned op);
+bool guest_opens(uint8_t kind);
+/* KVM_PV_PERF_FORMAT_* of the event that this opens; 0: it is of version 1. */
+uint32_t guest_format(const struct explore_op *op);
+/* How much of it the event uses that this operation opens. */
+uint32_t guest_event_bytes(unsigned fiber, unsigned op);
 /* Overflows that this vCPU's handler took, and those in its events' words. */
 uint64_t guest_overflows(unsigned vcpu);
 /* oracle.c, on the checker: everybody is idle, in guest mode. */

@@ -125,7 +125,7 @@ static uint32_t ids_of_program(void)
 
 	for (uint32_t f = 0; f < world.machine.vcpus; f++)
 		for (uint32_t i = 0; i < world.program.length[f]; i++)
-			if (world.program.op[f][i].kind == EXPLORE_OPEN)
+			if (guest_opens(world.program.op[f][i].kind))
 				ids |= 1u << world.program.op[f][i].id;
 	return ids;
 }
@@ -233,7 +233,7 @@ static uint64_t calls_of_program(void)
 
 	for (uint32_t f = 0; f < world.machine.vcpus; f++)
 		for (uint32_t i = 0; i < world.program.length[f]; i++)
-			calls += world.program.op[f][i].kind <= EXPLORE_READ;
+			calls += world.program.op[f][i].kind < EXPLORE_CALLS;
 	return calls;
 }
 

@@ -82,21 +82,34 @@ static void check_count(const struct host_event *event, uint64_t count)
 				   (unsigned long long)count, (unsigned long long)account_count(account));
 }
 
-static uint64_t oldest_left(void)
+/* From when on what was not seen on may have been so. */
+static uint64_t on_since(const struct host_event *event, const struct account *account, uint64_t now)
 {
-	uint64_t oldest = clock_now(world.vm);
+	bool seen = event->enabled_since == account->attached_at;
 
-	for (uint32_t i = 0; i < world.machine.vcpus; i++)
-		if (left_at[i] < oldest)
-			oldest = left_at[i];
-	return oldest;
+	if (!seen)
+		return account->enabling_at;
+	return event->vcpu ? left_at[event->vcpu->index] : now;
+}
+
+static void check_times(const struct host_event *event, struct account *account, const struct guest_record *record)
+{
+	uint64_t now = clock_now(world.vm), since = on_since(event, account, now);
+	const struct stretch *enabled = &account->enabled, *running = &account->running;
+
+	guest_record_check_time(event->id, "enabled", record->time_enabled, account->time_enabled,
+				stretch_least(enabled, now), stretch_most(enabled, now, since));
+	guest_record_check_time(event->id, "running", record->time_running, account->time_running,
+				stretch_least(running, now), stretch_most(running, now, since));
+	account->time_enabled = record->time_enabled;
+	account->time_running = record->time_running;
 }
 
 /* A version 2 event's record has just been written, all of it at this moment. */
 static void check_record(struct host_event *event, struct account *account)
 {
-	uint64_t now = clock_now(world.vm), left = event->vcpu ? left_at[event->vcpu->index] : now, at = 0;
 	struct guest_record record;
+	uint64_t at = 0;
 
 	if (!event->guest_bytes || !guest_record_read(&record, event->guest_addr, event->read_format, false))
 		return;
@@ -105,12 +118,8 @@ static void check_record(struct host_event *event, struct account *account)
 		for_each_member(member, event)
 			if (at < record.nr)
 				check_count(member, record.value[at++]);
-	guest_record_check_time(event->id, "enabled", record.time_enabled, account->time_enabled,
-				stretch_least(&account->enabled, now), stretch_most(&account->enabled, now, left));
-	guest_record_check_time(event->id, "running", record.time_running, account->time_running,
-				stretch_least(&account->running, now), stretch_most(&account->running, now, left));
-	account->time_enabled = record.time_enabled;
-	account->time_running = record.time_running;
+	if (world.fibers) /* elsewhere nobody can tell when others do something */
+		check_times(event, account, &record);
 }
 
 static void note_delivered(struct host_event *event, struct account *account, uint64_t before, uint64_t delivered)
@@ -146,14 +155,13 @@ static int watched_finish(const struct guest_mem *mem, struct host_event *event,
 			  uint64_t *delivered)
 {
 	struct account *account = account_at(event->guest_addr);
-	uint64_t before = event->shadow.overflows.v, count, now;
+	uint64_t before = event->shadow.overflows.v, count, now = clock_now(world.vm);
 	int ret = own->finish(mem, event, value, delivered);
 
 	if (!account)
 		return ret;
-	now = clock_now(world.vm);
-	stretch_stop(&account->enabled, now, event->enabled_since == account->attached_at ? now : oldest_left());
-	stretch_stop(&account->running, now, event->enabled_since == account->attached_at ? now : oldest_left());
+	stretch_stop(&account->enabled, now, on_since(event, account, now));
+	stretch_stop(&account->running, now, on_since(event, account, now));
 	account->attached_at = event->enabled_since;
 	note_delivered(event, account, before, *delivered);
 	account->owed = false;
@@ -164,12 +172,36 @@ static int watched_finish(const struct guest_mem *mem, struct host_event *event,
 	return ret;
 }
 
+/* At an ENABLE. What was enabled before, and did not come to guest mode since, is on now. */
+static struct pv_vcpu *watched_place(struct pv_vcpu *vcpu, struct host_event *event)
+{
+	struct account *account = world.fibers ? account_at(event->guest_addr) : NULL;
+	struct pv_vcpu *place = own->place(vcpu, event);
+	uint64_t now = clock_now(world.vm);
+
+	if (!account || !group_leads(event) || event->vcpu == place)
+		return place;
+	for_each_member(member, event) {
+		struct account *of = account_at(member->guest_addr);
+
+		if (member->vcpu && member->enabled_since != of->attached_at) {
+			stretch_enter(&of->enabled, now, of->enabling_at, true, false);
+			stretch_enter(&of->running, now, of->enabling_at, true, false);
+			of->enabled.doubtful = of->running.doubtful = true;
+			of->attached_at = member->enabled_since;
+		}
+		of->enabling_at = now;
+	}
+	return place;
+}
+
 void account_watch(struct pv_vm *vm)
 {
 	own = vm->design;
 	watched = *own;
 	watched.deliver = watched_deliver;
 	watched.finish = watched_finish;
+	watched.place = watched_place;
 	vm->design = &watched;
 }
 
@@ -194,11 +226,12 @@ void account_leave(struct pv_vcpu *vcpu)
 
 static void enter_one(struct pv_vcpu *vcpu, struct host_event *event, struct account *account)
 {
-	uint64_t now = clock_now(vcpu->vm), left = left_at[vcpu->index];
+	uint64_t now = clock_now(vcpu->vm), since = on_since(event, account, now);
 	bool same = event->enabled_since == account->attached_at;
 
-	stretch_enter(&account->enabled, now, left, true, same);
-	stretch_enter(&account->running, now, left, event->running, same && event->running_since == account->running_at);
+	stretch_enter(&account->enabled, now, since, true, same);
+	same = same && event->running && event->running_since == account->running_at;
+	stretch_enter(&account->running, now, since, event->running, same);
 	account->attached_at = event->enabled_since;
 	account->running_at = event->running_since;
 	if (counts_instructions(event) && !event->overflow.throttled)

@@ -21,6 +21,7 @@ struct account {
 	bool owed;            /* some came since the last NMI for it */
 	uint64_t attached_at; /* the attachment that was seen last */
 	uint64_t running_at;  /* and when it was seen to begin to run */
+	uint64_t enabling_at; /* when the last ENABLE began that attached it */
 	struct stretch enabled, running;
 	uint64_t time_enabled, time_running; /* what its record said last */
 };

@@ -33,11 +33,21 @@ static bool is_open(const struct host_event *event)
 	return false;
 }
 
-/* The table, the PMU, the queue and the list of the deferred hold one each. */
+/* Those that have joined the event, or did so before it left its group, use its lock for life. */
+static uint32_t locked_by(const struct host_event *event)
+{
+	uint32_t n = 0;
+
+	for (const struct host_event *other = world.vm->events.newest; other; other = other->older)
+		n += other != event && other->locked_by == event;
+	return n;
+}
+
+/* The table, the PMU, the queue and the list of the deferred hold one each, and so does who uses its lock. */
 static void check_references(const struct host_event *event)
 {
 	bool open = is_open(event);
-	uint32_t holders = open + (event->vcpu != NULL) + event->queued + event->deferred.v;
+	uint32_t holders = open + (event->vcpu != NULL) + event->queued + event->deferred.v + locked_by(event);
 
 	if (event->closed && event->vcpu)
 		schedule_violation(EXPLORE_STRANDED, "event %d is closed, and still counts on vCPU %u",
@@ -121,7 +131,8 @@ static void check_guests_ledger(void)
 				   (unsigned long long)delivered, (unsigned long long)guest);
 }
 
-/* An overflow that is in no list waits for its event's next one. Only a lost trylock leaves it so. */
+/* An overflow that is in no list waits for its event's next one. Only a lost trylock leaves it so, and who closes an
+ * event drops those that it still has. */
 static void check_stranded(void)
 {
 	const struct overflow_ledger *ledger = &world.vm->ledger;
@@ -129,7 +140,7 @@ static void check_stranded(void)
 	if ((world.vm->nmi == &nmi_trylock && ledger->misses.v) || ledger->throttled.v)
 		return;
 	for (const struct host_event *event = world.vm->events.newest; event; event = event->older)
-		if (event->shadow.overflows.v && !event->queued)
+		if (event->shadow.overflows.v && !event->queued && !event->closed)
 			schedule_violation(EXPLORE_STRANDED, "event %d has %llu overflows that nothing will deliver",
 					   event->id, (unsigned long long)event->shadow.overflows.v);
 }

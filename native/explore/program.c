@@ -14,6 +14,8 @@ static void note_open(const struct explore_op *op, unsigned fiber, unsigned at, 
 
 	world.word[op->id] = before || clock ? 0 : guest_event_word(fiber, at);
 	world.format[op->id] = before ? 0 : guest_format(op);
+	if (op->kind == EXPLORE_JOIN)
+		world.owner[op->id] = -2; /* who works on its leader works on it, too */
 }
 
 /* The ids of which the program alone says enough to know more than the specification does. */

@@ -28,23 +28,25 @@ static inline void stretch_leave(struct stretch *stretch, uint64_t now)
 	stretch->doubtful = true;
 }
 
-/* A vCPU enters guest mode, which it left at `left`, with it on or off; `same`: it was so all the time. */
-static inline void stretch_enter(struct stretch *stretch, uint64_t now, uint64_t left, bool on, bool same)
-{
-	if (stretch->on || on)
-		stretch->most += now - (stretch->on ? stretch->since : left);
-	if (stretch->on && same)
-		stretch->least += now - stretch->since;
-	*stretch = (struct stretch){ .least = stretch->least, .most = stretch->most, .since = now, .on = on };
-}
-
-/* `left`: when the vCPU where it may be on since then left guest mode; `now` if it is off for sure. */
+/* Where it was not seen on, it may be on since `left`; but not since before it was seen to be off. */
 static inline uint64_t stretch_most(const struct stretch *stretch, uint64_t now, uint64_t left)
 {
-	return stretch->most + now - (stretch->on ? stretch->since : left);
+	return stretch->most + now - (stretch->on || left < stretch->since ? stretch->since : left);
 }
 
-/* It is off now, and was not if it was seen on, or not seen at all since `left`. */
+/* A vCPU enters guest mode with it on or off; `same`: it was on all the time. */
+static inline void stretch_enter(struct stretch *stretch, uint64_t now, uint64_t left, bool on, bool same)
+{
+	if (stretch->on && same)
+		stretch->least += now - stretch->since;
+	if (stretch->on || on)
+		stretch->most = stretch_most(stretch, now, left);
+	stretch->since = now;
+	stretch->on = on;
+	stretch->doubtful = false;
+}
+
+/* It is off now. */
 static inline void stretch_stop(struct stretch *stretch, uint64_t now, uint64_t left)
 {
 	stretch->most = stretch_most(stretch, now, left);

@@ -54,6 +54,7 @@ int explore_create(const struct explore_machine *machine, char *why, uint64_t wh
 	if (ret)
 		return ret;
 	canary_active = machine->canary;
+	world.fibers = true;
 	arena_keep();
 	return 0;
 }

@@ -48,6 +48,7 @@ struct world {
 	struct explore_result *results; /* room for WORLD_RESULTS, unless a history is recorded */
 	uint32_t result_count;
 	uint32_t clock; /* of invocations and returns */
+	bool fibers;    /* it is played by fibers, of which one runs at a time */
 	bool history;   /* the program is played over and over: an event's words are those of many events */
 };
 extern struct world world;

@@ -229,8 +229,8 @@ def compare(model: Model, *, seed: int, schedules: int) -> Compared:
                 _, verdict = machine.run("mix", seed=seed, first=index, count=1, trace=True)
                 trace = machine.traces()
                 done, records = done + 1, records + len(trace)
-                refused = "" if verdict.held else f"the core violates {verdict.oracle}: {verdict.text}"
-                if refused := refused or acceptor.refuses(trace):
+                violated = "" if verdict.held else f"the core violates {verdict.oracle}: {verdict.text}"
+                if refused := acceptor.refuses(trace) or violated:
                     return Compared(done, programs, records, places + acceptor.places, refused, program)
         places += acceptor.places
     return Compared(done, programs, records, places)

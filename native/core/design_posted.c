@@ -57,7 +57,7 @@ static void posted_destroy(struct pv_vm *vm)
 static int posted_insert(struct pv_vm *vm, struct pv_vcpu *vcpu, struct host_event *event)
 {
 	struct event_table *table = event->agent ? vm->agent_events.table : vm->table;
-	struct host_event **head = &table->bucket[(uint32_t)event->id % table->buckets];
+	struct host_event **head = &table->bucket[table_index(table, event->id)];
 
 	(void)vcpu;
 	pv_spin_lock(&table->lock);

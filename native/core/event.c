@@ -139,8 +139,10 @@ struct host_event *event_create(struct pv_vm *vm, int32_t id, gpa_t guest_addr,
 	event->vm = vm;
 	event->guest_addr = guest_addr;
 	event->source = *source;
-	event->locked_by = event->leader = event;
+	event->locked_by = event->leader = event->last = event;
+	event->members = 1;
 	event->counters = source->kind == SOURCE_COUNTER;
+	event->breakpoints = source->kind == SOURCE_BREAKPOINT;
 	overflow_init(&event->overflow, source,
 		      vm->config.poisson ? spacing_seed(vm->config.seed, (uint32_t)id) : 0);
 	pv_mutex_init(&event->lock, PV_RANK_EVENT, "an event's lock");

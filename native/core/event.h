@@ -54,15 +54,19 @@ struct host_event {
 	/* lock held to read, and that vCPU's event_mutex too to change: */
 	struct pv_vcpu *vcpu; /* where it is attached, or NULL */
 	struct host_event *leader;  /* of its group: group.c; its own where it is none's sibling */
-	struct host_event *sibling; /* the next member of its group */
-	uint32_t counters; /* a leader's: hardware counters that its group needs */
-	uint32_t promised; /* a leader's: breakpoint slots of the vCPU that its group is about to move to */
+	struct host_event *sibling, *sibling_before; /* the next member of its group, and the one in front */
+	struct host_event *last;  /* a leader's: of its group, as the sums that follow, which are its own where it leads none */
+	uint32_t members;
+	uint32_t counters;    /* hardware counters that they need */
+	uint32_t breakpoints; /* and slots for breakpoints */
+	uint32_t promised;    /* a leader's: slots of the vCPU that its group is about to move to */
 
 	/* vcpu->event_mutex held while attached, else lock held: */
 	uint64_t written;  /* the largest count that the guest was given */
 	uint32_t sequence; /* what the guest's is, between two writes */
 	struct host_event *before, *behind; /* a leader's: in its list of the PMU */
 	bool running;                       /* counts, holding a counter where it needs one */
+	struct host_event *running_before, *running_behind; /* in the PMU's list of those that hold one */
 	struct pmu_value start;             /* reading at which it began to run */
 	struct pmu_value floor;             /* reading from which on it is enabled */
 	struct pmu_value sum;               /* what it has counted, without the current run */
@@ -83,7 +87,7 @@ struct host_event {
 
 	/* That vCPU's event_mutex held: queue.c */
 	bool queued;
-	struct host_event *queue_next;
+	struct host_event *queue_before, *queue_next;
 	/* Waits on that vCPU's lock-free list: */
 	pv_u32 deferred;
 	struct host_event *deferred_next;

@@ -5,24 +5,6 @@
 
 #include "host.h"
 
-static unsigned members(struct host_event *leader)
-{
-	unsigned n = 0;
-
-	for_each_member(event, leader)
-		n++;
-	return n;
-}
-
-unsigned group_breakpoints(struct host_event *leader)
-{
-	unsigned n = 0;
-
-	for_each_member(event, leader)
-		n += event->source.kind == SOURCE_BREAKPOINT;
-	return n;
-}
-
 /* Members that the leader's guest memory has room for. */
 static uint64_t room(const struct host_event *leader)
 {
@@ -36,38 +18,43 @@ static int join_check(struct host_event *leader, struct host_event *event)
 	if (!group_leads(leader) || leader->vcpu)
 		return -PV_EINVAL;
 	if (leader->counters + event->counters > event->vm->config.counters ||
-	    group_breakpoints(leader) + group_breakpoints(event) > PV_BREAKPOINTS)
+	    leader->breakpoints + event->breakpoints > PV_BREAKPOINTS)
 		return -PV_EINVAL;
-	return members(leader) < room(leader) ? 0 : -PV_ENOSPC;
+	return leader->members < room(leader) ? 0 : -PV_ENOSPC;
 }
 
 int group_join(struct host_event *leader, struct host_event *event)
 {
-	struct host_event *last = leader;
 	int ret = join_check(leader, event);
 
 	if (ret)
 		return ret;
 	event->locked_by = leader->locked_by;
 	event->vm->design->hold(event->locked_by);
-	while (last->sibling)
-		last = last->sibling;
-	last->sibling = event;
+	leader->last->sibling = event;
+	event->sibling_before = leader->last;
+	leader->last = event;
 	event->leader = leader;
+	leader->members++;
 	leader->counters += event->counters;
+	leader->breakpoints += event->breakpoints;
 	return 0;
 }
 
 void group_leave(struct host_event *event)
 {
-	struct host_event *leader = event->leader, *before = leader;
+	struct host_event *leader = event->leader;
 
-	while (before->sibling != event)
-		before = before->sibling;
-	before->sibling = event->sibling;
-	event->sibling = NULL;
+	event->sibling_before->sibling = event->sibling;
+	if (event->sibling)
+		event->sibling->sibling_before = event->sibling_before;
+	else
+		leader->last = event->sibling_before;
+	event->sibling = event->sibling_before = NULL;
 	event->leader = event;
+	leader->members--;
 	leader->counters -= event->counters;
+	leader->breakpoints -= event->breakpoints;
 }
 
 void group_dissolve(struct host_event *leader)

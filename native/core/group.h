@@ -28,8 +28,6 @@ static inline struct pv_mutex *event_lock(struct host_event *event)
 	return &event->locked_by->lock;
 }
 
-/* Breakpoint slots that the group needs. */
-unsigned group_breakpoints(struct host_event *leader);
 /*
  * The leader's lock held, and nobody else knows the event yet. 0, or in this order -PV_EINVAL for
  * what leads no group, or runs, or would need more than a vCPU has;

@@ -38,6 +38,7 @@ struct pv_host_hooks {
 	void (*release)(void *context, void *memory); /* NULL is fine */
 	uint64_t (*now_ns)(void *context);
 	void (*hold_ns)(void *context, uint64_t ns); /* lets this time pass, with locks held */
+	uint64_t (*secret)(void *context); /* for the table's hash; NULL: it follows from the seed */
 	uint64_t ns_per_tick; /* of the time-stamp counter, times 2^32; 0: it is measured */
 	uint64_t patience_ns; /* how long the VM's end waits for the vCPUs */
 	void *context;
@@ -112,6 +113,7 @@ struct pv_vm {
 	struct event_table *table; /* of a design that has one for the VM */
 	struct open_events open_events; /* of the guest */
 	struct agent_events agent_events;
+	uint64_t secret; /* of the tables' hash */
 	pv_u64 unique_ids; /* given to events so far */
 	struct event_set events;
 	struct overflow_ledger ledger;

@@ -20,7 +20,7 @@ static void counter_nmi(struct pv_vcpu *vcpu, struct host_event *event)
 	struct pmu_value value;
 	uint64_t raised;
 
-	if (!event->overflow.period || !pmu_has_counter(event))
+	if (!event->overflow.period)
 		return;
 	if (event->overflow.throttled)
 		vcpu->pmu.rearm = true; /* it has no alarm, and from now on it may need one */
@@ -34,23 +34,13 @@ static void counter_nmi(struct pv_vcpu *vcpu, struct host_event *event)
 	deliver_nmi(vcpu, event, raised);
 }
 
-static void group_nmi(struct pv_vcpu *vcpu, struct host_event *leader)
-{
-	for_each_member(event, leader)
-		counter_nmi(vcpu, event);
-}
-
 void nmi_counters(struct pv_vcpu *vcpu)
 {
-	struct pmu *pmu = &vcpu->pmu;
-
-	if (!pmu->sampling)
+	if (!vcpu->pmu.sampling)
 		return;
 	pv_nmi_enter();
-	for (struct host_event *leader = pmu->rotating.first; leader && leader->running; leader = leader->behind)
-		group_nmi(vcpu, leader);
-	for (struct host_event *leader = pmu->fixed.first; leader; leader = leader->behind)
-		group_nmi(vcpu, leader);
+	for (struct host_event *event = vcpu->pmu.running; event; event = event->running_behind)
+		counter_nmi(vcpu, event);
 	pv_nmi_exit();
 }
 

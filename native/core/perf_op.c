@@ -91,7 +91,7 @@ static int64_t promise(struct pv_vcpu *vcpu, struct pv_vcpu *place, struct host_
 {
 	int64_t ret;
 
-	if (!leader->vcpu || !group_breakpoints(leader))
+	if (!leader->vcpu || !leader->breakpoints)
 		return 0;
 	if (!hold_place(vcpu, place))
 		return HC_NO_RESULT;

@@ -29,13 +29,34 @@ static void list_remove(struct event_list *list, struct host_event *event)
 	event->before = event->behind = NULL;
 }
 
+static void running_add(struct pmu *pmu, struct host_event *event)
+{
+	event->running_before = NULL;
+	event->running_behind = pmu->running;
+	if (pmu->running)
+		pmu->running->running_before = event;
+	pmu->running = event;
+	pmu->rearm = true;
+}
+
+static void running_remove(struct pmu *pmu, struct host_event *event)
+{
+	if (event->running_before)
+		event->running_before->running_behind = event->running_behind;
+	else
+		pmu->running = event->running_behind;
+	if (event->running_behind)
+		event->running_behind->running_before = event->running_before;
+	pmu->rearm = true;
+}
+
 /* What overflows may be throttled, and the timer ends that. */
 static void count_sampling(struct pv_vcpu *vcpu, const struct host_event *event, int change)
 {
 	struct pmu *pmu = &vcpu->pmu;
 	bool before = pmu->sampling;
 
-	if (!pmu_has_counter(event) || !event->overflow.period)
+	if (!event->overflow.period)
 		return;
 	pmu->sampling += (uint32_t)change;
 	if (before != (pmu->sampling > 0))
@@ -50,16 +71,20 @@ static void run_start(struct pv_vcpu *vcpu, struct host_event *event, uint64_t n
 		event->start.part[i] = pmu_later(reading.part[i], event->floor.part[i]);
 	event->running_since = now;
 	event->running = true;
-	vcpu->pmu.rearm = true;
-	count_sampling(vcpu, event, 1);
+	if (pmu_has_counter(event)) {
+		running_add(&vcpu->pmu, event);
+		count_sampling(vcpu, event, 1);
+	}
 	pmu_clock_start(vcpu, event);
 }
 
 /* A clock that samples was stopped before `now` was told. */
 static void run_stop(struct pv_vcpu *vcpu, struct host_event *event, uint64_t now)
 {
-	vcpu->pmu.rearm = true;
-	count_sampling(vcpu, event, -1);
+	if (pmu_has_counter(event)) {
+		running_remove(&vcpu->pmu, event);
+		count_sampling(vcpu, event, -1);
+	}
 	event->sum = pmu_read_at(vcpu, event, now);
 	event->times.running_ns += now - event->running_since;
 	event->running = false;
@@ -121,9 +146,9 @@ static struct event_list *list_of(struct pmu *pmu, const struct host_event *lead
 }
 
 /* Are there slots for all breakpoints of the group? */
-static bool slots_suffice(const struct pmu *pmu, struct host_event *leader)
+static bool slots_suffice(const struct pmu *pmu, const struct host_event *leader)
 {
-	unsigned needed = pmu->promised + group_breakpoints(leader);
+	unsigned needed = pmu->promised + leader->breakpoints;
 
 	for (int i = 0; i < PV_BREAKPOINTS; i++)
 		needed += pmu->slot[i] != NULL;
@@ -134,7 +159,7 @@ int pmu_promise(struct pv_vcpu *vcpu, struct host_event *leader)
 {
 	if (!slots_suffice(&vcpu->pmu, leader))
 		return -PV_ENOSPC;
-	leader->promised = group_breakpoints(leader);
+	leader->promised = leader->breakpoints;
 	vcpu->pmu.promised += leader->promised;
 	return 0;
 }

@@ -26,6 +26,7 @@ struct pmu {
 	uint32_t attached; /* of them, those that the attached groups need */
 	uint32_t used;     /* those that are held */
 	struct event_list rotating, fixed; /* leaders of the groups that need counters, and of the others */
+	struct host_event *running; /* events with a counter or a slot that run: what an entry and an NMI look at */
 	struct host_event *slot[PV_BREAKPOINTS]; /* the breakpoint that has it, or NULL */
 	uint32_t promised; /* of those that are free */
 	uint32_t sampling; /* events other than clocks that run and have a period */

@@ -36,23 +36,18 @@ static void arm_event(struct pv_vcpu *vcpu, const struct host_event *event, unsi
 		alarm_set(vcpu->run, counter * PV_ALARM_LEVELS + levels - 1, target > 0 ? (uint64_t)target : 0);
 }
 
-static void arm_group(struct pv_vcpu *vcpu, struct host_event *leader)
+/* What runs may need a hook, has a slot, or samples. */
+static void arm_running(struct pv_vcpu *vcpu, const struct host_event *event)
 {
 	struct pv_run *run = vcpu->run;
+	unsigned counter = pmu_counter_of(event);
 
-	for_each_member(event, leader) {
-		unsigned counter;
-
-		if (!event->running || !pmu_has_counter(event))
-			continue;
-		counter = pmu_counter_of(event);
-		if (counter >= PV_COUNTS_AT_EXIT)
-			run->wanted |= 1u << counter;
-		if (event->source.kind == SOURCE_BREAKPOINT)
-			run->breakpoint[event->slot] = event->source.breakpoint;
-		if (!vcpu->pmu.frozen)
-			arm_event(vcpu, event, counter);
-	}
+	if (counter >= PV_COUNTS_AT_EXIT)
+		run->wanted |= 1u << counter;
+	if (event->source.kind == SOURCE_BREAKPOINT)
+		run->breakpoint[event->slot] = event->source.breakpoint;
+	if (!vcpu->pmu.frozen)
+		arm_event(vcpu, event, counter);
 }
 
 void pmu_arm(struct pv_vcpu *vcpu)
@@ -64,8 +59,6 @@ void pmu_arm(struct pv_vcpu *vcpu)
 	pmu->rearm = false;
 	vcpu->run->armed = 0;
 	vcpu->run->wanted = 0;
-	for (struct host_event *leader = pmu->rotating.first; leader && leader->running; leader = leader->behind)
-		arm_group(vcpu, leader);
-	for (struct host_event *leader = pmu->fixed.first; leader; leader = leader->behind)
-		arm_group(vcpu, leader);
+	for (const struct host_event *event = pmu->running; event; event = event->running_behind)
+		arm_running(vcpu, event);
 }

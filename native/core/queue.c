@@ -8,6 +8,7 @@
 static void append(struct overflow_queue *queue, struct host_event *event)
 {
 	event->queued = true;
+	event->queue_before = queue->last;
 	event->queue_next = NULL;
 	if (queue->last)
 		queue->last->queue_next = event;
@@ -34,15 +35,17 @@ void queue_add(struct pv_vcpu *vcpu, struct host_event *event)
 	note_due(vcpu, event);
 }
 
-static void cut(struct overflow_queue *queue, struct host_event *event, struct host_event *before)
+static void cut(struct overflow_queue *queue, struct host_event *event)
 {
-	if (before)
-		before->queue_next = event->queue_next;
+	if (event->queue_before)
+		event->queue_before->queue_next = event->queue_next;
 	else
 		queue->first = event->queue_next;
-	if (queue->last == event)
-		queue->last = before;
-	event->queue_next = NULL;
+	if (event->queue_next)
+		event->queue_next->queue_before = event->queue_before;
+	else
+		queue->last = event->queue_before;
+	event->queue_before = event->queue_next = NULL;
 	event->queued = false;
 	queue->length--;
 }
@@ -53,21 +56,17 @@ struct host_event *queue_take(struct pv_vcpu *vcpu)
 
 	if (event) {
 		event_check_live(event, "syncs");
-		cut(&vcpu->queue, event, NULL);
+		cut(&vcpu->queue, event);
 	}
 	return event;
 }
 
 void queue_remove(struct pv_vcpu *vcpu, struct host_event *event)
 {
-	struct host_event *before = NULL, *at;
-
 	queue_drain(vcpu);
 	if (!event->queued)
 		return;
-	for (at = vcpu->queue.first; at != event; at = at->queue_next)
-		before = at;
-	cut(&vcpu->queue, event, before);
+	cut(&vcpu->queue, event);
 	vcpu->vm->design->put(event);
 }
 

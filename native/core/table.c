@@ -60,6 +60,7 @@ struct event_table *table_create(struct pv_vm *vm, uint32_t buckets)
 		return NULL;
 	pv_spinlock_init(&table->lock, "the event table's lock");
 	table->buckets = buckets;
+	table->secret = vm->secret;
 	return table;
 }
 
@@ -68,10 +69,22 @@ void table_destroy(struct pv_vm *vm, struct event_table *table)
 	vm->hooks.release(vm->hooks.context, table);
 }
 
+/* A bijection of 64 bits, whose every bit depends on every bit of id and secret. */
+uint32_t table_index(const struct event_table *table, int32_t id)
+{
+	uint64_t x = table->secret ^ (uint32_t)id;
+
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
+	x = (x ^ x >> 27) * 0x94d049bb133111eb;
+	x = (x ^ x >> 31) + table->secret;
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
+	return (uint32_t)((x >> 32) * table->buckets >> 32);
+}
+
 /* The link that points to the event with this id, or the NULL at the end of its bucket. */
 static struct host_event **find_link(struct event_table *table, int32_t id)
 {
-	struct host_event **link = &table->bucket[(uint32_t)id % table->buckets];
+	struct host_event **link = &table->bucket[table_index(table, id)];
 
 	while (*link && (*link)->id != id)
 		link = &(*link)->bucket_next;

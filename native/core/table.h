@@ -23,10 +23,13 @@ void open_events_figures(const struct open_events *events, struct table_figures 
 struct event_table {
 	struct pv_spinlock lock;
 	uint32_t buckets;
+	uint64_t secret; /* so that a guest cannot choose ids that share a bucket */
 	/* lock held: */
 	struct host_event *bucket[];
 };
 
+/* The bucket of an id. */
+uint32_t table_index(const struct event_table *table, int32_t id);
 /* NULL: no memory. */
 struct event_table *table_create(struct pv_vm *vm, uint32_t buckets);
 void table_destroy(struct pv_vm *vm, struct event_table *table);

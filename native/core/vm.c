@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <time.h>
 
 #include "host.h"
@@ -42,11 +43,23 @@ static void default_hold_ns(void *context, uint64_t ns)
 		__builtin_ia32_pause();
 }
 
+/* No guest can know it, and so choose ids that share a bucket. */
+static uint64_t default_secret(void *context)
+{
+	uint64_t ret;
+
+	(void)context;
+	if (getrandom(&ret, sizeof(ret), 0) != sizeof(ret))
+		ret = clock_host_ns();
+	return ret;
+}
+
 static const struct pv_host_hooks default_hooks = {
 	.alloc = default_alloc,
 	.release = default_release,
 	.now_ns = default_now_ns,
 	.hold_ns = default_hold_ns,
+	.secret = default_secret,
 	.patience_ns = PV_END_PATIENCE_NS,
 };
 

@@ -26,7 +26,7 @@ struct pv_vm_config {
 	uint32_t vcpus;       /* 1..PV_MAX_VCPUS */
 	uint32_t max_events;  /* KVM_PV_PERF_MAX_EVENTS in force for the guest, >= 1 */
 	uint32_t counters;    /* hardware counters per vCPU, >= 1 */
-	uint32_t hash_buckets; /* of the event table; 0: the default (1024, as posted) */
+	uint32_t hash_buckets; /* of the event table; 0: as many as max_events, up to 1048576 */
 	uint32_t console_bytes; /* ring between vCPUs and front end; 0: the default */
 	uint32_t rotate_us;   /* rotation interval; 0: the default (4000), see pmu.c */
 	uint32_t poll_ns;     /* see pv_vm_page */

@@ -3,9 +3,10 @@
 #include <stddef.h>
 
 #include "host.h"
+#include "spacing.h"
 
 enum {
-	DEFAULT_HASH_BUCKETS = 1024, /* as posted */
+	DEFAULT_BUCKETS_MOST = 1 << 20,
 	DEFAULT_CONSOLE_BYTES = 65536,
 	DEFAULT_ROTATE_US = 4000,
 	MOST_OF_A_CAPACITY = 1 << 24,
@@ -69,7 +70,9 @@ void vm_config_apply(struct pv_vm *vm, const struct pv_vm_config *config)
 	vm->config.nmi = vm->nmi->name;
 	vm->config.sync = vm->sync->name;
 	if (!config->hash_buckets)
-		vm->config.hash_buckets = DEFAULT_HASH_BUCKETS;
+		vm->config.hash_buckets =
+			config->max_events < DEFAULT_BUCKETS_MOST ? config->max_events : DEFAULT_BUCKETS_MOST;
+	vm->secret = vm->hooks.secret ? vm->hooks.secret(vm->hooks.context) : spacing_seed(config->seed, 0);
 	if (!config->guest_ram_size)
 		vm->config.guest_ram_size = config->ram_size;
 	if (!config->console_bytes)

@@ -12,7 +12,7 @@ typedef unsigned long long ull;
 
 static bool chained(const struct event_table *table, const struct host_event *event)
 {
-	const struct host_event *at = table->bucket[(uint32_t)event->id % table->buckets];
+	const struct host_event *at = table->bucket[table_index(table, event->id)];
 
 	for (; at && at != event; at = at->bucket_next)
 		event_check_live(at, "is looked for in the table");

@@ -265,7 +265,7 @@ static const struct event_table *table_of(const struct doubt *doubt)
 static const struct host_event *in_table(const struct doubt *doubt)
 {
 	const struct event_table *table = table_of(doubt);
-	const struct host_event *event = table->bucket[(uint32_t)doubt->id % table->buckets];
+	const struct host_event *event = table->bucket[table_index(table, doubt->id)];
 
 	while (event && event->id != doubt->id)
 		event = event->bucket_next;

@@ -201,6 +201,7 @@ static void breakpoints(void)
 		event = fake.last;
 		event->source.kind = SOURCE_BREAKPOINT;
 		event->counters = 0;
+		event->breakpoints = 1;
 	}
 	for (uint32_t id = 0; id < PV_BREAKPOINTS; id++)
 		ok(ENABLE, id);

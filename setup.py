@@ -94,8 +94,8 @@ setup(
     ext_modules=[
         Extension(
             "emulator._interposed",
-            ["native/engine/exchange.c", "native/engine/fast_store.c"],
-            depends=[f"native/engine/{name}.h" for name in ("exchange", "fast_store", "inside")],
+            [f"native/engine/{name}.c" for name in ("access", "exchange", "fast_store", "inside")],
+            depends=[f"native/engine/{name}.h" for name in ("access", "exchange", "fast_store", "inside")],
             libraries=["dl"],  # of its own before glibc 2.34
             extra_compile_args=["-std=c11", "-D_GNU_SOURCE", "-O2", "-g", "-fvisibility=hidden", "-Wall", "-Wextra"],
             py_limited_api=True,

@@ -13,7 +13,9 @@ from cffi import FFI
 
 HEADERS = ["agent.h", "engine.h"]
 UNICORN, CAPSTONE = package_directory("unicorn"), package_directory("capstone")
-INTERPOSED = {NATIVE / "engine" / name for name in ("exchange.c", "fast_store.c")}  # a library of their own: setup.py
+INTERPOSED = {
+    NATIVE / "engine" / name for name in ("access.c", "exchange.c", "fast_store.c", "inside.c")
+}  # a library of their own: setup.py
 
 ffi = FFI()
 ffi.cdef(declarations(HEADERS))

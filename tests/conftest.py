@@ -15,6 +15,12 @@ from pathlib import Path
 import pytest
 from processes import wait_gone
 
+from emulator.errors import PvperfError
+from emulator.native import load_engine
+
+with contextlib.suppress(PvperfError):
+    load_engine()  # before a test loads Unicorn otherwise: as in a VM, what is in front of its functions is found first
+
 # Everything that a test starts inherits this, also what outlives its parent.
 _VARIABLE = "PVPERF_TEST_RUN"
 _SEGMENT = re.compile(r"pvperf-(\d+)-.*")

@@ -122,7 +122,11 @@ DATA = {  # body, and the hits of R, W and RW on 8 bytes at PAGE + 0x100
     "bts by register": ("mov $0x806, %eax; bts %rax, (%rdi)", (1, 1, 1)),
     "prefetch": ("prefetcht0 0x100(%rdi); clflush 0x100(%rdi)", (0, 0, 0)),
     "lea": ("lea 0x100(%rdi), %rax", (0, 0, 0)),
-    "another name of the page": (f"mov ${ALIAS + 0x100:#x}, %eax; mov (%rax), %eax", (1, 0, 1)),
+    "another name of the page": (
+        f"mov ${ALIAS + 0x100:#x}, %eax; mov (%rax), %ecx; mov %ecx, (%rax); lock incl (%rax); push (%rax); "
+        "mov %rax, %rdi; mov %rax, %rsi; movsb; mov $3, %ecx; rep stosb; fxsave -0x20(%rax); cmpxchg16b (%rax)",
+        (0, 0, 0),
+    ),
     "the same offset of other pages": (
         f"mov ${PAGE + 0x1100:#x}, %eax; mov (%rax), %rcx; mov %rcx, (%rax); mov 0x200100, %ecx",
         (0, 0, 0),

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Does an access touch a watched range? Unicorn reports the gpa at which an access starts,
- * and a breakpoint is at a virtual address: the range is looked up in the guest's page tables
- * whenever an access falls on the same bytes of a page, so that it needs no notice of changed
- * mappings. The consequence: an access through another virtual address of the same memory
+ * Does an access touch a watched range, if only its gpa is known? That is so where Unicorn was loaded before the library of
+ * access.c, as it is in no VM: the range, which is at a virtual address, is looked up in the guest's page tables whenever
+ * an access falls on the same bytes of a page. The consequence: an access through another virtual address of the same memory
  * counts too, as it would not on hardware.
  */
 #ifndef PV_BREAKPOINT_H

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "fast_store.h"
 
-#include <dlfcn.h>
 #include <malloc.h>
-#include <stdio.h>
-#include <stdlib.h>
 
+#include "access.h"
 #include "inside.h"
 
 #define EXPORTED __attribute__((visibility("default")))
@@ -29,19 +27,6 @@ EXPORTED void pv_store_fast(struct fast_stores *stores)
 EXPORTED struct fast_stores *pv_store_fast_now(void)
 {
 	return __atomic_load_n(&now, __ATOMIC_ACQUIRE);
-}
-
-/* Unicorn's own function of this name. */
-static void *next(const char *name)
-{
-	void *unicorn = dlopen("libunicorn.so.2", RTLD_LAZY | RTLD_NOLOAD), *ret = unicorn ? dlsym(unicorn, name) : NULL;
-
-	if (!ret) {
-		fprintf(stderr, "pvperf: there is no %s in libunicorn.so.2\n", name);
-		abort();
-	}
-	dlclose(unicorn);
-	return ret;
 }
 
 EXPORTED bool pv_store_is_known(void *cpu, void *env)
@@ -133,9 +118,8 @@ EXPORTED store_byte_fn helper_ret_stb_mmu_x86_64;
 				helper_ret_stb_mmu_x86_64(env, address + i, (uint8_t)((uint64_t)value >> 8 * i), access, retaddr); \
 			return;                                                                                   \
 		}                                                                                                 \
-		if (!__atomic_load_n(&unicorns, __ATOMIC_RELAXED))                                                \
-			__atomic_store_n(&unicorns, (name##_fn *)next(#name), __ATOMIC_RELAXED);                  \
-		unicorns(env, address, value, access, retaddr);                                                   \
+		pv_access_note(address);                                                                          \
+		((name##_fn *)inside_next((void **)&unicorns, #name))(env, address, value, access, retaddr);      \
 	}
 
 STORE(helper_ret_stb_mmu_x86_64, uint8_t)
@@ -150,12 +134,10 @@ STORE(helper_le_stq_mmu_x86_64, uint64_t)
 EXPORTED void tlb_set_dirty_x86_64(void *cpu, uint64_t address);
 void tlb_set_dirty_x86_64(void *cpu, uint64_t address)
 {
-	static void (*unicorns)(void *cpu, uint64_t address);
+	static void *unicorns;
 	struct fast_stores *stores = pv_store_fast_now();
 
 	if (stores && stores->on && stores->env == (uint8_t *)cpu + INSIDE_STATE_BEHIND_CPU)
 		return;
-	if (!__atomic_load_n(&unicorns, __ATOMIC_RELAXED))
-		__atomic_store_n(&unicorns, (void (*)(void *, uint64_t))next("tlb_set_dirty_x86_64"), __ATOMIC_RELAXED);
-	unicorns(cpu, address);
+	((void (*)(void *, uint64_t))inside_next(&unicorns, "tlb_set_dirty_x86_64"))(cpu, address);
 }

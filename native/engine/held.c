@@ -24,18 +24,27 @@ static void count_traffic(struct pv_engine *e, const struct held *held)
 	count_event(e, PV_COUNT_CACHE_MISSES, traffic.misses);
 }
 
+/* As the processor's debug registers: whatever lies there now, and not where the same memory has another address. */
+static bool is_touched(struct pv_engine *e, const struct pv_breakpoint *breakpoint, const struct held_piece *piece)
+{
+	struct address_space space = { e->config.ram, e->config.ram_size, 0 };
+
+	if (piece->located)
+		return breakpoint->address - piece->address < piece->size ||
+		       piece->address - breakpoint->address < breakpoint->length;
+	if (!breakpoint_may_be_touched(breakpoint, piece->gpa, piece->size))
+		return false;
+	space.cr3 = reg_get(e, UC_X86_REG_CR3);
+	return breakpoint_touched(&space, breakpoint, piece->gpa, piece->size);
+}
+
 static bool breakpoint_hit(struct pv_engine *e, const struct pv_breakpoint *breakpoint, const struct held *held)
 {
 	for (uint32_t i = 0; i < held->pieces; i++) {
 		const struct held_piece *piece = &held->piece[i];
 
-		if ((breakpoint->type & (piece->write ? PV_BP_W : PV_BP_R)) &&
-		    breakpoint_may_be_touched(breakpoint, piece->gpa, piece->size)) {
-			struct address_space space = { e->config.ram, e->config.ram_size, reg_get(e, UC_X86_REG_CR3) };
-
-			if (breakpoint_touched(&space, breakpoint, piece->gpa, piece->size))
-				return true;
-		}
+		if ((breakpoint->type & (piece->write ? PV_BP_W : PV_BP_R)) && is_touched(e, breakpoint, piece))
+			return true;
 	}
 	return false;
 }
@@ -75,12 +84,13 @@ static void branch_retires(struct pv_engine *e, uint64_t target)
 }
 
 /* Pieces of one access in one page make one piece: where the page ends, the next may be anywhere. */
-static bool continues_piece(const struct held_piece *last, gpa_t gpa, bool write)
+static bool continues_piece(const struct held_piece *last, const struct held_piece *next)
 {
-	return last->write == write && last->gpa + last->size == gpa && gpa % 4096;
+	return last->write == next->write && last->located == next->located && last->gpa + last->size == next->gpa &&
+	       last->address + last->size == next->address && next->gpa % 4096;
 }
 
-void held_access(struct pv_engine *e, uint64_t rip, gpa_t gpa, uint32_t size, bool write)
+void held_access(struct pv_engine *e, uint64_t rip, const struct held_piece *access)
 {
 	struct held *held = &e->hooks.held;
 
@@ -89,8 +99,8 @@ void held_access(struct pv_engine *e, uint64_t rip, gpa_t gpa, uint32_t size, bo
 	if (held->rip != rip)
 		accesses_retire(e);
 	held->rip = rip;
-	if (held->pieces && continues_piece(&held->piece[held->pieces - 1], gpa, write)) {
-		held->piece[held->pieces - 1].size += size;
+	if (held->pieces && continues_piece(&held->piece[held->pieces - 1], access)) {
+		held->piece[held->pieces - 1].size += access->size;
 		return;
 	}
 	if (held->pieces == HELD_PIECES) {
@@ -98,7 +108,7 @@ void held_access(struct pv_engine *e, uint64_t rip, gpa_t gpa, uint32_t size, bo
 			    (unsigned long long)rip);
 		return;
 	}
-	held->piece[held->pieces++] = (struct held_piece){ .gpa = gpa, .size = size, .write = write };
+	held->piece[held->pieces++] = *access;
 }
 
 void held_execute(struct pv_engine *e, uint64_t rip)

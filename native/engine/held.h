@@ -10,7 +10,7 @@
  *   L1D stores          1 if it writes memory
  *   cache references    each line that was not in L1D, read or written
  *   cache misses        each of those that the last level did not have
- *   breakpoint R, W, RW 1 if an access of that kind touches the range
+ *   breakpoint R, W, RW 1 if an access of that kind touches the range, by linear address
  *   breakpoint X        1 for the instruction at that address; for a rep, with its iterations together
  * The processor's own accesses count with the instruction that causes them (descriptors, the
  * frame that iret pops). An exception's frame belongs to no instruction, and counts nowhere.
@@ -36,8 +36,9 @@ struct held {
 	uint32_t pieces;
 	struct held_piece {
 		gpa_t gpa;
+		uint64_t address; /* linear, if `located` */
 		uint32_t size;
-		bool write;
+		bool write, located;
 	} piece[HELD_PIECES];
 	/* A watched instruction that is being executed: a bit per breakpoint. */
 	uint64_t executed_rip;
@@ -48,7 +49,7 @@ struct held {
 };
 
 /* From a hook: the instruction at `rip` accesses memory, or is about to be executed. */
-void held_access(struct pv_engine *e, uint64_t rip, gpa_t gpa, uint32_t size, bool write);
+void held_access(struct pv_engine *e, uint64_t rip, const struct held_piece *access);
 void held_execute(struct pv_engine *e, uint64_t rip);
 /* A block is about to begin at `rip`: what it cannot take back has retired. */
 void held_arrive(struct pv_engine *e, uint64_t rip);

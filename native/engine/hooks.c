@@ -4,6 +4,12 @@
 #include <errno.h>
 #include <string.h>
 
+#include "access.h"
+
+extern __typeof__(pv_access_take) pv_access_take __attribute__((weak));
+
+enum { PAGE = 4096 };
+
 int hooks_create(struct pv_engine *e, const char **why)
 {
 	int ret = caches_create(&e->hooks.caches, &e->config.l1d, &e->config.llc);
@@ -57,9 +63,12 @@ static void on_memory(uc_engine *uc, uc_mem_type type, uint64_t gpa, int size, i
 {
 	struct pv_engine *e = data;
 
+	struct held_piece access = { .gpa = gpa, .size = (uint32_t)size, .write = type == UC_MEM_WRITE };
+
 	(void)uc;
 	(void)value;
-	held_access(e, reg_get(e, UC_X86_REG_RIP), gpa, (uint32_t)size, type == UC_MEM_WRITE);
+	access.located = pv_access_take && pv_access_take(&access.address) && (access.address ^ gpa) % PAGE == 0;
+	held_access(e, reg_get(e, UC_X86_REG_RIP), &access);
 }
 
 static int hooks_add(struct pv_engine *e)

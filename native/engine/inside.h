@@ -41,6 +41,9 @@ _Static_assert(sizeof(struct inside_entry) == 64, "as in that release");
 _Static_assert(sizeof(struct inside_description) == 696, "as in that release");
 _Static_assert(sizeof(struct inside_tlb) == 2176, "as in that release");
 
+/* Unicorn's own function of this name, in front of which another one is found; kept in *known. */
+void *inside_next(void **known, const char *name);
+
 static inline struct inside_tlb *inside_tlb_of(void *state)
 {
 	return (struct inside_tlb *)(void *)((uint8_t *)state - INSIDE_COUNTER_BYTES) - 1;

@@ -139,13 +139,17 @@ static void drop_code(struct pv_engine *e, uint64_t address, const struct operan
 }
 
 /* Page by page, as Unicorn tells of accesses. */
-static void note_access(struct pv_engine *e, uint64_t rip, const struct operand_gpa *at, unsigned width, bool write)
+static void note_access(struct pv_engine *e, uint64_t rip, uint64_t address, const struct operand_gpa *at,
+			unsigned width, bool write)
 {
 	unsigned here = PAGE - at->first % PAGE;
+	struct held_piece piece = { at->first, address, here < width ? here : width, write, true };
 
-	held_access(e, rip, at->first, here < width ? here : width, write);
-	if (here < width)
-		held_access(e, rip, at->last / PAGE * PAGE, width - here, write);
+	held_access(e, rip, &piece);
+	if (here >= width)
+		return;
+	piece = (struct held_piece){ at->last / PAGE * PAGE, address + here, width - here, write, true };
+	held_access(e, rip, &piece);
 }
 
 /* The instruction has retired, and with it its block. */
@@ -176,8 +180,8 @@ static void trap_locked(struct pv_engine *e, const struct trap *trap)
 	registers_write(e, &trap->locked, &regs);
 	drop_code(e, address, &gpa, width);
 	if (e->hooks.memory) {
-		note_access(e, trap->address, &gpa, width, false);
-		note_access(e, trap->address, &gpa, width, true);
+		note_access(e, trap->address, address, &gpa, width, false);
+		note_access(e, trap->address, address, &gpa, width, true);
 	}
 	count_penalty(e, PV_CYCLES_LOCKED_OP);
 	e->config.run->locked_ops++;

@@ -63,9 +63,15 @@ ROW(iret_same, "mov %ss, %eax; push %rax; push %r15; pushfq; mov %cs, %eax; push
 ROW(far_ret_null, "push $0; push $0; lretq")
 ROW(single_step, "pushfq; orl $0x100, (%rsp); popfq; nop; ud2")
 ROW(single_step_jump, "pushfq; orl $0x100, (%rsp); popfq; jmp 1f; ud2; 1: nop; ud2")
+ROW(breakpoint, "lea 1f(%rip), %rax; mov %rax, %dr0; mov $0x401, %eax; mov %rax, %dr7; nop; 1: nop; ud2")
+ROW(watchpoint, "lea -64(%r13), %rax; mov %rax, %dr0; mov $0xd0401, %ecx; mov %rcx, %dr7; nop; movl $1, (%rax); ud2")
 ROW(odd_stack, "lea -3(%rsp), %rsp; ud2")
 ROW(no_stack_int, "lea 64(%r13), %rsp; int $0x42")
 ROW(no_stack_fault, "lea 64(%r13), %rsp; ud2")
+
+/* To CPL 3 by sysret, and back by syscall. */
+ROW(fast_calls, "mov $0xc0000082, %ecx; lea 2f(%rip), %rax; mov %rax, %rdx; shr $32, %rdx; wrmsr\n\t"
+		"lea 1f(%rip), %rcx; pushfq; pop %r11; sysretq; 1: nop; syscall; 2:")
 
 struct row {
 	const char *name;
@@ -124,6 +130,8 @@ static const struct row kernel_rows[] = {
 	{ "iret to nowhere", iret_no_segment, 5, 0, absent_load },
 	{ "lret to nowhere", far_ret_null, 2, 0, absent_load },
 	{ "a step", single_step, 4, 0, invalid },
+	{ "a breakpoint of DR7", breakpoint, 5, 0, invalid },
+	{ "a watchpoint of DR7", watchpoint, 6, 0, invalid },
 	{ "ud2 on a stack that is not aligned", odd_stack, 1, 0, invalid },
 	{ "int n without a stack", no_stack_int, 1, 0, absent_load },
 	{ "ud2 without a stack", no_stack_fault, 1, 0, absent_load },
@@ -136,6 +144,7 @@ static uint64_t vector, address; /* of the last one */
 
 static void go_on(struct exception_frame *frame)
 {
+	__asm__ volatile("mov %0, %%dr7" : : "r"(0x400ul));
 	misaligned += (uint64_t)frame % 16 != 0;
 	vector = frame->vector;
 	address = exception_address();
@@ -151,6 +160,55 @@ static volatile uint32_t *gate(unsigned of)
 
 	__asm__ volatile("sidt %0" : "=m"(idtr));
 	return (volatile uint32_t *)idtr.base + 4 * of + 1;
+}
+
+/* What one event counts of a row that runs at CPL 3 or 0, at either level. */
+static uint64_t count_at(uint64_t (*run)(void *page), bool runs_user, bool user, bool branches)
+{
+	struct kvm_pv_perf_attr attr = kvm_pmu_attr(PV_TYPE_HARDWARE, branches ? PV_HW_BRANCH_INSTRUCTIONS : PV_HW_INSTRUCTIONS,
+						    !user, user);
+	struct kvm_pmu_event event;
+	void *page = memory + PAGE_BYTES;
+	uint64_t ret;
+
+	if (kvm_pmu_open(&event, &attr) || kvm_pmu_enable(&event))
+		return ~0ull;
+	if (runs_user)
+		user_run(run, page);
+	else
+		run(page);
+	if (kvm_pmu_disable(&event))
+		return ~0ull;
+	ret = kvm_pmu_count(&event);
+	return kvm_pmu_close(&event) ? ~0ull : ret;
+}
+
+static uint64_t count(uint64_t (*run)(void *page), bool user, bool branches)
+{
+	return count_at(run, user, user, branches);
+}
+
+/* Far transfers without an exception, by what they count at each level. */
+static void check_fast_calls(void)
+{
+	enum { MSR_EFER = 0xc0000080, MSR_STAR, EFER_SCE = 1 };
+	const uint32_t star = SELECTOR_KERNEL_DATA << 16 | SELECTOR_KERNEL_CODE;
+	struct { uint64_t expected; bool user, branches; } all[] = {
+		{ 9, false, false }, { 1, false, true }, { 2, true, false }, { 1, true, true },
+	};
+	uint32_t low, high;
+
+	__asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(MSR_EFER));
+	__asm__ volatile("wrmsr" : : "c"(MSR_EFER), "a"(low | EFER_SCE), "d"(high));
+	__asm__ volatile("wrmsr" : : "c"(MSR_STAR), "a"(0), "d"(star));
+	for (unsigned i = 0; i < 2 * ARRAY_SIZE(all); i++) {
+		bool user = all[i / 2].user, branches = all[i / 2].branches;
+		uint64_t n = count_at(fast_calls, false, user, branches) - count_at(nothing, false, user, branches);
+
+		report(n == all[i / 2].expected, "sysret and syscall, CPL %u, %s: %ld, expected %lu", user ? 3 : 0,
+		       branches ? "branches" : "instructions", (long)n, all[i / 2].expected);
+	}
+	__asm__ volatile("wrmsr" : : "c"(MSR_EFER), "a"(low), "d"(high));
 }
 
 /* What comes in the delivery of another exception (SDM vol. 3, 6.15). */
@@ -169,27 +227,6 @@ static void check_second_faults(void)
 	invalid(page);
 	report(vector == VECTOR_PROTECTION, "ud2 without a gate: vector %lu", vector);
 	*gate(VECTOR_INVALID_OPCODE) |= GATE_PRESENT;
-}
-
-/* What one event counts of a row. */
-static uint64_t count(uint64_t (*run)(void *page), bool user, bool branches)
-{
-	struct kvm_pv_perf_attr attr = kvm_pmu_attr(PV_TYPE_HARDWARE, branches ? PV_HW_BRANCH_INSTRUCTIONS : PV_HW_INSTRUCTIONS,
-						    !user, user);
-	struct kvm_pmu_event event;
-	void *page = memory + PAGE_BYTES;
-	uint64_t ret;
-
-	if (kvm_pmu_open(&event, &attr) || kvm_pmu_enable(&event))
-		return ~0ull;
-	if (user)
-		user_run(run, page);
-	else
-		run(page);
-	if (kvm_pmu_disable(&event))
-		return ~0ull;
-	ret = kvm_pmu_count(&event);
-	return kvm_pmu_close(&event) ? ~0ull : ret;
 }
 
 static void check(const struct row *row, bool user)
@@ -226,6 +263,7 @@ int guest_main(void)
 		check(&user_rows[i], true);
 	for (unsigned i = 0; i < ARRAY_SIZE(kernel_rows); i++)
 		check(&kernel_rows[i], false);
+	check_fast_calls();
 	check_second_faults();
 	report(!misaligned, "%u frames were not aligned", misaligned);
 	return report_summary();

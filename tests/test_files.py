@@ -65,6 +65,8 @@ def folder(tmp_path: Path, inputs: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     (tmp_path / "p").write_bytes(
         recording.replace(os.fsencode(inputs / "w.elf"), b"w.elf".ljust(len(str(inputs)) + 6, b"\0"))
     )
+    (tmp_path / "new.replays").mkdir()
+    shutil.copy(inputs / "prog", tmp_path / "new.replays")
     (tmp_path / "link").symlink_to("w.elf")
     (tmp_path / "hard").hardlink_to(tmp_path / "w.elf")
     return tmp_path
@@ -99,6 +101,7 @@ def folder(tmp_path: Path, inputs: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
         "stress prog -o ./prog",
         "campaign prog prog",
         "campaign w.elf",
+        "campaign new new.replays/prog",
         "bench report result.json --html result.json",
         "bench report result.json --csv result.json",
         "bench report result.json --png result.json",
@@ -218,6 +221,24 @@ def test_the_old_is_kept_where_nobody_named_the_file(folder: Path, capfd: pytest
     assert capfd.readouterr().err == f"pvperf: what was {name} is {name}.old now\n"
     assert (folder / f"{name}.old").read_text() == "mine"
     assert main(["replay", name]) == 1
+
+
+def test_what_stress_finds_is_kept_beside_what_was_there(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    command = ["stress", "--native", "close-enable", "--design", "no-refcount", "--ops", "2000000", "--seed", "1"]
+    name = "close-enable-no-refcount.replay"
+    (folder / name).write_text("mine")
+    assert main(command) == 1
+    assert f"replay it with: pvperf replay {name}\n" in capfd.readouterr().out
+    assert (folder / f"{name}.old").read_text() == "mine"
+
+
+def test_stdin_is_an_input(folder: Path) -> None:
+    with open("p", "rb") as stdin:
+        done = pvperf("report", "-i", "-", "-o", "p", stdin=stdin)
+    assert (done.returncode, done.stderr) == (
+        2,
+        "pvperf: cannot write p: it is an input of the same command under the name stdin\n",
+    )
 
 
 def test_a_trace_keeps_what_was_there(folder: Path) -> None:

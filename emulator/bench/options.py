@@ -34,7 +34,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         suite = actions.add_parser(
             name,
             help=what,
-            description=f"Measures {what}.",
+            description=f"Measure {what}.",
             epilog=_EPILOG,
             allow_abbrev=False,
             formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -64,6 +64,8 @@ def _check_files(path: Path, arguments: argparse.Namespace) -> None:
     files.reads(*(name for name in arguments.scenarios if name not in SCENARIOS))
     files.writes(arguments.journal, regular=True)
     folder = replay_folder(path)
+    if inside := [name for name in arguments.scenarios if Path(name).resolve().parent == folder.resolve()]:
+        raise UsageError(f"{inside[0]} lies where this campaign writes replay files: copy it to another place")
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"cannot write {folder}: it is not a directory")
     for end in _SIDE_FILES:

@@ -297,7 +297,7 @@ def _guests(parser: argparse.ArgumentParser) -> None:
     build = actions.add_parser(
         "build",
         help="compile a program against the guest runtime",
-        description="Compiles C and assembly files against the guest runtime (native/guest/runtime/guest.h) into an "
+        description="Compile C and assembly files against the guest runtime (native/guest/runtime/guest.h) into an "
         "ELF file that pvperf run boots. Its guest_main() is called on vCPU 0.",
         epilog="exit status: 0 built; 2 it does not compile, or usage; 125 FILE cannot be written; 126 no C compiler",
         allow_abbrev=False,

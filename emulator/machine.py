@@ -106,7 +106,8 @@ class MachineConfig:
         hook: "count"; "empty" or "none" leave the engine without counting and atomics, to measure what those cost.
         rotate_us: time between two rotations of the counters, microseconds.
         hold_us: how long a sync holds the vCPU's event_mutex beyond what it needs, microseconds.
-        max_sample_rate: NMIs a second for one event, above which it is throttled; 0: no limit.
+        max_sample_rate: NMIs a second for one event, and for all clocks of a vCPU together, above which they are
+            throttled; 0: no limit.
         fault: faults to inject, as "trylock=10%,guest-write=0.5%": see FAULTS.
         spacing: of overflows; "poisson": at random, with the period as their mean distance.
         seed: of the faults, and of that spacing.

@@ -33,17 +33,8 @@ SUITES = {
     ],
     "overflow": [
         *("exact", "alarms", "period_moves", "queued_moves", "nothing_after", "misses", "unwritable", "full_word"),
-        *(
-            "throttling",
-            "throttling_ends",
-            "frequency",
-            "frequency_late",
-            "frequency_steps",
-            "sync_policies",
-            "two_owners",
-            "hold",
-        ),
-        *("distances", "drawn", "drawn_late"),
+        *("throttling", "throttling_ends", "frequency", "frequency_late", "frequency_steps", "frequency_idle"),
+        *("sync_policies", "two_owners", "hold", "distances", "drawn", "drawn_late"),
     ],
     "clock": [
         "clock_overflows",
@@ -53,13 +44,16 @@ SUITES = {
         "clock_while_parking",
         "parked_clocks",
     ],
+    "clock_queue": [
+        *("clock_heap", "clocks_in_turn", "clocks_together", "clocks_let_others_in", "clocks_in_goes", "far_clocks"),
+    ],
     "design": [
         *("defect_1_failed_write", "defect_2_duplicate_leaks", "defect_3_limit_race", "defect_4_second_allocation"),
         *("duplicate_short_of_memory", "defect_5_list_of_counters", "defect_6_errors", "defect_7_bound_to_opener"),
         *("defect_8_host_breakpoint", "defect_9_written_back_whole", "scenario_2", "close_when_over", "per_vcpu"),
     ],
     "conserve": ["conserve_quick"],
-    "sync": ["exclusion", "misuse", "panic_frees_waiters", "event_count", "polling_adapts"],
+    "sync": ["exclusion", "misuse", "panic_frees_waiters", "event_count", "spinlock_gives_way", "polling_adapts"],
     "open2": [
         *("open2_errors", "group_errors", "room", "room_for_siblings", "formats", "unique_ids", "other_designs"),
         *("records_are_marked", "read_writes_anew", "leader_is_closed_meanwhile", "leader_0"),

@@ -198,7 +198,12 @@ def _add_machine(parser: argparse.ArgumentParser) -> None:
     add("--counters", type=whole, metavar="N", help="hardware counters per vCPU (default 8)")
     add("--cycles", metavar="NAME", help="where cycles come from: model or tsc (default model)")
     add("--hold-us", type=whole, metavar="N", help="a sync holds the lock N microseconds longer (default 0)")
-    add("--max-sample-rate", type=whole, metavar="N", help="NMIs a second for an event; 0: any (default 200000)")
+    add(
+        "--max-sample-rate",
+        type=whole,
+        metavar="N",
+        help="NMIs a second for an event, and for a vCPU's clocks together; 0: any (default 200000)",
+    )
     add(
         "--fault", metavar="NAME=PERCENT%", help="inject faults: trylock, guest-write, alloc, delay; more behind commas"
     )

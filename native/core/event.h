@@ -11,6 +11,7 @@
 #define PV_EVENT_H
 
 #include "attr.h"
+#include "clock_heap.h"
 #include "overflow.h"
 #include "pv_sync.h"
 #include "vm.h"
@@ -91,10 +92,11 @@ struct host_event {
 	/* Waits on that vCPU's lock-free list: */
 	pv_u32 deferred;
 	struct host_event *deferred_next;
-	/* timer's lock held: clock_events.c */
+	/* That vCPU's event_mutex held: clock_events.c */
 	bool clock_armed;
-	uint64_t clock_due; /* in clock_now() time */
-	struct host_event *clock_before, *clock_behind;
+	/* The lock of that vCPU's clocks held, while it is armed: */
+	uint64_t clock_due; /* of its overflow, in its kind's time */
+	struct clock_node clock; /* its key: when it is to be looked at */
 };
 
 enum { EVENT_QUARANTINE = 64, EVENT_POISON = 0x6b };

@@ -10,6 +10,21 @@ void halt_init(struct pv_vm *vm)
 
 enum parking { GO_ON, STAY, LAST_ONE };
 
+/* Halt lock held: does an NMI wait for one that is parked, and will wake it? */
+static bool any_due(const struct pv_vm *vm)
+{
+	for (uint32_t i = 0; i < vm->config.vcpus; i++)
+		if (pv_u32_load(&vm->vcpus[i].queue.due))
+			return true;
+	return false;
+}
+
+/* Halt lock held, all vCPUs parked. A clock that raises an NMI has that queued before it is due again. */
+static bool can_wake(const struct pv_vm *vm)
+{
+	return clock_events_may_wake(vm) || any_due(vm);
+}
+
 /*
  * Takes a pending kick, goes on for an NMI, or parks. The time of every vCPU that is parked
  * stands still: a clock that is still armed will wake one, and with all parked none is armed anew.
@@ -29,7 +44,7 @@ static enum parking park(struct pv_vcpu *vcpu)
 		ret = GO_ON;
 	} else {
 		vcpu->parked = true;
-		if (++vm->halt.parked == vm->config.vcpus && !clock_events_may_wake(vm))
+		if (++vm->halt.parked == vm->config.vcpus && !can_wake(vm))
 			ret = LAST_ONE;
 	}
 	pv_spin_unlock(&vm->halt.lock);
@@ -60,6 +75,14 @@ static void set_parked_time(struct pv_vcpu *vcpu, bool parked)
 	pv_mutex_unlock(&vcpu->event_mutex);
 }
 
+static void all_halted(struct pv_vm *vm)
+{
+	struct pv_vm_end end = { .reason = PV_END_ALL_HALTED, .vcpu = -1 };
+
+	clock_events_tell(vm, &end);
+	vm_request_end(vm, &end);
+}
+
 void halt_park(struct pv_vcpu *vcpu)
 {
 	enum parking parking;
@@ -68,8 +91,7 @@ void halt_park(struct pv_vcpu *vcpu)
 	pv_point("halt: parking");
 	parking = park(vcpu);
 	if (parking == LAST_ONE)
-		vm_request_end(vcpu->vm, &(struct pv_vm_end){ .reason = PV_END_ALL_HALTED,
-							      .vcpu = -1 });
+		all_halted(vcpu->vm);
 	while (parking != GO_ON) {
 		uint32_t ticket = pv_ticket(&vcpu->kick);
 

@@ -2,7 +2,7 @@
 /*
  * HLT and KVM_HC_KICK_CPU. A kick that comes before the HLT is remembered, so that
  * none is lost; an NMI that waits for the vCPU lets it go on, too. When every vCPU is
- * parked, and no clock is armed whose NMI could wake one, the VM ends.
+ * parked, and no clock is due within CLOCK_WAKES_WITHIN_NS whose NMI could wake one, the VM ends.
  */
 #ifndef PV_HALT_H
 #define PV_HALT_H

@@ -76,6 +76,7 @@ struct pv_vcpu {
 	struct pmu pmu;
 	struct owed_nmis owed;
 	bool undelivered; /* guest memory failed at the last sync */
+	struct clock_queue clocks; /* clock_events.h: some of it has a lock of its own */
 	struct overflow_queue queue;
 
 	struct pv_event_count paused;  /* woken when the mode has become VCPU_HOST */
@@ -90,7 +91,6 @@ struct pv_vcpu {
 	pv_u32 stopped;      /* PV_ENTER_STOP was given */
 	pv_u32 rotating;     /* more events than counters; written with event_mutex held */
 	pv_u32 rotation_due; /* by the timer */
-	pv_u32 nmi_wake;     /* the timer has raised an NMI for it, and will bring it out */
 	struct event_table *table; /* of a design that has one per vCPU */
 
 	struct vcpu_figures figures;

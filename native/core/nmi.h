@@ -19,7 +19,7 @@ struct host_event;
 
 /* At an exit, before host mode: the NMIs of this vCPU's counters. */
 void nmi_counters(struct pv_vcpu *vcpu);
-/* Timer thread, timer's lock held: a clock of this vCPU stands at `count`. True: the vCPU is to be brought out. */
+/* Timer thread, the lock of its clocks held: a clock of this vCPU stands at `count`. True: the vCPU is to be brought out. */
 bool nmi_clock(struct pv_vcpu *vcpu, struct host_event *event, uint64_t count);
 
 #endif

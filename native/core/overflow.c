@@ -61,15 +61,17 @@ static uint64_t cross(struct event_overflow *overflow, uint64_t count)
 }
 
 /* What the period should have been, from what was counted since the last overflow; the next one lies that far on. */
-static void adapt(struct event_overflow *overflow, uint64_t count, uint64_t now)
+static void adapt(struct event_overflow *overflow, uint64_t count, uint64_t ran)
 {
-	uint64_t took = now - overflow->last_ns, last = overflow->last_ns;
+	uint64_t took = ran - overflow->last_ran;
+	bool adapts = overflow->adapts;
 	unsigned __int128 counted = count - overflow->last_count;
 	uint64_t right, old = overflow->period;
 
-	overflow->last_ns = now;
+	overflow->adapts = true;
+	overflow->last_ran = ran;
 	overflow->last_count = count;
-	if (!last || !took)
+	if (!adapts || !took)
 		return;
 	counted = counted * NS_PER_SECOND / took / overflow->frequency;
 	right = counted > INT64_MAX ? INT64_MAX : (uint64_t)counted;
@@ -90,7 +92,7 @@ uint64_t overflow_raise_nmi(struct host_event *event, uint64_t count)
 	if (!n)
 		return 0;
 	if (overflow->frequency)
-		adapt(overflow, count, clock_now(event->vm));
+		adapt(overflow, count, pmu_event_ran(event));
 	trace(event->vm, PV_TRACE_RAISE, event->vcpu->index, event->id, n, count);
 	pv_u64_store(&event->shadow.count, count);
 	pv_point("nmi: shadow count stored");
@@ -126,7 +128,7 @@ bool overflow_throttled_nmi(struct host_event *event)
 	return false;
 }
 
-static uint64_t most_in_a_window(const struct pv_vm *vm)
+uint64_t overflow_most_in_a_window(const struct pv_vm *vm)
 {
 	uint64_t most = vm->config.max_sample_rate * (uint64_t)OVERFLOW_WINDOW_NS / NS_PER_SECOND;
 
@@ -148,7 +150,7 @@ bool overflow_admit_nmi(struct host_event *event)
 		overflow->window_ns = now;
 		overflow->window_nmis = 0;
 	}
-	if (overflow->window_nmis++ < most_in_a_window(vm))
+	if (overflow->window_nmis++ < overflow_most_in_a_window(vm))
 		return true;
 	overflow->throttled = true;
 	pv_u64_add(&vm->ledger.throttled, 1);

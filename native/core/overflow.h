@@ -20,7 +20,9 @@ struct event_overflow {
 	uint64_t at;         /* the count at which the next one comes */
 	uint64_t spacing;    /* not 0: distances are drawn, see spacing.h, and this is the state */
 	uint32_t frequency;  /* overflows a second that the period is adapted to; 0: it is fixed */
-	uint64_t last_ns, last_count; /* when the last overflow was noticed, for that */
+	uint64_t ran_ns, ran_since; /* how long it has run while its vCPU was not in HLT; and since when, in that time */
+	uint64_t last_ran, last_count; /* when the last overflow was noticed, in ran_ns */
+	bool adapts; /* there was one */
 	uint64_t window_ns;  /* when the window began in which NMIs are counted */
 	uint32_t window_nmis;
 	bool throttled;      /* raises nothing until the next window */
@@ -39,6 +41,8 @@ void overflow_init(struct event_overflow *overflow, const struct event_source *s
 uint64_t overflow_raise_nmi(struct host_event *event, uint64_t count);
 /* It is being detached, counts no more, and stands at `count`: raises what is left to raise, and ends a throttling. */
 void overflow_settle(struct host_event *event, uint64_t count);
+/* NMIs in a window that one event may raise, and so may all clocks of a vCPU; there is a limit. */
+uint64_t overflow_most_in_a_window(const struct pv_vm *vm);
 /* Is this event to be left alone for now? Ends a throttling whose window is over. */
 bool overflow_throttled_nmi(struct host_event *event);
 /* Another NMI for this event: false when there have been too many in this window. */

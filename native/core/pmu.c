@@ -70,6 +70,7 @@ static void run_start(struct pv_vcpu *vcpu, struct host_event *event, uint64_t n
 	for (int i = 0; i < 2; i++)
 		event->start.part[i] = pmu_later(reading.part[i], event->floor.part[i]);
 	event->running_since = now;
+	event->overflow.ran_since = pmu_vcpu_ran(vcpu, now);
 	event->running = true;
 	if (pmu_has_counter(event)) {
 		running_add(&vcpu->pmu, event);
@@ -87,6 +88,7 @@ static void run_stop(struct pv_vcpu *vcpu, struct host_event *event, uint64_t no
 	}
 	event->sum = pmu_read_at(vcpu, event, now);
 	event->times.running_ns += now - event->running_since;
+	event->overflow.ran_ns += pmu_vcpu_ran(vcpu, now) - event->overflow.ran_since;
 	event->running = false;
 }
 

@@ -79,6 +79,10 @@ uint64_t pmu_count(const struct host_event *event, const struct pmu_value *value
 struct pmu_value pmu_reading_at(const struct pv_vcpu *vcpu, const struct host_event *event, uint64_t now);
 /* The larger of two readings. One may lie a little below 0: see pmu_unfreeze(). */
 uint64_t pmu_later(uint64_t a, uint64_t b);
+/* How long an attached event has run so far, HLT aside. */
+uint64_t pmu_event_ran(const struct host_event *event);
+/* The same of its vCPU, at a moment that pmu_now() has told. */
+uint64_t pmu_vcpu_ran(const struct pv_vcpu *vcpu, uint64_t now);
 /* Does it count with a raw counter, and with which? */
 bool pmu_has_counter(const struct host_event *event);
 unsigned pmu_counter_of(const struct host_event *event);

@@ -17,11 +17,20 @@ static uint64_t vcpu_count(const struct pv_vcpu *vcpu, unsigned counter, unsigne
 	       pmu->hidden_count[counter][cpl];
 }
 
-static uint64_t parked_ns(const struct pv_vcpu *vcpu, uint64_t now)
+uint64_t pmu_vcpu_ran(const struct pv_vcpu *vcpu, uint64_t now)
 {
 	const struct pmu *pmu = &vcpu->pmu;
 
-	return pmu->parked_ns + (pmu->parked ? now - pmu->parked_since : 0);
+	return (pmu->parked ? pmu->parked_since : now) - pmu->parked_ns;
+}
+
+uint64_t pmu_event_ran(const struct host_event *event)
+{
+	const struct event_overflow *overflow = &event->overflow;
+
+	if (!event->running)
+		return overflow->ran_ns;
+	return overflow->ran_ns + pmu_vcpu_ran(event->vcpu, pmu_now(event->vcpu)) - overflow->ran_since;
 }
 
 unsigned pmu_counter_of(const struct host_event *event)
@@ -54,7 +63,7 @@ struct pmu_value pmu_reading_at(const struct pv_vcpu *vcpu, const struct host_ev
 		ret.part[1] = vcpu_count(vcpu, PV_COUNT_GUEST_TSC, PV_CPL_USER);
 		break;
 	case SOURCE_TASK_CLOCK:
-		ret.part[0] = now - parked_ns(vcpu, now);
+		ret.part[0] = pmu_vcpu_ran(vcpu, now);
 		ret.part[1] = vcpu_count(vcpu, PV_COUNT_GUEST_TSC, PV_CPL_USER);
 		break;
 	case SOURCE_DUMMY:

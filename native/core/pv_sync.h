@@ -65,6 +65,7 @@ struct pv_mutex {
 };
 struct pv_spinlock {
 	struct pv_lock lock;
+	pv_u32 waiters; /* who have not found it free at once */
 };
 
 #ifdef __FILE_NAME__
@@ -91,6 +92,9 @@ void pv_spin_lock_at(struct pv_spinlock *spin, const char *where);
 void pv_spin_unlock_at(struct pv_spinlock *spin, const char *where);
 #define pv_spin_lock(spin) pv_spin_lock_at(spin, PV_HERE)
 #define pv_spin_unlock(spin) pv_spin_unlock_at(spin, PV_HERE)
+
+/* For who has just unlocked it and takes it again at once: whoever waits for it has it first. */
+void pv_spin_give_way(struct pv_spinlock *spin);
 
 /* For canaries: what others may do while the lock is not held, they do here. */
 #define pv_spin_let_go(spin) (pv_spin_unlock(spin), pv_spin_lock(spin))

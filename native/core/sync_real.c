@@ -188,25 +188,43 @@ void pv_mutex_unlock_at(struct pv_mutex *mutex, const char *where)
 void pv_spinlock_init(struct pv_spinlock *spin, const char *name)
 {
 	lock_init(&spin->lock, PV_RANK_LEAF, name);
+	pv_u32_store(&spin->waiters, 0);
 }
 
-/* With more threads than cores the holder may not be running: yield now and then. */
+/* Spins until the word is 0. With more threads than cores who sets it may not be running: yields now and then. */
+static void spin_until_0(const pv_u32 *word)
+{
+	for (int spins = 1; pv_u32_load(word); spins++) {
+		__builtin_ia32_pause();
+		if (spins % SPINS_BEFORE_YIELD == 0) {
+			pv_check_unwind();
+			sched_yield();
+		}
+	}
+}
+
+static void spin_wait(struct pv_spinlock *spin)
+{
+	pv_u32_add(&spin->waiters, 1);
+	do
+		spin_until_0(&spin->lock.state);
+	while (!take_if_free(&spin->lock));
+	pv_u32_sub(&spin->waiters, 1);
+}
+
 void pv_spin_lock_at(struct pv_spinlock *spin, const char *where)
 {
 	struct pv_thread *self = pv_self();
-	int spins = 0;
 
 	check_order(self, &spin->lock, where);
-	while (!take_if_free(&spin->lock)) {
-		while (pv_u32_load(&spin->lock.state) != FREE) {
-			__builtin_ia32_pause();
-			if (++spins % SPINS_BEFORE_YIELD == 0) {
-				pv_check_unwind();
-				sched_yield();
-			}
-		}
-	}
+	if (!take_if_free(&spin->lock))
+		spin_wait(spin);
 	note_taken(self, &spin->lock, where);
+}
+
+void pv_spin_give_way(struct pv_spinlock *spin)
+{
+	spin_until_0(&spin->waiters);
 }
 
 void pv_spin_unlock_at(struct pv_spinlock *spin, const char *where)

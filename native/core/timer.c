@@ -3,11 +3,6 @@
 
 #include "host.h"
 
-void timer_init(struct pv_vm *vm)
-{
-	pv_spinlock_init(&vm->timer.lock, "the timer's lock");
-}
-
 void timer_want_rotation(struct pv_vcpu *vcpu, bool wanted)
 {
 	struct pv_timer *timer = &vcpu->vm->timer;

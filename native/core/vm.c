@@ -81,6 +81,7 @@ static int vcpus_create(struct pv_vm *vm)
 		vcpu->pmu.counters = vm->config.counters;
 		pv_mutex_init(&vcpu->event_mutex, PV_RANK_VCPU, "a vCPU's event_mutex");
 		inject_init(vcpu);
+		clock_events_init(vcpu);
 		vm->runs[i] = vcpu->run;
 	}
 	return 0;
@@ -140,7 +141,6 @@ int vm_create_hooked(const struct pv_vm_config *config, const struct pv_host_hoo
 	clock_init(vm);
 	event_set_init(&vm->events);
 	halt_init(vm);
-	timer_init(vm);
 	end_init(vm);
 	error = parts_create(vm);
 	if (error) {

@@ -34,7 +34,7 @@ struct pv_vm_config {
 	uint32_t pv_perf;     /* 0: the feature is switched off, KVM_PERF_OP gives -KVM_ENOSYS */
 	uint32_t cycles_tsc;
 	uint32_t hold_us;     /* how long a sync holds the vCPU's event_mutex beyond what it needs */
-	uint32_t max_sample_rate; /* NMIs a second for one event, above which it is throttled; 0: no limit */
+	uint32_t max_sample_rate; /* NMIs a second for one event, and for all clocks of a vCPU together, above which they are throttled; 0: no limit */
 	uint32_t fault_permille[PV_FAULTS]; /* faults to inject, by kind: how many of 1000 */
 	uint32_t trace_records; /* room for them in each ring of the trace, a power of 2; 0: nothing is traced */
 	uint32_t trace_kinds; /* a bit for each enum pv_trace_kind that is */
@@ -56,7 +56,7 @@ struct pv_vm_config {
 enum pv_end_reason {
 	PV_END_NONE = 0,      /* still running */
 	PV_END_EXIT_PORT,     /* a vCPU wrote `status` to PV_PORT_EXIT */
-	PV_END_ALL_HALTED,    /* every vCPU is parked and nothing can wake one */
+	PV_END_ALL_HALTED,    /* every vCPU is parked and nothing can wake one within an hour */
 	PV_END_SHUTDOWN,      /* triple fault on vCPU `vcpu` */
 	PV_END_STOPPED,       /* vm_finish() */
 	PV_END_VCPU_DIED,     /* vm_kill(): a vCPU's process is gone */

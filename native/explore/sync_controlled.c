@@ -165,6 +165,12 @@ void pv_spin_unlock_at(struct pv_spinlock *spin, const char *where)
 	release_at(&spin->lock, where);
 }
 
+/* Who has it next is the strategy's to say. */
+void pv_spin_give_way(struct pv_spinlock *spin)
+{
+	(void)spin;
+}
+
 void pv_hold_nothing_at(const char *where)
 {
 	const struct pv_thread *self = pv_self();

@@ -122,6 +122,8 @@ static void check_vcpu(const struct pv_vcpu *vcpu)
 	for (int i = 0; i < PV_BREAKPOINTS; i++)
 		if (pmu->slot[i])
 			fuzz_violation("O6 stranded: vCPU %u still has a breakpoint in slot %d", vcpu->index, i);
+	if (vcpu->clocks.armed || vcpu->clocks.next.v != UINT64_MAX || vcpu->clocks.refused)
+		fuzz_violation("O6 stranded: vCPU %u still has %u clocks armed", vcpu->index, vcpu->clocks.armed);
 	if (vcpu->queue.first || vcpu->queue.length || vcpu->queue.deferred.v)
 		fuzz_violation("O6 stranded: vCPU %u still has events queued", vcpu->index);
 	if (vcpu->run->armed || vcpu->run->wanted)
@@ -135,7 +137,7 @@ void check_nothing_left(void)
 
 	if (events)
 		fuzz_violation("O2 references: everything is closed, and %llu events are in memory", (ull)events);
-	if (timer->clocks || timer->waking.v || timer->rotating.v || timer->sampling.v || timer->throttled.v)
+	if (timer->rotating.v || timer->sampling.v || timer->throttled.v)
 		fuzz_violation("O6 stranded: everything is closed, and the timer has %u to rotate, %u that sample, %u throttled",
 			       timer->rotating.v, timer->sampling.v, timer->throttled.v);
 	for (uint32_t i = 0; i < machine.vcpus; i++)

@@ -389,6 +389,39 @@ static void frequency_steps(void)
 	fake_vm_destroy(&fake);
 }
 
+static void park(bool parked)
+{
+	struct pv_vcpu *vcpu = &fake.vm->vcpus[0];
+
+	pv_mutex_lock(&vcpu->event_mutex);
+	pmu_park(vcpu, parked);
+	pv_mutex_unlock(&vcpu->event_mutex);
+}
+
+/* What a period should be follows from the time that the vCPU ran: HLT says nothing of how fast an event counts. */
+static void frequency_idle(void)
+{
+	struct host_event *event;
+
+	prepare();
+	create();
+	open_sampling(0, PV_HW_INSTRUCTIONS, 1 << KVM_PV_PERF_FREQ, 1000);
+	event = fake.last;
+	CHECK_EQ(direct_op(&fake, 0, ENABLE, 0), 0);
+	for (int k = 0; k < 300; k++) { /* 2 instructions a ns, and 100 ms of HLT behind every third overflow */
+		fake.now_ns += 1000000;
+		run_some(0, 2000000);
+		if (k % 3 == 0) {
+			park(true);
+			fake.now_ns += 100000000;
+			park(false);
+		}
+		if (k > 100)
+			CHECK(event->overflow.period > 1900000 && event->overflow.period < 2100000);
+	}
+	fake_vm_destroy(&fake);
+}
+
 /* Between an exit and the entry behind it, an overflow is synced by `entry` alone. */
 static void sync_policies(void)
 {
@@ -519,6 +552,7 @@ const struct core_test overflow_tests[] = {
 	{ "frequency", frequency, false },
 	{ "frequency_late", frequency_late, false },
 	{ "frequency_steps", frequency_steps, false },
+	{ "frequency_idle", frequency_idle, false },
 	{ "sync_policies", sync_policies, false },
 	{ "two_owners", two_owners, false },
 	{ "hold", hold, false },

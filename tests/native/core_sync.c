@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Locks: exclusion, policing, and what a host panic does to those who wait. */
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
 
 #include "core_test.h"
@@ -239,6 +240,40 @@ static void event_count(void)
 	CHECK_EQ(ball.waiters.v, 0);
 }
 
+static void *spin_once(void *arg)
+{
+	struct pv_thread self;
+
+	adopt(&self, "the waiter");
+	pv_spin_lock(&spin);
+	__atomic_store_n(&under_spin, 1, __ATOMIC_RELEASE);
+	pv_spin_unlock(&spin);
+	pv_thread_adopt(NULL);
+	return arg;
+}
+
+/* Whoever waits when it is unlocked has it next, though the one who unlocks it wants it again at once. */
+static void spinlock_gives_way(void)
+{
+	pthread_t thread;
+
+	pv_spinlock_init(&spin, "the spinlock");
+	for (int i = 0; i < 200; i++) {
+		under_spin = 0;
+		pv_spin_lock(&spin);
+		pthread_create(&thread, NULL, spin_once, NULL);
+		while (!pv_u32_load(&spin.waiters))
+			sched_yield();
+		pv_spin_unlock(&spin);
+		pv_spin_give_way(&spin);
+		pv_spin_lock(&spin);
+		CHECK_EQ(__atomic_load_n(&under_spin, __ATOMIC_ACQUIRE), 1);
+		pv_spin_unlock(&spin);
+		pthread_join(thread, NULL);
+	}
+	CHECK_EQ(spin.waiters.v, 0);
+}
+
 /* Longer while that would have ended the wait, shorter when not; never out of its range. */
 static void polling_adapts(void)
 {
@@ -265,6 +300,7 @@ const struct core_test sync_tests[] = {
 	{ "misuse", misuse, false },
 	{ "panic_frees_waiters", panic_frees_waiters, false },
 	{ "event_count", event_count, false },
+	{ "spinlock_gives_way", spinlock_gives_way, false },
 	{ "polling_adapts", polling_adapts, false },
 	{ NULL, NULL, false },
 };

@@ -68,7 +68,13 @@ SUITES = {
     "quiet": ["quiet_points", "quiet_limit", "fault_alloc_ends_the_vm", "fault_delay_takes_time"],
     "life": [
         *("never_started", "destroy_is_refused_while_running", "kicks_are_never_lost", "all_halted"),
-        *("finish_wakes_the_parked", "full_console", "end_frees_blocked_writers", "shutdown"),
+        *(
+            "end_waits_for_the_timer",
+            "finish_wakes_the_parked",
+            "full_console",
+            "end_frees_blocked_writers",
+            "shutdown",
+        ),
         *("orderly_end_with_agent", "watchdog", "panic_ends_the_vm", "panic_in_nmi"),
         *("panic_while_ending", "out_of_memory"),
     ],

@@ -146,4 +146,6 @@ void end_thread_left(struct pv_vm *vm)
 {
 	if (!pv_u32_sub(&vm->end.serving, 1))
 		publish(vm);
+	else
+		pv_wake(&vm->timer.wake); /* it leaves when it is the last one */
 }

@@ -3,7 +3,7 @@
  * The end of a VM. Somebody asks for it; the first reason is the VM's, unless a host panic
  * comes behind it. Then each vCPU is brought out of guest mode, runs the agent's finish where
  * there is one and the end is an orderly one, and is told to stop. The end is published when
- * the last host thread has left. What has not come out after PV_END_PATIENCE_NS is given up.
+ * the last host thread has left, which is the timer's: nothing is raised behind it. What has not come out after PV_END_PATIENCE_NS is given up.
  */
 #ifndef PV_END_H
 #define PV_END_H
@@ -24,7 +24,7 @@ enum vm_phase {
 struct vm_ending {
 	pv_u32 phase;
 	pv_u32 panicked;
-	pv_u32 serving;   /* host threads that serve a vCPU */
+	pv_u32 serving;   /* host threads: those that serve a vCPU, and the timer's, if there is one */
 	pv_u32 published;
 	pv_u64 deadline;  /* CLOCK_MONOTONIC ns; 0: nobody has asked for the end */
 	struct pv_spinlock lock;

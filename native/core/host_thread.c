@@ -95,6 +95,7 @@ static void *timer_main(void *arg)
 	vm->timer_thread.trace = trace_ring_of(vm, vm->config.vcpus + PV_TRACE_RING_TIMER);
 	pthread_setname_np(pthread_self(), "host/timer");
 	pv_guarded(run_timer, vm);
+	end_thread_left(vm);
 	return NULL;
 }
 
@@ -138,13 +139,15 @@ static int start_vcpu(struct pv_vcpu *vcpu)
 static void start_failed(struct pv_vm *vm, int error)
 {
 	vm_host_error(vm, -1, error, "a host thread cannot be started");
+	if (!vm->timer_started)
+		end_thread_left(vm);
 	for (uint32_t i = vm->threads; i < vm->config.vcpus; i++)
 		end_thread_left(vm);
 }
 
 int host_threads_start(struct pv_vm *vm)
 {
-	int ret = end_start(vm, vm->config.vcpus);
+	int ret = end_start(vm, vm->config.vcpus + 1);
 
 	if (ret)
 		return ret;

@@ -81,11 +81,17 @@ static uint64_t on_host_clock(const struct pv_vm *vm, uint64_t due, uint64_t now
 	return due > vm_now ? now + (due - vm_now) : now;
 }
 
+/* The timer's thread is one of those that serve. */
+static bool vcpus_served(const struct pv_vm *vm)
+{
+	return pv_u32_load(&vm->end.serving) > 1;
+}
+
 void timer_run(struct pv_vm *vm)
 {
 	uint64_t next_rotation = 0, next_window = 0;
 
-	while (!pv_u32_load(&vm->end.published)) {
+	while (vcpus_served(vm)) {
 		uint32_t ticket = pv_ticket(&vm->timer.wake);
 		uint64_t now = clock_host_ns(), deadline = pv_u64_load(&vm->end.deadline);
 		uint64_t until = deadline && now < deadline ? deadline : UINT64_MAX;
@@ -97,7 +103,7 @@ void timer_run(struct pv_vm *vm)
 		until = earlier(until, run_periodically(vm, &vm->timer.sampling, now, OVERFLOW_WINDOW_NS,
 							&next_window, ask_for_unthrottling));
 		until = earlier(until, on_host_clock(vm, clock_events_run(vm), now));
-		if (!pv_u32_load(&vm->end.published))
+		if (vcpus_served(vm))
 			pv_wait_until(&vm->timer.wake, ticket, until);
 	}
 }

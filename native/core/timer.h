@@ -19,7 +19,7 @@ struct pv_timer {
 void timer_want_rotation(struct pv_vcpu *vcpu, bool wanted);
 /* One more vCPU with counters that sample, or one less. */
 void timer_want_windows(struct pv_vm *vm, bool wanted);
-/* The thread's life: returns once the VM's end is published. */
+/* The thread's life: returns once every vCPU's thread has left. */
 void timer_run(struct pv_vm *vm);
 
 #endif

@@ -121,6 +121,55 @@ static void finish_wakes_the_parked(void)
 	guests_finish(&fake, PV_END_STOPPED);
 }
 
+static uint32_t timer_inside, timer_may_leave;
+
+/* In the timer's thread, between two clocks. */
+static void keep_the_timer(const char *tag)
+{
+	if (strcmp(tag, "clocks: between two"))
+		return;
+	__atomic_store_n(&timer_inside, 1, __ATOMIC_SEQ_CST);
+	while (!word_load(&timer_may_leave))
+		sched_yield();
+}
+
+static void enable_a_clock_and_leave(struct guest *guest)
+{
+	put_open(&fake, 0x1000, 1, PV_TYPE_SOFTWARE, PV_SW_CPU_CLOCK, 0, 0x4000);
+	((struct kvm_pv_perf_attr *)fake_ram(&fake, 0x1000 + 32))->sample_period = 1000;
+	guest_open(guest, 0x1000);
+	guest_op(guest, KVM_PV_PERF_OP_ENABLE, 1);
+	guest_wait(guest, &timer_inside, 1);
+	guest_out(guest, PV_PORT_EXIT, 1, 5);
+}
+
+/* The end is told when the timer's thread raises nothing more, too: what is published then is final. */
+static void end_waits_for_the_timer(void)
+{
+	struct pv_vm_statistics first, later;
+	struct pv_vm_end end;
+
+	create(1);
+	timer_inside = timer_may_leave = 0;
+	on_point = keep_the_timer;
+	guests_start(&fake, enable_a_clock_and_leave);
+	guests_join(&fake);
+	while (pv_u32_load(&fake.vm->end.serving) > 1)
+		sched_yield();
+	vm_end(fake.vm, &end);
+	CHECK_EQ(end.reason, PV_END_NONE);
+	word_add(&timer_may_leave, 1);
+	fake_end(&fake, &end);
+	on_point = NULL;
+	CHECK_EQ(end.status, 5);
+	vm_statistics(fake.vm, &first);
+	vm_statistics(fake.vm, &later);
+	CHECK_EQ(first.overflows_lost, 0);
+	CHECK(first.overflows_raised > 0);
+	CHECK_EQ(first.overflows_raised, later.overflows_raised);
+	fake_vm_destroy(&fake);
+}
+
 enum { LINES = 200 };
 
 static void print(struct guest *guest)
@@ -433,6 +482,7 @@ const struct core_test life_tests[] = {
 	{ "destroy_is_refused_while_running", destroy_is_refused_while_running, false },
 	{ "kicks_are_never_lost", kicks_are_never_lost, false },
 	{ "all_halted", all_halted, false },
+	{ "end_waits_for_the_timer", end_waits_for_the_timer, false },
 	{ "finish_wakes_the_parked", finish_wakes_the_parked, false },
 	{ "full_console", full_console, false },
 	{ "end_frees_blocked_writers", end_frees_blocked_writers, false },

@@ -10,19 +10,31 @@ void halt_init(struct pv_vm *vm)
 
 enum parking { GO_ON, STAY, LAST_ONE };
 
-/* Halt lock held: does an NMI wait for one that is parked, and will wake it? */
-static bool any_due(const struct pv_vm *vm)
+/* Halt lock held: the vCPU is parked no more, if an NMI waits for it. */
+static bool unpark_for_nmi(struct pv_vcpu *vcpu)
 {
-	for (uint32_t i = 0; i < vm->config.vcpus; i++)
-		if (pv_u32_load(&vm->vcpus[i].queue.due))
-			return true;
-	return false;
+	if (!vcpu->parked || !pv_u32_load(&vcpu->queue.due))
+		return false;
+	vcpu->for_nmi = true;
+	vcpu->parked = false;
+	vcpu->vm->halt.parked--;
+	return true;
 }
 
-/* Halt lock held, all vCPUs parked. A clock that raises an NMI has that queued before it is due again. */
-static bool can_wake(const struct pv_vm *vm)
+/*
+ * Halt lock held, all vCPUs parked: can one go on, now or later? A clock that raises an NMI has that queued before
+ * it is due again, so that either is seen.
+ */
+static bool can_wake(struct pv_vm *vm)
 {
-	return clock_events_may_wake(vm) || any_due(vm);
+	bool any = clock_events_may_wake(vm);
+
+	for (uint32_t i = 0; i < vm->config.vcpus; i++)
+		if (unpark_for_nmi(&vm->vcpus[i])) {
+			pv_wake(&vm->vcpus[i].kick);
+			any = true;
+		}
+	return any;
 }
 
 /*
@@ -122,11 +134,7 @@ void halt_wake(struct pv_vcpu *vcpu)
 	struct pv_vm *vm = vcpu->vm;
 
 	pv_spin_lock(&vm->halt.lock);
-	if (vcpu->parked && pv_u32_load(&vcpu->queue.due)) {
-		vcpu->for_nmi = true;
-		vcpu->parked = false;
-		vm->halt.parked--;
-	}
+	unpark_for_nmi(vcpu);
 	pv_spin_unlock(&vm->halt.lock);
 	pv_wake(&vcpu->kick);
 }

@@ -5,15 +5,19 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from processes import children
 
 from emulator.bench import trust
-from emulator.bench.case import Absent, Case, Contender, Effort, Group, Ratio, Violated, single
+from emulator.bench.case import Absent, Case, Contender, Effort, Failed, Group, Ratio, Violated, single
 from emulator.bench.machine import Conditions, Watch
 from emulator.bench.measure import measure_group
 from emulator.bench.options import SUITES
@@ -21,6 +25,8 @@ from emulator.bench.result import CaseResult, Document, GroupResult, parse_docum
 from emulator.bench.scale import jain
 from emulator.bench.suites import suite_groups
 from emulator.bench.vm import check_ledger, printed_figures, run_guest
+from emulator.cli import Killed, main
+from emulator.errors import HostError
 from emulator.events import parse_events
 from emulator.machine import VirtualMachine
 
@@ -216,26 +222,193 @@ def test_names_in_a_suite_lead_somewhere(name: str, quick: bool) -> None:
             assert not plot.x or any(plot.x in case.labels for case in cases)
 
 
+class Reached:
+    """The contenders of a group, one of which does something else from a turn on."""
+
+    def __init__(self, trouble: Callable[[], float], turn: int) -> None:
+        self.turns, self._trouble, self._at = 0, trouble, turn
+
+    def group(self) -> Group:
+        cases = [Case(name=name, unit="us") for name in ("first", "trouble", "last")]
+        runs = (lambda: 2.0, self._run, lambda: 4.0)
+        contenders = [single(case, run) for case, run in zip(cases, runs, strict=True)]
+        ratios = [Ratio("trouble / first", "trouble", "first"), Ratio("last / first", "last", "first")]
+        return Group(name="g", about="about", contenders=contenders, ratios=ratios)
+
+    def _run(self) -> float:
+        self.turns += 1
+        return 3.0 if self.turns < self._at else self._trouble()
+
+
+def raising(error: BaseException) -> Callable[[], float]:
+    def run() -> float:
+        raise error
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reason"),
+    [
+        (raising(Failed("guest g was not done after 120 s")), "guest g was not done after 120 s"),
+        (raising(HostError("a vCPU is gone")), "HostError: a vCPU is gone"),
+        (raising(subprocess.CalledProcessError(1, ["python"])), "CalledProcessError: Command '['python']' returned "),
+        (raising(FileNotFoundError(2, "No such file", "qemu")), "FileNotFoundError: [Errno 2] No such file: 'qemu'"),
+        (raising(KeyError("ticks")), "KeyError: 'ticks'"),
+        (lambda: float("nan"), "it gave (nan,)"),
+        (raising(Violated("5 overflows were raised")), "5 overflows were raised"),
+    ],
+)
+def test_what_fails_costs_no_other_figure(trouble: Callable[[], float], reason: str) -> None:
+    """And not its own of the rounds before."""
+    reached = Reached(trouble, turn=4)
+    result = measure_group(reached.group(), rounds=5, warm_up=1)
+    assert reached.turns == 4, "it has left"
+    assert [each.values for each in result.cases] == [[2.0] * 5, [3.0] * 2, [4.0] * 5]
+    assert result.case("trouble").failed.startswith(reason)
+    assert result.case("trouble").why.startswith(f"failed after 2 rounds: {reason}")
+    assert [(ratio.ratio.name, ratio.values) for ratio in result.ratio_results(1)] == [
+        ("trouble / first", [1.5, 1.5]),
+        ("last / first", [2.0] * 5),
+    ]
+    assert result.broken == (["trouble: 5 overflows were raised"] if "overflows" in reason else [])
+    assert trust.failures([result]) == [f"failed: g: trouble: {result.case('trouble').failed}"]
+    document = Document(["g"], "2010-06-21", 5, False, 7, {"cores": 2}, [result], [])
+    assert parse_document(json.loads(document.as_json()), "it") == document
+
+
+def benched(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *groups: Group, quick: bool = True
+) -> tuple[int, Document, str]:
+    """`pvperf bench boot` of made-up groups: its status, its result, and its page; a status below 0 is a signal's."""
+    monkeypatch.setattr("emulator.bench.run.suite_groups", lambda name, effort: iter(groups))
+    died: list[int] = []
+    monkeypatch.setattr("emulator.cli._die_by", died.append)
+    kept, page = tmp_path / "it.json", tmp_path / "it.html"
+    for file in (kept, page):
+        file.unlink(missing_ok=True)
+    words = ["bench", "boot", "--rounds", "5", "--json", str(kept), "--html", str(page)]
+    status = main([*words, *(["--quick"] if quick else [])])
+    return -died[0] if died else status, parse_document(json.loads(kept.read_text()), "it"), page.read_text()
+
+
+@pytest.mark.parametrize(
+    ("trouble", "status", "said"),
+    [
+        (
+            raising(Failed("guest g was not done after 120 s")),
+            7,
+            "not to be trusted: failed: g: trouble: guest g was not",
+        ),
+        (raising(Absent("qemu is not installed")), 0, ""),
+        (raising(Violated("5 overflows were raised")), 1, "a law was broken: g: trouble: 5 overflows were raised"),
+        (raising(KeyboardInterrupt()), -signal.SIGINT, "not to be trusted: it was ended by Ctrl-C"),
+        (raising(Killed(signal.SIGTERM)), -signal.SIGTERM, "not to be trusted: it was ended by SIGTERM"),
+    ],
+)
+def test_whatever_happens_the_result_is_kept_and_told(
+    trouble: Callable[[], float],
+    status: int,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    whole = Reached(lambda: 3.0, turn=1).group()
+    got, document, page = benched(
+        monkeypatch, tmp_path, replace(whole, name="before"), Reached(trouble, turn=3).group()
+    )
+    told = capsys.readouterr()
+    assert got == status
+    assert said in told.err
+    assert "pvperf: a quick look: not for quoting\n" in told.err
+    assert [group.name for group in document.groups] == ["before", "g"]
+    assert [len(result.values) for result in document.groups[0].cases] == [5, 5, 5]
+    last = {result.case.name: result.values for result in document.groups[1].cases}
+    assert last["first"] == [2.0] * (2 if status < 0 else 5)
+    assert all(f"{group.name}: about" in told.out for group in document.groups)
+    assert '<h2 id="before">' in page
+    assert page.count("<svg") >= 4
+
+
+def test_an_interrupt_before_there_is_anything_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("emulator.cli._die_by", lambda signum: 128 + signum)
+    trouble = Reached(raising(KeyboardInterrupt()), turn=1).group()
+    monkeypatch.setattr("emulator.bench.run.suite_groups", lambda name, effort: iter([trouble]))
+    main(["bench", "boot", "--json", str(tmp_path / "it.json")])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_real_interrupt_of_a_real_benchmark(tmp_path: Path) -> None:
+    """SIGTERM, as soon as there is a first figure: what there is is in the file."""
+    kept = tmp_path / "it.json"
+    words = [
+        sys.executable,
+        "-m",
+        "emulator",
+        "bench",
+        "boot",
+        "--rounds",
+        "100000",
+        "--warm-up",
+        "0",
+        "--json",
+        str(kept),
+    ]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        begun = count_starts(process.pid)
+        while next(begun) < 6:  # of four in a round
+            assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        _, complaints = process.communicate()
+    assert process.returncode == -signal.SIGTERM, complaints
+    assert "it was ended by SIGTERM: what came later was not measured" in complaints
+    (group,) = parse_document(json.loads(kept.read_text()), "it").groups
+    assert len(group.cases[0].values) >= 1
+
+
+def count_starts(pid: int) -> Iterator[int]:
+    """How many children a process was seen to have had by now."""
+    seen: set[int] = set()
+    while True:
+        seen.update(children(pid))
+        yield len(seen)
+        time.sleep(0.002)
+
+
+def test_a_guest_that_takes_too_long_is_no_broken_law(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("emulator.bench.vm.TIMEOUT_SECONDS", 0.01)
+    with pytest.raises(Failed, match=r"guest spin was not done after 0\.01 s"):
+        run_guest("spin", ["iterations=1000000000000"])
+
+
 def pvperf_bench(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "emulator", "bench", *words],
         capture_output=True,
         text=True,
         check=False,
-        timeout=100,
         env={**os.environ, **environment},
     )
 
 
 @pytest.mark.parametrize("suite", ["boot", "handover"])
 def test_suite_prints_json_and_why_it_is_not_to_be_trusted(suite: str) -> None:
-    done = pvperf_bench(suite, "--quick", "--rounds", "1", "--json")
+    done = pvperf_bench(suite, "--rounds", "1", "--warm-up", "0", "--json")
     assert done.returncode == trust.UNTRUSTED
     assert "not to be trusted: too few rounds: 1" in done.stderr
     document = parse_document(json.loads(done.stdout), "stdout")
     assert document.machine["cores"] >= 1
     assert [group.name for group in document.groups] == [suite]
     assert all(len(result.values) == 1 and result.values[0] > 0 for result in document.groups[0].cases)
+
+
+def test_a_quick_look_says_what_it_is() -> None:
+    done = pvperf_bench("boot", "--quick", "--rounds", "1", "--warm-up", "0", "--json")
+    assert (done.returncode, done.stderr) == (0, "pvperf: a quick look: not for quoting\n")
+    document = parse_document(json.loads(done.stdout), "stdout")
+    assert document.quick
+    assert document.warnings == []
 
 
 def test_a_table_has_every_case(tmp_path: Path) -> None:

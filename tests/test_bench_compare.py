@@ -163,6 +163,16 @@ def test_exit_status_and_output(results: Path) -> None:
         (["old.json", "damaged.json"], "damaged.json is damaged"),
         (["old.json", "later.json"], "schema version 99"),
         (["old.json", "empty.json"], "no figure in common"),
+        (["old.json", "cut.json"], "cut.json is not JSON"),
+        (["old.json", "nothing.json"], "nothing.json is not JSON: it is empty"),
+        (["old.json", "deep.json"], "deep.json is not JSON"),
+        (["old.json", "bytes.json"], "bytes.json is not JSON"),
+        (["old.json", "name.json"], "name.json is damaged: TypeError(\"groups: name: '7' is no str"),
+        (["old.json", "machine.json"], "machine.json is damaged"),
+        (["old.json", "huge.json"], "huge.json is damaged"),
+        (["old.json", "rounds.json"], "rounds.json is damaged"),
+        (["old.json", "list.json"], "list.json is damaged"),
+        (["--run", "echo", "echo"], "is not JSON"),
         (["--run", "no-such-command", "no-such-command"], "cannot run no-such-command"),
         (["--run", "false", "false"], "failed with 1"),
         (["--suite", "boot", "old.json", "same.json"], "--suite"),
@@ -176,7 +186,107 @@ def test_usage_errors(results: Path, words: list[str], sentence: str) -> None:
     (results / "damaged.json").write_text(json.dumps({**good, "groups": [{}]}))
     (results / "later.json").write_text(json.dumps({**good, "schema_version": 99}))
     (results / "empty.json").write_text(json.dumps({**good, "groups": []}))
+    (results / "cut.json").write_text((results / "old.json").read_text()[:-100])
+    (results / "nothing.json").write_text("")
+    (results / "deep.json").write_text("[" * 100_000)
+    (results / "bytes.json").write_bytes(b"\xff\xfe{}")
+    group, case = good["groups"][0], good["groups"][0]["cases"][0]
+    (results / "name.json").write_text(json.dumps({**good, "groups": [{**group, "name": 7}]}))
+    (results / "machine.json").write_text(json.dumps({**good, "machine": "mine"}))
+    huge = {**group, "cases": [{**case, "values": [10**400]}]}
+    (results / "huge.json").write_text(json.dumps({**good, "groups": [huge]}))
+    (results / "rounds.json").write_text(json.dumps({**good, "rounds": "many"}))
+    (results / "list.json").write_text(json.dumps({**good, "groups": [["name"]]}))
     done = pvperf(*words, cwd=results)
     assert done.returncode == 2
     assert sentence in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def test_the_same_result_is_the_same() -> None:
+    """It has figures that are nothing in every round, such as samples that found no room."""
+    kept = str(ROOT / "docs" / "performance.json")
+    done = pvperf(kept, kept, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "the two results are the same, value by value"
+    assert "\n0 worse, 0 better, " in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def lost(*values: float, unit: str = "%", name: str = "missed", **fields: bool) -> Document:
+    """A result of one figure."""
+    case = CaseResult(Case(name=name, unit=unit, **fields), list(values))  # type: ignore[arg-type]
+    group = GroupResult("g", "made up", [case], [], [], Conditions(1.0, 0.0, 0.0))
+    return replace(made_up_run(1), groups=[group])
+
+
+NOTHING, SOME, BELOW = [0.0] * 20, [1.0 + k / 100 for k in range(20)], [-1.0 - k / 100 for k in range(20)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "verdict"),
+    [
+        (NOTHING, NOTHING, "same"),
+        (NOTHING, SOME, "worse"),
+        (SOME, NOTHING, "better"),
+        (BELOW, SOME, "worse"),
+        (SOME, BELOW, "better"),
+        (BELOW, BELOW, "same"),
+    ],
+)
+def test_figures_that_are_nothing_or_less(before: list[float], after: list[float], verdict: str) -> None:
+    """Times that were taken off each other may be below 0."""
+    (change,) = compare_documents(lost(*before), lost(*after), min_effect=MIN_EFFECT, seed=1)
+    assert change.verdict == verdict
+    (pair,) = compare_rounds([(lost(*before).groups[0], lost(*after).groups[0])], min_effect=MIN_EFFECT, seed=1)
+    assert pair.verdict == verdict
+    json.dumps([change.effect, pair.effect], allow_nan=False)
+
+
+def test_a_reference_of_nothing_is_none() -> None:
+    def with_reference(reference: float) -> Document:
+        document = lost(*SOME)
+        document.groups[0].cases[0] = CaseResult(Case(name="a", unit="us", reference="r"), list(SOME))
+        document.groups[0].cases.append(CaseResult(Case(name="r", unit="us", peer=True), [reference] * 20))
+        return document
+
+    (change,) = compare_documents(with_reference(0.0), with_reference(1.0), min_effect=MIN_EFFECT, seed=1)
+    assert change.verdict == "same"
+
+
+def test_what_only_one_of_the_two_has_is_said(results: Path) -> None:
+    other = json.loads((results / "same.json").read_text())
+    other["groups"][0]["name"] = "new group"
+    other["groups"][1]["cases"][0]["name"] = "new case"
+    other["groups"][2]["cases"][0]["unit"] = "ns"
+    other["groups"][3]["cases"][0]["values"] = other["groups"][3]["cases"][0]["values"][:9]
+    (results / "other.json").write_text(json.dumps(other))
+    done = pvperf("old.json", "other.json", cwd=results)
+    assert done.returncode in (0, 1)
+    assert done.stderr.splitlines() == [
+        "pvperf: only the old result has the group READ, one core",
+        "pvperf: only the old result has values of READ, two cores: READ, two cores",
+        "pvperf: only the new result has the group new group",
+        "pvperf: only the new result has values of READ, two cores: new case",
+        "pvperf: the two results measure in other units OPEN: OPEN (was us)",
+    ]
+    assert "boot: boot" in done.stdout
+    assert "the two results are the same" not in done.stdout
+
+
+def test_builds_of_which_one_measures_less_take_turns(tmp_path: Path) -> None:
+    """A group or a case that one of them lacks, in some rounds or in all, costs no other."""
+    old, new = made_up_run(1, rounds=1), made_up_run(2, rounds=1)
+    new.groups[0].cases[0].values.clear()
+    del new.groups[1]
+    for name, document in (("old", old), ("new", new)):
+        (tmp_path / f"{name}.json").write_text(document.as_json())
+        (tmp_path / name).write_text(f"#!/bin/sh\nexec cat {tmp_path}/{name}.json\n")
+        (tmp_path / name).chmod(0o755)
+    done = pvperf("--run", f"{tmp_path}/old", f"{tmp_path}/new", "--rounds", "3", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "only the old result has values of READ, one core: READ, one core" in done.stderr
+    assert "boot: boot" in done.stdout

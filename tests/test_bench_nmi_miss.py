@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 
-from emulator.bench.case import Effort, Findings, Group, Violated
+from emulator.bench.case import Absent, Cut, Effort, Failed, Findings, Group, Violated
 from emulator.bench.erlang import offered_by_holder, predict
 from emulator.bench.html import document_html
 from emulator.bench.measure import measure_group
@@ -21,6 +22,7 @@ from emulator.bench.page import document_page
 from emulator.bench.report import document_csv
 from emulator.bench.result import Document, parse_document
 from emulator.bench.table import document_table
+from emulator.errors import HostError
 from emulator.trace.records import Record
 
 US = 1000
@@ -224,6 +226,8 @@ def test_findings_are_in_every_report() -> None:
     for text in (html, document_page(kept)):
         assert "none was lost, and none came twice" in text
     assert html.count("<svg") == len(group.panels)
+    courses = [panel for panel in group.panels if panel.title.startswith("Backlog over time, ")]
+    assert [[series.name for series in panel.series] for panel in courses] == [[nmi] for nmi in NMIS]
 
 
 def test_progress_names_the_group() -> None:
@@ -271,3 +275,59 @@ def test_a_sweep_is_run_from_end_to_end() -> None:
     assert {row["nmi"] for row in found.points} | {word for word in NMIS if word in " ".join(found.remarks)} == set(
         NMIS
     )
+
+
+@pytest.mark.parametrize(
+    ("error", "kept"),
+    [
+        (Failed("guest g was not done after 120 s"), "failed"),
+        (HostError("the host process is gone"), "failed"),
+        (Violated("5 overflows were raised"), "broken"),
+        (Absent("too few overflows came"), "absent"),
+    ],
+)
+def test_a_point_that_fails_costs_no_other(error: Exception, kept: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    points = [Point(nmi=nmi, hold_us=hold) for nmi in NMIS for hold in (500, 1000)]
+
+    def measured(point: Point, *, chunks: int, seed: int) -> Outcome:
+        if point == points[3]:
+            raise error
+        return made_up(point, 333)
+
+    monkeypatch.setattr("emulator.bench.nmi_sweep.measure_point", measured)
+    monkeypatch.setattr("emulator.bench.nmi_sweep.idle_seconds", lambda point, chunks, seed: 0.2)
+    seen = run_sweep(points, chunks=1, seed=1, progress=lambda _: None)
+    assert set(seen.outcomes) == set(points) - {points[3]}
+    assert [len(getattr(seen, name)) for name in ("failed", "broken", "absent")] == [
+        int(kept == name) for name in ("failed", "broken", "absent")
+    ]
+    found = findings(seen)
+    assert len(found.points) == 5
+    assert str(error) in " ".join([*found.failed, *found.broken, *found.remarks])
+
+
+def test_an_interrupted_sweep_has_the_points_until_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[Point] = []
+
+    def measured(point: Point, *, chunks: int, seed: int) -> Outcome:
+        if len(done) == 3:
+            raise KeyboardInterrupt
+        done.append(point)
+        return made_up(point, 333)
+
+    monkeypatch.setattr("emulator.bench.nmi_sweep.measure_point", measured)
+    monkeypatch.setattr("emulator.bench.nmi_sweep.idle_seconds", lambda point, chunks, seed: 0.2)
+    _, group = groups(Effort(quick=True))
+    with pytest.raises(Cut) as cut:
+        measure_group(group, rounds=1)
+    assert isinstance(cut.value.cause, KeyboardInterrupt)
+    assert len(cut.value.found.points) == 3
+
+
+def test_what_is_infinite_is_kept_as_nothing() -> None:
+    """A share of no more than one NMI has no interval."""
+    kept = document(findings(swept(made_up(Point(), 333))))
+    kept.groups[0].points[0]["cost"] = math.inf
+    again = parse_document(json.loads(kept.as_json()), "it")
+    assert again.groups[0].points[0]["cost"] is None
+    assert again.as_json() == kept.as_json()

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from emulator.bench import peer, program, qemu_peer, unicorn_peer
-from emulator.bench.case import Absent, Violated
+from emulator.bench.case import Absent, Failed, Violated
 from emulator.bench.pair import against_child, pinned
 from emulator.bench.vm import cores, tsc_hz
 from emulator.native import load_bench
@@ -61,7 +61,7 @@ def test_what_the_kernel_refuses_is_absent(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_child_that_fails_is_a_failure_and_affinity_is_restored() -> None:
     before = os.sched_getaffinity(0)
     core = cores().first
-    with pytest.raises(Violated, match="failed with status"):
+    with pytest.raises(Failed, match="failed with status"):
         against_child(core, core, lambda: 1.0, lambda: os._exit(3))
     with pytest.raises(ZeroDivisionError):
         against_child(core, core, lambda: 1 / 0, lambda: time.sleep(60))

@@ -72,11 +72,11 @@ def test_the_page_has_every_plot_and_needs_nothing_else(document: Document) -> N
     assert [svg.get("aria-label") for svg in drawings(page)] == [
         "By vCPUs",
         "Everything",
-        "Everything: ratios",
+        "Everything: ratios, lower is better",
         "Delay",
     ]
     assert "<script" not in page
-    assert not re.search(r"(?:src|href)=\"(?!data:)|url\(|@import", page)
+    assert not re.search(r"(?:src|href)=\"(?!data:|#)|url\(|@import", page)
     assert "prefers-color-scheme: dark" in page
     assert "Not to be trusted: too few rounds: 5." in page
     assert "Left out: KVM: no /dev/kvm." in page
@@ -234,3 +234,76 @@ def test_only_the_blank_end_of_a_picture_goes() -> None:
     chunks = dict(browser._chunks(browser.without_blank_end(png)))
     assert int.from_bytes(chunks[b"IHDR"][4:8], "big") == 11 + 24
     assert zlib.decompress(chunks[b"IDAT"]) == line * 10 + drawn + line * 24
+
+
+def grouped(*ratios: Ratio, plots: tuple[Plot, ...] = (), higher_is_better: bool = False) -> Document:
+    """Ours and a peer's; what plots there are is as little as may be."""
+    cases = [
+        case("ours", [2.0] * 5, higher_is_better=higher_is_better),
+        case("also ours", [1.0] * 5, higher_is_better=higher_is_better),
+        case("peer", [4.0] * 5, higher_is_better=higher_is_better, peer=True),
+    ]
+    group = GroupResult("a group, or so", "about", cases, list(ratios), list(plots), Conditions(1.0, 0.0, 0.0))
+    return Document(["made up"], "2010-06-21", 5, True, 1, {"cores": 2}, [group], [])
+
+
+def titles(document: Document) -> list[str]:
+    return [str(svg.get("aria-label")) for svg in drawings(document_html(document))]
+
+
+@pytest.mark.parametrize(
+    ("ratio", "higher", "direction"),
+    [
+        (Ratio("r", "ours", "peer", "<= 1.5"), False, "lower is better"),
+        (Ratio("r", "ours", "also ours", ">= 0.8"), True, "higher is better"),
+        (Ratio("r", "ours", "peer"), False, "lower is better"),
+        (Ratio("r", "peer", "ours"), False, "higher is better"),
+        (Ratio("r", "ours", "peer"), True, "higher is better"),
+        (Ratio("r", "peer", "ours"), True, "lower is better"),
+        (Ratio("r", "ours", "also ours"), False, "of our own figures"),
+    ],
+)
+def test_ratios_of_one_direction_are_in_one_plot(ratio: Ratio, higher: bool, direction: str) -> None:
+    other = "lower is better" if direction == "higher is better" else "higher is better"
+    against = Ratio("against it", "peer", "also ours", "<= 9" if other == "lower is better" else ">= 9")
+    found = titles(grouped(ratio, against, higher_is_better=higher))
+    assert sorted(found[1:]) == sorted(f"a group, or so: ratios, {which}" for which in (direction, other))
+
+
+def test_every_group_has_a_plot() -> None:
+    """One that names none has one of its figures; one of which nothing was measured says so."""
+    assert titles(grouped()) == ["a group, or so"]
+    nothing = grouped()
+    nothing.groups[0].cases[:] = [CaseResult(each.case, [], "it is not here") for each in nothing.groups[0].cases]
+    assert titles(nothing) == []
+    assert "Nothing was measured." in document_html(nothing)
+    kept = load_document(ROOT / "docs" / "performance.json")
+    parts = document_html(kept).split("<h2 id=")[2:]
+    assert len(parts) == len(kept.groups)
+    assert all("<svg" in part for part in parts)
+
+
+def test_the_page_begins_with_a_summary_and_the_contents(document: Document) -> None:
+    page = document_html(document)
+    summary, contents, group = (page.index(text) for text in ('id="summary"', "<nav>", '<h2 id="made-up">'))
+    assert summary < contents < group
+    assert "Of 1 targets: 1 met." in page
+    assert "; 1 left out, since what they need is not here" in page
+    assert page.count('<a href="#made-up">') == 2
+    links = set(re.findall(r'href="#([^"]+)"', page))
+    assert links <= set(re.findall(r'id="([^"]+)"', page))
+
+
+def test_a_quick_look_is_said_on_the_page(document: Document) -> None:
+    assert "A quick look: not for quoting." in document_html(grouped())
+    assert "quick look" not in document_html(document)
+
+
+def test_logarithmic_axes_say_so() -> None:
+    line = [Series(name="s", x=[1, 10], y=[1, 10])]
+    both = draw_panel(Panel(title="t", x_label="us", y_label="%", series=line, log_x=True, log_y=True))
+    assert ">us, logarithmic<" in both
+    assert ">%, logarithmic<" in both
+    assert "logarithmic" not in draw_panel(Panel(title="t", x_label="us", y_label="%", series=line))
+    row = [Row(name="r", value=1, low=1, high=1)]
+    assert ">x, logarithmic<" in draw_rows(Rows(title="t", x_label="x", rows=row, log_x=True))

@@ -15,7 +15,7 @@ from emulator.errors import HostError, Unsupported
 from emulator.places import find_program, run_program
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
-_TIMEOUT_SECONDS = 60
+_TIMEOUT_SECONDS = 300
 #: A page of the report is this wide; it is cut off below this height.
 WIDTH, HEIGHT = 800, 16000
 _MARGIN = 24

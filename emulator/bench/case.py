@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from emulator.bench.panel import Panel
 from emulator.errors import PvperfError
@@ -16,6 +17,12 @@ class Absent(Exception):
 
 class Violated(PvperfError):
     """A benchmark run broke a law that it relies on, such as conservation: a failure, and no result."""
+
+
+class Failed(PvperfError):
+    """A run came to nothing: it took too long, a peer failed, the host did. No law was broken, and nothing measured."""
+
+    exit_status = 7
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +50,8 @@ class Case:
 class Contender:
     """Takes its turn in every round: one run gives a value for each of its cases, in their order.
 
-    `run` may raise Absent; then the cases are reported as absent, with the reason.
+    `run` may raise Absent; then the cases are reported as absent, with the reason. Whatever else it raises, they have
+    the values of the rounds before, and the reason why there are no more.
     """
 
     cases: tuple[Case, ...]
@@ -87,9 +95,19 @@ class Findings:
     panels: Sequence[Panel] = ()
     remarks: Sequence[str] = ()
     points: Sequence[Mapping[str, str | int | float]] = ()
+    broken: Sequence[str] = ()  # laws that did not hold
+    failed: Sequence[str] = ()  # where it looked, and could not see
 
 
-#: Says how far it is, meanwhile. Its figures have intervals of their own, so that it needs no rounds.
+class Cut(BaseException):
+    """A study, or a group, that `cause` ended before its time; `found` is what there is until then."""
+
+    def __init__(self, found: Any, cause: BaseException) -> None:
+        super().__init__(found, cause)
+        self.found, self.cause = found, cause
+
+
+#: May raise Cut. Says how far it is, meanwhile. Its figures have intervals of their own, so that it needs no rounds.
 Study = Callable[[Callable[[str], None]], Findings]
 
 

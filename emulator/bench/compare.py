@@ -22,6 +22,9 @@ from emulator.bench.statistic import Estimate, bootstrap, holm, mann_whitney, pa
 
 #: Of all that was compared together, the chance that anything is reported without a cause.
 ALPHA = 0.01
+#: The effect, as good as infinite, where something came of nothing.
+ENDLESS = 1e9
+_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class _Tested:
 
 
 def compare_documents(old: Document, new: Document, *, min_effect: float, seed: int) -> list[Change]:
-    """Of every case that both have measured and that is no peer."""
+    """Of every case that both have measured, in the same unit, and that is no peer."""
     after = {group.name: group for group in new.groups}
     same_machine = not differing_machine(old, new)
     tested = [
@@ -60,7 +63,7 @@ def compare_documents(old: Document, new: Document, *, min_effect: float, seed: 
         for group in old.groups
         if group.name in after
         for before in group.cases
-        if not before.case.peer and before.values and _values_of(after[group.name], before.case.name)
+        if not before.case.peer and before.values and _same_unit(before.case, after[group.name])
     ]
     return _judge(tested, min_effect)
 
@@ -74,6 +77,44 @@ def compare_rounds(groups: Iterable[tuple[GroupResult, GroupResult]], *, min_eff
             if not before.case.peer and before.values and len(after) == len(before.values):
                 tested.append(_test_paired(old.name, before, after, seed))
     return _judge(tested, min_effect)
+
+
+def _same_unit(case: Case, group: GroupResult) -> bool:
+    """Has the group values of this case, of which it says the same?"""
+    other = next((result for result in group.cases if result.case.name == case.name), None)
+    return bool(other and other.values and _meaning(other.case) == _meaning(case))
+
+
+def _meaning(case: Case) -> tuple[str, bool]:
+    return case.unit, case.higher_is_better
+
+
+def not_compared(old: Iterable[GroupResult], new: Iterable[GroupResult]) -> list[str]:
+    """What only one of the two has, or both have of another kind: sentences."""
+    before, after = ({group.name: group for group in groups} for groups in (old, new))
+    found = []
+    for which, mine, other in (("old", before, after), ("new", after, before)):
+        found += _some(f"only the {which} result has", [f"the group {name}" for name in mine if name not in other])
+        both = [(group, other[name]) for name, group in mine.items() if name in other]
+        measured = [
+            f"{group.name}: {result.case.name}"
+            for group, theirs in both
+            for result in group.cases
+            if result.values and not result.case.peer and not _values_of(theirs, result.case.name)
+        ]
+        found += _some(f"only the {which} result has values of", measured)
+    other_units = [
+        f"{name}: {result.case.name} (was {result.case.unit})"
+        for name, group in before.items()
+        for result in (group.cases if name in after else ())
+        if result.values and _values_of(after[name], result.case.name) and not _same_unit(result.case, after[name])
+    ]
+    return found + _some("the two results measure in other units", other_units)
+
+
+def _some(sentence: str, names: list[str]) -> list[str]:
+    more = len(names) - _NAMED
+    return [f"{sentence} {', '.join(names[:_NAMED])}{f' and {more} more' if more > 0 else ''}"] if names else []
 
 
 def _values_of(group: GroupResult, name: str) -> list[float]:
@@ -95,11 +136,13 @@ def _test_apart(before: CaseResult, old: GroupResult, new: GroupResult, seed: in
     case = before.case
     after = _values_of(new, case.name)
     views = [(before.values, after)]
-    if case.reference and _values_of(old, case.reference) and _values_of(new, case.reference):
-        before_ratios = paired_ratios(before.values, _values_of(old, case.reference))
-        ratios = (before_ratios, paired_ratios(after, _values_of(new, case.reference)))
-        views = [ratios] if same_machine else [*views, ratios]
-    effects = [math.log(median(b) / median(a)) for a, b in views]
+    if case.reference:
+        sides = ((before.values, _values_of(old, case.reference)), (after, _values_of(new, case.reference)))
+        before_ratios, after_ratios = (_common_ratios(ours, reference) for ours, reference in sides)
+        if before_ratios and after_ratios:
+            ratios = (before_ratios, after_ratios)
+            views = [ratios] if same_machine else [*views, ratios]
+    effects = [_log_ratio(median(b), median(a)) for a, b in views]
     agree = all(effect > 0 for effect in effects) or all(effect < 0 for effect in effects)
     weakest = min(range(len(views)), key=lambda k: abs(effects[k]))
     return _Tested(
@@ -113,13 +156,19 @@ def _test_apart(before: CaseResult, old: GroupResult, new: GroupResult, seed: in
     )
 
 
+def _common_ratios(top: list[float], bottom: list[float]) -> list[float]:
+    """In the rounds that both have."""
+    both = min(len(top), len(bottom))
+    return paired_ratios(top[:both], bottom[:both])
+
+
 def _ratio_of_medians(old: Sequence[float], new: Sequence[float], seed: int, inverted: bool) -> Estimate:
     """With the interval that resampling both sides gives."""
     parts = len(old)
 
     def ratio(values: Sequence[float]) -> float:
         a, b = median(values[:parts]), median(values[parts:])
-        return a / b if inverted else b / a
+        return _ratio(a, b) if inverted else _ratio(b, a)
 
     from random import Random
 
@@ -130,17 +179,30 @@ def _ratio_of_medians(old: Sequence[float], new: Sequence[float], seed: int, inv
 
 def _test_paired(name: str, before: CaseResult, after: list[float], seed: int) -> _Tested:
     case = before.case
-    ratios = paired_ratios(after, before.values)
-    better_low = [1 / ratio for ratio in ratios] if case.higher_is_better else ratios
+    pairs = list(zip(after, before.values, strict=True))
+    better_low = [_ratio(old, new) if case.higher_is_better else _ratio(new, old) for new, old in pairs]
+    changes = [_log_ratio(new, old) for new, old in pairs]
     return _Tested(
         name,
         case,
         median(before.values),
         median(after),
         bootstrap(better_low, seed=seed_of(seed, name, case.name)),
-        math.log(median(ratios)),
-        signed_rank([math.log(ratio) for ratio in ratios]),
+        median(changes),
+        signed_rank(changes),
     )
+
+
+def _ratio(top: float, bottom: float) -> float:
+    """Also of figures that may be 0, or were taken off each other and are below: they have no ratio but that one is
+    more, or less."""
+    if top > 0 and bottom > 0:
+        return top / bottom
+    return 1.0 if top == bottom else ENDLESS if top > bottom else 1 / ENDLESS
+
+
+def _log_ratio(top: float, bottom: float) -> float:
+    return math.log(_ratio(top, bottom))
 
 
 def _judge(tested: list[_Tested], min_effect: float) -> list[Change]:

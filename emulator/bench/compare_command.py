@@ -9,8 +9,16 @@ import shlex
 import sys
 
 from emulator.bench.axis import number
-from emulator.bench.compare import ALPHA, Change, compare_documents, compare_rounds, differing_machine
-from emulator.bench.result import Document, GroupResult, load_document, parse_document
+from emulator.bench.compare import (
+    ALPHA,
+    ENDLESS,
+    Change,
+    compare_documents,
+    compare_rounds,
+    differing_machine,
+    not_compared,
+)
+from emulator.bench.result import Document, GroupResult, load_document, parse_text
 from emulator.errors import UsageError
 from emulator.files import Files
 from emulator.places import find_program, run_program
@@ -32,19 +40,23 @@ def _compare(args: argparse.Namespace, files: Files) -> int:
     output = files.output(args.json) if args.json is not None else None
     if args.run:
         rounds = _take_turns(args)
+        notes = not_compared([old for old, _ in rounds], [new for _, new in rounds])
         changes = compare_rounds(rounds, min_effect=args.min_effect, seed=args.seed)
     else:
         old, new = load_document(args.old), load_document(args.new)
-        for note in _differences(old, new):
-            print(f"pvperf: {note}", file=sys.stderr)
+        notes = _differences(old, new)
         changes = compare_documents(old, new, min_effect=args.min_effect, seed=args.seed)
     if not changes:
         raise UsageError("the two have no figure in common")
+    for note in notes:
+        print(f"pvperf: {note}", file=sys.stderr)
     worse = any(change.verdict == "worse" for change in changes)
     if output:
         output.write(json.dumps(_as_json(changes, args.min_effect)) + "\n")
     if args.json != "-":
         print(_table(changes))
+        if not args.run and old.groups == new.groups:
+            print("the two results are the same, value by value")
     return int(worse)
 
 
@@ -56,6 +68,7 @@ def _differences(old: Document, new: Document) -> list[str]:
     ]
     if old.quick != new.quick:
         said.append("one of the two was a quick look, which does less work in a round")
+    said += not_compared(old.groups, new.groups)
     for which, document in (("old", old), ("new", new)):
         said += [f"the {which} result is not to be trusted: {warning}" for warning in document.warnings]
     return said
@@ -79,6 +92,9 @@ def _table(changes: list[Change]) -> str:
 
 
 def _percent(effect: float) -> str:
+    """Of what was nothing before, or is nothing now, there is none."""
+    if not 1 / ENDLESS < effect < ENDLESS:
+        return "more" if effect > 1 else "less"
     return f"{(effect - 1) * 100:+.1f}%"
 
 
@@ -139,18 +155,20 @@ def _one_round(command: list[str], suite: str, args: argparse.Namespace) -> Docu
     if done.returncode not in (0, 7):
         said = done.stderr.strip().splitlines()
         raise UsageError(f"{shlex.join(full)} failed with {done.returncode}{': ' + said[-1] if said else ''}")
-    return parse_document(json.loads(done.stdout), shlex.join(full))
+    return parse_text(done.stdout, shlex.join(full))
 
 
 def _add_round(kept: list[GroupResult], first: Document, second: Document) -> None:
-    """Adds the better value of each case to those of the rounds before."""
+    """Adds the better value of each case to those of the rounds before; a case that one of them lacks has none."""
     known = {group.name: group for group in kept}
-    for one, other in zip(first.groups, second.groups, strict=True):
-        for a, b in zip(one.cases, other.cases, strict=True):
-            better = max if a.case.higher_is_better else min
-            a.values[:] = map(better, a.values, b.values)
-        if one.name in known:
-            for result in one.cases:
-                known[one.name].case(result.case.name).values.extend(result.values)
-        else:
+    others = {(group.name, result.case.name): result.values for group in second.groups for result in group.cases}
+    for one in first.groups:
+        for result in one.cases:
+            better = max if result.case.higher_is_better else min
+            result.values[:] = map(better, result.values, others.get((one.name, result.case.name), ()))
+        if one.name not in known:
             kept.append(one)
+            continue
+        new = {result.case.name: result.values for result in one.cases}
+        for result in known[one.name].cases:
+            result.values.extend(new.get(result.case.name, ()))

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Which plots a group gives: its ratios, its figures, and its cases against a label."""
+"""Which plots a group gives: its ratios, its figures, and its cases against a label. Each has one at least."""
 
 from __future__ import annotations
 
 import math
 
 from emulator.bench.axis import number
-from emulator.bench.case import Plot
+from emulator.bench.case import Plot, Ratio
 from emulator.bench.panel import Panel, Row, Rows, Series
 from emulator.bench.result import CaseResult, GroupResult
 from emulator.bench.statistic import Estimate
@@ -15,23 +15,38 @@ from emulator.bench.table import interval
 
 
 def group_drawings(group: GroupResult, seed: int) -> list[str]:
-    """<svg> elements, one a plot."""
+    """<svg> elements, one a plot; none of a group of which nothing was measured."""
     drawings = []
-    for plot in group.plots:
+    for plot in group.plots or [Plot(title=group.name)]:
         if plot.x:
-            drawings.append(draw_panel(_panel(group, plot, seed)))
+            panel = _panel(group, plot, seed)
+            drawings += [draw_panel(panel)] if panel.series else []
         else:
             drawings += [draw_rows(rows) for rows in _rows(group, plot, seed)]
     return [*drawings, *(draw_panel(panel) for panel in group.panels)]
 
 
-def ratio_rows(group: GroupResult, seed: int, title: str) -> Rows | None:
-    """Every ratio of a group with its target; None if it has none."""
-    rows = [
-        _row(result.ratio.name, result.estimate, result.ratio.target, result.verdict)
-        for result in group.ratio_results(seed)
+def _ratio_rows(group: GroupResult, seed: int, title: str) -> list[Rows]:
+    """Every ratio of a group with its target: those that are better low, and those that are better high, apart."""
+    directions: dict[str, list[Row]] = {"lower is better": [], "higher is better": [], "of our own figures": []}
+    for result in group.ratio_results(seed):
+        row = _row(result.ratio.name, result.estimate, result.ratio.target, result.verdict)
+        directions[_direction(group, result.ratio)].append(row)
+    return [
+        Rows(title=f"{title}: ratios, {which}", x_label="ratio", rows=rows, log_x=_is_wide(rows))
+        for which, rows in directions.items()
+        if rows
     ]
-    return Rows(title=title, x_label="ratio", rows=rows, log_x=_is_wide(rows)) if rows else None
+
+
+def _direction(group: GroupResult, ratio: Ratio) -> str:
+    """By its target; else by which side is a peer's, and whether their unit is better high."""
+    if ratio.target:
+        return "lower is better" if ratio.target.startswith("<") else "higher is better"
+    top, bottom = group.case(ratio.top).case, group.case(ratio.bottom).case
+    if top.peer == bottom.peer:
+        return "of our own figures"
+    return "higher is better" if bottom.peer == top.higher_is_better else "lower is better"
 
 
 def _rows(group: GroupResult, plot: Plot, seed: int) -> list[Rows]:
@@ -45,8 +60,7 @@ def _rows(group: GroupResult, plot: Plot, seed: int) -> list[Rows]:
             if result.values and result.case.unit == unit
         ]
         found.append(Rows(title=plot.title, x_label=unit, rows=rows, log_x=plot.log_x or _is_wide(rows)))
-    ratios = ratio_rows(group, seed, f"{plot.title}: ratios")
-    return [*found, ratios] if ratios else found
+    return found + _ratio_rows(group, seed, plot.title)
 
 
 def _name(result: CaseResult) -> str:

@@ -8,8 +8,10 @@ from html import escape
 from emulator.bench.axis import number
 from emulator.bench.drawing import group_drawings
 from emulator.bench.result import Document, GroupResult
+from emulator.bench.summary import anchor, summary
 from emulator.bench.svg import STYLE
 from emulator.bench.table import VERDICTS, interval
+from emulator.bench.trust import QUICK
 
 _STYLE = (
     """
@@ -22,7 +24,9 @@ h1 { font-size: 24px; } h2 { font-size: 18px; margin-top: 40px; border-top: 1px 
 table { border-collapse: collapse; font-size: 13px; } td, th { padding: 2px 12px 2px 0; text-align: left; }
 td.n { text-align: right; font-variant-numeric: tabular-nums; } tr:nth-child(even) td { background: var(--soft); }
 .warn { color: var(--warn); } .absent { opacity: .75; } svg { display: block; margin: 14px 0; }
-summary { cursor: pointer; } .missed { font-weight: 600; }
+summary { cursor: pointer; } .missed { font-weight: 600; } a { color: inherit; }
+nav ul { columns: 2; padding-left: 20px; font-size: 14px; } .sum td { vertical-align: top; }
+.sum td:nth-child(n+3) { white-space: nowrap; }
 """
     + STYLE
 )
@@ -39,7 +43,9 @@ def document_html(document: Document) -> str:
         f"<h1>pvperf bench: {escape(', '.join(document.suites))}</h1>",
         f"<p>{escape(_how(document))}</p>",
         _machine(document),
+        *([f'<p class="warn">{escape(QUICK[0].upper() + QUICK[1:])}.</p>'] if document.quick else []),
         *(f'<p class="warn">Not to be trusted: {escape(warning)}.</p>' for warning in document.warnings),
+        summary(document),
         *(_group(group, document.seed) for group in document.groups),
         "</body></html>",
     ]
@@ -64,15 +70,16 @@ def _machine(document: Document) -> str:
 
 
 def _group(group: GroupResult, seed: int) -> str:
-    heading = f"<h2>{escape(group.name)}</h2><p>{escape(group.about[0].upper() + group.about[1:])}.</p>"
+    about = group.about[:1].upper() + group.about[1:]
+    heading = f'<h2 id="{anchor(group.name)}">{escape(group.name)}</h2><p>{escape(about)}.</p>'
     said = "".join(f"<li>{escape(remark[0].upper() + remark[1:])}.</li>" for remark in group.remarks)
     table = f"<details><summary>Figures</summary><table>{_figures(group, seed)}{_points(group)}</table></details>"
-    absent = [
-        f'<p class="absent">Left out: {escape(result.case.name)}: {escape(result.absent)}.</p>'
-        for result in group.cases
-        if result.absent
-    ]
-    return "\n".join([heading, f"<ul>{said}</ul>" if said else "", *group_drawings(group, seed), table, *absent])
+    missing = [f"left out: {result.case.name}: {result.absent}" for result in group.cases if result.absent]
+    missing += [f"{result.case.name}: {result.why}" for result in group.cases if result.failed]
+    absent = [f'<p class="absent">{escape(one[:1].upper() + one[1:])}.</p>' for one in (*missing, *group.failed)]
+    broken = [f'<p class="warn">A law was broken: {escape(law)}.</p>' for law in group.broken]
+    drawings = group_drawings(group, seed) or ["<p>Nothing was measured.</p>"]
+    return "\n".join([heading, *broken, f"<ul>{said}</ul>" if said else "", *drawings, table, *absent])
 
 
 def _points(group: GroupResult) -> str:

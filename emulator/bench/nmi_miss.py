@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from emulator.bench.case import Case, Contender, Effort, Findings, Group, Plot, Ratio
+from emulator.bench.case import Case, Contender, Cut, Effort, Findings, Group, Plot, Ratio
 from emulator.bench.nmi_panels import panels
 from emulator.bench.nmi_point import Outcome, Point, measure_point
 from emulator.bench.nmi_remarks import remarks
@@ -24,8 +24,15 @@ def groups(effort: Effort) -> Iterator[Group]:
         name="nmi-miss, sweep",
         about="misses, backlog and delay by rate, hold, vCPUs, events, traffic, policies and designs",
         contenders=(),
-        study=lambda progress: findings(run_sweep(sweep(effort.quick), chunks=chunks, seed=SEED, progress=progress)),
+        study=lambda progress: _study(effort.quick, chunks, progress),
     )
+
+
+def _study(quick: bool, chunks: int, progress: Callable[[str], None]) -> Findings:
+    try:
+        return findings(run_sweep(sweep(quick), chunks=chunks, seed=SEED, progress=progress))
+    except Cut as cut:
+        raise Cut(findings(cut.found), cut.cause) from None
 
 
 def _policies(chunks: int) -> Group:
@@ -62,7 +69,13 @@ def findings(swept: Swept) -> Findings:
         {"name": point.name, "says": _say(outcome), **outcome.row(swept.idle_of(point))}
         for point, outcome in sorted(swept.outcomes.items(), key=lambda pair: pair[0].name)
     ]
-    return Findings(panels=panels(swept), remarks=remarks(swept), points=points)
+    return Findings(
+        panels=panels(swept),
+        remarks=remarks(swept) if swept.outcomes else (),
+        points=points,
+        broken=swept.broken,
+        failed=swept.failed,
+    )
 
 
 def _say(outcome: Outcome) -> str:

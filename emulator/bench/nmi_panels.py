@@ -31,7 +31,7 @@ def _all(swept: Swept) -> Iterator[Panel]:
     for y_label, title, figure in _FIGURES:
         yield _by_policy(swept, y_label, title, figure)
     yield _delays(swept)
-    yield _courses(swept)
+    yield from _courses(swept)
 
 
 _FIGURES: tuple[tuple[str, str, Figure], ...] = (
@@ -109,20 +109,19 @@ def _delays(swept: Swept) -> Panel:
     )
 
 
-def _courses(swept: Swept) -> Panel:
-    """Each value holds until the next change."""
-    lines = []
+def _courses(swept: Swept) -> Iterator[Panel]:
+    """One for each policy: over each other nobody could tell them apart. Each value holds until the next change."""
     for nmi in NMIS:
         for outcome in select(swept, nmi=nmi, hold_us=1000):
             course = outcome.seen.course
             begin = course[0][0]
             steps = [((behind[0] - begin) / 1e6, float(here[1])) for here, behind in pairwise(course)]
             steps = list(islice((step for step in steps if step[0] <= _COURSE_MS), _COURSE_POINTS))
-            lines.append(Series(name=nmi, x=[x for x, _ in steps], y=[y for _, y in steps]))
-    return Panel(
-        title="Backlog over time, 1,000 overflows/s, hold 1,000 us",
-        x_label="ms",
-        y_label="overflows not delivered",
-        series=_drawable(lines),
-        steps=True,
-    )
+            line = Series(name=nmi, x=[x for x, _ in steps], y=[y for _, y in steps])
+            yield Panel(
+                title=f"Backlog over time, {nmi}, 1,000 overflows/s, hold 1,000 us",
+                x_label="ms",
+                y_label="overflows not delivered",
+                series=_drawable([line]),
+                steps=True,
+            )

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
-from emulator.bench.case import Absent
+from emulator.bench.case import Absent, Cut, Violated
+from emulator.bench.measure import reason_of
 from emulator.bench.nmi_point import Outcome, Point, idle_seconds, measure_point
 
 NMIS = ("trylock", "deferred", "lockless")
@@ -58,6 +59,8 @@ class Swept:
     outcomes: dict[Point, Outcome] = field(default_factory=dict)
     absent: dict[Point, str] = field(default_factory=dict)
     idle: dict[Point, list[float]] = field(default_factory=dict)
+    broken: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
 
     def idle_of(self, point: Point) -> float:
         """Seconds, the median."""
@@ -72,19 +75,31 @@ def idle_key(point: Point) -> Point:
 
 
 def run_sweep(points: Sequence[Point], *, chunks: int, seed: int, progress: Callable[[str], None]) -> Swept:
-    """Measures all of them, in an order that is drawn by the seed: what drifts is spread over the axes."""
+    """Measures all of them, in an order that is drawn by the seed: what drifts is spread over the axes. Raises Cut,
+    with what there is, for what ends more than a point."""
     order = list(points)
     random.Random(seed).shuffle(order)
     swept = Swept()
+    try:
+        _measure_all(swept, order, chunks, seed, progress)
+    except BaseException as cause:
+        raise Cut(swept, cause) from None
+    return swept
+
+
+def _measure_all(swept: Swept, order: list[Point], chunks: int, seed: int, progress: Callable[[str], None]) -> None:
     timed: dict[Point, int] = {}
     for at, point in enumerate(order):
         progress(f"point {at + 1} of {len(order)}")
         key = idle_key(point)
-        if key not in timed or at - timed[key] >= _IDLE_AGAIN:
-            timed[key] = at
-            swept.idle.setdefault(key, []).append(idle_seconds(key, chunks=chunks, seed=seed))
         try:
+            if key not in timed or at - timed[key] >= _IDLE_AGAIN:
+                swept.idle.setdefault(key, []).append(idle_seconds(key, chunks=chunks, seed=seed))
+                timed[key] = at
             swept.outcomes[point] = measure_point(point, chunks=chunks, seed=seed)
         except Absent as reason:
             swept.absent[point] = str(reason)
-    return swept
+        except Violated as law:
+            swept.broken.append(str(law))
+        except Exception as error:
+            swept.failed.append(f"{point.name}: {reason_of(error)}")

@@ -23,8 +23,9 @@ ROUNDS, QUICK_ROUNDS = 10, 3
 PAIRED_ROUNDS = 20
 
 _EPILOG = """\
-exit status: 0 measured; 1 a law such as conservation was broken; 2 usage; 7 the figures cannot be trusted, and
-stderr says why. --quick is a look, and no measurement: its rounds are too few to be trusted."""
+exit status: 0 measured; 1 a law such as conservation was broken; 2 usage; 7 the figures cannot be trusted, or some
+are not there, since a run took too long or failed: stderr says why; a signal's, if one ended it. What was measured
+until then is always printed and written. --quick is a look, not for quoting: 0 says no more than that it was had."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

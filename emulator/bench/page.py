@@ -86,9 +86,9 @@ def _group(group: GroupResult, seed: int, doubted: Mapping[str, str]) -> str:
         lines += ["| figure | median | unit | interval |", "|---|---:|---|---|"]
     for result in group.cases:
         name = f"({result.case.name})" if result.case.peer else result.case.name
-        if result.absent:
-            lines.append(f"| {name} | | | left out: {result.absent} |")
-        elif result.values:
+        if not result.values:
+            lines.append(f"| {name} | | | {result.why or 'not measured'} |")
+        else:
             estimate = group.estimate(result, seed)
             mark = " *" if result.case.name in doubted else ""
             lines.append(f"| {name}{mark} | {number(estimate.value)} | {result.case.unit} | {interval(estimate)} |")

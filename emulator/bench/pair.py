@@ -8,7 +8,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 
-from emulator.bench.case import Violated
+from emulator.bench.case import Failed
 
 
 @contextlib.contextmanager
@@ -25,7 +25,7 @@ def pinned(core: int) -> Iterator[None]:
 def against_child(mine: int, theirs: int, play: Callable[[], float], other: Callable[[], object]) -> float:
     """`play()` on core `mine`, while a forked child runs `other()` on core `theirs`; what `play` returns.
 
-    Raises Violated if the child failed. It is gone afterwards in any case.
+    Raises Failed if the child did. It is gone afterwards in any case.
     """
     pid = os.fork()
     if pid == 0:
@@ -46,5 +46,5 @@ def against_child(mine: int, theirs: int, play: Callable[[], float], other: Call
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
     if status:
-        raise Violated(f"the other side of a pair failed with status {status}")
+        raise Failed(f"the other side of a pair failed with status {status}")
     return took

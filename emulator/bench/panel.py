@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -39,8 +40,13 @@ class Panel:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Panel:
         """The inverse of dataclasses.asdict."""
-        series = [Series(**one) for one in data["series"]]
+        series = [Series(**{key: _numbers(value) for key, value in one.items()}) for one in data["series"]]
         return cls(**{**data, "series": series})
+
+
+def _numbers(value: Any) -> Any:
+    """A list as JSON has it: null is what is no number, or no finite one."""
+    return [math.nan if each is None else each for each in value] if isinstance(value, list) else value
 
 
 @dataclass(frozen=True, kw_only=True)

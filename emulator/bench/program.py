@@ -6,11 +6,12 @@ Each engine has to give the same result, so that all are known to have done the 
 
 from __future__ import annotations
 
+import subprocess
 import tempfile
 from functools import cache
 from pathlib import Path
 
-from emulator.bench.case import Absent, Violated
+from emulator.bench.case import Absent, Failed, Violated
 from emulator.bench.vm import run_guest, tsc_hz
 from emulator.guest_build import GuestBuildError, build_guest, code_flags, find_compiler, native_sources
 from emulator.places import run_program
@@ -69,7 +70,10 @@ def result_of(iterations: int) -> str:
 def _run_linux(launcher: list[str], iterations: int) -> tuple[str, int, str]:
     """Result, ticks and standard error of the Linux executable."""
     command = [*launcher, str(programs().linux), str(iterations)]
-    done = run_program(command, timeout=_TIMEOUT_SECONDS)
+    try:
+        done = run_program(command, timeout=_TIMEOUT_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise Failed(f"{command[0]} was not done after {_TIMEOUT_SECONDS} s") from None
     words = done.stdout.split()
     if done.returncode or len(words) != 2:
         said = done.stderr.strip().splitlines()

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from functools import cache
 
-from emulator.bench.case import Absent, Violated
+from emulator.bench.case import Absent, Failed, Violated
 from emulator.bench.program import COUNTED_LENGTHS, instructions_per_iteration, linux_seconds, programs
 from emulator.places import find_program, run_program
 
+_TIMEOUT_SECONDS = 60
 EXECUTABLE = "qemu-x86_64"
 _COUNTED = re.compile(r"(\d+) instructions")
 
@@ -41,7 +43,10 @@ def _check_count(launcher: tuple[str, ...]) -> None:
 
 def _count(launcher: tuple[str, ...], iterations: int) -> int:
     command = [*launcher, str(programs().linux), str(iterations)]
-    done = run_program(command, timeout=60)
+    try:
+        done = run_program(command, timeout=_TIMEOUT_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise Failed(f"{command[0]} was not done after {_TIMEOUT_SECONDS} s") from None
     found = _COUNTED.search(done.stderr)
     if done.returncode or not found:
         said = done.stderr.strip().splitlines()

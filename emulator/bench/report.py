@@ -13,7 +13,7 @@ from emulator.bench.html import document_html
 from emulator.bench.page import document_page
 from emulator.bench.result import Document, load_document
 from emulator.bench.statistic import Estimate
-from emulator.errors import UsageError
+from emulator.errors import HostError, PvperfError, UsageError
 from emulator.files import Files, Output, uninterrupted
 
 
@@ -41,16 +41,22 @@ class Reports:
         """Is there any?"""
         return bool(self._outputs or self._png)
 
-    def write(self, document: Document) -> None:
-        """Makes them of this document: all are made before the first is given to its file."""
+    def write(self, document: Document) -> PvperfError | None:
+        """Makes them of this document: all are made before the first is given to its file. Why there is no picture, if
+        the browser failed, which costs no other."""
+        undrawn = None
         made: list[tuple[Output, str | bytes]] = [(output, make(document)) for output, make in self._outputs]
         if self._png:
             from emulator.bench.browser import screenshot
 
-            made.append((self._png, screenshot(document_html(document))))
+            try:
+                made.append((self._png, screenshot(document_html(document))))
+            except HostError as error:
+                undrawn = error
         with uninterrupted():
             for output, data in made:
                 output.write(data)
+        return undrawn
 
 
 def report(args: argparse.Namespace) -> int:
@@ -61,7 +67,9 @@ def report(args: argparse.Namespace) -> int:
         reports = Reports(args, files)
         if not reports.wanted:
             raise UsageError("no report was asked for: --html, --csv, --png or --markdown")
-        reports.write(document)
+        undrawn = reports.write(document)
+    if undrawn:
+        raise undrawn
     return 0
 
 
@@ -78,7 +86,7 @@ def document_csv(document: Document) -> str:
             numbers = _numbers(group.estimate(result, document.seed)) if result.values else ["", "", ""]
             labels = " ".join(f"{key}={value}" for key, value in case.labels.items())
             kind = "peer" if case.peer else "case"
-            row = [group.name, kind, case.name, case.unit, *numbers, "", "", result.absent, labels]
+            row = [group.name, kind, case.name, case.unit, *numbers, "", "", result.absent or result.failed, labels]
             writer.writerow([*row, _joined(result.values)])
         for ratio in group.ratio_results(document.seed):
             row = [group.name, "ratio", ratio.ratio.name, "x", *_numbers(ratio.estimate), ratio.ratio.target]

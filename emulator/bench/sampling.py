@@ -57,11 +57,12 @@ def _speed(guest: str, args: list[str]) -> Group:
     def sampled(period: int) -> Callable[[], float]:
         return lambda: 1 / record_guest(guest, args, period, _drop).elapsed_s
 
-    contenders: list[Contender] = [single(Case(name="counted", unit="1/s", higher_is_better=True), counted)]
+    unit = f"runs of {guest}/s"
+    contenders: list[Contender] = [single(Case(name="counted", unit=unit, higher_is_better=True), counted)]
     ratios = []
     for period in _PERIODS:
         name = f"sampled every {period:,}"
-        case = Case(name=name, unit="1/s", higher_is_better=True, labels={"period": period})
+        case = Case(name=name, unit=unit, higher_is_better=True, labels={"period": period})
         contenders.append(single(case, sampled(period)))
         target = ">= 0.85" if period == _TARGET_PERIOD else ""
         ratios.append(Ratio(f"{name} / counted", name, "counted", target))
@@ -123,10 +124,10 @@ def _recording(effort: Effort) -> Group:
         return sum(one.samples for one in result.sampled) / result.elapsed_s, float(sum(result.ring_lost))
 
     cases = (
-        Case(name="NMIs with a sample", unit="1/s", higher_is_better=True),
+        Case(name="NMIs with a sample", unit="samples/s", higher_is_better=True),
         Case(name="samples that found no room", unit="samples"),
     )
-    written = Case(name="perf.data written", unit="1/s", higher_is_better=True)
+    written = Case(name="perf.data written", unit="samples/s", higher_is_better=True)
     return Group(
         name="recording",
         about="samples a second: made by guests and drained, and written to a perf.data file",

@@ -61,8 +61,8 @@ def quantile(ordered: Sequence[float], share: float) -> float:
 
 
 def paired_ratios(top: Sequence[float], bottom: Sequence[float]) -> list[float]:
-    """The ratio in each round: what slowed the machine in a round slowed both sides of it."""
-    return [a / b for a, b in zip(top, bottom, strict=True)]
+    """The ratio in each round in which there is one: what slowed the machine in a round slowed both sides of it."""
+    return [a / b for a, b in zip(top, bottom, strict=True) if b]
 
 
 def wilson(hits: int, trials: int, confidence: float = CONFIDENCE) -> Estimate:

@@ -55,8 +55,8 @@ def draw_panel(panel: Panel) -> str:
     parts += [_grid_y(y, tick) for tick in y.ticks()]
     parts += [_grid_x(x, tick, top, bottom) for tick in x.ticks(9)]
     parts.append(_line(_LEFT, bottom, WIDTH - _RIGHT, bottom, "axis"))
-    parts.append(_text((_LEFT + WIDTH - _RIGHT) / 2, HEIGHT - 8, panel.x_label, anchor="middle"))
-    parts.append(_text(8, top - 8, panel.y_label))
+    parts.append(_text((_LEFT + WIDTH - _RIGHT) / 2, HEIGHT - 8, _label(panel.x_label, x), anchor="middle"))
+    parts.append(_text(8, top - 8, _label(panel.y_label, y)))
     for index, series in enumerate(panel.series):
         parts += _draw_series(series, x, y, index % COLOURS, panel)
     return _svg(HEIGHT, panel.title, parts)
@@ -122,7 +122,7 @@ def draw_rows(rows: Rows) -> str:
     for index, row in enumerate(rows.rows):
         parts += _draw_row(row, x, _TOP + _ROW * index + _ROW / 2)
     parts.append(_line(left, bottom, right, bottom, "axis"))
-    parts.append(_text((left + right) / 2, bottom + 32, rows.x_label, anchor="middle"))
+    parts.append(_text((left + right) / 2, bottom + 32, _label(rows.x_label, x), anchor="middle"))
     return _svg(int(bottom + 40), rows.title, parts)
 
 
@@ -140,6 +140,10 @@ def _draw_row(row: Row, x: Axis, middle: float) -> list[str]:
         at = x.place(row.target)
         parts.append(_line(at, middle - _ROW / 2 + 2, at, middle + _ROW / 2 - 2, "target"))
     return parts
+
+
+def _label(text: str, axis: Axis) -> str:
+    return f"{text}, logarithmic" if axis.log else text
 
 
 def _legend(names: Sequence[str]) -> list[list[str]]:

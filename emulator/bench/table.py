@@ -28,11 +28,11 @@ def _group_table(group: GroupResult, seed: int) -> str:
     rows: list[tuple[str, str, str, str, str]] = []
     for result in group.cases:
         name = f"({result.case.name})" if result.case.peer else result.case.name
-        if result.absent:
-            rows.append((name, "-", "", "", f"left out: {result.absent}"))
-        elif result.values:
+        if result.values:
             estimate = group.estimate(result, seed)
-            rows.append((name, number(estimate.value), result.case.unit, interval(estimate), ""))
+            rows.append((name, number(estimate.value), result.case.unit, interval(estimate), result.why))
+        else:
+            rows.append((name, "-", "", "", result.why or "not measured"))
     for ratio in group.ratio_results(seed):
         says = f"target {ratio.ratio.target}: {VERDICTS[ratio.verdict]}" if ratio.verdict else ""
         rows.append((ratio.ratio.name, number(ratio.estimate.value), "x", interval(ratio.estimate), says))

@@ -11,6 +11,8 @@ from emulator.bench.statistic import signed_rank
 
 #: Exit status of a measurement that cannot be trusted.
 UNTRUSTED = 7
+#: What is said of a result that was measured by less than it takes.
+QUICK = "a quick look: not for quoting"
 MIN_ROUNDS = 10
 MAX_STOLEN = 0.01
 MAX_OTHERS = 0.05
@@ -35,6 +37,19 @@ def warnings(groups: Sequence[GroupResult], *, rounds: int, seed: int, governor:
 def of_everything(warnings: Sequence[str]) -> list[str]:
     """Of these warnings, those that are of the whole measurement, and not of single figures."""
     return [warning for warning in warnings if not warning.startswith(("intervals wider", "drift:"))]
+
+
+def failures(groups: Sequence[GroupResult], *, ended: str = "") -> list[str]:
+    """What is not there although it was to be measured, also in a quick look: a sentence for each group, and why the
+    last one was."""
+    found = []
+    for group in groups:
+        failed = dict.fromkeys(result.failed for result in group.cases if result.failed)
+        names = [next(result.case.name for result in group.cases if result.failed == why) for why in failed]
+        said = [f"{name}: {why}" for name, why in zip(names, failed, strict=True)] + group.failed
+        if said:
+            found.append(f"failed: {group.name}: {_some(said)}")
+    return [*found, *([f"it was ended by {ended}: what came later was not measured"] if ended else [])]
 
 
 def _of_machine(groups: Sequence[GroupResult]) -> list[str]:

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from emulator.bench.case import Absent, Violated
+from emulator.bench.case import Absent, Failed, Violated
 from emulator.errors import Unsupported, UsageError
 from emulator.events import parse_events
 from emulator.machine import VirtualMachine
@@ -52,7 +52,9 @@ def run_guest(
 
 
 def check_end(result: Result, guest: str, *, content: bool = True) -> None:
-    """The guest ended, is content, and no overflow was lost or doubled; otherwise Violated."""
+    """The guest ended, is content, and no overflow was lost or doubled; otherwise Violated. Failed for a time-out."""
+    if result.ended == "timeout":
+        raise Failed(f"guest {guest} was not done after {TIMEOUT_SECONDS} s")
     if result.ended != "exit" or (content and result.status != 0):
         said = result.console.decode(errors="replace").strip().splitlines()
         raise Violated(f"guest {guest} ended with {result.ended} {result.status}{': ' + said[-1] if said else ''}")

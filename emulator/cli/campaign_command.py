@@ -7,7 +7,6 @@ import argparse
 import os
 import random
 import sqlite3
-import sys
 import time
 from collections import Counter
 from contextlib import AbstractContextManager
@@ -24,6 +23,7 @@ from emulator.campaign.summary import HELD, INCONCLUSIVE, VIOLATED, summarise
 from emulator.campaign.text import print_json, print_text, replay_folder, write_cases
 from emulator.campaign.vm import VmDone, vms_of
 from emulator.cli import Killed
+from emulator.cli.progress_line import ProgressLine
 from emulator.errors import HostError, UsageError
 from emulator.explore.scenarios import SCENARIOS
 from emulator.files import Files
@@ -132,7 +132,7 @@ class Progress:
         self._blocks, self._done, self._vms, self._schedules = blocks, 0, 0, 0
         self._failed: Counter[str] = Counter()
         self._begin = self._said = time.monotonic()
-        self._shown = sys.stderr.isatty()
+        self._line = ProgressLine()
 
     def __call__(self, done: Any) -> None:
         """Counts something that is done."""
@@ -144,9 +144,9 @@ class Progress:
         elif isinstance(done, VmDone):
             self._vms += 1
             self._failed.update([f"{done.vm.setup.design}: {done.oracle}, in a VM"] if done.oracle else [])
-        if self._shown and time.monotonic() - self._said > _PROGRESS_SECONDS:
+        if time.monotonic() - self._said > _PROGRESS_SECONDS:
             self._said = time.monotonic()
-            print(f"\r\033[K{self._text()[:118]}", end="", file=sys.stderr, flush=True)
+            self._line.say(self._text())
 
     def _text(self) -> str:
         took = self._said - self._begin
@@ -161,5 +161,4 @@ class Progress:
 
     def end(self) -> None:
         """Leaves nothing of the line."""
-        if self._shown:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
+        self._line.end()

@@ -6,12 +6,12 @@ from __future__ import annotations
 import argparse
 import os
 import random
-import sys
 from collections import Counter
 from functools import partial
 from statistics import median
 
 from emulator.cli import Killed
+from emulator.cli.progress_line import ProgressLine
 from emulator.counted import counted
 from emulator.errors import UsageError
 from emulator.explore.case import MOST_VCPUS
@@ -122,14 +122,12 @@ def _progress(runs: list[Stressed], stressed: Stressed) -> None:
     """After each boot: the last of the runs is the one that goes on."""
     if not runs or runs[-1] is not stressed:
         runs.append(stressed)
-    if sys.stderr.isatty():
-        done = f"{counted(stressed.boots, 'VM')}, {counted(stressed.guest['done'], 'operation')}"
-        print(f"\r\033[K{stressed.scenario.name}: {done}", end="", file=sys.stderr, flush=True)
+    done = f"{counted(stressed.boots, 'VM')}, {counted(stressed.guest['done'], 'operation')}"
+    ProgressLine().say(f"{stressed.scenario.name}: {done}")
 
 
 def _clear() -> None:
-    if sys.stderr.isatty():
-        print("\r\033[K", end="", file=sys.stderr, flush=True)
+    ProgressLine().end()
 
 
 def _how_far(stressed: Stressed) -> str:

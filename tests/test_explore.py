@@ -12,13 +12,16 @@ from pathlib import Path
 
 import pytest
 
+from emulator import __version__
 from emulator.cli import main
+from emulator.cli.progress_line import columns
 from emulator.errors import UsageError
 from emulator.explore.canaries import canaries_of, catch
 from emulator.explore.case import Case, read_case
 from emulator.explore.coverage import Coverage
 from emulator.explore.crew import Crew
-from emulator.explore.machine import Machine, Setup
+from emulator.explore.interleaving import interleaving
+from emulator.explore.machine import Machine, Setup, Step, build, identity
 from emulator.explore.machine import canaries as canary_names
 from emulator.explore.program import IDS, MOST_OPS, Program, parse_op, random_program
 from emulator.explore.scenarios import SCENARIOS
@@ -496,6 +499,68 @@ def test_a_replay_that_does_not_come_to_all_its_switches_went_another_way(
     replace(case, switches=(late,), setup=Setup()).write(tmp_path / "late")
     assert main(["replay", str(tmp_path / "late")]) == 7
     assert "only the first 0 of 1 switches were made" in capsys.readouterr().out
+
+
+def test_a_replay_names_the_build(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In the file, and where it is another one's; files of before have no version."""
+    case, path = shrink(planted_case()), tmp_path / "case"
+    for recorded, other in ((identity(), ""), (build(), ""), ("0.0 0123", "0.0 0123"), ("", "which it does not name")):
+        replace(case, build=recorded).write(path)
+        assert f"\nbuild {recorded}\n" in path.read_text()
+        assert main(["replay", str(path)]) == 1
+        told = f"pvperf: it was recorded by another build, {other}; this is {identity()}\n"
+        assert capsys.readouterr().err == (told if other else "")
+    assert case.build == identity() == f"{__version__} {build()}"
+    assert main(["replay", str(path), "--json"]) == 1
+    said = json.loads(capsys.readouterr().out)
+    assert (said["build"], said["of_this_build"], said["recorded"]["build"]) == (identity(), False, "")
+
+
+def test_a_replay_says_what_differs_of_what_looks_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    case, path = shrink(planted_case()), tmp_path / "case"
+    replace(case, state_hash=case.state_hash ^ 1).write(path)
+    assert main(["replay", str(path)]) == 1
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.count(case.text) == 1
+    states = f"in another state, {case.state_hash:016x}, than the recorded {case.state_hash ^ 1:016x}"
+    assert last.endswith(f"{states}; all that they did, they did at the same places")
+    first = replace(case.switches[0], where="open.c:1")
+    replace(case, state_hash=1, switches=(first, *case.switches[1:])).write(path)
+    assert main(["replay", str(path)]) == 1
+    parts = f"at step {first.step} it was at {case.switches[0].where}, and is recorded at open.c:1"
+    assert capsys.readouterr().out.splitlines()[-1].endswith(parts)
+    replace(case, text="something else").write(path)
+    assert main(["replay", str(path)]) == 1
+    assert capsys.readouterr().out.endswith(f"; recorded was {case.oracle}: something else\n")
+
+
+def test_a_replay_of_nothing_proves_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    case = shrink(planted_case())
+    replace(case, program=Program.parse(["", ""]), switches=(), setup=Setup()).write(tmp_path / "nothing")
+    assert main(["replay", str(tmp_path / "nothing")]) == 7
+    assert "nothing was run: the program has no operations" in capsys.readouterr().out
+
+
+def test_an_interleaving_is_not_cut_and_fits_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With three actors, whose text may go on below the heads of the others."""
+    case = shrink(planted_case())
+    program = Program.parse(["open 1; enable 1", "close 1", "read 1"])
+    wide = "unlock a_very_long_name_of_a_file_that_no_column_of_three_has_room_for.c:123 and what it is for"
+    log = [Step(fiber, op, "point", wide) for fiber, op in ((0, 0), (1, 0), (2, 0), (0, 1))]
+    case = replace(case, program=program, switches=())
+    whole = interleaving(case, log)
+    assert sum(line.endswith(f"point {wide}") for line in whole) == 4
+    assert whole[0].split() == ["step", "vCPU", "0", "vCPU", "1", "vCPU", "2"]
+    for width in (60, 80, 100, 200):
+        lines = interleaving(case, log, width=width)
+        assert max(map(len, lines)) <= width
+
+        text = "".join("".join(lines).split())
+        assert text.count("".join(f"point {wide}".split())) == 4
+    monkeypatch.setenv("COLUMNS", "70")
+    assert columns(1, 0) == 70
+    monkeypatch.delenv("COLUMNS")
+    assert columns(1, 0) == 0, "pytest has no terminal"
 
 
 @pytest.mark.parametrize(

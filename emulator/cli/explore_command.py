@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from emulator.cli import Killed
+from emulator.cli.progress_line import columns
 from emulator.counted import counted
 from emulator.errors import HostError
 from emulator.explore import canaries
@@ -176,7 +177,7 @@ class Report:
             f"{counted(found.case.preemptions, 'preemption')} to "
             f"{case.program.length} and {case.preemptions}:"
         )
-        for line in [*case.program.lines(), *interleaving(case, log)]:
+        for line in [*case.program.lines(), *interleaving(case, log, width=columns(1, 2) - 2)]:
             self._say(f"  {line}")
         try:
             self._say(f"replay it with: {self._replays.write(found.scenario, case)}")

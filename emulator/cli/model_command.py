@@ -9,6 +9,7 @@ import random
 import sys
 from dataclasses import asdict, fields
 
+from emulator.cli.progress_line import columns
 from emulator.errors import UsageError
 from emulator.explore.case import Case
 from emulator.explore.interleaving import interleaving
@@ -88,7 +89,7 @@ def _compare(model: Model, arguments: argparse.Namespace) -> int:
 
 def _print_case(case: Case, name: str) -> None:
     print(f"on the core, {_planted(case)}, {case.oracle}: {case.text}")
-    for line in [*case.program.lines(), *interleaving(case, case.replay()[1])]:
+    for line in [*case.program.lines(), *interleaving(case, case.replay()[1], width=columns(1, 2) - 2)]:
         print(f"  {line}")
     print(f"replay it with: {replay_command(name)}")
 

@@ -11,7 +11,7 @@ from functools import partial
 from statistics import median
 
 from emulator.cli import Killed
-from emulator.cli.progress_line import ProgressLine
+from emulator.cli.progress_line import ProgressLine, columns
 from emulator.counted import counted
 from emulator.errors import UsageError
 from emulator.explore.case import MOST_VCPUS
@@ -223,6 +223,6 @@ def _hand_over(stressed: Stressed, arguments: argparse.Namespace, replays: Repla
         f"from {counted(program.length, 'operation')} to {case.program.length}, "
         f"with {counted(case.preemptions, 'preemption')}:"
     )
-    for line in [*case.program.lines(), *interleaving(case, case.replay()[1])]:
+    for line in [*case.program.lines(), *interleaving(case, case.replay()[1], width=columns(1, 2) - 2)]:
         print(f"  {line}")
     print(f"replay it with: {command}")

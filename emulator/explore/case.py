@@ -15,7 +15,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from emulator.errors import UsageError
-from emulator.explore.machine import ORACLES, STORES, Machine, Setup, Step, Switch, Verdict, build
+from emulator.explore.machine import ORACLES, STORES, Machine, Setup, Step, Switch, Verdict, build, identity
 from emulator.explore.program import Program, parse_ops
 from emulator.files import read_whole, write_whole
 from emulator.printable import printable
@@ -38,7 +38,12 @@ class Case:
 
     @classmethod
     def of(cls, setup: Setup, program: Program, verdict: Verdict) -> Case:
-        return cls(setup, program, verdict.switches, verdict.oracle, verdict.text, verdict.state_hash, build())
+        return cls(setup, program, verdict.switches, verdict.oracle, verdict.text, verdict.state_hash, identity())
+
+    @property
+    def of_this_build(self) -> bool:
+        """Was it recorded by what runs now? Older files have no version."""
+        return self.build in (identity(), build())
 
     @property
     def preemptions(self) -> int:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -12,6 +13,8 @@ from emulator.explore.case import Case
 from emulator.explore.machine import Step
 
 _PLACE = re.compile(r"(\w+\.c):(\d+)")
+#: Columns of text where nobody says how wide it may be, those of the step's number, and those that any text needs.
+_WIDTH, _NUMBER, _LEAST_COLUMN, _ROOM, _LEAST_ROOM = 128, 8, 8, 40, 16
 _NATIVE = Path(__file__).resolve().parents[2] / "native"
 
 
@@ -74,21 +77,34 @@ def _piece(case: Case, steps: list[Step], passing: Sequence[int]) -> Iterator[st
                 yield f"    {code}"
 
 
-def interleaving(case: Case, log: list[Step], *, width: int = 128) -> list[str]:
-    """Lines of text. Between a vCPU's first and last step in a column it ran alone."""
+def interleaving(case: Case, log: list[Step], *, width: int = 0) -> list[str]:
+    """Lines of text, none longer than `width`, unless that is 0. Between a vCPU's first and last step in a column it
+    ran alone: so each line has one column's text, which may go on below the others' heads."""
     fibers = len(case.program.vcpus) + bool(case.program.timer)
-    column = max(24, (width - 8) // max(1, fibers))
+    column = _column(width or _WIDTH, fibers)
     lines = ["step    " + "".join(_name(case, fiber).ljust(column) for fiber in range(fibers)).rstrip()]
     preempted = {switch.step for switch in case.switches if switch.preempts and not switch.passes}
     passes = {switch.step for switch in case.switches if switch.passes}
     for first, steps in _runs(log):
-        fiber = steps[0].fiber
+        begin = _NUMBER + column * steps[0].fiber
         passing = [at for at in range(len(steps)) if first + at in passes]
         for at, text in enumerate(_piece(case, steps, passing)):
             number = str(first) if at == 0 else ""
-            lines.append(
-                f"{number:<8}{' ' * (column * fiber)}{text[: column - 1 if fiber < fibers - 1 else None]}".rstrip()
-            )
+            for piece in _wrapped(text, width - begin) if width else [text]:
+                lines.append(f"{number:<{begin}}{piece}".rstrip())
+                number = ""
         if first + len(steps) in preempted:
-            lines.append(f"{'':<8}{' ' * (column * fiber)}-- preempted --")
+            lines.append(f"{'':<{begin}}-- preempted --")
     return lines
+
+
+def _column(width: int, fibers: int) -> int:
+    """So wide that there is room for text in the last one, too."""
+    rest = max(1, fibers - 1)
+    return max(_LEAST_COLUMN, min((width - _NUMBER) // max(1, fibers), (width - _NUMBER - _ROOM) // rest))
+
+
+def _wrapped(text: str, room: int) -> list[str]:
+    """Within so much room, and set in as the text is."""
+    indent = " " * (len(text) - len(text.lstrip()))
+    return textwrap.wrap(text.strip(), max(_LEAST_ROOM, room), initial_indent=indent, subsequent_indent=indent) or [""]

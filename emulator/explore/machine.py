@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
+from emulator import __version__
 from emulator.errors import UsageError
 from emulator.explore import specification
 from emulator.explore.program import KINDS, Program
@@ -169,6 +170,11 @@ def build() -> str:
     """A digest of the sources that the explorer was built from."""
     module = load_explore()
     return str(module.ffi.string(module.lib.explore_build()).decode())
+
+
+def identity() -> str:
+    """What this is, for what is kept: the version, and the digest of build()."""
+    return f"{__version__} {build()}"
 
 
 def fill_machine(ffi: Any, setup: Setup, vcpus: int) -> tuple[Any, list[Any]]:

@@ -10,7 +10,6 @@ import errno
 import os
 import re
 import shlex
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,6 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+from emulator.errors import HostError, PvperfError
+from emulator.files import write_whole
 from emulator.places import environment, find_program, run_program
 
 AGENT_MAGIC = b"PVAGENT2"
@@ -250,16 +251,11 @@ def _link_guest(
 
 
 def _install(built: Path, output: Path) -> None:
-    """Moves a finished file to its place, so that nobody ever sees half of it."""
-    if output.exists() and not output.is_file():
-        raise GuestBuildError(f"cannot write {output}: it is not a regular file")
-    partial = output.with_name(f".{output.name}.{os.getpid()}")
+    """Puts a finished file in its place, so that nobody ever sees half of it."""
     try:
-        shutil.copyfile(built, partial)
-        os.replace(partial, output)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise GuestBuildError(f"cannot write {output}: {error.strerror}", fault="host") from error
+        write_whole(output, built.read_bytes())
+    except PvperfError as error:
+        raise GuestBuildError(str(error), fault="host" if isinstance(error, HostError) else "usage") from error
 
 
 def _operand(source: Path) -> str:

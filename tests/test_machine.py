@@ -153,6 +153,13 @@ def test_counts_are_exact_on_every_vcpu(tmp_path: Path) -> None:
         assert values[1000][vcpu, events[1]] == 1001  # and the jnz
 
 
+def test_vcpus_that_had_not_begun_are_counted(tmp_path: Path) -> None:
+    """The end is asked for by the first; the agents of the others start, and finish at once."""
+    with VirtualMachine(smp=4, memory=4 * MIB) as vm:
+        result = vm.run(guest(tmp_path, leave(0)), events="instructions")
+    assert [count.error for count in result.counts] == [None] * 4
+
+
 def test_an_event_that_cannot_be_opened_has_the_guests_errno(vm: VirtualMachine, tmp_path: Path) -> None:
     events: Any = [INSTRUCTIONS, event(99, 0), event(0, 1, flags=1 << 1 | 1 << 60)]
     good, bad_type, bad_flag = vm.run(guest(tmp_path, leave(0)), events=events).counts

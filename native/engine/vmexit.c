@@ -105,7 +105,7 @@ static void leave(struct pv_engine *e, uint64_t rip, bool in_block)
 	nmi_abandon(e);
 	e->attend &= ATTEND_FLUSH;
 	e->oracle.pending = false;
-	if (run->action == PV_ENTER_AGENT)
+	while (run->action == PV_ENTER_AGENT && !e->stop) /* its finish right after its start, too */
 		agent_enter(e, rip);
 	if (e->stop)
 		return;

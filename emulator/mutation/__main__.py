@@ -43,10 +43,10 @@ def main(argv: list[str] | None = None) -> int:
         if arguments.list:
             print(*(f"{each.name}: {each.breaks}" for each in chosen), sep="\n")
             return 0
-        for mutation in chosen:
-            mutation.apply((ROOT / mutation.file).read_text())
+        stale = [each for each in chosen if not _fits(each)]
         if arguments.check:
-            return 0
+            return bool(stale)
+        chosen = [each for each in chosen if each not in stale]
         if arguments.page:
             page.write(everything, page.load())
             return 0
@@ -54,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
             return _try_all(Tree(arguments.tree.resolve()), everything, chosen, arguments)
         with tempfile.TemporaryDirectory(prefix="pvperf-mutate-") as folder:
             return _try_all(Tree(Path(folder)), everything, chosen, arguments)
-    except (UsageError, ValueError) as error:
+    except UsageError as error:
         print(f"mutate: {error}", file=sys.stderr)
         return 2
     except (PvperfError, OSError) as error:
@@ -75,6 +75,16 @@ def _chosen(everything: list[Mutation], arguments: argparse.Namespace) -> list[M
         results = page.load()
         chosen = [each for each in chosen if not results.get(each.name, {}).get("caught_by")]
     return chosen
+
+
+def _fits(mutation: Mutation) -> bool:
+    """Says what the code has no longer: it has changed, and the data should be."""
+    try:
+        mutation.apply((ROOT / mutation.file).read_text())
+    except (OSError, ValueError) as error:
+        print(f"mutate: left out: {error}", file=sys.stderr)
+        return False
+    return True
 
 
 def _prepare(tree: Tree, chosen: list[Mutation], *, unchecked: bool) -> None:

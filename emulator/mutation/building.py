@@ -93,18 +93,21 @@ def _run(command: list[str]) -> None:
         raise BuildError(f"{' '.join(command)}\n{done.stderr}")
 
 
+def _compile(compiler: str, target: Target, source: Path) -> None:
+    """The object appears whole, whatever ends this."""
+    made = target.object_of(source)
+    new = made.with_suffix(".new.o")
+    depends = ["-MMD", "-MF", str(made.with_suffix(".d"))]
+    _run([compiler, *target.compile, *depends, "-c", str(source), "-o", str(new)])
+    os.replace(new, made)
+
+
 def _build(target: Target) -> None:
     (BUILD / "objects" / target.path.name).mkdir(parents=True, exist_ok=True)
     compiler = os.environ.get("CC", "cc")
     stale = [source for source in target.sources if _is_stale(target.object_of(source))]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        compiled = [
-            pool.submit(
-                _run, [compiler, *target.compile, "-MMD", "-c", str(source), "-o", str(target.object_of(source))]
-            )
-            for source in stale
-        ]
-        for each in compiled:
+        for each in [pool.submit(_compile, compiler, target, source) for source in stale]:
             each.result()
     if stale or not target.path.exists():
         new = BUILD / f"{target.path.name}.new"

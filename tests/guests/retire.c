@@ -61,6 +61,8 @@ ROW(moves_control, "mov %rax, %cr3")
 ROW(iret_no_segment, "push $0; push $0; push $2; push $0; push $0; iretq")
 ROW(iret_same, "mov %ss, %eax; push %rax; push %r15; pushfq; mov %cs, %eax; push %rax; push %r14; iretq")
 ROW(far_ret_null, "push $0; push $0; lretq")
+ROW(rewritten, "jmp 1f; 1: movb $0, 2f - 1(%rip); jmp 2f; 2: nop") /* the distance of the second jump */
+ROW(rewritten_last, "mov $3, %ecx; 1: nop; movb $0x90, 1b(%rip); loop 1b")
 ROW(single_step, "pushfq; orl $0x100, (%rsp); popfq; nop; ud2")
 ROW(single_step_jump, "pushfq; orl $0x100, (%rsp); popfq; jmp 1f; ud2; 1: nop; ud2")
 ROW(breakpoint, "lea 1f(%rip), %rax; mov %rax, %dr0; mov $0x401, %eax; mov %rax, %dr7; nop; 1: nop; ud2")
@@ -113,6 +115,8 @@ static const struct row user_rows[] = {
 	{ "iret to nowhere", iret_no_segment, 5, 0, NULL },
 	{ "iret", iret_same, 8, 1, NULL },
 	{ "lret to nowhere", far_ret_null, 2, 0, NULL },
+	{ "a store into its own block of two", rewritten, 4, 2, NULL },
+	{ "a store over what came before it", rewritten_last, 10, 3, NULL },
 	{ "a step", single_step, 4, 0, NULL },
 	{ "a step that jumps", single_step_jump, 4, 1, NULL },
 };
@@ -129,6 +133,8 @@ static const struct row kernel_rows[] = {
 	{ "int1", icebp, 1, 1, invalid },
 	{ "iret to nowhere", iret_no_segment, 5, 0, absent_load },
 	{ "lret to nowhere", far_ret_null, 2, 0, absent_load },
+	{ "a store into its own block of two", rewritten, 4, 2, nothing },
+	{ "a store over what came before it", rewritten_last, 10, 3, nothing },
 	{ "a step", single_step, 4, 0, invalid },
 	{ "a breakpoint of DR7", breakpoint, 5, 0, invalid },
 	{ "a watchpoint of DR7", watchpoint, 6, 0, invalid },

@@ -273,6 +273,15 @@ def test_what_a_callback_raises_comes_out(vm: VirtualMachine, tmp_path: Path, er
     assert vm.run(guest(tmp_path, leave(6))).status == 6
 
 
+def test_an_end_while_vcpus_are_still_in_the_agent(tmp_path: Path) -> None:
+    """The first that writes ends it: the others go from the agent's start into its finish, and nothing is missing."""
+    with VirtualMachine(smp=4, memory=16 * MIB) as vm:
+        for _ in range(3):
+            result = vm.run(guest(tmp_path, say(b"x") + SPIN), events=[INSTRUCTIONS] * 32, console=lambda _: vm.stop())
+            assert result.ended == "stopped"
+            assert [count.error for count in result.counts] == [None] * 4 * 32
+
+
 def test_all_halted(tmp_path: Path) -> None:
     with VirtualMachine(smp=3, memory=MIB) as vm, pytest.raises(AllHalted):
         vm.run(guest(tmp_path, HALT))

@@ -3,21 +3,11 @@
  * The cycle model, docs/cycles.md: a cycle for each instruction that retires, and what is written down here beside, by
  * hand. With watched=1 an alarm for cycles is armed meanwhile, so that blocks are looked at one by one.
  */
-#include "guest.h"
+#include "rows.h"
 
-enum { LOCKED = 18, EXIT = 1200, PORT = 0x80, RFLAGS_TF = 1 << 8, VECTOR_DEBUG = 1 };
+enum { LOCKED = 18, EXIT = 1200 };
 
-/* `text`, with R13 at a page of memory whose next is absent; an exception goes on at label 9 of the same stack. */
-#define ROW(name, text)                                                                               \
-	__attribute__((naked)) static uint64_t name(void *page)                                       \
-	{                                                                                             \
-		(void)page;                                                                           \
-		__asm__ volatile("push %rbx; push %rbp; push %r12; push %r13; push %r14; push %r15\n\t" \
-				 "lea 9f(%rip), %r14; mov %rsp, %r15; mov %rdi, %r13; mov $0x80, %edx\n\t" \
-				 text "\n"                                                            \
-				 "9: pop %r15; pop %r14; pop %r13; pop %r12; pop %rbp; pop %rbx; ret");       \
-	}
-
+/* R13 is a page of memory, whose next is absent. */
 ROW(plain, "nop; add $1, %rax; mov (%r13), %rax; mov %rax, 8(%r13); push %rax; pop %rax; mfence; pause; rdtsc")
 ROW(branches, "mov $50, %ecx; 1: loop 1b; call 2f; jmp 3f; 2: ret; 3:")
 ROW(string, "mov %r13, %rdi; mov $100, %ecx; rep stosb; xor %ecx, %ecx; rep stosb")
@@ -103,30 +93,9 @@ static const struct row {
 
 static uint8_t memory[2 * PAGE_BYTES] __attribute__((aligned(PAGE_BYTES)));
 
-static void go_on(struct exception_frame *frame)
-{
-	frame->rflags &= ~(uint64_t)RFLAGS_TF;
-	frame->rip = frame->r14;
-	frame->rsp = frame->r15;
-}
-
-/* What one event counts of a row. */
 static uint64_t count(const struct row *row, uint64_t config, bool user)
 {
-	struct kvm_pv_perf_attr attr = kvm_pmu_attr(PV_TYPE_HARDWARE, config, !user, user);
-	struct kvm_pmu_event event;
-	uint64_t ret;
-
-	if (kvm_pmu_open(&event, &attr) || kvm_pmu_enable(&event))
-		return ~0ull;
-	if (user)
-		user_run(row->run, memory);
-	else
-		row->run(memory);
-	if (kvm_pmu_disable(&event))
-		return ~0ull;
-	ret = kvm_pmu_count(&event);
-	return kvm_pmu_close(&event) ? ~0ull : ret;
+	return row_count(row->run, memory, user, config, user);
 }
 
 static void check(const struct row *row, bool user)
@@ -169,7 +138,7 @@ int guest_main(void)
 	static struct kvm_pmu_event far;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(vectors); i++)
-		exception_set(vectors[i], go_on);
+		exception_set(vectors[i], row_go_on);
 	page_split((uint64_t)memory + PAGE_BYTES);
 	page_set_present((uint64_t)memory + PAGE_BYTES, false);
 	check_nmis();

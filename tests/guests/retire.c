@@ -3,31 +3,19 @@
  * What retires of an instruction that ends in an exception (SDM vol. 3, 6.5): nothing where that is a fault, and the
  * instruction where it is a trap. The right figures are written down by hand.
  */
-#include "guest.h"
+#include "rows.h"
 
 enum {
-	VECTOR_DEBUG = 1,
 	VECTOR_STACK = 12,
 	VECTOR_ALIGNMENT = 17,
 	VECTOR_CLOSED = 0x42, /* a gate of DPL 0 */
 	VECTOR_LESS = 0x43,   /* one of DPL 1 */
 	VECTOR_NONE = 0x50,   /* none */
-	RFLAGS_TF = 1 << 8,
 	GATE_PRESENT = 1 << 15,
 	GATE_DPL = 13, /* from this bit on */
 };
 
-/* `text` ends in an exception whose handler goes on at R14 with stack R15, or at label 9. R13: a page that is absent. */
-#define ROW(name, text)                                                                               \
-	__attribute__((naked)) static uint64_t name(void *page)                                       \
-	{                                                                                             \
-		(void)page;                                                                           \
-		__asm__ volatile("push %rbx; push %rbp; push %r12; push %r13; push %r14; push %r15\n\t" \
-				 "lea 9f(%rip), %r14; mov %rsp, %r15; mov %rdi, %r13\n\t"             \
-				 text "\n"                                                            \
-				 "9: pop %r15; pop %r14; pop %r13; pop %r12; pop %rbp; pop %rbx; ret");       \
-	}
-
+/* R13 is a page that is absent. */
 ROW(nothing, "")
 ROW(invalid, "ud2")
 ROW(absent_load, "mov (%r13), %rax")
@@ -154,9 +142,7 @@ static void go_on(struct exception_frame *frame)
 	misaligned += (uint64_t)frame % 16 != 0;
 	vector = frame->vector;
 	address = exception_address();
-	frame->rflags &= ~(uint64_t)RFLAGS_TF;
-	frame->rip = frame->r14;
-	frame->rsp = frame->r15;
+	row_go_on(frame);
 }
 
 /* The second word of a gate. */
@@ -168,25 +154,9 @@ static volatile uint32_t *gate(unsigned of)
 	return (volatile uint32_t *)idtr.base + 4 * of + 1;
 }
 
-/* What one event counts of a row that runs at CPL 3 or 0, at either level. */
 static uint64_t count_at(uint64_t (*run)(void *page), bool runs_user, bool user, bool branches)
 {
-	struct kvm_pv_perf_attr attr = kvm_pmu_attr(PV_TYPE_HARDWARE, branches ? PV_HW_BRANCH_INSTRUCTIONS : PV_HW_INSTRUCTIONS,
-						    !user, user);
-	struct kvm_pmu_event event;
-	void *page = memory + PAGE_BYTES;
-	uint64_t ret;
-
-	if (kvm_pmu_open(&event, &attr) || kvm_pmu_enable(&event))
-		return ~0ull;
-	if (runs_user)
-		user_run(run, page);
-	else
-		run(page);
-	if (kvm_pmu_disable(&event))
-		return ~0ull;
-	ret = kvm_pmu_count(&event);
-	return kvm_pmu_close(&event) ? ~0ull : ret;
+	return row_count(run, memory + PAGE_BYTES, runs_user, branches ? PV_HW_BRANCH_INSTRUCTIONS : PV_HW_INSTRUCTIONS, user);
 }
 
 static uint64_t count(uint64_t (*run)(void *page), bool user, bool branches)

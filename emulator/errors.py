@@ -102,7 +102,7 @@ def missing(error: ImportError) -> str:
 
 def cannot(what: str, error: OSError) -> PvperfError:
     """The error to raise where the system says no to what the user has named: HostError if that is not to blame."""
-    if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO):
+    if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
         return HostError(f"cannot {what}: {explain(OSError(error.errno, error.strerror))}")
     return UsageError(f"cannot {what}: {error.strerror or error}")
 

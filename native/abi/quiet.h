@@ -13,7 +13,7 @@ enum {
 };
 
 enum pv_quiet {
-	PV_QUIET_LOST = 1,   /* raised != delivered + in shadows + dropped */
+	PV_QUIET_LOST = 1,   /* no host event is in memory, and raised != delivered + dropped */
 	PV_QUIET_TAKEN = 2,  /* delivered is not what the guest has taken */
 	PV_QUIET_EVENTS = 4, /* host events are still in memory */
 	PV_QUIET_LIMIT = 8,  /* events count against the limit */

@@ -8,18 +8,18 @@ int64_t quiet_check(struct pv_vcpu *vcpu, uint64_t taken)
 {
 	struct pv_vm *vm = vcpu->vm;
 	uint64_t raised = pv_u64_load(&vm->ledger.raised), delivered = pv_u64_load(&vm->ledger.delivered);
-	uint64_t kept = event_set_shadow(&vm->events) + pv_u64_load(&vm->ledger.dropped);
+	uint64_t dropped = pv_u64_load(&vm->ledger.dropped), events = event_set_count(&vm->events);
 	struct table_figures figures;
 	int64_t found = 0;
 
 	if (vm->config.agent_start.rip)
 		return 0; /* it has events of its own, and is never quiet */
 	vm->design->figures(vm, &figures);
-	if (raised != delivered + kept)
+	if (!events && raised != delivered + dropped) /* of those that there are, the shadows are not added up */
 		found |= PV_QUIET_LOST;
 	if (delivered != taken)
 		found |= PV_QUIET_TAKEN;
-	if (event_set_count(&vm->events))
+	if (events)
 		found |= PV_QUIET_EVENTS;
 	if (figures.open)
 		found |= PV_QUIET_LIMIT;

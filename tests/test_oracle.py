@@ -22,6 +22,7 @@ EVENTS = "instructions:u,instructions:k,branches:u,branches:k,cycles"
 #: Bundled guests, made short: the oracle is some 50 times slower than counting.
 BUNDLED = {
     "branchy": ["iterations=20000"],
+    "many": ["events=20", "kind=clock"],
     "clockwork": ["chunks=10", "period=100000", "traffic=own"],
     "hello": ["lines=3"],
     "hotspots": ["iterations=20"],

@@ -19,6 +19,8 @@ from emulator.errors import UsageError
 
 OPS = ("open", "enable", "read", "disable", "close")
 _EVENTS = (1, 16, 128, 1024)
+_FEW, _MANY = 1_000, 100_000  # that are open and enabled at once
+_OF_MANY = ("open", "enable", "exit", "read", "disable", "close")
 _VCPUS = (1, 2, 4, 8, 16)
 _CALIBRATION_TURNS = 20_000
 
@@ -29,6 +31,7 @@ def groups(effort: Effort) -> Iterator[Group]:
     if cores().number > 1:
         yield _against_peers("two cores", False, effort)
     yield _by_events(effort)
+    yield _many(effort)
     yield _by_vcpus(effort)
     if cores().number > 1:
         yield _by_pinning(effort)
@@ -105,6 +108,36 @@ def _by_events(effort: Effort) -> Group:
     plot = Plot(title="Each operation against open events", x="open events", series="op", log_x=True)
     about = "each operation on one vCPU, by the number of open events"
     return Group(name="hypercall, by events", about=about, contenders=contenders, plots=[plot])
+
+
+def _many(effort: Effort) -> Group:
+    """Few events against many, all of them open and enabled: no operation may care."""
+    contenders, ratios = [], []
+    for kind in ("software", "group") if effort.quick else ("software", "hardware", "clock", "group"):
+        for events in (_FEW, _MANY):
+            cases = tuple(
+                _op_case(op, {"events": events, "kind": kind}, f"{kind}, {events:,} at once") for op in _OF_MANY
+            )
+            contenders.append(Contender(cases, _of_many(kind, events)))
+        for op in _OF_MANY:
+            few, many = (f"{op.upper()}, {kind}, {events:,} at once" for events in (_FEW, _MANY))
+            whole = kind == "group" and op in ("enable", "disable")  # one call, which does each member in turn
+            name = f"{op.upper()}, {kind}: {_MANY:,} events / {_FEW:,}"
+            ratios.append(Ratio(name, many, few, "" if whole else "<= 2"))
+    about = f"each operation where {_FEW:,} and where {_MANY:,} events are open and enabled on one vCPU"
+    return Group(name="hypercall, many events", about=about, contenders=contenders, ratios=ratios)
+
+
+def _of_many(kind: str, events: int) -> Callable[[], list[float]]:
+    """Microseconds of each operation, in the order of _OF_MANY; a group's, by its members."""
+
+    def once() -> list[float]:
+        args = [f"events={events}", f"kind={kind}"]
+        lines = printed_figures(run_guest("many", args, max_events=events, pin="on"))
+        assert [line["op"] for line in lines] == list(_OF_MANY)
+        return [_microseconds(line) for line in lines]
+
+    return once
 
 
 def _by_vcpus(effort: Effort) -> Group:

@@ -18,6 +18,7 @@ from emulator.result import Result
 GUEST = "clockwork"
 _NEVER = 1 << 62  # ns: the period of clocks that do not overflow
 _NS = 1e9
+_EVENTS_LEAST = 1024  # as many as a VM has by default
 #: A guest that is not done by then is not going to be.
 STARVED_SECONDS = 4
 
@@ -165,7 +166,8 @@ def _run(
     args = [f"events={point.events}", f"period={period_ns or point.period_ns}", f"traffic={point.traffic}"]
     config = {name: getattr(point, name) for name in ("spacing", "nmi", "sync", "design", "hold_us")}
     smp = point.vcpus + (point.traffic == "other")
-    with VirtualMachine(smp=smp, max_sample_rate=0, seed=seed_of(seed, point.name), **config) as vm:
+    config |= {"max_sample_rate": 0, "max_events": max(_EVENTS_LEAST, smp * (point.events + 1))}
+    with VirtualMachine(smp=smp, seed=seed_of(seed, point.name), **config) as vm:
         result = vm.run(GUEST, [*args, f"chunks={chunks_for(point, chunks)}"], timeout=timeout, **options)
     if result.ended == "timeout":
         check_ledger(result.statistics, f"{GUEST} ({point.name})")

@@ -21,6 +21,7 @@ HOLDS = (0, 20, 50, 100, 200, 500, 1000, 2000)  # us
 RATES = (300, 1000, 3000, 10_000)  # overflows a second of a vCPU
 VCPUS = (1, 2, 4, 8)
 EVENTS = (1, 2, 4, 16)
+MANY = (1000,)  # clocks of one vCPU
 TRAFFIC = ("none", "own", "other")
 _SHORT, _LONG = 200, 1000  # us: a hold that is seldom in the way, and one that is often
 _IDLE_AGAIN = 24  # points after which the idle guest is timed anew: a machine's speed drifts
@@ -34,6 +35,7 @@ def sweep(quick: bool) -> list[Point]:
 def _quick() -> Iterator[Point]:
     yield from _points(nmi=NMIS, hold_us=(100, 1000))
     yield from _points(spacing=("periodic",))
+    yield from _points(events=MANY)
 
 
 def _full() -> Iterator[Point]:
@@ -42,6 +44,7 @@ def _full() -> Iterator[Point]:
     yield from _points(nmi=NMIS, sync=SYNCS, hold_us=HOLDS)
     yield from _points(nmi=NMIS, vcpus=VCPUS, hold_us=(_SHORT, _LONG))
     yield from _points(spacing=SPACINGS, nmi=NMIS, events=EVENTS)
+    yield from _points(nmi=NMIS, events=MANY)
     yield from _points(nmi=NMIS, traffic=TRAFFIC, hold_us=(_SHORT, _LONG))
     yield from _points(nmi=NMIS, design=DESIGNS, sync=SYNCS, hold_us=(_SHORT, _LONG))
 

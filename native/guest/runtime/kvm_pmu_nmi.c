@@ -3,27 +3,43 @@
 
 struct kvm_pmu_slot {
 	struct kvm_pmu_event *event; /* NULL: free */
+	struct table *table;         /* whose it is */
 };
 
+static struct kvm_pmu_slot few[GUEST_MAX_VCPUS][KVM_PMU_SLOTS];
+
 static struct table {
-	struct kvm_pmu_slot slots[KVM_PMU_SLOTS];
+	struct kvm_pmu_slot *slots; /* NULL: none yet */
+	unsigned room;
 	unsigned used; /* no slot from here on was ever taken */
 	uint64_t walks; /* begun and ended: odd while the handler goes through the slots */
 	struct kvm_pmu_nmi_counts counts;
 } __attribute__((aligned(64))) tables[GUEST_MAX_VCPUS];
 
-static struct table *table_of(const struct kvm_pmu_slot *slot)
+static void have_room(struct kvm_pmu_slot *slots, unsigned room)
 {
-	return &tables[((uint64_t)slot - (uint64_t)tables) / sizeof(struct table)];
+	struct table *here = &tables[cpu_index()];
+
+	for (unsigned i = 0; i < room; i++)
+		slots[i].table = here;
+	here->room = room;
+	here->slots = slots;
+}
+
+void kvm_pmu_nmi_room(unsigned room)
+{
+	have_room(memory_need(room * sizeof(struct kvm_pmu_slot), 64), room);
 }
 
 struct kvm_pmu_slot *kvm_pmu_slot_here(struct kvm_pmu_event *event)
 {
 	struct table *here = &tables[cpu_index()];
 
-	if (event->slot && table_of(event->slot) == here)
+	if (!here->slots)
+		have_room(few[cpu_index()], KVM_PMU_SLOTS);
+	if (event->slot && event->slot->table == here)
 		return event->slot;
-	for (unsigned i = 0; i < KVM_PMU_SLOTS; i++) {
+	for (unsigned i = 0; i < here->room; i++) {
 		struct kvm_pmu_event *none = NULL;
 
 		if (!atomic_compare_exchange(&here->slots[i].event, &none, event))
@@ -44,7 +60,7 @@ void kvm_pmu_slot_empty(struct kvm_pmu_slot *slot)
 
 	if (!slot)
 		return;
-	table = table_of(slot);
+	table = slot->table;
 	atomic_store(&slot->event, NULL);
 	if (table == &tables[cpu_index()])
 		return;

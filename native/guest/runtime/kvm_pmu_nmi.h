@@ -9,7 +9,7 @@
 
 #include "kvm_pmu.h"
 
-/* Sampling events that may run on one vCPU at a time. */
+/* Sampling events that may run on one vCPU at a time, unless it makes room for more. */
 enum { KVM_PMU_SLOTS = 64 };
 
 /* What the handler of one vCPU has seen; written by it alone. */
@@ -25,6 +25,8 @@ void kvm_pmu_nmi_start(void);
 /* That handler: for a program with one of its own, which calls this. */
 void kvm_pmu_nmi(struct exception_frame *frame);
 struct kvm_pmu_nmi_counts kvm_pmu_nmi_counts(unsigned vcpu);
+/* Room for so many on this vCPU, before any has been enabled here. */
+void kvm_pmu_nmi_room(unsigned room);
 
 /* For kvm_pmu.c. */
 

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from emulator.errors import HostError, PvperfError
+from emulator.errors import HostError, PvperfError, explain
 from emulator.files import write_whole
 from emulator.places import environment, find_program, run_program
 
@@ -263,15 +263,23 @@ def _operand(source: Path) -> str:
     return f"./{source}" if str(source).startswith(("-", "@")) else str(source)
 
 
+# What a compiler says of it is no fault of its sources'.
+_OF_HOST = (
+    *map(os.strerror, (errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENOMEM, errno.EAGAIN)),
+    "File size limit exceeded",
+)
+
+
 def _run(arguments: list[str], what: str, dependencies: Path | None = None) -> None:
     noted = {"DEPENDENCIES_OUTPUT": str(dependencies)} if dependencies else {}  # gcc and clang add to that file
     try:
         done = run_program(arguments, env=environment(**noted))
     except OSError as error:
-        raise GuestBuildError(f"cannot run the C compiler {arguments[0]}: {error.strerror}") from error
+        fault = "usage" if isinstance(error, (FileNotFoundError, PermissionError)) else "host"
+        raise GuestBuildError(f"cannot run the C compiler {arguments[0]}: {explain(error)}", fault=fault) from error
     if done.returncode == 0:
         sys.stderr.write(done.stderr)
     else:
-        no_room = any(os.strerror(number) in done.stderr for number in (errno.ENOSPC, errno.EROFS))
+        no_room = any(words in done.stderr for words in _OF_HOST)
         fault = "host" if no_room else "usage"
         raise GuestBuildError(f"{arguments[0]} failed on {what}", details=done.stderr.strip(), fault=fault)

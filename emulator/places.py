@@ -69,8 +69,7 @@ def find_program(name: str) -> str | None:
 def environment(**more: str) -> dict[str, str]:
     """This process' environment, with `more`, for programs that look for others, or for libraries."""
     clean = {**os.environ, **more}
-    if "PATH" in clean:
-        clean["PATH"] = _absolute(clean["PATH"])
+    clean["PATH"] = _absolute(clean.get("PATH", os.defpath))
     for name in _LISTS:
         if name in clean:
             clean[name] = os.pathsep.join(filter(None, clean[name].split(os.pathsep)))

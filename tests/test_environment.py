@@ -189,6 +189,33 @@ def test_what_a_sandbox_forbids(what: str) -> None:
     assert sentence in said_once(said)
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["guests", "build", "examples/count.c", "-o", "OUT"],
+        ["stress", "churn", "--native", "--ops", "500", "--seed", "1"],
+        ["stress", "churn", "--ops", "100", "--seed", "1"],
+    ],
+)
+def test_no_more_threads(tmp_path: Path, command: list[str]) -> None:
+    arguments = [word.replace("OUT", str(tmp_path / "count.elf")) for word in command]
+    status, _, said = pvperf(*arguments, before=partial(forbid, errno.EAGAIN, 435))
+    assert (status, "ulimit -u" in said_once(said)) == (125, True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_stress_blames_no_design_for_a_limit() -> None:
+    status, _, said = pvperf("stress", "churn", "--ops", "100", before=limit(resource.RLIMIT_FSIZE, 1 << 20))
+    assert status == 125
+    assert "ulimit -f" in said_once(said)
+
+
+def test_a_compiler_without_an_environment(tmp_path: Path) -> None:
+    """gcc finds its assembler and its linker by PATH."""
+    command = [*PVPERF, "guests", "build", "examples/count.c", "-o", str(tmp_path / "count.elf")]
+    assert subprocess.run(command, env={}, capture_output=True, check=False).returncode == 0
+
+
 def test_pinning_is_a_hint() -> None:
     """One core, on which a vCPU and its host thread are pinned, and no right to."""
 

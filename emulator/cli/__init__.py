@@ -59,6 +59,14 @@ def main(argv: list[str] | None = None) -> int:
     except ImportError as error:
         _complain(missing(error))
         return Unsupported.exit_status
+    except MemoryError:
+        _complain("out of memory (free some, or raise ulimit -v or the container's limit)")
+        return HostError.exit_status
+    except RuntimeError as error:
+        if "start new thread" not in str(error):  # Python has no errno of it, nor a type
+            raise
+        _complain("cannot start a thread (a limit of processes, threads or memory: raise ulimit -u, -v)")
+        return HostError.exit_status
 
 
 def _failure(error: OSError) -> str:

@@ -6,6 +6,8 @@ It runs in a process of its own, which a violation may cost: what is corrupt end
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 import time
 from collections.abc import Callable
@@ -14,7 +16,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any
 
-from emulator.errors import UsageError
+from emulator.errors import HostError, PvperfError, UsageError, explain
 from emulator.explore import specification
 from emulator.explore.machine import ORACLES, Setup, fill_machine, fill_program
 from emulator.explore.program import HYPERCALLS, Program
@@ -93,6 +95,8 @@ def play_block(block: Block) -> Played:
     machine, names = fill_machine(ffi, block.setup, len(block.programs[0].vcpus))
     why = ffi.new("char[128]")
     if error := lib.stress_create(machine, why, len(why)):
+        if error in (-errno.EAGAIN, -errno.ENOMEM):
+            raise HostError(f"cannot make the host's threads: {explain(OSError(-error, os.strerror(-error)))}")
         raise UsageError(f"no such machine: {ffi.string(why).decode() or error}")
     amount, verdict = ffi.new("struct stress_amount *"), ffi.new("struct explore_verdict *")
     totals = ffi.new("struct stress_totals *")
@@ -125,15 +129,13 @@ def play_block(block: Block) -> Played:
 
 def _serve(connection: Any, not_ours: Any) -> None:
     """Does what comes through the pipe until that is closed. Ctrl-C is for the process that waits."""
-    import os
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     not_ours.close()
     try:
         while True:
             try:
                 answer = connection.recv()()
-            except UsageError as error:
+            except PvperfError as error:
                 answer = error
             connection.send(answer)
     except (EOFError, OSError):
@@ -194,7 +196,7 @@ class NativeRunner:
             status = self._end()
             name = signal.Signals(-status).name if status < 0 else f"status {status}"
             return Played({}, "O1 memory", f"the process of the host died of {name}")
-        if isinstance(answer, UsageError):
+        if isinstance(answer, PvperfError):
             raise answer
         if answer and answer.oracle:
             self._end()

@@ -90,7 +90,7 @@ class Host:
         """Builds the VM. Raises PvperfError; what was begun until then ends with the process."""
         self._launch = launch
         self._channel = channel
-        self._segment = self._map()
+        self._segment, self._reader = self._map()
         core = load_core()
         load_engine()  # once, here: the vCPU processes share its pages
         self._ffi, self._lib = core.ffi, core.lib
@@ -120,17 +120,17 @@ class Host:
         self._processes: list[Any] = []
         self._alive: dict[int, int] = {}  # pidfd -> vCPU
 
-    def _map(self) -> mmap.mmap:
+    def _map(self) -> tuple[mmap.mmap, int]:
         size = (1 + self._launch.vcpus) * shm.PAGE_BYTES + self._launch.ram_bytes
         if os.getppid() != self._launch.front_pid:
             os._exit(1)  # nobody would be left to remove the name, should this process be killed now
         try:
-            segment = shm.map_segment(self._launch.segment, size)
+            mapped = shm.map_segment(self._launch.segment, size)
         except OSError as error:
             kind = OutOfMemory if error.errno in (errno.ENOMEM, errno.ENOSPC, errno.EFBIG) else HostError
             raise kind(f"no {size >> 20} MiB of shared memory for the VM: {explain(error)}") from None
         die_with_parent(self._launch.front_pid)
-        return segment
+        return mapped
 
     def _find_rings(self) -> Rings | None:
         agent = self._boot.agent
@@ -212,11 +212,13 @@ class Host:
         host = os.getpid()
         for index in range(self._launch.vcpus):
             not_mine = (self._launch.channel, self._gate)
-            args = (index, self._launch, self._segment, host, not_mine, self._gate_reader, self._boot)
+            segment = (self._segment, self._reader)
+            args = (index, self._launch, segment, host, not_mine, self._gate_reader, self._boot)
             process, pidfd = fork(vcpu.main, args)
             self._processes.append(process)
             self._alive[pidfd] = index
         os.close(self._gate_reader)
+        os.close(self._reader)
         signal.signal(signal.SIGTERM, lambda *_: self._lib.vm_finish(self._vm))
         self._check(self._lib.vm_start(self._vm), "start the VM")
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM, signal.SIGINT))
@@ -248,7 +250,7 @@ class Host:
     def _bury(self, index: int) -> None:
         """A vCPU process is gone before the VM was over: that ends the VM."""
         status = self._processes[index].exitcode
-        said = self._ffi.string(self._runs[index].text).decode(errors="replace")
+        said = self._said(self._runs[index])
         if status == vcpu.ENGINE_FAILED and said:
             self._kill("PV_END_ENGINE_ERROR", index, said)
             return
@@ -334,8 +336,13 @@ class Host:
 
     def _oracle_said(self) -> str:
         """Where a count first differed from the oracle's, if one did."""
-        said = [self._ffi.string(run.text).decode(errors="replace") for run in self._runs if run.oracle_differences]
+        said = [self._said(run) for run in self._runs if run.oracle_differences] if self._launch.oracle else []
         return said[0] if said else ""
+
+    def _said(self, run: Any) -> str:
+        """The text in a run page, which is its vCPU process' word: one line that no terminal obeys."""
+        text: str = self._ffi.string(run.text).decode(errors="replace")
+        return "".join(c if c.isprintable() else "?" for c in text)
 
     def _counts(self) -> list[SlotCount]:
         agent = self._boot.agent
@@ -392,6 +399,8 @@ class Host:
         figures["hypercalls_unknown"] = statistics.hypercalls[0]
         for field in _ENGINE_FIGURES:
             figures[field] = sum(getattr(run, field) for run in self._runs)
+        if not self._launch.oracle:
+            figures["oracle_checks"] = figures["oracle_differences"] = 0
         return figures
 
 

@@ -7,6 +7,7 @@ lives for microseconds. Should the host die in just that moment, the front end, 
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import mmap
 import os
@@ -35,15 +36,27 @@ def create_segment(name: str) -> posix_ipc.SharedMemory:
     raise OSError(number, os.strerror(number), DIRECTORY)
 
 
-def map_segment(name: str, size: int) -> mmap.mmap:
-    """`size` bytes of zeroed shared memory that no name leads to any more. OSError if it cannot be had."""
+def map_segment(name: str, size: int) -> tuple[mmap.mmap, int]:
+    """`size` bytes of zeroed shared memory that no name leads to any more, and a descriptor that can only read them.
+
+    OSError if it cannot be had.
+    """
     segment = create_segment(name)
     try:
         os.ftruncate(segment.fd, size)
-        return mmap.mmap(segment.fd, size)
+        return mmap.mmap(segment.fd, size), posix_ipc.SharedMemory(name, read_only=True).fd
     finally:
         segment.close_fd()
         segment.unlink()
+
+
+def forget_segment(reader: int) -> None:
+    """Closes every descriptor of this process that leads to the segment which `reader` reads: what is mapped stays."""
+    segment = os.fstat(reader)
+    for fd in map(int, os.listdir("/proc/self/fd")):
+        with contextlib.suppress(OSError):  # that of the listing itself is gone
+            if os.path.samestat(os.fstat(fd), segment):
+                os.close(fd)
 
 
 def remove_name(name: str) -> bool:

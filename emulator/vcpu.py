@@ -8,6 +8,7 @@ import os
 import signal
 from typing import Any
 
+from emulator import shm
 from emulator.boot import Agent, Boot
 from emulator.errors import explain
 from emulator.native import load_engine
@@ -21,7 +22,7 @@ ENGINE_FAILED = 70
 def main(
     index: int,
     launch: Launch,
-    segment: mmap.mmap,
+    segment: tuple[mmap.mmap, int],
     host: int,
     not_mine: tuple[int, ...],
     gate: int,
@@ -48,10 +49,13 @@ def main(
         os._exit(status)
 
 
-def _run(index: int, launch: Launch, segment: mmap.mmap, boot: Boot) -> int:
+def _run(index: int, launch: Launch, segment: tuple[mmap.mmap, int], boot: Boot) -> int:
     core = load_engine()
     ffi, lib = core.ffi, core.lib
-    base = ffi.from_buffer("uint8_t[]", segment, require_writable=True)
+    memory, reader = segment
+    base = ffi.from_buffer("uint8_t[]", memory, require_writable=True)
+    confined = lib.engine_confine(base, launch.vcpus, index, reader)
+    shm.forget_segment(reader)
     run = ffi.cast("struct pv_run *", base + (1 + index) * lib.PV_RUN_PAGE_SIZE)
     config = ffi.new("struct pv_engine_config *")
     config.ram = base + (1 + launch.vcpus) * lib.PV_RUN_PAGE_SIZE
@@ -72,7 +76,7 @@ def _run(index: int, launch: Launch, segment: mmap.mmap, boot: Boot) -> int:
     config.may_part = launch.may_part
     if boot.agent:
         _place_agent(ffi, lib, config, boot.agent)
-    failure = _run_engine(ffi, lib, config)
+    failure = _run_engine(ffi, lib, config) if not confined else b"the vCPU cannot be confined: " + _why(confined)
     if failure and not ffi.string(run.text):
         run.text = failure[: ffi.sizeof(run.text) - 1]
     return ENGINE_FAILED if failure else 0
@@ -97,4 +101,8 @@ def _run_engine(ffi: Any, lib: Any, config: Any) -> bytes:
             ffi.string(why) or explain(OSError(-error, os.strerror(-error))).encode()
         )
     error = lib.engine_run(engine[0])
-    return b"the engine failed: " + os.strerror(-error).encode() if error else b""
+    return b"the engine failed: " + _why(error) if error else b""
+
+
+def _why(error: int) -> bytes:
+    return os.strerror(-error).encode()

@@ -66,6 +66,7 @@ SUITES = {
     "group_race": ["group_is_whole", "groups_under_fire"],
     "agent": ["owners", "agent_comes_late", "agent_memory"],
     "quiet": ["quiet_points", "quiet_limit", "fault_alloc_ends_the_vm", "fault_delay_takes_time"],
+    "lies": ["lies_end_the_vm", "scribbling_changes_nothing"],
     "life": [
         *("never_started", "destroy_is_refused_while_running", "kicks_are_never_lost", "all_halted"),
         *(

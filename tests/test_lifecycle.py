@@ -24,6 +24,7 @@ from tiny_guest import SPIN, count_down, guest, leave, say
 
 from emulator.errors import HostDied, HostError, VcpuDied
 from emulator.machine import VirtualMachine
+from emulator.native import load_core
 from emulator.process import fork
 
 VCPUS = 3
@@ -308,3 +309,68 @@ def test_processes_bear_their_names(tmp_path: Path) -> None:
         front.process.kill()
         front.wait()
     assert names == ["pvperf:host", "pvperf:vcpu0", "pvperf:vcpu1", "pvperf:vcpu2"]
+
+
+@dataclass
+class Mapping:
+    """A line of /proc/PID/maps."""
+
+    first: int
+    behind: int
+    access: str
+    offset: int
+
+
+def shared_memory(pid: int) -> list[Mapping]:
+    """What a process has of its VM's segment."""
+    mappings = []
+    for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+        if "/pvperf-" in line:
+            span, access, offset, *_ = line.split()
+            first, behind = (int(at, 16) for at in span.split("-"))
+            mappings.append(Mapping(first, behind, access, int(offset, 16)))
+    return mappings
+
+
+@contextmanager
+def running(path: Path, vm: VirtualMachine, ended: list[str]) -> Iterator[None]:
+    """A VM while its guest, which says something first, runs for ever; then it is stopped."""
+    says = threading.Event()
+    run = threading.Thread(target=lambda: ended.append(vm.run(str(path), console=lambda _: says.set()).ended))
+    run.start()
+    try:
+        assert says.wait(HANG_SECONDS)
+        yield
+    finally:
+        vm.stop()
+        run.join()
+
+
+def test_a_vcpu_process_has_what_it_may_touch(tmp_path: Path) -> None:
+    """The VM page to read, its own run page, RAM; nothing of the other vCPUs, and no way to map it again."""
+    ended: list[str] = []
+    memory = 1 << 20
+    with VirtualMachine(smp=VCPUS, memory=memory) as vm, running(guest(tmp_path, say(b"x") + SPIN), vm, ended):
+        for index in range(VCPUS):
+            pid = vm.processes[f"vcpu{index}"]
+            readable, *writable = shared_memory(pid)
+            assert (readable.access, readable.offset, readable.behind - readable.first) == ("r--s", 0, 4096)
+            pages = {at for m in writable for at in range(m.offset, m.offset + m.behind - m.first, 4096)}
+            ram = (1 + VCPUS) * 4096
+            assert pages == {(1 + index) * 4096, *range(ram, ram + memory, 4096)}
+            assert not any("/pvperf-" in os.readlink(fd) for fd in Path(f"/proc/{pid}/fd").iterdir())
+    assert ended == ["stopped"]
+
+
+def test_what_a_vcpu_process_claims_of_the_oracle_is_not_told_without_one(tmp_path: Path) -> None:
+    """Nor is its text, whatever it says to a terminal."""
+    ended: list[str] = []
+    ffi = load_core().ffi
+    with VirtualMachine(smp=1, memory=1 << 20) as vm, running(guest(tmp_path, say(b"x") + SPIN), vm, ended):
+        pid = vm.processes["vcpu0"]
+        run_page = next(m.first for m in shared_memory(pid) if m.access == "rw-s")
+        with open(f"/proc/{pid}/mem", "r+b", buffering=0) as mapped:
+            for field, data in (("oracle_differences", b"\x07" * 8), ("text", b"\x1b[2J\n\0")):
+                mapped.seek(run_page + ffi.offsetof("struct pv_run", field))
+                mapped.write(data)
+    assert ended == ["stopped"]

@@ -108,7 +108,7 @@ static int wait_change(uint32_t *word, uint32_t old, struct pv_waiter *self, con
 	if (!vm->poll_ns || __atomic_load_n(&run->together, __ATOMIC_RELAXED))
 		return sleep_until_change(word, old, &self->sleeps, vm);
 	start = now_ns();
-	if (poll_change(word, old, start, start + self->poll_ns))
+	if (poll_change(word, old, start, start + (self->poll_ns < vm->poll_ns ? self->poll_ns : vm->poll_ns)))
 		return PV_HANDED;
 	ret = sleep_until_change(word, old, &self->sleeps, vm);
 	self->poll_ns = handover_poll_next(self->poll_ns, now_ns() - start, vm->poll_ns);

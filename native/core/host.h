@@ -66,7 +66,7 @@ struct vcpu_figures {
 struct pv_vcpu {
 	struct pv_vm *vm;
 	uint32_t index;
-	struct pv_run *run;
+	struct pv_run *run; /* what an exit says, and what an entry shall bring */
 
 	/* Guards the PMU, and who may be in guest mode. */
 	struct pv_mutex event_mutex;
@@ -107,7 +107,8 @@ struct pv_vm {
 	const struct pv_nmi_policy *nmi;
 	const struct pv_sync_policy *sync;
 	struct pv_vcpu *vcpus;
-	struct pv_run **runs;
+	struct pv_run **runs; /* the pages that the vCPU processes have */
+	struct pv_run *run_copies; /* the vCPUs' `run`, once there are processes: see run_copy.h */
 
 	struct pv_clock clock;
 	struct event_table *table; /* of a design that has one for the VM */

@@ -8,6 +8,7 @@
 #include "handover.h"
 #include "host.h"
 #include "punctual.h"
+#include "run_copy.h"
 
 static void told_of_panic(void *context, const char *text)
 {
@@ -32,8 +33,10 @@ void host_thread_adopt(struct pv_vm *vm, struct pv_thread *thread, const char *n
 /* Serves the exit in the run page and lets the vCPU go on. False: it does not go on. */
 static bool serve_exit(struct pv_vcpu *vcpu)
 {
+	struct pv_run *shared = vcpu->vm->runs[vcpu->index];
 	enum pv_entry_action action;
 
+	run_take(shared, vcpu->run);
 	vcpu_leave_guest(vcpu);
 	action = exit_serve(vcpu);
 	if (action == PV_ENTER_STOP)
@@ -41,14 +44,15 @@ static bool serve_exit(struct pv_vcpu *vcpu)
 	else if (vm_phase(vcpu->vm) == PHASE_OVER || !vcpu_enter_guest(vcpu))
 		return false;
 	vcpu->run->action = action;
-	handover_enter(vcpu->run);
+	run_give(shared, vcpu->run);
+	handover_enter(shared);
 	return action != PV_ENTER_STOP;
 }
 
 static void serve_until_end(void *arg)
 {
 	struct pv_vcpu *vcpu = arg;
-	struct pv_run *run = vcpu->run;
+	struct pv_run *run = vcpu->vm->runs[vcpu->index];
 
 	while (handover_wait_exit(run, vcpu->vm->config.page, run->entry_count) == PV_HANDED)
 		if (!serve_exit(vcpu))
@@ -145,10 +149,23 @@ static void start_failed(struct pv_vm *vm, int error)
 		end_thread_left(vm);
 }
 
+/* From here on vCPUs are processes, and their run pages theirs, too. */
+static int copies_create(struct pv_vm *vm)
+{
+	vm->run_copies = vm->hooks.alloc(vm->hooks.context, vm->config.vcpus * sizeof(struct pv_run));
+	if (!vm->run_copies)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < vm->config.vcpus; i++)
+		vm->vcpus[i].run = &vm->run_copies[i];
+	return 0;
+}
+
 int host_threads_start(struct pv_vm *vm)
 {
-	int ret = end_start(vm, vm->config.vcpus + 1);
+	int ret = copies_create(vm);
 
+	if (!ret)
+		ret = end_start(vm, vm->config.vcpus + 1);
 	if (ret)
 		return ret;
 	ret = pthread_create(&vm->timer_pthread, NULL, timer_main, vm);

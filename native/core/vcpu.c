@@ -13,7 +13,7 @@ void vcpu_ring(struct pv_vcpu *vcpu)
 {
 	pv_u64_add(&vcpu->vm->kicks, 1);
 	trace(vcpu->vm, PV_TRACE_KICK, vcpu->index, 0, 0, 0);
-	handover_ring(vcpu->run);
+	handover_ring(vcpu->vm->runs[vcpu->index]);
 }
 
 /* A counter's overflow is an NMI that interrupts the guest: it comes before all else. */

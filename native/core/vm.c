@@ -118,6 +118,7 @@ static void vm_free(struct pv_vm *vm)
 	console_destroy(vm);
 	hooks.release(hooks.context, vm->vcpus);
 	hooks.release(hooks.context, vm->runs);
+	hooks.release(hooks.context, vm->run_copies);
 	hooks.release(hooks.context, vm);
 }
 

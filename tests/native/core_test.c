@@ -6,7 +6,7 @@
 
 static const struct core_test *const suites[] = {
 	attr_tests,  op_tests,   pmu_tests,     overflow_tests, clock_tests, clock_queue_tests, design_tests, conserve_tests, sync_tests,
-	open2_tests, group_tests, group_sample_tests, group_race_tests, agent_tests, quiet_tests,
+	open2_tests, group_tests, group_sample_tests, group_race_tests, agent_tests, quiet_tests, lies_tests,
 	life_tests,  race_tests, hostile_tests, ring_tests,     trace_tests,  stress_tests,
 };
 static long failed_checks;

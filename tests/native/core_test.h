@@ -20,7 +20,7 @@ struct core_test {
 /* Each ends with an entry without a name. */
 extern const struct core_test attr_tests[], op_tests[], pmu_tests[], overflow_tests[], clock_tests[], clock_queue_tests[], design_tests[],
 	conserve_tests[], sync_tests[], life_tests[], race_tests[], hostile_tests[], ring_tests[], trace_tests[], stress_tests[],
-	open2_tests[], group_tests[], group_sample_tests[], group_race_tests[], agent_tests[], quiet_tests[];
+	open2_tests[], group_tests[], group_sample_tests[], group_race_tests[], agent_tests[], lies_tests[], quiet_tests[];
 
 /* Called at every pv_point() while it is set: a single-threaded test lets another vCPU come in between. */
 extern void (*on_point)(const char *tag);

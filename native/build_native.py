@@ -35,7 +35,7 @@ def declarations(headers: list[str]) -> str:
     with tempfile.TemporaryDirectory() as empty:
         for name in ("stdint.h", "stddef.h", "stdbool.h"):
             Path(empty, name).touch()
-        command = [*compiler()[:1], "-E", "-P", "-nostdinc", "-DPV_ABI_TYPES", "-D_Static_assert(...)="]
+        command = [*compiler(), "-E", "-P", "-nostdinc", "-DPV_ABI_TYPES", "-D_Static_assert(...)="]
         command += [f"-I{path}" for path in (*INCLUDES, empty)]
         done = subprocess.run([*command, "-"], input=source, text=True, capture_output=True, check=False)
     if done.returncode:

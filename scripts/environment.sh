@@ -46,28 +46,73 @@ fingerprint() {
 		sort -z | xargs -0 sha256sum
 }
 
-install_package() {
-	local pip=(.venv/bin/python -m pip --quiet --disable-pip-version-check) requires
-	requires="$(.venv/bin/python -c 'import tomllib
-print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")')"
-	mapfile -t requires <<<"$requires"
-	"${pip[@]}" install "${requires[@]}" || fail "pip could not install what the build needs"
-	"${pip[@]}" install --no-build-isolation \
-		--config-settings editable_mode=compat --editable ".${1:+[$1]}" || fail "the installation failed; pip says above why"
+pip() {
+	.venv/bin/python -m pip --disable-pip-version-check "$@"
 }
 
+# Prints what pyproject.toml lists: "build", or the packages of an extra.
+packages() {
+	.venv/bin/python -c 'import sys, tomllib
+project = tomllib.load(open("pyproject.toml", "rb"))
+print(*(project["build-system"]["requires"] if sys.argv[1] == "build" else project["project"]["optional-dependencies"][sys.argv[1]]),
+    sep="\n")' "$1"
+}
+
+# Says on stderr which part of the build is at work, and since when; the lines are those of the build.
+tell_progress() {
+	local line begin=$SECONDS
+	while IFS= read -r line; do
+		if [[ "$line" =~ building\ \'([^\']+)\'\ extension ]]; then
+			echo "pvperf: compiling ${BASH_REMATCH[1]} ($((SECONDS - begin)) s)" >&2
+		fi
+	done
+	echo "pvperf: $((SECONDS - begin)) s" >&2
+}
+
+install_package() {
+	local log=.venv/pvperf-build.log requires
+	echo "pvperf: installing what the build needs ..." >&2
+	mapfile -t requires < <(packages build)
+	pip --quiet install "${requires[@]}" || fail "pip could not install what the build needs"
+	echo "pvperf: building in .venv, which takes a minute or two; $log has all of it ..." >&2
+	pip --verbose install --no-build-isolation --config-settings editable_mode=compat --editable . 2>&1 |
+		tee "$log" | tell_progress || {
+		tail -n 40 "$log" >&2
+		fail "the installation failed; pip says above why"
+	}
+}
+
+install_extra() {
+	local wanted
+	echo "pvperf: installing what '$1' needs ..." >&2
+	mapfile -t wanted < <(packages "$1")
+	pip --quiet install "${wanted[@]}" || fail "pip could not install what '$1' needs"
+}
+
+# Does a stamp say this?
+stamped() {
+	[[ "$(cat ".venv/pvperf-stamp-$1" 2>/dev/null)" == "$2" ]]
+}
+
+# What is built is built once, and an extra's packages come on top of it.
 prepare_environment() {
-	local extra="${1:-}" stamp=".venv/pvperf-stamp-${1:-run}" wanted
+	local extra="${1:-}" built wanted
 	check_platform
 	exec 9>.venv.lock
 	flock 9
 	.venv/bin/python -c 'import pip' 2>/dev/null || make_venv
-	wanted="$(fingerprint | sha256sum)"
-	if [[ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]] || ! compgen -G 'emulator/_core*.so' >/dev/null; then
-		echo "pvperf: building in .venv ..." >&2
+	built="$(fingerprint | sha256sum)"
+	if ! stamped run "$built" || ! compgen -G 'emulator/_core*.so' >/dev/null; then
 		rm -f .venv/pvperf-stamp-*
-		install_package "$extra"
-		echo "$wanted" | tee .venv/pvperf-stamp-run >"$stamp" # an extra comes on top of what running needs
+		install_package
+		echo "$built" >.venv/pvperf-stamp-run
+	fi
+	if [[ -n "$extra" ]]; then
+		wanted="$(packages "$extra" | sha256sum)"
+		if ! stamped "$extra" "$wanted"; then
+			install_extra "$extra"
+			echo "$wanted" >".venv/pvperf-stamp-$extra"
+		fi
 	fi
 	exec 9>&-
 	PATH="$PWD/.venv/bin:$PATH"

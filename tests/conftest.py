@@ -27,6 +27,22 @@ _SEGMENT = re.compile(r"pvperf-(\d+)-.*")
 _LEAVE_SECONDS = 2.0
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(_Failures(config), "failures")
+
+
+class _Failures:
+    """Names what fails as it fails: a run that is cut short has no summary."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self._config.get_terminal_writer().line(f"\nFAILED {report.nodeid}, {report.when}")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def run_mark() -> Iterator[str]:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job begins with it ignored,

@@ -392,6 +392,19 @@ def test_explore_says_what_it_searched(capsys: pytest.CaptureFixture[str]) -> No
     assert all(canary["found"] for canary in document["canaries"])
 
 
+def test_what_was_not_searched_has_not_held(capsys: pytest.CaptureFixture[str]) -> None:
+    """Random programs have no end that a bound could reach; asked for all, those that have one are taken."""
+    arguments = ["explore", "open-limit", "churn", "--exhaustive", "1", "--seed", "1"]
+    assert main(arguments) == 7
+    told = capsys.readouterr().out
+    assert "  churn           not searched: random programs cannot be searched completely\n" in told
+    assert "churn was not searched" in told.splitlines()[-1]
+    assert main([*arguments, "--json"]) == 7
+    document = json.loads(capsys.readouterr().out)
+    assert [each["held"] for each in document["scenarios"]] == [True, False]
+    assert all(each.programs or each.name == "churn" for each in SCENARIOS.values())
+
+
 def test_every_canary_in_one_table(capsys: pytest.CaptureFixture[str]) -> None:
     """On the machine that is asked for, or on the one that it takes; and the targets for cases as small as these."""
     assert main(["explore", "--canaries", "--seed", "1", "--json"]) == 0

@@ -14,7 +14,7 @@ from emulator.explore.case import read_case
 from emulator.explore.machine import Machine, Setup
 from emulator.explore.program import Program
 from emulator.explore.shrink import alike
-from emulator.model import accept, search, spin
+from emulator.model import accept, bridge, search, spin
 from emulator.model.bounds import DEFECTS, DESIGNS, POLICIES, Bounds, Model, modelled
 from emulator.model.search import Searched
 
@@ -243,3 +243,45 @@ def test_a_defect_that_the_core_cannot_have(tmp_path: Path, capsys: pytest.Captu
 def test_model_refuses(capsys: pytest.CaptureFixture[str], arguments: list[str], complaint: str) -> None:
     assert main(["model", *arguments]) == 2
     assert complaint in capsys.readouterr().err
+
+
+def planted(path: Path, *more: str) -> list[str]:
+    return ["model", "--defect", "check-then-increment", "-o", str(path), *more]
+
+
+def test_another_violation_than_the_trails_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "case"
+    assert main(planted(path)) == 1
+    assert ", and not " not in capsys.readouterr().out
+    found = bridge.exhausted
+    monkeypatch.setattr(
+        bridge, "exhausted", lambda *words: (case := found(*words)) and replace(case, oracle="O7 lock order")
+    )
+    assert main(planted(path)) == 1
+    told = capsys.readouterr().out
+    (line,) = [line for line in told.splitlines() if line.startswith("on the core, ")]
+    assert "O7 lock order: " in line
+    assert line.endswith(", and not O3 limit as the trail does: another violation")
+    assert main(planted(path, "--json")) == 1
+    core = json.loads(capsys.readouterr().out)["core"]
+    assert (core["oracle"], core["as_the_trail"]) == ("O7 lock order", False)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "why"), [(60.0, "with at most "), (0.0, "within 0 s of CPU time: not all schedules with 0 preemptions")]
+)
+def test_a_trail_that_the_core_does_not_follow_proves_nothing(
+    seconds: float, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "case"
+    monkeypatch.setattr(bridge, "exhausted", lambda *words: None)
+    monkeypatch.setattr(bridge, "_SECONDS", seconds)
+    assert main(planted(path)) == 7
+    told = capsys.readouterr()
+    assert "verdict: violated: O3 limit" in told.out
+    assert f"the core was not seen to violate O3 limit with this trail's calls, {why}" in told.err
+    assert main(planted(path, "--json")) == 7
+    assert json.loads(capsys.readouterr().out)["violates"] == "O3 limit"
+    assert not path.exists()

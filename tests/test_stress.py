@@ -163,6 +163,8 @@ def test_a_killed_process_leaves_nothing(capsys: pytest.CaptureFixture[str]) -> 
     told = capsys.readouterr().out
     assert status == 0, told
     assert "O10 progress         held" in told
+    assert told.splitlines()[-1].startswith("verdict: held: ")
+    assert told.splitlines()[-1].endswith("; O10 progress alone was tried")
     assert "O1 memory            not tried" in told
     assert children(os.getpid()) == before
     assert segments(os.getpid()) == []

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,11 +19,13 @@ from emulator.errors import UsageError
 from emulator.explore.case import read_case
 from emulator.explore.machine import Setup
 from emulator.explore.program import Program
+from emulator.explore.scenarios import find
 from emulator.explore.shrink import same
+from emulator.machine import MachineConfig
 from emulator.stress.boot import Outcome
 from emulator.stress.native import NativeRunner
 from emulator.stress.playing import Playing
-from emulator.stress.scenario_run import Stressed
+from emulator.stress.scenario_run import Chance, Stressed
 
 #: The nine defects of the posted design: where each of them is looked for, and which oracle it violates.
 DEFECTS = {
@@ -191,3 +195,41 @@ def test_what_held_until_an_interrupt_is_told(
     assert told[1] == "interrupted in close-enable: its last VM is not judged, 1 scenario is not played"
     assert told[-1].startswith("verdict until then: held: 1 scenario, 1 VM, ")
     assert died == [signum]
+
+
+def test_a_run_that_had_no_chance_proves_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    """By what really happened, and not by time: where a planted defect takes more rounds, nothing has held."""
+    arguments = ["stress", "churn", "--native", "--seed", "7", "--fault", "trylock=10%"]
+    assert main([*arguments, "--ops", "60000"]) == 0
+    told = capsys.readouterr().out
+    assert re.search(r"\ncanary: design no-refcount was found within [\d,]+ rounds\nverdict: held", told)
+    stressed = Stressed(find("churn"), "per-vm", "trylock", chance=Chance(rounds=500, operations=3000))
+    stressed.add(outcome := whole(rounds=499), played, MachineConfig())
+    assert stressed.verdict == "inconclusive"
+    assert stressed.verdicts()["O1 memory"] == (
+        "inconclusive",
+        "499 rounds are too few: it took up to 500 to find no-refcount, which is planted",
+    )
+    assert "held" not in {verdict for verdict, _ in stressed.verdicts().values()}
+    stressed.add(replace(outcome, rounds=1), played, MachineConfig())
+    assert stressed.verdicts()["O1 memory"] == ("held", "")
+
+
+def test_where_the_planted_defect_is_not_found_nothing_has_held(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A machine on which threads do not meet."""
+    monkeypatch.setattr("emulator.stress.scenario_run.PLANTED", "per-vm")
+    monkeypatch.setattr("emulator.stress.scenario_run._CHANCE_OPS", 500)
+    assert main(["stress", "churn", "--native", "--seed", "7", "--ops", "2000", "--fault", "trylock=10%"]) == 7
+    told = capsys.readouterr().out
+    assert "was not found in 500 operations" in told
+    assert "NOT FOUND\nverdict: inconclusive: " in told
+    assert "  held" not in told
+
+
+played = Playing((Program.parse(["open 1"]),), Setup())
+
+
+def whole(rounds: int) -> Outcome:
+    return Outcome(rounds=rounds, ledger={"done": 4 * rounds, "refused": 1}, host={"nmi_misses": 1})

@@ -75,7 +75,8 @@ class Searched:
 
 def main(arguments: argparse.Namespace) -> int:
     """Returns 0 when all held, 1 for a violation, 7 when the search proves nothing."""
-    scenarios = [find(name) for name in arguments.scenarios] or list(SCENARIOS.values())
+    every = [each for each in SCENARIOS.values() if each.programs or arguments.exhaustive is None]
+    scenarios = [find(name) for name in arguments.scenarios] or every
     setup = Setup(design=arguments.design, nmi=arguments.nmi, sync=arguments.sync)
     setup = replace(setup, memory=arguments.memory, races=int(arguments.races))
     with Machine(setup, Program.parse(["open 1"])):
@@ -126,6 +127,7 @@ class Report:
         self.setup, self.seed, self.arguments, self._replays = setup, seed, arguments, replays
         self.searched: list[Searched] = []
         self._doing: Searched | None = None
+        self._interrupted = False
 
     def _say(self, line: str) -> None:
         if not self.arguments.json:
@@ -147,8 +149,8 @@ class Report:
         return self._doing
 
     def tell(self, searched: Searched) -> None:
-        self._doing = None
         self._say(f"  {searched.scenario.name:<15} {self._how_far(searched)}")
+        self._doing = None
 
     def _bound(self) -> int:
         return _DEFAULT_PREEMPTIONS if self.arguments.exhaustive is None else int(self.arguments.exhaustive)
@@ -162,7 +164,9 @@ class Report:
             parts.append(f"{how}: {searched.exhausted.schedules:,} with at most {counted(self._bound(), 'preemption')}")
         if searched.sampled:
             parts.append(f"sampled: {searched.sampled.schedules:,}")
-        return "held  " + ("; ".join(parts) or "random programs cannot be searched completely: nothing done")
+        if not searched.totals().schedules:
+            return "not searched" if parts else "not searched: random programs cannot be searched completely"
+        return f"{'held until then' if self._interrupted else 'held'}  {'; '.join(parts)}"
 
     def end_violated(self) -> int:
         """Shrinks the case, writes it, shows it."""
@@ -206,6 +210,7 @@ class Report:
     def end_interrupted(self) -> None:
         """What there is until then."""
         if self._doing:
+            self._interrupted = True
             self._say(f"interrupted in {self._doing.scenario.name}")
             self.tell(self._doing)
         doubt = "it was interrupted before all canaries were searched for"
@@ -248,6 +253,7 @@ class Report:
     def _doubts(self, caught: list[canaries.Caught]) -> list[str]:
         """Why "held" would say more than is known."""
         doubts = [f"canary {each.name} was not found" for each in caught if not each.case]
+        doubts += [f"{each.scenario.name} was not searched" for each in self.searched if not each.totals().schedules]
         if not all(searched.agreed for searched in self.searched):
             doubts.append("a schedule that was run twice did not end the same")
         totals = self.totals()
@@ -310,7 +316,7 @@ class Report:
     def _scenario_json(self, searched: Searched) -> dict[str, object]:
         return {
             "name": searched.scenario.name,
-            "held": searched.case is None,
+            "held": searched.case is None and searched.totals().schedules > 0,
             "complete_to_preemptions": self._bound() if searched.exhausted and searched.exhausted.complete else None,
             "exhausted": searched.exhausted.schedules if searched.exhausted else 0,
             "sampled": searched.sampled.schedules if searched.sampled else 0,

@@ -39,19 +39,23 @@ def main(arguments: argparse.Namespace) -> int:
 def _search(model: Model, arguments: argparse.Namespace, files: Files, output: Output | None) -> int:
     by = spin if arguments.spin else search
     searched = by.search(model, most_states=arguments.states)
-    if arguments.json:
-        _print_json(model, searched, "spin" if arguments.spin else "python")
-    else:
+    if not arguments.json:
         _print(model, searched, "Spin" if arguments.spin else "Python")
-    if searched.violates:
-        if output:
+    case, unfound = None, None
+    if searched.violates and output:
+        try:
             case = bridge.find_case(model, searched.violates, searched.trail)
             output.write(case.as_text())
             files.commit()
-            if not arguments.json:
-                _print_case(case, output.name)
-        return VIOLATED
-    return HELD if searched.complete else INCOMPLETE
+        except bridge.NotOnCore as error:
+            unfound = error
+    if arguments.json:
+        _print_json(model, searched, "spin" if arguments.spin else "python", case)
+    elif case and output:
+        _print_case(case, output.name, searched.violates)
+    if unfound:
+        raise unfound
+    return VIOLATED if searched.violates else HELD if searched.complete else INCOMPLETE
 
 
 def _planted(case: Case) -> str:
@@ -65,6 +69,8 @@ def _compare(model: Model, arguments: argparse.Namespace) -> int:
     seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1 << 32)
     compared = compare(model, seed=seed, schedules=arguments.traces)
     verdict, status = "accepted", HELD
+    if not compared.records:
+        verdict, status = "inconclusive: the core did nothing that could be compared", INCOMPLETE
     if compared.refused:
         verdict, status = "refused", VIOLATED
     elif model.defect:
@@ -87,8 +93,10 @@ def _compare(model: Model, arguments: argparse.Namespace) -> int:
     return status
 
 
-def _print_case(case: Case, name: str) -> None:
-    print(f"on the core, {_planted(case)}, {case.oracle}: {case.text}")
+def _print_case(case: Case, name: str, violates: str) -> None:
+    """What the core violates may be another oracle than the trail's: the same defect shows in several."""
+    other = "" if case.oracle == violates else f", and not {violates} as the trail does: another violation"
+    print(f"on the core, {_planted(case)}, {case.oracle}: {case.text}{other}")
     for line in [*case.program.lines(), *interleaving(case, case.replay()[1], width=columns(1, 2) - 2)]:
         print(f"  {line}")
     print(f"replay it with: {replay_command(name)}")
@@ -112,7 +120,7 @@ def _print(model: Model, searched: Searched, by: str) -> None:
         print("verdict: inconclusive")
 
 
-def _print_json(model: Model, searched: Searched, by: str) -> None:
+def _print_json(model: Model, searched: Searched, by: str, case: Case | None) -> None:
     verdict = "violated" if searched.violates else "held" if searched.complete else "inconclusive"
     document = {
         "schema_version": 1,
@@ -127,5 +135,7 @@ def _print_json(model: Model, searched: Searched, by: str) -> None:
         "violates": searched.violates,
         "trail": searched.trail,
     }
+    if case:
+        document["core"] = {"oracle": case.oracle, "text": case.text, "as_the_trail": case.oracle == searched.violates}
     json.dump(document, sys.stdout)
     print()

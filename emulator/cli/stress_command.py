@@ -22,12 +22,13 @@ from emulator.files import Files
 from emulator.machine import MachineConfig
 from emulator.stress.names import all_playable, find_playable
 from emulator.stress.playing import ends_its_vm, parse_mix, play
-from emulator.stress.scenario_run import VM_ORACLES, Amount, How, Stressed, stress
+from emulator.stress.scenario_run import PLANTED, VM_ORACLES, Amount, How, Stressed, chance_of, stress
 from emulator.stress.window import find_case
 
 HELD, VIOLATED, INCONCLUSIVE = 0, 1, 7
 
 _DEFAULT_SECONDS = 10.0
+_NAMED = 3
 _LONGEST_HISTORY = 10_000_000  # all of it is kept in memory, in 48 bytes an operation
 
 
@@ -57,10 +58,12 @@ def main(arguments: argparse.Namespace) -> int:
         flush=True,
     )
     runs: list[Stressed] = []
+    scenario, told = scenarios[0], partial(_progress, runs)
     try:
+        chance = chance_of(config, how, seed=seed) if how.native and config.design != PLANTED else None
         for scenario in scenarios:
             amount = Amount(seconds, ops)
-            stressed = stress(scenario, config, amount, seed=seed, mix=mix, how=how, progress=partial(_progress, runs))
+            stressed = stress(scenario, config, amount, seed=seed, mix=mix, how=how, progress=told, chance=chance)
             _clear()
             print(f"  {scenario.name:<15} {_how_far(stressed)}", flush=True)
             if stressed.outcome:
@@ -166,12 +169,26 @@ def _end(runs: list[Stressed], arguments: argparse.Namespace, replays: ReplayFil
     if violation:
         _hand_over(violation, arguments, replays)
     verdicts = {stressed.verdict for stressed in runs}
-    verdict = "violated" if violation else "inconclusive" if "inconclusive" in verdicts else "held"
+    if chance := runs[0].chance:
+        took = f"found within {counted(chance.rounds, 'round')}" if chance.rounds else "NOT FOUND"
+        print(f"canary: design {PLANTED} was {took}")
+    doubtful = "inconclusive" in verdicts or verdicts == {"not tried"}
+    verdict = "violated" if violation else "inconclusive" if doubtful else "held"
     print(
         f"{what}: {verdict}: {counted(len(runs), 'scenario')}, {counted(sum(each.boots for each in runs), 'VM')}, "
         f"{counted(sum(each.rounds for each in runs), 'round')}, {counted(guest['done'], 'operation')}"
+        f"{_limits(runs)}"
     )
     return {"violated": VIOLATED, "inconclusive": INCONCLUSIVE, "held": HELD}[verdict]
+
+
+def _limits(runs: list[Stressed]) -> str:
+    """Of which oracles the verdict says nothing."""
+    tried = [o for o in VM_ORACLES if any(each.verdicts()[o][0] != "not tried" for each in runs)]
+    untried = [o for o in VM_ORACLES if o not in tried]
+    if len(tried) == 1:
+        return f"; {tried[0]} alone was tried"
+    return f"; not tried: {', '.join(untried)}" if untried else ""
 
 
 def _print_ledger(guest: Counter[str], host: Counter[str]) -> None:
@@ -195,12 +212,15 @@ def _print_oracles(runs: list[Stressed]) -> None:
             found = [(why, name) for verdict, why, name in told if verdict == wanted]
             if found:
                 where = (
-                    ""
-                    if wanted in ("held", "not tried")
-                    else f"  {', '.join(name for _, name in found)}: {found[0][0]}"
+                    "" if wanted in ("held", "not tried") else f"  {_named([name for _, name in found])}: {found[0][0]}"
                 )
                 print(f"  {oracle:<20} {wanted}{where}")
                 break
+
+
+def _named(names: list[str]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _hand_over(stressed: Stressed, arguments: argparse.Namespace, replays: ReplayFiles) -> None:

@@ -11,7 +11,7 @@ import time
 from itertools import pairwise
 
 from emulator.counted import counted
-from emulator.errors import HostError, Unsupported
+from emulator.errors import PvperfError, Unsupported
 from emulator.explore.case import Case
 from emulator.explore.machine import Setup
 from emulator.explore.program import OF_CLOCK, Op, Program
@@ -61,16 +61,27 @@ def changes(trail: list[str]) -> int:
     return sum(before != after for before, after in pairwise(threads))
 
 
+class NotOnCore(PvperfError):
+    """What a trail of the model violates was not seen on the core: the two are not the same thing, or it takes more
+    preemptions, or more time."""
+
+    exit_status = 7
+
+
 def find_case(model: Model, violates: str, trail: list[str]) -> Case:
-    """The same violation on the core, with as few preemptions as it takes; HostError if none is found, which says that
-    model and core are not the same thing, or that it takes more preemptions, or more time."""
+    """The same violation on the core, or one that the same defect may show as, with as few preemptions as it takes;
+    NotOnCore if none is found."""
     candidate = setup_of(model), program_of(trail, model.bounds.vcpus)
     most = min(changes(trail), _MOST_PREEMPTIONS)
     deadline = time.process_time() + _SECONDS
     for bound in range(most + 1):
         if case := exhausted(violates, candidate, bound, deadline):
             return case
-    raise HostError(
-        f"the core was not seen to violate {violates} with this trail's calls, "
-        f"with at most {counted(most, 'preemption')}"
-    )
+        if time.process_time() >= deadline:
+            searched = (
+                f"within {_SECONDS:.0f} s of CPU time: not all schedules with {counted(bound, 'preemption')} were tried"
+            )
+            break
+    else:
+        searched = f"with at most {counted(most, 'preemption')}"
+    raise NotOnCore(f"the core was not seen to violate {violates} with this trail's calls, {searched}")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from emulator.explore.machine import ORACLES, Setup
-from emulator.explore.scenarios import Scenario
+from emulator.explore.scenarios import Scenario, find
 from emulator.machine import MachineConfig
 from emulator.stress.boot import Outcome, run
 from emulator.stress.faults import draw_faults, fault_text, with_faults
@@ -24,6 +24,9 @@ _HOSTILE_PERMILLE = 300
 #: How long the core alone plays one boot's programs.
 _LEAST_SECONDS, _MOST_SECONDS = 0.05, 0.5
 _OPS_SECONDS = 0.1  # where operations are counted
+#: What a native run has to find first, where, in how many operations at most, and how often.
+PLANTED = "no-refcount"
+_CHANCE_SCENARIO, _CHANCE_OPS, _CHANCE_TRIES = "close-enable", 20_000, 3
 _HELD, _VIOLATED, _INCONCLUSIVE, _NOT_TRIED = "held", "VIOLATED", "inconclusive", "not tried"
 
 
@@ -33,6 +36,14 @@ class Amount:
 
     seconds: float | None = None
     ops: int | None = None
+
+
+@dataclass(frozen=True)
+class Chance:
+    """Within how many rounds, and operations, the defect that is planted was found each time; None: once it was not."""
+
+    rounds: int | None
+    operations: int
 
 
 @dataclass
@@ -60,6 +71,7 @@ class Stressed:
     checked_seconds: float = 0.0  # what that took
     widest: int = 0
     unknown: int = 0  # histories of which nothing can be said
+    chance: Chance | None = None  # native: how much it takes here to find what is planted
     outcome: Outcome | None = None  # the one that violated
     playing: Playing | None = None  # what it played
 
@@ -92,6 +104,8 @@ class Stressed:
             found[oracle] = (_NOT_TRIED, "")
         for oracle, doubt in self.doubts().items():
             found[oracle] = (_INCONCLUSIVE, doubt)
+        if starved := self._starved():
+            found = {o: (_INCONCLUSIVE, starved) if told == (_HELD, "") else told for o, told in found.items()}
         if self.outcome and not self.guest:  # no VM came to the end at which ledgers are compared
             found = dict.fromkeys(VM_ORACLES, (_NOT_TRIED, ""))
         if self.outcome:
@@ -123,6 +137,19 @@ class Stressed:
         if self.exact and not self.guest["compared"]:
             doubts["O6 nothing stranded"] = "no event was still open at the end of its round"
         return doubts
+
+    def _starved(self) -> str:
+        """Why nothing of this had a chance: threads that hardly ran have hardly met."""
+        if not self.chance:
+            return ""
+        if self.chance.rounds is None:
+            return f"{PLANTED}, which is planted to be found, was not found in {_CHANCE_OPS:,} operations"
+        done, needed, what = self.rounds, self.chance.rounds, "rounds"
+        if self.history:  # each is one round, of many
+            done, needed, what = self.guest["done"], self.chance.operations, "operations"
+        if done < needed:
+            return f"{done:,} {what} are too few: it took up to {needed:,} to find {PLANTED}, which is planted"
+        return ""
 
     def _too_short_for_o8(self) -> bool:
         """Does the scenario end each VM before a call could come too late?"""
@@ -167,10 +194,11 @@ def stress(
     mix: dict[str, int],
     how: How = _USUAL,
     progress: Callable[[Stressed], None] | None = None,
+    chance: Chance | None = None,
 ) -> Stressed:
     """Boots VM after VM. `config` says all but what the scenario does: its limits are small, to be reached. Faults
     are those of `config`, or, if that has none, drawn by seed."""
-    stressed = Stressed(scenario, config.design, config.nmi, killing=how.kill, history=how.history)
+    stressed = Stressed(scenario, config.design, config.nmi, killing=how.kill, history=how.history, chance=chance)
     begin = time.monotonic()
     with NativeRunner() as runner:
         while not stressed.outcome and (not stressed.boots or not _enough(stressed, amount, begin)):
@@ -184,6 +212,20 @@ def stress(
             if progress:
                 progress(stressed)
     return stressed
+
+
+def chance_of(config: MachineConfig, how: How, *, seed: int) -> Chance:
+    """Looks for a design that is known to break, some times, the way that others are played: on this machine, with
+    what else it does now, and so with the races that really happen on it."""
+    planted = MachineConfig(smp=config.smp, design=PLANTED, nmi=config.nmi, sync=config.sync)
+    rounds = operations = 0
+    for number in range(_CHANCE_TRIES):
+        amount, found = Amount(ops=_CHANCE_OPS), find(_CHANCE_SCENARIO)
+        stressed = stress(found, planted, amount, seed=seed + number, mix={}, how=replace(how, history=0))
+        if not stressed.outcome:
+            return Chance(None, 0)
+        rounds, operations = max(rounds, stressed.rounds), max(operations, stressed.guest["done"])
+    return Chance(rounds, operations)
 
 
 @dataclass(frozen=True)

@@ -185,7 +185,8 @@ def test_what_held_until_an_interrupt_is_told(
 
     def progress(runs: list[Stressed], stressed: Stressed) -> None:
         tell(runs, stressed)
-        raise interrupt
+        if stressed.rounds >= 5000:  # so many had a chance, however busy the machine is
+            raise interrupt
 
     died: list[int] = []
     monkeypatch.setattr(stress_command, "_progress", progress)
@@ -193,7 +194,7 @@ def test_what_held_until_an_interrupt_is_told(
     main(["stress", "--native", "close-enable", "close-sync", "--duration", "60", "--seed", "3"])
     told = capsys.readouterr().out.splitlines()
     assert told[1] == "interrupted in close-enable: its last VM is not judged, 1 scenario is not played"
-    assert told[-1].startswith("verdict until then: held: 1 scenario, 1 VM, ")
+    assert told[-1].startswith("verdict until then: held: 1 scenario, ")
     assert died == [signum]
 
 

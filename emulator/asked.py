@@ -10,6 +10,7 @@ from pathlib import Path
 
 from emulator.errors import UsageError
 from emulator.events import Event, parse_events
+from emulator.protocol import Recording
 
 
 def guest_path(guest: object) -> str | Path:
@@ -54,10 +55,28 @@ def chosen_events(events: object) -> tuple[Event, ...]:
     chosen: list[Event] = []
     for event in events:
         if isinstance(event, Event):
+            _check_numbers(event)
             chosen.append(event)
         else:
             chosen += parse_events(event)
     return tuple(chosen)
+
+
+def _check_numbers(event: Event) -> None:
+    """What the guest interface takes has room for them; whether they make sense, that says."""
+    whole = (event.config, event.flags, event.sample_period, event.sample_type)
+    points = event.breakpoint if isinstance(event.breakpoint, tuple) and len(event.breakpoint) == 3 else (None,)
+    for value, bits in (*((number, 64) for number in (*whole, *points[1:])), (event.type, 32), (points[0], 32)):
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << bits:
+            raise UsageError(f"event {event.name!r} has a number that is none of {bits} bits: {value!r}")
+
+
+def check_recording(recording: object) -> None:
+    """A Recording of whole numbers, or None; their limits depend on the VM."""
+    check_kind("recording", recording, (Recording, type(None)), "a Recording or None")
+    if isinstance(recording, Recording):
+        for name, value in recording._asdict().items():
+            check_kind(f"{name} of a recording", value, int, "a whole number")
 
 
 def seconds(timeout: object) -> float | None:

@@ -15,7 +15,16 @@ from types import NoneType, TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from emulator import elf
-from emulator.asked import check_callback, check_kind, chosen_events, command_line, guest_path, names, seconds
+from emulator.asked import (
+    check_callback,
+    check_kind,
+    check_recording,
+    chosen_events,
+    command_line,
+    guest_path,
+    names,
+    seconds,
+)
 from emulator.code_place import with_place
 from emulator.errors import (
     AllHalted,
@@ -240,6 +249,7 @@ class VirtualMachine:
         """KVM_CHECK_EXTENSION: the event limit for KVM_CAP_PV_PERF, 0 when switched off; 0 for what is not known."""
         from emulator.native import load_core
 
+        check_kind("capability", capability, int, "a whole number")
         if capability != load_core().lib.KVM_CAP_PV_PERF:
             return 0
         return self.config.max_events if self.config.pv_perf else 0
@@ -300,7 +310,7 @@ class VirtualMachine:
         """
         timeout = seconds(timeout)
         check_kind("measure_memory", measure_memory, bool, "True or False")
-        check_kind("recording", recording, (Recording, NoneType), "a Recording or None")
+        check_recording(recording)
         for name, callback in (("console", console), ("samples", samples), ("trace", trace)):
             check_callback(name, callback)
         chosen = chosen_events(events)

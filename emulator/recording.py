@@ -121,6 +121,8 @@ def record(
     sampled = sampled_events(chosen_events(events), period=period, frequency=frequency, chains=bool(call_graph))
     recording = Recording(ring_bytes(vm.config), chain_depth(call_graph))
     check_kind("output", output, (str, os.PathLike, type(None)), "the path of a file, or None")
+    if output is not None and "\0" in os.fspath(output):
+        raise UsageError("the path of the output cannot contain a NUL")
     with ExitStack() as held:
         path = os.fspath(output) if output is not None else _nowhere(held)
         described = recorded_events([event.name for event in sampled], event_attrs(sampled), vcpus=vm.config.smp)

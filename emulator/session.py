@@ -105,6 +105,8 @@ class Session:
             raise HostDied("the host process died while it was started") from None
         except OSError as error:
             raise HostError(f"cannot start the host process: {explain(error)}") from None
+        except AssertionError as error:  # of multiprocess: this process is a daemon of its own
+            raise HostError(f"cannot start the host process: {error}") from None
         finally:
             far.close()
             signal.pthread_sigmask(signal.SIG_SETMASK, before)

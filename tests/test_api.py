@@ -10,10 +10,12 @@ import resource
 import threading
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from multiprocess import process
 from tiny_guest import HALT, SAY_COMMAND_LINE, SPIN, UNDEFINED, count_down, guest, leave, say
 
 import emulator
@@ -30,6 +32,7 @@ from emulator import (
     parse_events,
 )
 from emulator.perfdata import reader
+from emulator.protocol import Recording
 from emulator.statistics import MEANINGS
 
 MEMORY = 4 << 20
@@ -41,6 +44,7 @@ def vm() -> Iterator[VirtualMachine]:
         yield machine
 
 
+(DUMMY,) = parse_events("dummy")
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"guest": None}, "a guest is the name of a bundled one or the path of an ELF file, and None is neither"),
     ({"guest": b"hello"}, "and b'hello' is neither"),
@@ -76,6 +80,12 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"trace": print, "trace_kinds": ["nmis"]}, "there is no kind of trace record 'nmis'"),
     ({"measure_memory": "yes"}, "measure_memory must be True or False"),
     ({"recording": True}, "recording must be a Recording or None"),
+    ({"recording": Recording("x")}, "ring_bytes of a recording must be a whole number"),  # type: ignore[arg-type]
+    ({"events": [replace(DUMMY, type="x")]}, "event 'dummy' has a number that is none of 32 bits: 'x'"),
+    ({"events": replace(DUMMY, config=-1)}, "none of 64 bits: -1"),
+    ({"events": replace(DUMMY, flags=1 << 64)}, "none of 64 bits"),
+    ({"events": replace(DUMMY, sample_period=1.5)}, "none of 64 bits: 1.5"),
+    ({"events": replace(DUMMY, breakpoint=(1, 2))}, "none of 32 bits: None"),
 ]
 
 
@@ -137,6 +147,13 @@ def test_close_from_within_a_run_ends_it(tmp_path: Path) -> None:
     vm = VirtualMachine(memory=MEMORY)
     assert vm.run(guest(tmp_path, say(b"x") + SPIN), console=lambda _: vm.close()).ended == "stopped"
     with pytest.raises(UsageError, match="closed"):
+        vm.run("hello")
+
+
+def test_a_process_that_may_have_no_children(vm: VirtualMachine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the workers of a pool."""
+    monkeypatch.setitem(process.current_process()._config, "daemon", True)
+    with pytest.raises(HostError, match="daemonic processes are not allowed to have children"):
         vm.run("hello")
 
 
@@ -303,6 +320,8 @@ def test_what_was_recorded_until_an_error_is_kept(tmp_path: Path) -> None:
         ({"call_graph": 0}, "a call chain is 1 to 127"),
         ({"call_graph": "dwarf"}, "call_graph must be True, False or a depth"),
         ({"output": 1}, "output must be the path of a file"),
+        ({"output": "a\0b"}, "cannot contain a NUL"),
+        ({"output": "none/x"}, "cannot write none/x"),
         ({"guest": None}, "a guest is the name"),
         ({"guest": "helo"}, "did you mean"),
         ({"timeout": "1s"}, "timeout is a number of seconds"),

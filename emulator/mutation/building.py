@@ -52,9 +52,8 @@ def _module(name: str) -> Target:
 
 
 def _interposed() -> Target:
-    engine = ROOT / "native/engine"
+    sources = sorted(importlib.import_module("build_engine").INTERPOSED)
     flags = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-g", "-fvisibility=hidden", "-fPIC"]
-    sources = [engine / "exchange.c", engine / "fast_store.c"]
     return Target(ROOT / "emulator/_interposed.abi3.so", sources, flags, ["-shared", "-ldl"])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -442,3 +443,13 @@ def test_the_size_of_a_made_up_regression_is_checked() -> None:
     done = pvperf_bench("hypercall", "--quick", "--rounds", "1", PVPERF_BENCH_SLOWER="some")
     assert (done.returncode, done.stdout) == (2, "")
     assert "PVPERF_BENCH_SLOWER" in done.stderr
+
+
+@pytest.mark.parametrize("suite", [*SUITES, "all", "compare"])
+def test_helps_say_what_to_do(suite: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """As those of the other commands do: Boot a guest, measure everything."""
+    with pytest.raises(SystemExit):
+        main(["bench", suite, "--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert re.search(r"\b(Measure|Tell) ", told)
+    assert not re.search(r"\b(Measures|Tells) ", told)

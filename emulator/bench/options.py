@@ -73,7 +73,7 @@ def _add_writing(parser: argparse.ArgumentParser) -> None:
 
 def _add_compare(parser: argparse.ArgumentParser) -> None:
     parser.description = (
-        "Tells whether NEW is worse or better than OLD, beyond noise. With two results, a figure has changed only if "
+        "Tell whether NEW is worse or better than OLD, beyond noise. With two results, a figure has changed only if "
         "both it and its ratio to its reference of the same rounds have. With --run OLD and NEW are commands, such as "
         "two builds' pvperf, that take turns: on a machine that drifts, only that is a fair comparison."
     )

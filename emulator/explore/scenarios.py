@@ -174,6 +174,30 @@ SCENARIOS = {
             Program.parse(["open 1 period 10; enable 1; run 25; run 25; disable 1; handle", "read 1"]),
             write_permille=400,
         ),
+        _scenario(
+            "group-close",
+            "a leader is closed while others join its group, or work on it",
+            Program.parse(["lead 1; close 1", "join 2 1; enable 2"]),
+            Program.parse(["lead 1; join 2 1; enable 1; run 10; close 1", "enable 2; disable 2"]),
+            Program.parse(["lead 1 period 5; join 2 1 period 5; enable 1; run 12; run 9; disable 1", "close 2; read 1"]),
+        ),
+        _scenario(
+            "group-move",
+            "a group follows a task, and takes turns",
+            Program.parse(
+                ["lead 1 period 10; join 2 1 period 7; enable 1; run 25; disable 1", "enable 1; run 15; read 1"]
+            ),
+            Program.parse(
+                ["lead 1 period 5; join 2 1; open 3 period 7; enable 1; enable 3; run 12; run 9; disable 1", "read 3"],
+                "tick 0",
+            ),
+            counters=2,
+        ),
+        _scenario(
+            "record",
+            "a guest reads a record while the host writes it",
+            Program.parse(["lead 1; join 2 1; enable 1; run 10; read 1; run 10; read 1", "peek 1"]),
+        ),
         Scenario("churn", "random operations on a small machine"),
     )
 }

@@ -71,9 +71,11 @@ static int deliver_record(const struct guest_mem *mem, struct host_event *event)
 	struct record record = { .mem = mem, .event = event, .now = event->vcpu ? pmu_now(event->vcpu) : 0 };
 	struct pv_event_times times = event->vcpu ? pmu_times_at(event, record.now) : event->times;
 
-	put_sequence(&record, event->sequence + 1);
+	if (!PV_CANARY(record_not_marked))
+		put_sequence(&record, event->sequence + 1);
 	pv_point("deliver: sequence is odd");
 	put(&record, offsetof(struct kvm_pv_perf_event2, count), count_then(&record, event));
+	pv_point("deliver: count is stored");
 	put_if(&record, KVM_PV_PERF_FORMAT_TOTAL_TIME_ENABLED, offsetof(struct kvm_pv_perf_event2, time_enabled),
 	       times.enabled_ns);
 	put_if(&record, KVM_PV_PERF_FORMAT_TOTAL_TIME_RUNNING, offsetof(struct kvm_pv_perf_event2, time_running),

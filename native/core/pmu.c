@@ -87,7 +87,8 @@ static void run_stop(struct pv_vcpu *vcpu, struct host_event *event, uint64_t no
 		count_sampling(vcpu, event, -1);
 	}
 	event->sum = pmu_read_at(vcpu, event, now);
-	event->times.running_ns += now - event->running_since;
+	if (!PV_CANARY(time_forgotten))
+		event->times.running_ns += now - event->running_since;
 	event->overflow.ran_ns += pmu_vcpu_ran(vcpu, now) - event->overflow.ran_since;
 	event->running = false;
 }
@@ -184,6 +185,8 @@ static void member_attach(struct pv_vcpu *vcpu, struct host_event *event, uint64
 	event->enabled_since = now;
 	event->vcpu = vcpu;
 	inject_arrive(vcpu, event);
+	if (PV_CANARY(period_begins_anew))
+		event->overflow.at = pmu_count(event, &event->sum) + event->overflow.period;
 	trace(vcpu->vm, PV_TRACE_ATTACH, vcpu->index, event->id, pv_u64_load(&event->shadow.overflows), 0);
 	if (pv_u64_load(&event->shadow.overflows))
 		vcpu->vm->design->queue(vcpu, event); /* it brought them from where it was */

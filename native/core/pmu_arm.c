@@ -30,7 +30,8 @@ static void arm_event(struct pv_vcpu *vcpu, const struct host_event *event, unsi
 			continue;
 		levels |= 1u << cpl;
 		target += (int64_t)(event->start.part[cpl] + vcpu->pmu.hidden_count[counter][cpl]);
-		target -= event->sum.part[cpl];
+		if (!PV_CANARY(alarm_without_sum))
+			target -= event->sum.part[cpl];
 	}
 	if (levels && target <= UINT64_MAX)
 		alarm_set(vcpu->run, counter * PV_ALARM_LEVELS + levels - 1, target > 0 ? (uint64_t)target : 0);

@@ -11,7 +11,7 @@ static bool sync_event(struct pv_vcpu *vcpu, struct host_event *event, uint64_t 
 {
 	struct pv_vm *vm = vcpu->vm;
 	struct guest_mem mem = *owner_mem(vm, event->agent);
-	struct pmu_value value = pmu_read(vcpu, event);
+	struct pmu_value value = PV_CANARY(stale_count_synced) ? event->sum : pmu_read(vcpu, event);
 	uint64_t delivered;
 	int failed;
 

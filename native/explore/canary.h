@@ -38,7 +38,13 @@
 	X(due_cleared_by_a_store)                                                         \
 	X(nmi_outlives_its_event)                                                         \
 	X(nmi_stays_behind)                                                               \
-	X(halt_over_for_nothing)
+	X(halt_over_for_nothing)                                                          \
+	X(record_not_marked)                                                       \
+	X(closed_leader_is_invalid)                                                \
+	X(stale_count_synced)                                                      \
+	X(period_begins_anew)                                                      \
+	X(time_forgotten)                                                          \
+	X(alarm_without_sum)
 
 enum explore_canary {
 	CANARY_NONE = 0,

@@ -196,12 +196,12 @@ def test_sound_designs_have_no_data_races(design: str, nmi: str) -> None:
 
 
 def test_a_data_race_is_found_and_replayed() -> None:
-    caught = catch("closed_set_without_lock", Setup(races=1), seed=3, seconds=20)
+    caught = catch("closed_seen_without_lock", Setup(races=1), seed=3, seconds=20)
     assert caught.case is not None
     small = shrink(caught.case)
     assert small.oracle == "O9 data race"
     assert all(same(small, small.replay()[0]) for _ in range(100))
-    assert catch("closed_set_without_lock", Setup(), seed=3, seconds=0.3).case is None
+    assert catch("closed_seen_without_lock", Setup(), seed=3, seconds=0.3).case is None
 
 
 #: What the mail's code does wrong, by its number in design_posted.c, the scenario that shows it, and as few operations

@@ -109,13 +109,13 @@ _ONLY: dict[str, dict[str, tuple[object, ...]]] = {
     "detached_stays_queued": _SHARED,
     "flag_cleared_before_next": {"nmi": ("lockless",)},
     "push_not_retried": {"nmi": ("lockless",)},
-    "closed_set_without_lock": {"races": (1,)},
+    "closed_seen_without_lock": {"races": (1,)},
     "miss_not_deferred": {"nmi": ("deferred",)},
     "nmi_outlives_its_event": {"sync": ("every-exit",), **_SHARED},  # elsewhere nobody comes in between
     "nmi_stays_behind": {"sync": ("every-exit",), **_SHARED},
     "halt_over_for_nothing": _SHARED,
     "closed_leader_is_invalid": {"design": ("per-vm", "no-refcount")},
-    **dict.fromkeys(("record_not_marked", "time_forgotten"), {"design": ("per-vm", "per-vcpu", "no-refcount")}),
+    **{name: {"design": ("per-vm", "per-vcpu", "no-refcount")} for name in ("record_not_marked", "time_forgotten")},
     "due_cleared_by_a_store": {"nmi": ("lockless", "deferred"), "memory": ("tso",)},  # elsewhere a lock orders it
 }
 

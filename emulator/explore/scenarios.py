@@ -179,7 +179,8 @@ SCENARIOS = {
             "a leader is closed while others join its group, or work on it",
             Program.parse(["lead 1; close 1", "join 2 1; enable 2"]),
             Program.parse(["lead 1; join 2 1; enable 1; run 10; close 1", "enable 2; disable 2"]),
-            Program.parse(["lead 1 period 5; join 2 1 period 5; enable 1; run 12; run 9; disable 1", "close 2; read 1"]),
+            Program.parse(["lead 1 period 5; join 2 1 period 5; enable 1; run 12; run 9; disable 1", "close 2"]),
+            Program.parse(["lead 1 period 5; join 2 1; enable 1; run 12; enable 2; run 9; disable 2", "close 1"]),
         ),
         _scenario(
             "group-move",

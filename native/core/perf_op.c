@@ -147,27 +147,38 @@ static int64_t read_locked(struct pv_vcpu *vcpu, struct host_event *event)
 	return ret;
 }
 
-/* Runs an operation on an open event under its lock. An event that was closed between
- * find and lock is gone as far as the guest can tell. */
+/* The event under the id that a guest passes, to be given back with put(). NULL: there is none. */
+static struct host_event *find(struct pv_vcpu *vcpu, uint64_t rcx)
+{
+	int32_t id;
+
+	return id_parse(rcx, &id) ? owner_get(vcpu, id) : NULL;
+}
+
+/* An event that was closed between find and lock is gone as far as the guest can tell. False: so it is. */
+static bool lock_open(struct pv_vcpu *vcpu, struct host_event *event)
+{
+	event_check_live(event, "locks");
+	if (PV_CANARY(closed_seen_without_lock) && event->closed)
+		pv_point("op: closed");
+	pv_mutex_lock(event_lock(event));
+	event_check_live(event, "uses");
+	fault_delay(vcpu->vm);
+	return !event->closed || PV_CANARY(closed_not_looked_at);
+}
+
+/* Runs an operation on an open event under its lock. */
 static int64_t with_event(struct pv_vcpu *vcpu, uint64_t rcx,
 			  int64_t (*op)(struct pv_vcpu *vcpu, struct host_event *event))
 {
 	const struct pv_design *design = vcpu->vm->design;
-	struct host_event *event;
+	struct host_event *event = find(vcpu, rcx);
 	int64_t ret;
-	int32_t id;
 
-	if (!id_parse(rcx, &id))
-		return -PV_ENOENT;
-	event = owner_get(vcpu, id);
 	if (!event)
 		return -PV_ENOENT;
 	pv_point("op: found");
-	event_check_live(event, "locks");
-	pv_mutex_lock(event_lock(event));
-	event_check_live(event, "uses");
-	fault_delay(vcpu->vm);
-	ret = event->closed && !PV_CANARY(closed_not_looked_at) ? -PV_ENOENT : op(vcpu, event);
+	ret = lock_open(vcpu, event) ? op(vcpu, event) : -PV_ENOENT;
 	if (PV_CANARY(put_before_unlock))
 		design->put(event);
 	pv_mutex_unlock(event_lock(event));
@@ -195,9 +206,8 @@ static int64_t op_read(struct pv_vcpu *vcpu, uint64_t rcx, uint64_t rdx)
 }
 
 /* A leader's siblings are stopped with it, and told what they have counted. False: the VM is over. */
-static bool close_locked(struct pv_vcpu *vcpu, struct host_event *event)
+static bool stop_for_good(struct pv_vcpu *vcpu, struct host_event *event)
 {
-	event->closed = true;
 	if (!group_leads(event))
 		return leave(event);
 	if (!detach(event))
@@ -207,34 +217,38 @@ static bool close_locked(struct pv_vcpu *vcpu, struct host_event *event)
 	return true;
 }
 
-static int64_t op_close(struct pv_vcpu *vcpu, uint64_t rcx, uint64_t rdx)
+/* It leaves the table under its lock, too: nobody finds it gone while its group still knows it. */
+static int64_t close_locked(struct pv_vcpu *vcpu, struct host_event *event)
 {
 	struct pv_vm *vm = vcpu->vm;
-	struct host_event *event;
-	bool detached;
-	int32_t id;
+	bool stopped;
+
+	owner_remove(vcpu, event->id);
+	event->closed = true;
+	stopped = stop_for_good(vcpu, event);
+	if (stopped)
+		closed_times_note(owner_closed(vm, event->agent), event->id, &event->times);
+	trace(vm, PV_TRACE_CLOSE, vcpu->index, event->id, pv_u64_load(&event->shadow.overflows), 0);
+	return stopped ? 0 : HC_NO_RESULT; /* what is still on a vCPU goes with the VM */
+}
+
+static int64_t op_close(struct pv_vcpu *vcpu, uint64_t rcx, uint64_t rdx)
+{
+	const struct pv_design *design = vcpu->vm->design;
+	struct host_event *event = find(vcpu, rcx);
+	int64_t ret;
 
 	(void)rdx;
-	if (!id_parse(rcx, &id))
-		return -PV_ENOENT;
-	event = owner_remove(vcpu, id);
 	if (!event)
 		return -PV_ENOENT;
-	pv_point("close: removed");
-	if (PV_CANARY(closed_set_without_lock))
-		event->closed = true;
-	pv_mutex_lock(event_lock(event));
-	fault_delay(vm);
-	detached = close_locked(vcpu, event);
-	if (detached)
-		closed_times_note(owner_closed(vm, event->agent), id, &event->times);
-	trace(vm, PV_TRACE_CLOSE, vcpu->index, id, pv_u64_load(&event->shadow.overflows), 0);
+	pv_point("close: found");
+	ret = lock_open(vcpu, event) ? close_locked(vcpu, event) : -PV_ENOENT;
 	pv_mutex_unlock(event_lock(event));
+	design->put(event);
 	pv_point("close: closed");
-	if (!detached)
-		return HC_NO_RESULT; /* what is still on a vCPU goes with the VM */
-	vm->design->release(event);
-	return 0;
+	if (!ret)
+		design->release(event); /* what the table had */
+	return ret;
 }
 
 static int64_t (*const ops[KVM_PV_PERF_OP_MAX])(struct pv_vcpu *vcpu, uint64_t rcx, uint64_t rdx) = {

@@ -85,11 +85,9 @@ static void check_count(const struct host_event *event, uint64_t count)
 /* From when on what was not seen on may have been so. */
 static uint64_t on_since(const struct host_event *event, const struct account *account, uint64_t now)
 {
-	bool seen = event->enabled_since == account->attached_at;
-
-	if (!seen)
+	if (event->enabled_since != account->attached_at)
 		return account->enabling_at;
-	return event->vcpu ? left_at[event->vcpu->index] : now;
+	return account->enabled.on ? 0 : now; /* since its vCPU left guest mode, or not at all */
 }
 
 static void check_times(const struct host_event *event, struct account *account, const struct guest_record *record)
@@ -155,13 +153,14 @@ static int watched_finish(const struct guest_mem *mem, struct host_event *event,
 			  uint64_t *delivered)
 {
 	struct account *account = account_at(event->guest_addr);
-	uint64_t before = event->shadow.overflows.v, count, now = clock_now(world.vm);
+	uint64_t before = event->shadow.overflows.v, count, now = clock_now(world.vm), since;
 	int ret = own->finish(mem, event, value, delivered);
 
 	if (!account)
 		return ret;
-	stretch_stop(&account->enabled, now, on_since(event, account, now));
-	stretch_stop(&account->running, now, on_since(event, account, now));
+	since = on_since(event, account, now);
+	stretch_stop(&account->enabled, now, since);
+	stretch_stop(&account->running, now, since);
 	account->attached_at = event->enabled_since;
 	note_delivered(event, account, before, *delivered);
 	account->owed = false;

@@ -34,7 +34,7 @@
 	X(miss_not_deferred)                                                              \
 	X(halts_with_an_nmi_due)                                                          \
 	X(early_kick_forgotten)                                                           \
-	X(closed_set_without_lock)                                                        \
+	X(closed_seen_without_lock)                                                       \
 	X(due_cleared_by_a_store)                                                         \
 	X(nmi_outlives_its_event)                                                         \
 	X(nmi_stays_behind)                                                               \

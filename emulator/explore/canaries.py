@@ -114,6 +114,7 @@ _ONLY: dict[str, dict[str, tuple[object, ...]]] = {
     "nmi_outlives_its_event": {"sync": ("every-exit",), **_SHARED},  # elsewhere nobody comes in between
     "nmi_stays_behind": {"sync": ("every-exit",), **_SHARED},
     "halt_over_for_nothing": _SHARED,
+    "closed_leader_joined": {"design": ("per-vm", "no-refcount")},
     "closed_leader_is_invalid": {"design": ("per-vm", "no-refcount")},
     **{name: {"design": ("per-vm", "per-vcpu", "no-refcount")} for name in ("record_not_marked", "time_forgotten")},
     "due_cleared_by_a_store": {"nmi": ("lockless", "deferred"), "memory": ("tso",)},  # elsewhere a lock orders it

@@ -33,7 +33,7 @@ _WHERE_IT_IS = (
     (re.compile(r"NMI: defers event (\d)"), "defer"),
 )
 _SYNCS = re.compile(r"vCPU (\d): syncs")
-_CALLS = re.compile(r"vCPU \d: (OPEN|ENABLE|DISABLE|CLOSE) \d|all are at rest")
+_CALLS = re.compile(r"vCPU \d: (OPEN|ENABLE|DISABLE|CLOSE) \d|vCPU \d: OPEN2 1 into the group of 0|all are at rest")
 _OPS = {"enable": ENABLE, "disable": DISABLE, "close": CLOSE}
 _OUT, _CALLED, _RUNS = range(3)
 _ENOUGH = 200  # calls of a vCPU, and NMIs: as many as a byte counts, and more than a program has
@@ -119,7 +119,7 @@ class Acceptor:
     def _models(self, place: Place) -> Iterator[tuple[Label | None, Place]]:
         """Steps of the model itself, but for calls: those are the program's."""
         for text, does in self._system.choices(place.state):
-            if _CALLS.fullmatch(text) or text.endswith(": out of the table"):
+            if _CALLS.fullmatch(text):
                 continue
             if (match := _SYNCS.match(text)) and place.guests[int(match[1])].phase != _OUT:
                 continue  # a vCPU syncs on its way into guest mode

@@ -83,6 +83,8 @@ DEFECTS = {
     "kept-mutex": Defect(
         "CLOSE does not let go of the event_mutex of the vCPU that it stopped", "O10 progress", Bounds(ops=3, nmis=1)
     ),
+    "late-nmi": Defect("an NMI that is owed comes, though its event was closed meanwhile", "O11 NMIs", Bounds(ops=3)),
+    "closed-leader": Defect("an event joins a leader that was closed since it was found", "O8 linearizability"),
     "full-drops": Defect("an overflow that finds the queue full is forgotten", "O6 nothing stranded"),
 }
 

@@ -26,8 +26,10 @@ _CORE = {
     "stranded-miss": {"canary": "miss_not_deferred"},
     "raw-pointer": {"canary": "queued_without_reference"},
     "kept-mutex": {"canary": "resume_not_announced"},
+    "late-nmi": {"canary": "nmi_outlives_its_event", "sync": "every-exit"},
+    "closed-leader": {"canary": "closed_leader_joined"},
 }
-_CALL = re.compile(r"vCPU (\d): (OPEN|ENABLE|DISABLE|CLOSE) (\d)(?:: out of the table)?$")
+_CALL = re.compile(r"vCPU (\d): (OPEN|ENABLE|DISABLE|CLOSE|OPEN2) (\d)(?: into the group of 0)?$")
 _NMI = re.compile(r"NMI: event (\d) overflows$")
 _SETTLES = re.compile(r"vCPU \d: detaches event (\d), which has overflowed$")
 _PERIOD_NS = 1
@@ -49,8 +51,10 @@ def program_of(trail: list[str], vcpus: int) -> Program:
     calls: list[list[Op]] = [[] for _ in range(vcpus)]
     for match in filter(None, map(_CALL.match, trail)):
         vcpu, kind, event = int(match[1]), match[2].lower(), int(match[3])
-        period = OF_CLOCK + _PERIOD_NS if kind == "open" and event in overflow else 0
-        calls[vcpu].append(Op(kind, event, period))
+        if kind == "open" and event in overflow:
+            calls[vcpu].append(Op("open", event, OF_CLOCK + _PERIOD_NS))
+        else:
+            calls[vcpu].append(Op({"open2": "join"}.get(kind, kind), event))
     timer = tuple(Op("clock") for step in trail if _NMI.match(step))
     return Program(tuple(map(tuple, calls)), timer)
 

@@ -7,11 +7,13 @@
  * A step is what no other thread can look into: between two steps lies a lock, an atomic or a wait of the core.
  * Sizes: VCPUS, IDS (1 to 3), OPS of each vCPU, NMIS, LIMIT of open events, CAPACITY of a vCPU's queue.
  * Designs: nothing (per-vm), PER_VCPU, NO_REFCOUNT; LOCKLESS is the NMI policy of that name, else it is deferred.
- * Defects: NO_REFERENCE, CHECK_THEN_INCREMENT, READ_MODIFY_WRITE, STRANDED_MISS, RAW_POINTER, FULL_DROPS, KEPT_MUTEX.
+ * Defects: NO_REFERENCE, CHECK_THEN_INCREMENT, READ_MODIFY_WRITE, STRANDED_MISS, RAW_POINTER, FULL_DROPS, KEPT_MUTEX,
+ * LATE_NMI, CLOSED_LEADER.
  * O10 is deadlock: that nobody can go on, though not all are at rest.
- * An id is opened once. A lock holds who has it, 0 for nobody; so do home, queued and deferred (vCPU + 1).
+ * An id is opened once; id 1 may join the group of id 0 by that, of which nothing but its beginning is modelled. A lock holds who has it, 0 for nobody; so do home, queued and deferred (vCPU + 1).
  */
 #define NMI (VCPUS + 1)
+#define MOVED (VCPUS + 1)
 
 byte open, nmis;
 byte timer;          /* of which event it raises an NMI (event + 1) */
@@ -22,6 +24,7 @@ byte home[IDS];      /* on which vCPU it counts */
 byte shadow[IDS];    /* overflows that the guest has not seen */
 byte owed[IDS];      /* the ledger: what has come, less what was delivered or dropped at its end */
 byte queued[IDS], deferred[IDS];
+byte due[IDS];       /* which vCPU's guest is owed an NMI for it (vCPU + 1), or MOVED: the one where it arrives */
 bool judged;
 byte pcs[VCPUS], done[VCPUS];
 
@@ -50,6 +53,7 @@ byte pcs[VCPUS], done[VCPUS];
 #define ENABLE 2
 #define DISABLE 3
 #define CLOSE 4
+#define JOIN 5
 
 /* A sum over the ids: how many there are with COND(e); how many are queued on a vCPU. */
 #if IDS == 1
@@ -188,8 +192,8 @@ inline deliver(e, n)
 		found(id); BEGIN(ENABLE, id, LOCK) } \
 	:: d_step { MAY_CALL && FOUND(id) -> printf("vCPU %d: DISABLE %d\n", me, id); \
 		found(id); BEGIN(DISABLE, id, LOCK) } \
-	:: d_step { MAY_CALL && FOUND(id) -> printf("vCPU %d: CLOSE %d: out of the table\n", me, id); \
-		table[id] = 0; open--; BEGIN(CLOSE, id, LOCK) }
+	:: d_step { MAY_CALL && FOUND(id) -> printf("vCPU %d: CLOSE %d\n", me, id); \
+		found(id); BEGIN(CLOSE, id, LOCK) }
 
 inline detach(e)
 {
@@ -213,6 +217,9 @@ inline detach(e)
 	:: else
 	fi;
 	home[e] = 0;
+#ifndef LATE_NMI
+	due[e] = (due[e] && op == ENABLE -> MOVED : 0);
+#endif
 	put(e);
 	pcs[_pid] = (op == ENABLE -> ARRIVE : (op == DISABLE -> FINISH : UNLOCK))
 }
@@ -225,6 +232,15 @@ inline detach(e)
 	:: d_step { pc == DRAIN && MY_QUEUED(id) -> printf("vCPU %d: takes event %d from its queue\n", me, id); \
 		queued[id] = 0; USE(id); e = id; pc = DELIVER }
 
+/* One NMI is for all events that one is owed for. */
+#define IS_DUE(e) (due[e] == me + 1)
+#define IS_TOLD (SUM(IS_DUE) > 0)
+#define TELL(e) \
+		if \
+		:: IS_DUE(e) -> CHECK("violates O11 NMIs\n", home[e] == me + 1); due[e] = 0 \
+		:: else \
+		fi;
+
 /* A guest calls, in any order. What is pending is synced between two calls, now or later. */
 active [VCPUS] proctype vcpu()
 {
@@ -236,6 +252,8 @@ active [VCPUS] proctype vcpu()
 	CALLS(0)
 #if IDS > 1
 	CALLS(1)
+	:: d_step { MAY_CALL && used[1] == 0 && FOUND(0) -> printf("vCPU %d: OPEN2 1 into the group of 0\n", me);
+		found(0); BEGIN(JOIN, 0, LOCK) }
 #endif
 #if IDS > 2
 	CALLS(2)
@@ -255,8 +273,25 @@ active [VCPUS] proctype vcpu()
 	:: d_step { pc == BODY -> printf("vCPU %d: works on event %d\n", me, e);
 		USE(e);
 		if
-		:: op == CLOSE -> closed[e] = 1; pc = (home[e] -> HOLD : UNLOCK)
-		:: op != CLOSE && closed[e] -> pc = UNLOCK
+		:: op == CLOSE && !closed[e] ->
+			closed[e] = 1; table[e] = 0; open--;
+			pc = (home[e] -> HOLD : UNLOCK)
+		:: op == CLOSE && closed[e] -> op = DISABLE; pc = UNLOCK /* whoever was first has closed it */
+#if IDS > 1
+#ifdef CLOSED_LEADER
+		:: op == JOIN ->
+#else
+		:: op == JOIN && closed[e] -> pc = UNLOCK
+		:: op == JOIN && !closed[e] ->
+#endif
+			CHECK("violates O8 linearizability\n", table[e]);
+			if
+			:: open < LIMIT && used[1] == 0 -> insert(1, ENTRY)
+			:: else
+			fi;
+			pc = UNLOCK
+#endif
+		:: (op == DISABLE || op == ENABLE) && closed[e] -> pc = UNLOCK
 		:: op == DISABLE && !closed[e] -> pc = (home[e] -> HOLD : FINISH)
 		:: op == ENABLE && !closed[e] ->
 			pc = (home[e] == me + 1 -> UNLOCK : (home[e] -> HOLD : ARRIVE))
@@ -277,6 +312,7 @@ active [VCPUS] proctype vcpu()
 	:: d_step { pc == ATTACH && timer != e + 1 -> printf("vCPU %d: attaches event %d\n", me, e);
 		USE(e);
 		home[e] = me + 1;
+		due[e] = (due[e] == MOVED -> me + 1 : due[e]);
 		take(e);
 		if
 		:: shadow[e] && LENGTH(me) < CAPACITY -> queue_add(e, me)
@@ -305,6 +341,9 @@ active [VCPUS] proctype vcpu()
 #ifdef NO_REFCOUNT
 			USE(e); release_event(e)
 #else
+#ifndef NO_REFERENCE
+			put(e);
+#endif
 			put(e)
 #endif
 		:: else ->
@@ -318,6 +357,15 @@ active [VCPUS] proctype vcpu()
 	:: d_step { pc == IDLE && PENDING && mutex[me] == 0 -> printf("vCPU %d: syncs\n", me);
 		mutex[me] = me + 1;
 		pc = DRAIN }
+	:: d_step { pc == IDLE && IS_TOLD && mutex[me] == 0 -> printf("vCPU %d: gets an NMI\n", me);
+		TELL(0)
+#if IDS > 1
+		TELL(1)
+#endif
+#if IDS > 2
+		TELL(2)
+#endif
+		}
 	SYNCS(0)
 #if IDS > 1
 	SYNCS(1)
@@ -336,6 +384,7 @@ active [VCPUS] proctype vcpu()
 	:: d_step { pc == DELIVER -> printf("vCPU %d: takes event %d's overflows\n", me, e);
 		USE(e);
 		n = shadow[e];
+		due[e] = (n -> me + 1 : due[e]);
 #ifdef READ_MODIFY_WRITE
 		pc = DELIVERED }
 	:: d_step { pc == DELIVERED -> printf("vCPU %d: zeroes event %d's overflows\n", me, e);
@@ -353,7 +402,7 @@ active [VCPUS] proctype vcpu()
 }
 
 #define IS_AT_REST(v) (pcs[v] == IDLE)
-#define NOTHING_FOR(e) (queued[e] == 0 && deferred[e] == 0)
+#define NOTHING_FOR(e) (queued[e] == 0 && deferred[e] == 0 && due[e] == 0)
 #if VCPUS == 1
 #define ALL_AT_REST IS_AT_REST(0)
 #elif VCPUS == 2

@@ -17,8 +17,8 @@ State = bytes
 Choice = tuple[str, Callable[[bytearray], None]]
 IDLE, INSERT, LOCK, BODY, HOLD, DETACH, ARRIVE, ATTACH, FINISH, FINISHED = range(10)
 UNLOCK, DROP, DRAIN, ENQUEUE, DELIVER, DELIVERED, SYNCED, TRY, QUEUE, DEFER = range(10, 20)
-OPEN, ENABLE, DISABLE, CLOSE = range(1, 5)
-_CALLS = ((ENABLE, "ENABLE {}"), (DISABLE, "DISABLE {}"), (CLOSE, "CLOSE {}: out of the table"))
+OPEN, ENABLE, DISABLE, CLOSE, JOIN = range(1, 6)
+_CALLS = ((ENABLE, "ENABLE {}"), (DISABLE, "DISABLE {}"), (CLOSE, "CLOSE {}"))
 
 
 class Violation(Exception):
@@ -43,7 +43,7 @@ class Layout:
     """Where a variable is in a state: global ones, then some for each event, then some for each vCPU."""
 
     GLOBALS = ("open", "timer", "nmis", "judged", "nmi_pc", "nmi_event")
-    EVENT = ("used", "table", "closed", "freed", "refs", "lock", "home", "shadow", "owed", "queued", "deferred")
+    EVENT = ("used", "table", "closed", "freed", "refs", "lock", "home", "shadow", "owed", "queued", "deferred", "due")
     VCPU = ("mutex", "pc", "done", "op", "event", "value")
 
     def __init__(self, vcpus: int, ids: int) -> None:
@@ -52,7 +52,7 @@ class Layout:
 
 
 _OPEN, _TIMER, _NMIS, _JUDGED, _NMI_PC, _NMI_EVENT = range(6)
-_USED, _TABLE, _CLOSED, _FREED, _REFS, _LOCK, _HOME, _SHADOW, _OWED, _QUEUED, _DEFERRED = range(11)
+_USED, _TABLE, _CLOSED, _FREED, _REFS, _LOCK, _HOME, _SHADOW, _OWED, _QUEUED, _DEFERRED, _DUE = range(12)
 _MUTEX, _PC, _DONE, _OP, _EVENT, _VALUE = range(6)
 
 
@@ -67,7 +67,7 @@ class System:
         self.layout = Layout(model.bounds.vcpus, model.bounds.ids)
         self.events = [len(Layout.GLOBALS) + n * len(Layout.EVENT) for n in range(model.bounds.ids)]
         self.cpus = [self.layout.vcpus + n * len(Layout.VCPU) for n in range(model.bounds.vcpus)]
-        self.nmi_owner = model.bounds.vcpus + 1
+        self.nmi_owner = self.moved = model.bounds.vcpus + 1
 
     def initial(self) -> State:
         return bytes(self.layout.size)
@@ -101,9 +101,8 @@ class System:
         return self.place(state, me) in (DELIVER, DELIVERED)
 
     def finds_closed(self, state: State, me: int) -> bool:
-        """A call other than CLOSE on an event that was closed since it was found."""
-        cpu = self.cpus[me]
-        return state[cpu + _OP] != CLOSE and bool(state[self.events[state[cpu + _EVENT]] + _CLOSED])
+        """A call on an event that was closed since it was found."""
+        return bool(state[self.events[state[self.cpus[me] + _EVENT]] + _CLOSED])
 
     def deferred(self, state: State, event: int) -> bool:
         return bool(state[self.events[event] + _DEFERRED])
@@ -184,6 +183,8 @@ class System:
         if pc == IDLE:
             if self._pending(state, owner) and not state[cpu + _MUTEX]:
                 yield f"vCPU {me}: syncs", lambda now: self._lock_own(now, me, DRAIN)
+            if not state[cpu + _MUTEX] and any(state[event + _DUE] == owner for event in self.events):
+                yield f"vCPU {me}: gets an NMI", lambda now: self._tell(now, owner)
             if not state[_JUDGED] and state[cpu + _DONE] < self.bounds.ops:
                 yield from self._calls(state, me)
         elif pc == DRAIN:
@@ -209,7 +210,16 @@ class System:
         now[self.cpus[me] + _MUTEX] = me + 1
         now[self.cpus[me] + _PC] = then
 
+    def _tell(self, now: bytearray, owner: int) -> None:
+        """One NMI is for all events that one is owed for."""
+        for event in self.events:
+            if now[event + _DUE] == owner:
+                check("O11 NMIs", now[event + _HOME] == owner)
+                now[event + _DUE] = 0
+
     def _calls(self, state: State, me: int) -> Iterator[Choice]:
+        if len(self.events) > 1 and not state[self.events[1] + _USED] and self.finds(state, me, 0):
+            yield f"vCPU {me}: OPEN2 1 into the group of 0", partial(self.call, me=me, number=0, op=JOIN)
         for number, event in enumerate(self.events):
             if not state[event + _USED]:
                 yield (
@@ -235,10 +245,7 @@ class System:
 
     def call(self, now: bytearray, me: int, number: int, op: int) -> None:
         cpu, event = self.cpus[me], self.events[number]
-        if op == CLOSE:
-            now[event + _TABLE] = 0
-            now[_OPEN] -= 1
-        elif self.defect != "no-reference":
+        if self.defect != "no-reference":
             self._take(now, event)
         now[cpu + _DONE] += 1
         now[cpu + _OP], now[cpu + _EVENT], now[cpu + _PC] = op, number, LOCK
@@ -295,16 +302,27 @@ class System:
     def _body(self, now: bytearray, me: int, cpu: int, event: int) -> int:
         self._use(now, event)
         op, home = now[cpu + _OP], now[event + _HOME]
-        if op == CLOSE:
-            now[event + _CLOSED] = 1
-            return HOLD if home else UNLOCK
+        if op == JOIN:
+            return self._join(now, me, event)
         if now[event + _CLOSED]:
+            now[cpu + _OP] = DISABLE if op == CLOSE else op  # whoever was first has closed it
             return UNLOCK
+        if op == CLOSE:
+            now[event + _CLOSED], now[event + _TABLE] = 1, 0
+            now[_OPEN] -= 1
+            return HOLD if home else UNLOCK
         if op == DISABLE:
             return HOLD if home else FINISH
         if home == me + 1:
             return UNLOCK
         return HOLD if home else ARRIVE
+
+    def _join(self, now: bytearray, me: int, leader: int) -> int:
+        if self.defect == "closed-leader" or not now[leader + _CLOSED]:
+            check("O8 linearizability", bool(now[leader + _TABLE]))
+            if now[_OPEN] < self.bounds.limit and not now[self.events[1] + _USED]:
+                self._insert(now, self.events[1], me)
+        return UNLOCK
 
     def _hold(self, now: bytearray, me: int, cpu: int, event: int) -> int:
         now[self.cpus[now[event + _HOME] - 1] + _MUTEX] = me + 1
@@ -321,6 +339,8 @@ class System:
             now[event + _DEFERRED] = 0
             self._put(now, event)
         now[event + _HOME] = 0
+        if self.defect != "late-nmi":
+            now[event + _DUE] = self.moved if now[event + _DUE] and now[cpu + _OP] == ENABLE else 0
         self._put(now, event)
         return {ENABLE: ARRIVE, DISABLE: FINISH}.get(now[cpu + _OP], UNLOCK)
 
@@ -331,6 +351,8 @@ class System:
     def _attach(self, now: bytearray, me: int, cpu: int, event: int) -> int:
         self._use(now, event)
         now[event + _HOME] = me + 1
+        if now[event + _DUE] == self.moved:
+            now[event + _DUE] = me + 1
         self._take(now, event)
         if now[event + _SHADOW]:
             room = self._length(now, me + 1) < self.bounds.capacity
@@ -360,7 +382,10 @@ class System:
         if now[cpu + _OP] == CLOSE and not self.counting:
             self._use(now, event)
             self._release(now, event)
-        elif now[cpu + _OP] == CLOSE or self.defect != "no-reference":
+            return IDLE
+        if self.defect != "no-reference":
+            self._put(now, event)
+        if now[cpu + _OP] == CLOSE:
             self._put(now, event)
         return IDLE
 
@@ -381,6 +406,8 @@ class System:
         return self._zero(now, cpu, event, UNLOCK)
 
     def _sync(self, now: bytearray, me: int, cpu: int, event: int) -> int:
+        if now[event + _SHADOW]:
+            now[event + _DUE] = me + 1
         return self._read(now, cpu, event, DELIVERED, SYNCED)
 
     def _delivered(self, now: bytearray, me: int, cpu: int, event: int) -> int:
@@ -431,7 +458,7 @@ class System:
             if state[event + _HOME] and state[_NMIS] < self.bounds.nmis:
                 yield f"NMI: event {number} overflows", partial(self._overflow, number=number)
         resting = all(state[cpu + _PC] == IDLE for cpu in self.cpus)
-        if resting and not any(state[event + _QUEUED] or state[event + _DEFERRED] for event in self.events):
+        if resting and not any(state[event + at] for event in self.events for at in (_QUEUED, _DEFERRED, _DUE)):
             yield "all are at rest", self._judge
 
     def _overflow(self, now: bytearray, number: int) -> None:

@@ -102,7 +102,7 @@ static int insert_sibling(struct pv_vcpu *vcpu, struct host_event *leader, struc
 	pv_point("open: leader found");
 	event_check_live(leader, "locks");
 	pv_mutex_lock(event_lock(leader));
-	ret = leader->closed ? (PV_CANARY(closed_leader_is_invalid) ? -PV_EINVAL : -PV_ENOENT) : group_join(leader, event);
+	ret = leader->closed && !PV_CANARY(closed_leader_joined) ? (PV_CANARY(closed_leader_is_invalid) ? -PV_EINVAL : -PV_ENOENT) : group_join(leader, event);
 	if (!ret) {
 		ret = owner_insert(vcpu, event);
 		if (ret)

@@ -40,6 +40,7 @@
 	X(nmi_stays_behind)                                                               \
 	X(halt_over_for_nothing)                                                          \
 	X(record_not_marked)                                                       \
+	X(closed_leader_joined)                                                           \
 	X(closed_leader_is_invalid)                                                \
 	X(stale_count_synced)                                                      \
 	X(period_begins_anew)                                                      \

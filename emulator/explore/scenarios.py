@@ -189,8 +189,7 @@ SCENARIOS = {
                 ["lead 1 period 10; join 2 1 period 7; enable 1; run 25; disable 1", "enable 1; run 15; read 1"]
             ),
             Program.parse(
-                ["lead 1 period 5; join 2 1; open 3 period 7; enable 1; enable 3; run 12; run 9; disable 1", "read 3"],
-                "tick 0",
+                ["lead 1 period 5; join 2 1; open 3 period 7; enable 1; enable 3; run 12; run 9; disable 1"], "tick 0"
             ),
             counters=2,
         ),

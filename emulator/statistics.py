@@ -9,7 +9,7 @@ design "posted".
 from __future__ import annotations
 
 MEANINGS = {
-    "guest_ns": "nanoseconds from the guest's first entry until its end was asked for",
+    "guest_ns": "nanoseconds from the guest's first entry until its end was asked for and its last vCPU came out",
     "console_bytes": "bytes that the guest wrote to the console's port",
     "dropped_port_writes": "writes to ports that nothing answers on",
     "exits_ready": "VM exits of vCPUs that were ready to begin: one each",

@@ -31,7 +31,7 @@ from tiny_guest import (
 )
 
 from emulator.errors import AllHalted, GuestShutdown, HostError, OutOfMemory, Unsupported, UsageError
-from emulator.events import Event
+from emulator.events import Event, parse_events
 from emulator.machine import CONSOLE_KEPT, MachineConfig, VirtualMachine, _end_error, _Output
 from emulator.protocol import Ended
 
@@ -457,3 +457,12 @@ def test_a_script_needs_no_main_guard(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
     done = subprocess.run([sys.executable, script], env=environment, capture_output=True, timeout=30)
     assert (done.returncode, done.stdout, done.stderr) == (11, b"", b"")
+
+
+@pytest.mark.parametrize("smp", [1, 3])
+def test_no_clock_counts_more_than_what_elapsed(smp: int) -> None:
+    events = parse_events("cpu-clock,task-clock")
+    with VirtualMachine(smp=smp) as vm:
+        for _ in range(3):
+            result = vm.run("hello", ["lines=3"], events=events)
+            assert all(0 < (count.value or 0) <= result.elapsed_s * 1e9 + 1 for count in result.counts)

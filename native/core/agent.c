@@ -19,6 +19,7 @@ static enum pv_entry_action enter_agent(struct pv_vcpu *vcpu, const struct pv_ju
 					enum vcpu_stage stage)
 {
 	set_stage(vcpu, stage, true);
+	pv_u64_store(&vcpu->left_at, clock_host_ns());
 	vcpu->run->jump = *at;
 	vcpu->run->jump.rdi = vcpu->index;
 	vcpu->run->jump.rsp += vcpu->index * vcpu->vm->config.agent_stack;
@@ -27,8 +28,8 @@ static enum pv_entry_action enter_agent(struct pv_vcpu *vcpu, const struct pv_ju
 
 static enum pv_entry_action enter_guest(struct pv_vcpu *vcpu)
 {
-	set_stage(vcpu, STAGE_GUEST, false);
 	pv_u64_set_once(&vcpu->vm->entered_at, clock_host_ns());
+	set_stage(vcpu, STAGE_GUEST, false);
 	console_signal(vcpu->vm);
 	vcpu->run->jump = vcpu->vm->config.boot;
 	vcpu->run->jump.rdi = vcpu->index;

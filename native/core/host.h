@@ -89,6 +89,7 @@ struct pv_vcpu {
 
 	pv_u32 stage;        /* enum vcpu_stage; written by its host thread */
 	pv_u32 stopped;      /* PV_ENTER_STOP was given */
+	pv_u64 left_at;      /* CLOCK_MONOTONIC ns at which it last went into the agent, its time standing; 0: never */
 	pv_u32 rotating;     /* more events than counters; written with event_mutex held */
 	pv_u32 rotation_due; /* by the timer */
 	struct event_table *table; /* of a design that has one per vCPU */

@@ -86,7 +86,7 @@ struct pv_vm_statistics {
 	uint64_t events_open, events_open_peak, events_opened; /* the guest's */
 	uint64_t events_allocated; /* host events in memory, open or still referenced */
 	uint64_t console_bytes;
-	uint64_t guest_ns; /* from the first entry of the guest itself to the moment the end was asked for */
+	uint64_t guest_ns; /* from the first entry of the guest itself to the moment the end was asked for, and its last vCPU came out */
 	uint64_t dropped_port_writes; /* to ports that nothing answers on */
 	/* The ledger: raised = delivered + in_shadow, at every quiet point. What is still in the
 	 * shadow when an event is closed is `dropped`, and in_shadow no more. What the law does

@@ -19,12 +19,18 @@ static void add_vcpu(const struct vcpu_figures *from, struct pv_vm_statistics *t
 	to->quiet_points += pv_u64_load(&from->quiet_points);
 }
 
-/* From the guest's first entry until the end was asked for, or now. */
+/* From the guest's first entry until now; or until the end was asked for, and the time of every vCPU that has
+ * an agent to tell of it stands: no clock has counted more. */
 static uint64_t guest_ns(const struct pv_vm *vm)
 {
 	uint64_t from = pv_u64_load(&vm->entered_at), deadline = pv_u64_load(&vm->end.deadline);
 	uint64_t to = deadline ? deadline - vm->hooks.patience_ns : clock_host_ns();
 
+	for (uint32_t i = 0; i < vm->config.vcpus; i++) {
+		uint64_t left = pv_u64_load(&vm->vcpus[i].left_at);
+
+		to = left > to ? left : to;
+	}
 	return from && to > from ? to - from : 0;
 }
 

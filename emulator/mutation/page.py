@@ -20,7 +20,8 @@ report, guests beside the oracle and beside the processor. `scripts/mutate` does
 `emulator/mutation/mutations.toml`. Seconds are those that the checks until then took of the processors, without the
 build; {limit:.0f} are allowed for all of them together. A star: it passed all checks when they were looked for first.
 
-{caught} of {all} were noticed in time{share}.
+Of {known}, {all} have been tried on the code as it stands or as it was hours before; {caught} of them were noticed in
+time{share}. `scripts/mutate --missing` tries the others.
 
 | mutation | in | what breaks | noticed by | s |
 |---|---|---|---|---|
@@ -54,7 +55,11 @@ def write(mutations: list[Mutation], results: dict[str, dict[str, object]]) -> N
         star = " *" if each.known else ""
         where = each.file.removeprefix("native/")
         lines.append(f"| {each.name}{star} | `{where}` | {_cell(each.breaks)} | {by} | {result['seconds']} |")
-    text = _HEAD.format(limit=LIMIT_SECONDS, caught=len(caught), all=len(tried), share=share) + "\n".join(lines) + "\n"
+    text = (
+        _HEAD.format(known=len(mutations), limit=LIMIT_SECONDS, caught=len(caught), all=len(tried), share=share)
+        + "\n".join(lines)
+        + "\n"
+    )
     if survivors:
         text += "\n## Survivors\n\n" + "".join(f"- {each.name}: {each.survives or 'a hole.'}\n" for each in survivors)
     PAGE.write_text(text)

@@ -316,7 +316,7 @@ static bool readable(void)
 	return poll(&fd, 1, 0) == 1;
 }
 
-/* Readable as long as there is a byte left, and for good once the VM has ended. */
+/* Readable when the guest is entered, as long as there is a byte left, and for good once the VM has ended. */
 static void event_fd(void)
 {
 	struct pv_run *run;
@@ -324,6 +324,8 @@ static void event_fd(void)
 
 	create(1, 1);
 	run = fake.vm->vcpus[0].run;
+	CHECK(readable()); /* the guest has been entered */
+	CHECK_EQ(vm_console_read(fake.vm, bytes, 3), 0);
 	CHECK(!readable());
 	run->arg[0] = PV_PORT_CONSOLE;
 	run->arg[1] = 4;

@@ -41,7 +41,8 @@ NMI = [
 ]
 AGENT = [
     *("is_transparent", "is_transparent_to_the_oracle", "restores_everything", "has_its_own_memory"),
-    *("has_its_own_code", "out_of_reach", "first", "in_a_guest_nmi", "latch", "that_never_ends", "that_faults"),
+    *("has_its_own_code", "out_of_reach", "first", "in_a_guest_nmi", "latch", "that_never_ends"),
+    *("finish_in_an_nmi", "that_faults"),
     *(
         "that_is_not_there",
         "with_a_jump",

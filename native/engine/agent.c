@@ -126,7 +126,10 @@ static bool run(struct pv_engine *e, const struct pv_jump *at, uint64_t rip, boo
 	hooks_entered(e); /* the host may want something else now */
 	alarm_entered(e);
 	count_fold(e);
-	return cpu->agent_of.done;
+	if (!cpu->agent_of.done || !cpu->agent_of.finish)
+		return cpu->agent_of.done;
+	e->config.run->action = PV_ENTER_AGENT;
+	return false;
 }
 
 bool agent_nmi_serve(struct pv_engine *e, uint64_t rip, bool in_block)

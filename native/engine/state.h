@@ -189,6 +189,7 @@ struct agent_of {
 	uint64_t rip; /* of the guest, in front of which the agent runs */
 	bool nmi;     /* in the handler */
 	bool done;    /* the handler has ended */
+	bool finish;  /* the host has sent the vCPU into the agent's finish: behind the handler */
 };
 
 /* Where Unicorn keeps what its API does not show, as offsets into a saved context. */

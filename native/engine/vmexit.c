@@ -128,6 +128,10 @@ static bool enter(struct pv_engine *e, bool entered, bool in_block)
 		inject(e);
 		return true;
 	}
+	if (run->action == PV_ENTER_AGENT && e->agent_of.nmi) {
+		e->agent_of.finish = true; /* what the handler has taken it leaves in the ring before */
+		return true;
+	}
 	if (e->guest || run->action == PV_ENTER_STOP)
 		stop(e); /* where to from the agent, the guest's CPU sees */
 	else

@@ -357,6 +357,26 @@ static void agent_that_never_ends(void)
 	vcpu_stop(&vcpu);
 }
 
+/* The agent's finish, which comes while its handler runs, waits for that: what it has taken is not lost. */
+static void agent_finish_in_an_nmi(void)
+{
+	const uint64_t *ended;
+	struct vcpu vcpu;
+
+	vcpu_start(&vcpu, true, false, AGENT_LABEL(agent_long));
+	ended = vcpu_word(&vcpu, AGENT_DATA + 8);
+	begin_loop(&vcpu);
+	vcpu_resume(&vcpu, PV_INJECT_AGENT_NMI);
+	CHECK(vcpu_is_at(&vcpu, CALL_POINT));
+	handover_ring(vcpu.run);
+	CHECK_EQ(vcpu_resume(&vcpu, 0), PV_EXIT_KICK);
+	CHECK_EQ(*ended, 0);
+	vcpu_agent(&vcpu, AGENT_LABEL(agent_sled));
+	CHECK(vcpu_is_at(&vcpu, CALL_POINT));
+	CHECK_EQ(*ended, 1);
+	vcpu_stop(&vcpu);
+}
+
 /* Not the guest's end, but a fault of the engine's side. */
 static void agent_that_faults(void)
 {
@@ -604,6 +624,7 @@ const struct engine_test agent_tests[] = {
 	{ "agent_in_a_guest_nmi", agent_in_a_guest_nmi, false },
 	{ "agent_latch", agent_latch, false },
 	{ "agent_that_never_ends", agent_that_never_ends, false },
+	{ "agent_finish_in_an_nmi", agent_finish_in_an_nmi, false },
 	{ "agent_that_faults", agent_that_faults, false },
 	{ "agent_that_is_not_there", agent_that_is_not_there, false },
 	{ "agent_with_a_jump", agent_with_a_jump, false },

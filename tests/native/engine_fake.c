@@ -187,6 +187,15 @@ uint32_t vcpu_jump(struct vcpu *vcpu, uint64_t label, uint32_t inject)
 	return vcpu_wait(vcpu);
 }
 
+uint32_t vcpu_agent(struct vcpu *vcpu, uint64_t label)
+{
+	vcpu->run->jump = jump_to(label, AGENT_BASE, AGENT_STACK);
+	vcpu->run->action = PV_ENTER_AGENT;
+	vcpu->run->inject = 0;
+	handover_enter(vcpu->run);
+	return vcpu_wait(vcpu);
+}
+
 void vcpu_begin(struct vcpu *vcpu, uint64_t label)
 {
 	make_world(vcpu, 0); /* the TSS is no longer busy */

@@ -89,6 +89,8 @@ void vcpu_begin(struct vcpu *vcpu, uint64_t label);
 void vcpu_begin_mapped(struct vcpu *vcpu, uint64_t label, uint64_t virtual, uint64_t physical);
 /* Sends it there with what to inject, and waits for the next exit. */
 uint32_t vcpu_jump(struct vcpu *vcpu, uint64_t label, uint32_t inject);
+/* Sends it to the agent's code there, for good. */
+uint32_t vcpu_agent(struct vcpu *vcpu, uint64_t label);
 /* Enters with what to inject, and waits for the next exit: its reason. */
 uint32_t vcpu_resume(struct vcpu *vcpu, uint32_t inject);
 /* The same, without waiting, and then the wait. */

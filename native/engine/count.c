@@ -28,16 +28,16 @@ static void add_locked(struct pv_engine *e, uint64_t n)
 /* The sum of what was charged since the last fold goes to the totals of this CPL. */
 void count_fold(struct pv_engine *e)
 {
-	uint64_t now = __rdtsc();
+	uint64_t now = __rdtsc(), passed = now > e->tsc_start ? now - e->tsc_start : 0; /* another core's may be behind */
 	int64_t charged = e->chunk - (e->budget >> INSTRUCTION_SHIFT);
 	uint64_t beside = (uint64_t)e->budget & ((1ull << INSTRUCTION_SHIFT) - 1);
 
 	e->total[PV_COUNT_INSTRUCTIONS][e->cpl] += (uint64_t)charged;
 	e->total[PV_COUNT_BRANCHES][e->cpl] += beside & ((1u << BRANCH_BITS) - 1);
 	add_locked(e, beside >> BRANCH_BITS);
-	e->total[PV_COUNT_GUEST_TSC][e->cpl] += now - e->tsc_start;
+	e->total[PV_COUNT_GUEST_TSC][e->cpl] += passed;
 	if (e->config.page->cycles_tsc)
-		e->total[PV_COUNT_CYCLES][e->cpl] += now - e->tsc_start;
+		e->total[PV_COUNT_CYCLES][e->cpl] += passed;
 	e->tsc_start = now;
 	e->unlooked += charged;
 	choose_chunk(e);

@@ -340,6 +340,27 @@ static void alarm_before_an_out(void)
 	vcpu_stop(&vcpu);
 }
 
+/* Where cores do not agree on the time-stamp counter, a vCPU that changes its core finds it behind. */
+static void alarm_time_is_never_earlier(void)
+{
+	enum { A_SECOND_OR_SO = 2000000000 };
+	struct vcpu vcpu;
+	uint64_t before;
+
+	for (unsigned cycles_tsc = 0; cycles_tsc < 2; cycles_tsc++) {
+		vcpu_start(&vcpu, false, cycles_tsc, 0);
+		vcpu_begin(&vcpu, GUEST_LABEL(guest_long));
+		for (unsigned counter = PV_COUNT_CYCLES; counter <= PV_COUNT_GUEST_TSC; counter++) {
+			before = vcpu.engine->total[counter][PV_CPL_KERNEL];
+			vcpu.engine->tsc_start += A_SECOND_OR_SO;
+			count_fold(vcpu.engine);
+			CHECK(vcpu.engine->total[counter][PV_CPL_KERNEL] >= before);
+		}
+		vcpu_run_to(&vcpu, CALL_END);
+		vcpu_stop(&vcpu);
+	}
+}
+
 const struct engine_test alarm_tests[] = {
 	{ "alarm_points_are_blocks", alarm_points_are_blocks, false },
 	{ "alarm_distances", alarm_distances, false },
@@ -348,6 +369,7 @@ const struct engine_test alarm_tests[] = {
 	{ "alarm_left_alone", alarm_left_alone, false },
 	{ "alarm_periods", alarm_periods, false },
 	{ "alarm_of_time", alarm_of_time, false },
+	{ "alarm_time_is_never_earlier", alarm_time_is_never_earlier, false },
 	{ "alarm_without_penalties", alarm_without_penalties, false },
 	{ "alarm_of_events", alarm_of_events, false },
 	{ "alarm_in_a_rep", alarm_in_a_rep, false },

@@ -68,7 +68,13 @@ SUITES = {
     "quiet": ["quiet_points", "quiet_limit", "fault_alloc_ends_the_vm", "fault_delay_takes_time"],
     "lies": ["lies_end_the_vm", "scribbling_changes_nothing"],
     "life": [
-        *("never_started", "destroy_is_refused_while_running", "kicks_are_never_lost", "all_halted"),
+        *(
+            "never_started",
+            "destroy_is_refused_while_running",
+            "second_start_is_refused",
+            "kicks_are_never_lost",
+            "all_halted",
+        ),
         *(
             "end_waits_for_the_timer",
             "finish_wakes_the_parked",

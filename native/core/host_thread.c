@@ -152,6 +152,8 @@ static void start_failed(struct pv_vm *vm, int error)
 /* From here on vCPUs are processes, and their run pages theirs, too. */
 static int copies_create(struct pv_vm *vm)
 {
+	if (vm->run_copies)
+		return 0;
 	vm->run_copies = vm->hooks.alloc(vm->hooks.context, vm->config.vcpus * sizeof(struct pv_run));
 	if (!vm->run_copies)
 		return -ENOMEM;

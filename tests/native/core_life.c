@@ -53,6 +53,20 @@ static void destroy_is_refused_while_running(void)
 	guests_finish(&fake, PV_END_STOPPED);
 }
 
+/* It changes nothing of the VM that runs. */
+static void second_start_is_refused(void)
+{
+	struct pv_run *run;
+
+	create(1);
+	guests_start(&fake, do_nothing);
+	run = fake.vm->vcpus[0].run;
+	CHECK_EQ(vm_start(fake.vm), -ECANCELED);
+	CHECK(fake.vm->vcpus[0].run == run);
+	vm_finish(fake.vm);
+	guests_finish(&fake, PV_END_STOPPED);
+}
+
 enum { PINGS = 3000 };
 
 /* Each parks until the other kicks it; the kick often comes before the hlt. */
@@ -480,6 +494,7 @@ static void out_of_memory(void)
 const struct core_test life_tests[] = {
 	{ "never_started", never_started, false },
 	{ "destroy_is_refused_while_running", destroy_is_refused_while_running, false },
+	{ "second_start_is_refused", second_start_is_refused, false },
 	{ "kicks_are_never_lost", kicks_are_never_lost, false },
 	{ "all_halted", all_halted, false },
 	{ "end_waits_for_the_timer", end_waits_for_the_timer, false },

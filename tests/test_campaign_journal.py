@@ -158,6 +158,16 @@ def test_flipped_bits_are_found_or_change_nothing(
             assert refused(path, capsys).startswith(("J is damaged", "J is a journal of version"))
 
 
+def test_names_of_tables_that_are_no_text(path: Path, whole: bytes, capsys: pytest.CaptureFixture[str]) -> None:
+    """SQLite says which one it does not find, and sqlite3 has no text for it."""
+    name = whole.index(b"tableblockblock") + len("table")
+    path.write_bytes(whole[:name] + b"\xa6" + whole[name + 1 :])
+    assert refused(path, capsys).startswith("J is damaged")
+    query = whole.index(b"CREATE TABLE block")
+    path.write_bytes(whole[:query] + b"CREATE \xd6" + whole[query + 8 :])
+    assert refused(path, capsys) == "J is damaged, and nothing of it is believed: the names of its tables are no text"
+
+
 def _text(path: Path) -> None:
     path.write_text("what somebody wrote\n" * 100)
 

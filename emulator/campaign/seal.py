@@ -126,6 +126,8 @@ def check_content(path: Path, database: sqlite3.Connection) -> None:
         raise damaged(path, str(error)) from None
     except sqlite3.DatabaseError as error:
         raise damaged(path, str(error)) from None
+    except UnicodeDecodeError:  # of sqlite3, for which what SQLite says of such tables is no text
+        raise damaged(path, "the names of its tables are no text") from None
     if why:
         raise damaged(path, why)
 

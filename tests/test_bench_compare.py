@@ -172,6 +172,8 @@ def test_exit_status_and_output(results: Path) -> None:
         (["old.json", "huge.json"], "huge.json is damaged"),
         (["old.json", "rounds.json"], "rounds.json is damaged"),
         (["old.json", "list.json"], "list.json is damaged"),
+        (["old.json", "ratio.json"], "ratio.json is damaged: KeyError('gone')"),
+        (["old.json", "target.json"], "target.json is damaged: ValueError(\"'> much' is no target\")"),
         (["--run", "echo", "echo"], "is not JSON"),
         (["--run", "no-such-command", "no-such-command"], "cannot run no-such-command"),
         (["--run", "false", "false"], "failed with 1"),
@@ -196,6 +198,9 @@ def test_usage_errors(results: Path, words: list[str], sentence: str) -> None:
     huge = {**group, "cases": [{**case, "values": [10**400]}]}
     (results / "huge.json").write_text(json.dumps({**good, "groups": [huge]}))
     (results / "rounds.json").write_text(json.dumps({**good, "rounds": "many"}))
+    for name, wrong in (("ratio", {"bottom": "gone"}), ("target", {"target": "> much"})):
+        ratios = [{"name": "r", "top": case["name"], "bottom": case["name"], **wrong}]
+        (results / f"{name}.json").write_text(json.dumps({**good, "groups": [{**group, "ratios": ratios}]}))
     (results / "list.json").write_text(json.dumps({**good, "groups": [["name"]]}))
     done = pvperf(*words, cwd=results)
     assert done.returncode == 2

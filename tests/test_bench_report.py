@@ -140,6 +140,15 @@ def test_axes_of_nothing_and_of_one_value() -> None:
             assert axis.low < axis.high
 
 
+@pytest.mark.parametrize("far", [5e-324, 1e-320, 1e-99, 1e99, 1e308, math.nextafter(1, 2)])
+@pytest.mark.parametrize("log", [False, True])
+def test_axes_of_values_that_are_far_apart_or_hardly_differ(far: float, log: bool) -> None:
+    for values in ([far], [far, 1.0], [-far, far], [0.0, far], [-far]):
+        axis = fit_axis(values, 0, 100, log=log)
+        assert all(axis.low <= tick <= axis.high for tick in axis.ticks())
+        assert all(0 <= axis.place(value) <= 100 for value in values if axis.shows(value))
+
+
 def test_numbers_are_short() -> None:
     values = (0.0, 0.25, 12.0, 3400.0, 34000.0, 1.2e6, 4e-5)
     assert [number(v) for v in values] == ["0", "0.25", "12", "3400", "34k", "1.2M", "4.00e-05"]

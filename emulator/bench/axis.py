@@ -7,6 +7,9 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+_MOST = 1e100
+_LEAST_SHARE = 1e-12  # of a value: closer ones are drawn as one
+
 
 @dataclass(frozen=True)
 class Axis:
@@ -20,7 +23,7 @@ class Axis:
 
     def shows(self, value: float) -> bool:
         """Can this value be drawn at all?"""
-        return math.isfinite(value) and (value > 0 or not self.log)
+        return _can_show(value, log=self.log)
 
     def place(self, value: float) -> float:
         """Where the value lies; at the edge if it is outside."""
@@ -35,19 +38,26 @@ class Axis:
         return _log_ticks(self.low, self.high, most) if self.log else _ticks(self.low, self.high, most)
 
 
+def _can_show(value: float, *, log: bool) -> bool:
+    """Beyond these, what lies between two values may be too large or too small for a float."""
+    return 1 / _MOST <= value <= _MOST if log else abs(value) <= _MOST
+
+
 def fit_axis(values: Iterable[float], start: float, end: float, *, log: bool = False, zero: bool = False) -> Axis:
     """An axis that shows all of these values; from 0 on if `zero` says so."""
-    known = [value for value in values if math.isfinite(value) and (value > 0 or not log)]
+    known = [value for value in values if _can_show(value, log=log)]
     if log:
         low, high = (min(known), max(known)) if known else (1.0, 10.0)
-        if low == high:
+        if high - low < high * _LEAST_SHARE:
             low, high = low / 2, high * 2
         room = (high / low) ** 0.04
         return Axis(low / room, high * room, start, end, True)
     low, high = (min(known), max(known)) if known else (0.0, 1.0)
     low = min(low, 0.0) if zero else low
-    if low == high:
-        low, high = low - abs(low or 1) / 2, high + abs(high or 1) / 2
+    size = max(abs(low), abs(high))
+    if high - low < max(size * _LEAST_SHARE, 1 / _MOST):
+        half = (size if size > 1 / _MOST else 1.0) / 2
+        low, high = low - half, high + half
     room = (high - low) * 0.04
     return Axis(low if zero and low == 0 else low - room, high + room, start, end)
 

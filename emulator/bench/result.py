@@ -100,12 +100,19 @@ class GroupResult:
 def _verdict(target: str, estimate: Estimate) -> str:
     if not target:
         return ""
-    sign, _, limit = target.partition(" ")
-    bound = float(limit)
+    sign, bound = _limit(target)
     inside, outside = (estimate.high <= bound, estimate.low > bound)
     if sign == ">=":
         inside, outside = (estimate.low >= bound, estimate.high < bound)
     return "met" if inside else "missed" if outside else "open"
+
+
+def _limit(target: str) -> tuple[str, float]:
+    """Its sign and its number. ValueError if it has none."""
+    sign, _, limit = target.partition(" ")
+    if sign not in ("<=", ">=") or not math.isfinite(float(limit)):
+        raise ValueError(f"{target[:40]!r} is no target")
+    return sign, float(limit)
 
 
 @dataclass(frozen=True)
@@ -198,7 +205,7 @@ def parse_document(data: Any, name: str) -> Document:
 
 
 def _parse_group(data: Mapping[str, Any]) -> GroupResult:
-    return GroupResult(
+    group = GroupResult(
         data["name"],
         data["about"],
         [_parse_case(dict(case)) for case in data["cases"]],
@@ -211,6 +218,12 @@ def _parse_group(data: Mapping[str, Any]) -> GroupResult:
         data.get("broken", []),
         data.get("failed", []),
     )
+    for ratio in group.ratios:
+        for name in (ratio.top, ratio.bottom):
+            group.case(name)
+        if ratio.target:
+            _limit(ratio.target)
+    return group
 
 
 def _parse_case(data: dict[str, Any]) -> CaseResult:

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-import math
 import os
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -83,7 +83,7 @@ def seconds(timeout: object) -> float | None:
     """A time-out; None is none."""
     if timeout is None:
         return None
-    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not math.isfinite(timeout) or timeout < 0:
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0 <= timeout <= sys.float_info.max:
         raise UsageError(f"timeout is a number of seconds, or None for no end, and {timeout!r} is not")
     return float(timeout)
 

@@ -37,6 +37,7 @@ _BOOT_SECONDS_PER_VCPU = 5.0
 _FINISH_SECONDS = 3.0
 _KILL_SECONDS = 2.0
 _LEAVE_SECONDS = 2.0
+_MOST_POLL_MS = 86_400_000  # poll() takes an int; who is woken too soon looks at the clock
 
 _HELD_BACK = (signal.SIGINT, signal.SIGTERM)
 
@@ -169,7 +170,7 @@ class Session:
     def _patience_ms(self) -> float | None:
         if self._deadline is None:
             return None
-        return max(0.0, self._deadline - time.monotonic()) * 1000 + 1
+        return min(max(0.0, self._deadline - time.monotonic()) * 1000 + 1, _MOST_POLL_MS)
 
     def _check_deadline(self) -> None:
         if self._outcome is not None or self._deadline is None or time.monotonic() < self._deadline:

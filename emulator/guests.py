@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -39,7 +40,7 @@ class _Bundled(Mapping[str, str]):
         return describe_guest(path)
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and "/" not in name and (GUEST_DIRECTORY / f"{name}.elf").is_file()
+        return isinstance(name, str) and "/" not in name and os.path.isfile(GUEST_DIRECTORY / f"{name}.elf")
 
     def __iter__(self) -> Iterator[str]:
         return iter(sorted(path.stem for path in GUEST_DIRECTORY.glob("*.elf")))
@@ -66,9 +67,9 @@ def find_guest(name_or_path: str) -> Path:
         return GUEST_DIRECTORY / f"{name_or_path}.elf"
     path = Path(name_or_path)
     refuse_source(name_or_path)
-    if path.is_file():
+    if os.path.isfile(path):  # no name is too long to ask, as it is for Path.is_file()
         return path
-    if path.exists():
+    if os.path.exists(path):
         raise UsageError(f"{name_or_path} is not a file")
     raise UsageError(f"no such guest: {name_or_path}{_hint(name_or_path)}")
 

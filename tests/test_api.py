@@ -65,6 +65,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"timeout": True}, "and True is not"),
     ({"timeout": float("nan")}, "and nan is not"),
     ({"timeout": float("inf")}, "None for no end, and inf is not"),
+    ({"timeout": 10**400}, "timeout is a number of seconds"),
+    ({"guest": "a" * 300}, "no such guest: aaa"),
     ({"events": ["instrctions"]}, "unknown event: instrctions; did you mean instructions"),
     ({"events": None}, "events are names"),
     ({"events": [None]}, "events are named by a str, and None is none"),
@@ -176,6 +178,11 @@ def test_no_descriptors_left() -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert vm.run("hello").status == 0
+
+
+@pytest.mark.parametrize("timeout", [1e10, 2**70, 1e308])
+def test_a_time_out_may_be_far_away(vm: VirtualMachine, timeout: float) -> None:
+    assert vm.run("hello", timeout=timeout).status == 0
 
 
 def test_a_time_out_begins_with_the_guest(vm: VirtualMachine, tmp_path: Path) -> None:

@@ -250,6 +250,7 @@ def test_all_scenarios_but_those_that_a_vm_cannot_play() -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
+        (["a" * 300], "there is no scenario or file 'aaa"),
         (["close-enabel"], "there is no scenario or file 'close-enabel'; did you mean close-enable"),
         (["halt-kick"], "halt-kick halts vCPUs for good"),
         (["churn", "--mix", "walk=1"], "there is no operation 'walk' to mix"),

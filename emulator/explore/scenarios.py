@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
@@ -207,7 +208,7 @@ def find(name: str) -> Scenario:
     """The scenario of that name, or in that file; UsageError with what may have been meant."""
     if name in SCENARIOS:
         return SCENARIOS[name]
-    if Path(name).is_file():
+    if os.path.isfile(name):
         return _from_file(name)
     from difflib import get_close_matches
 

@@ -26,6 +26,7 @@ from emulator.protocol import Channel, Failed, Launch
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
 HOST_NAME = "pvperf:host"
+_ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
 class HostPopen(popen_spawn_posix.Popen):  # type: ignore[misc]
@@ -121,13 +122,24 @@ def fork(target: Callable[..., None], args: tuple[Any, ...]) -> tuple[Any, int]:
 
 
 def fork_worker(target: Callable[..., None], args: tuple[Any, ...]) -> Any:
-    """A multiprocess.Process that is a fork of this one and ends with it, however that imports its modules."""
+    """A multiprocess.Process that is a fork of this one and ends with it, however that imports its modules.
+
+    Ctrl-C is for the process that waits; what else ends a command ends a worker without a word, at any moment.
+    """
     child = context.ForkProcess(target=_work, args=(target, args), daemon=True)
-    child.start()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, *_ENDING))
+    try:
+        child.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return child
 
 
 def _work(target: Callable[..., None], args: tuple[Any, ...]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for signum in _ENDING:
+        signal.signal(signum, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, *_ENDING))
     sys.path[:] = module_path()
     target(*args)
 

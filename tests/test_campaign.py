@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 from processes import children
@@ -32,6 +34,7 @@ from emulator.explore.machine import Setup
 from emulator.explore.scenarios import SCENARIOS
 from emulator.explore.search import Found
 from emulator.explore.shrink import same
+from emulator.process import fork_worker
 
 PVPERF = [sys.executable, "-m", "emulator"]
 #: Five blocks, and canaries first: long enough to be killed in.
@@ -355,6 +358,45 @@ def test_a_job_that_ends_every_worker_is_no_accident() -> None:
         with pytest.raises(HostError, match="3 times"):
             list(crew.as_done([partial(os._exit, 9)]))
         assert sorted(crew.as_done(partial(int, str(n)) for n in range(5))) == [0, 1, 2, 3, 4]
+
+
+def test_a_crew_that_cannot_begin_leaves_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    start, started = Crew._start, list[Any]()
+
+    def fail_at_last(crew: Crew) -> Any:
+        if len(started) == 2:
+            raise OSError(errno.EMFILE, "Too many open files")
+        start(crew)
+        started.append(crew._workers[-1][0].pid)
+
+    monkeypatch.setattr(Crew, "_start", fail_at_last)
+    with pytest.raises(OSError, match="Too many"), Crew(3):
+        pass
+    assert len(started) == 2
+    for pid in started:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP])
+def test_a_worker_ends_without_a_word(signum: int, capfd: pytest.CaptureFixture[str]) -> None:
+    """Whatever the command does by that signal."""
+
+    def complain(*_: object) -> NoReturn:
+        raise AssertionError("a worker did what the command does")
+
+    before = signal.signal(signum, complain)
+    try:
+        worker = fork_worker(_kill_itself, (signum,))
+        worker.join()
+    finally:
+        signal.signal(signum, before)
+    assert worker.exitcode == -signum
+    assert capfd.readouterr() == ("", "")
+
+
+def _kill_itself(signum: int) -> None:
+    os.kill(os.getpid(), signum)
 
 
 CLUSTER = """

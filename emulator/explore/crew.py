@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
@@ -21,10 +20,7 @@ _MOST_TRIES = 3
 
 
 def _work(connection: Any, not_ours: list[Any]) -> None:
-    """Does what comes through the pipe until it is closed. Ctrl-C is for the process that waits."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for signum in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(signum, signal.SIG_DFL)
+    """Does what comes through the pipe until it is closed."""
     for other in not_ours:
         other.close()
     try:
@@ -42,9 +38,12 @@ class Crew:
         self._workers: list[tuple[Any, Any]] = []
 
     def __enter__(self) -> Crew:
-        if self.processes > 1:
-            for _ in range(self.processes):
+        try:
+            for _ in range(self.processes if self.processes > 1 else 0):
                 self._start()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def _start(self) -> Any:

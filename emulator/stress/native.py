@@ -128,8 +128,7 @@ def play_block(block: Block) -> Played:
 
 
 def _serve(connection: Any, not_ours: Any) -> None:
-    """Does what comes through the pipe until that is closed. Ctrl-C is for the process that waits."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Does what comes through the pipe until that is closed."""
     not_ours.close()
     try:
         while True:

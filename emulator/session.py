@@ -39,7 +39,7 @@ _KILL_SECONDS = 2.0
 _LEAVE_SECONDS = 2.0
 _MOST_POLL_MS = 86_400_000  # poll() takes an int; who is woken too soon looks at the clock
 
-_HELD_BACK = (signal.SIGINT, signal.SIGTERM)
+_HELD_BACK = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Session:

@@ -14,6 +14,25 @@ import pytest
 from processes import MARK, marked, wait_gone
 from tiny_guest import SPIN, guest, say
 
+from emulator import VirtualMachine
+from emulator.process import HostProcess
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGHUP])
+def test_a_signal_to_the_group_does_not_end_a_host_that_starts(
+    signum: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is for the front end, which then asks the host for an end."""
+    start = HostProcess.start
+
+    def start_and_signal(host: HostProcess) -> None:
+        start(host)
+        os.kill(host.pid, signum)
+
+    monkeypatch.setattr(HostProcess, "start", start_and_signal)
+    with VirtualMachine() as vm:
+        assert vm.run("hello").status == 0
+
 
 @pytest.mark.parametrize(
     ("group", "both"), [(False, False), (True, False), (True, True)], ids=["process", "group", "as timeout does"]

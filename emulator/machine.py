@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import NoneType, TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self
 
 from emulator import elf
 from emulator.asked import (
@@ -228,6 +228,9 @@ class VirtualMachine:
         self._runner = 0  # the thread that is in run()
         self._session: Session | None = None
         self._waker: socket.socket | None = None  # of the run in progress
+
+    def __reduce__(self) -> NoReturn:
+        raise UsageError("a VM cannot be copied or pickled: make another one of its config, VirtualMachine(vm.config)")
 
     def __enter__(self) -> Self:
         return self

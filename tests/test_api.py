@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import copy
 import doctest
 import gc
+import pickle
 import pydoc
 import resource
 import threading
@@ -291,6 +293,17 @@ def test_a_recording_in_three_lines(tmp_path: Path) -> None:
     assert "<- hotspots" in recorded.report("vcpu,symbol", call_graph=True)
     assert (recorded.path, bool(recorded.losses)) == (None, False)
     assert repr(recorded).startswith(f"<Recorded: {len(recorded.samples):,} samples of instructions; <Result: exit 0, ")
+
+
+def test_what_a_run_gives_can_be_pickled_and_a_vm_cannot(vm: VirtualMachine) -> None:
+    recorded = vm.record("hotspots", period=1_000_000)
+    report = recorded.report()
+    assert pickle.loads(pickle.dumps(recorded)).report() == report
+    assert pickle.loads(pickle.dumps(recorded.result)) == recorded.result
+    for duplicate in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(UsageError, match="cannot be copied or pickled"):
+            duplicate(vm)
+    assert VirtualMachine(pickle.loads(pickle.dumps(vm.config))).config == vm.config
 
 
 def test_a_recording_that_is_kept(tmp_path: Path) -> None:

@@ -46,12 +46,17 @@ class Symbolizer:
     """Finds places. `warnings` says, in a sentence each, for which files there are no symbols, and why."""
 
     def __init__(self, data: PerfData) -> None:
+        self._data = data
         self._mappings = data.mappings
         self._build_ids = {build.path: build.build_id for build in data.build_ids}
         self._tables: dict[str, SymbolTable] = {}
         self.warnings: list[str] = []
         self.place = lru_cache(maxsize=None)(self._place)
         self.caller = lru_cache(maxsize=None)(self._caller)
+
+    def __reduce__(self) -> tuple[type[Symbolizer], tuple[PerfData]]:
+        """What was found is found again: a recording that was looked at can be pickled."""
+        return Symbolizer, (self._data,)
 
     def _place(self, address: int, pid: int = GUEST_PID) -> Place:
         mapping = self._mapping(address, pid)

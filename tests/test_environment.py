@@ -275,3 +275,15 @@ def test_python_without_streams_home_or_temporary_files() -> None:
     bare = {"TMPDIR": "/nonexistent", "HOME": "", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     assert pvperf("run", "hello", **bare)[::2] == (0, "")
     assert pvperf("run", "hello", before=close_streams) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    "arguments", ["record hello", "stat -o counts hello", "explore churn", "campaign j churn", "guests build a.c -o a"]
+)
+def test_a_directory_that_is_gone(tmp_path: Path, arguments: str) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    wrap = ("sh", "-c", 'cd "$1" && rmdir "$1" && shift && exec "$@"', "sh", str(gone))
+    status, out, complaint = pvperf(*arguments.split(), wrap=wrap)
+    assert (status, out) == (125, "")
+    assert complaint == "pvperf: the current directory is gone: cd to one that is there\n"

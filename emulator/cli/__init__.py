@@ -71,9 +71,19 @@ def main(argv: list[str] | None = None) -> int:
 
 def _failure(error: OSError) -> str:
     """What a call that is not expected to fail says. Without a file, it may be a print()."""
+    if error.errno == errno.ENOENT and _is_lost():
+        return "the current directory is gone: cd to one that is there"
     if error.filename is not None or error.errno == errno.ENOENT:  # tempfile's, which lists where it has tried
         return explain(error)
     return f"cannot {'write stdout' if error.errno in _OF_OUTPUT else 'go on'}: {explain(error)}"
+
+
+def _is_lost() -> bool:
+    try:
+        os.getcwd()
+    except OSError:
+        return True
+    return False
 
 
 def _end_in_order_by(*signals: int) -> None:

@@ -102,6 +102,11 @@ SCENARIOS = {
             Program.parse(["open 1; enable 1; run 10; disable 1", "enable 1; disable 1"]),
         ),
         _scenario(
+            "stop-and-go",
+            "an event is stopped in the midst of its period, and goes on where it was",
+            Program.parse(["open 1 period 10; enable 1; run 7; disable 1; enable 1; run 8; disable 1", "read 1"]),
+        ),
+        _scenario(
             "nmi-storm",
             "overflows as fast as they can come, while others hold the vCPU's lock",
             Program.parse(["open 1 period 5; enable 1; run 25; run 25; run 5", "read 1; read 1"]),

@@ -28,9 +28,10 @@ _VERDICTS = "exit status: 0 all held; 1 a violation, which is in the replay file
 #: The names in emulator/explore/scenarios.py, whose import takes too long for a help.
 _SCENARIOS = """\
 scenarios: close-enable, close-nmi, close-sync, migrate, follow-task, open-limit, dup-open,
-read-close, enable-disable, stop-and-go, nmi-storm, slow-sync, clock-nmi, full-queue, handler-sync,
-breakpoint, no-memory, errno, halt-kick, halt-nmi, throttle, failing-write, churn. A file has
-lines such as: vcpu 0: open 1 period 10; enable 1; run 25; close 1"""
+read-close, enable-disable, stop-and-go, nmi-storm, slow-sync, clock-nmi, full-queue,
+handler-sync, breakpoint, no-memory, errno, halt-kick, halt-nmi, throttle, failing-write,
+group-close, group-move, record, churn. A file has lines such as:
+vcpu 0: open 1 period 10; enable 1; run 25; close 1"""
 _REPLAY_FILE = "of a violation (default SCENARIO-DESIGN.replay here, and what that is already becomes FILE.old)"
 _OF_FILES = "exit status: 1 what is in the file cannot be read; 2 usage; 125 the output cannot be written"
 

@@ -59,6 +59,11 @@ class Outcome:
     unknown: bool = False  # in too many to follow
 
 
+#: Signals by which the machine, its limits or a hand end a process, and no fault of the design does: the OOM killer's,
+#: that of a full /dev/shm, and that of ulimit -t.
+_OF_THE_MACHINE = ("SIGKILL", "SIGBUS", "SIGXCPU")
+
+
 def run(
     config: MachineConfig, playing: Playing, *, rounds: int, seed: int, hostile: int, kill: bool, noise: bool = True
 ) -> Outcome:
@@ -90,7 +95,7 @@ def run(
             elif killer and killer.name:
                 outcome.killed = killer.name
                 _judge_death(outcome, killer, error)
-            elif "SIGKILL" in str(error):  # the OOM killer, or a hand: no fault of the design's
+            elif any(name in str(error) for name in _OF_THE_MACHINE):
                 raise
             else:  # a host that corrupts its memory may die of it
                 outcome.oracle, outcome.text = "O1 memory", str(error)

@@ -11,6 +11,7 @@ import contextlib
 import errno
 import mmap
 import os
+from collections.abc import Iterable
 
 import posix_ipc
 
@@ -53,10 +54,18 @@ def map_segment(name: str, size: int) -> tuple[mmap.mmap, int]:
 def forget_segment(reader: int) -> None:
     """Closes every descriptor of this process that leads to the segment which `reader` reads: what is mapped stays."""
     segment = os.fstat(reader)
-    for fd in map(int, os.listdir("/proc/self/fd")):
+    for fd in _descriptors():
         with contextlib.suppress(OSError):  # that of the listing itself is gone
             if os.path.samestat(os.fstat(fd), segment):
                 os.close(fd)
+
+
+def _descriptors() -> Iterable[int]:
+    """All that may be open, where there is no /proc to ask."""
+    try:
+        return map(int, os.listdir("/proc/self/fd"))
+    except OSError:
+        return range(min(os.sysconf("SC_OPEN_MAX"), 1 << 16))  # where the limit is a thousand million, none is that high
 
 
 def remove_name(name: str) -> bool:

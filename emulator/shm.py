@@ -65,7 +65,7 @@ def _descriptors() -> Iterable[int]:
     try:
         return map(int, os.listdir("/proc/self/fd"))
     except OSError:
-        return range(min(os.sysconf("SC_OPEN_MAX"), 1 << 16))  # where the limit is a thousand million, none is that high
+        return range(min(os.sysconf("SC_OPEN_MAX"), 1 << 16))  # none is higher, whatever the limit is
 
 
 def remove_name(name: str) -> bool:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The README's examples print what the README says, up to figures; its files exist."""
+"""The examples of the README and of docs/ print what is written there, up to figures; links lead somewhere."""
 
 from __future__ import annotations
 
@@ -21,14 +21,25 @@ from emulator.bench.trust import doubts, of_everything
 from emulator.cli import stress_command
 
 ROOT = Path(__file__).resolve().parent.parent
-README = (ROOT / "README.md").read_text()
-CONSOLES = re.findall(r"```console\n(.*?)```", README, flags=re.DOTALL)
+GENERATED = {"cycles.md", "findings.md", "mutations.md", "performance.md"}  # by programs, which have tests of their own
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text()
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+    if path.name not in GENERATED
+}
+CONSOLES = {name: re.findall(r"```console\n(.*?)```", text, flags=re.DOTALL) for name, text in PAGES.items()}
 #: Minutes rather than seconds, and all figures: only that it runs is tested elsewhere.
 UNTESTED = "pvperf bench "
 
 
-def sessions() -> list[str]:
-    return [text for text in CONSOLES if not text.startswith(f"$ {UNTESTED}")]
+def sessions() -> dict[str, str]:
+    """Each only once, by the page that has it first."""
+    found: dict[str, str] = {}
+    for name, texts in CONSOLES.items():
+        for text in texts:
+            if not text.startswith(f"$ {UNTESTED}") and text not in found.values():
+                found[f"{name}: {text.splitlines()[0][2:40]}"] = text
+    return found
 
 
 def shape(text: str) -> list[str]:
@@ -36,7 +47,7 @@ def shape(text: str) -> list[str]:
     return [re.sub(r"\s+", " ", re.sub(r"[\d,.]*\d", "#", line)).strip() for line in text.splitlines() if line.strip()]
 
 
-@pytest.mark.parametrize("session", sessions(), ids=lambda text: text.splitlines()[0][2:40])
+@pytest.mark.parametrize("session", sessions().values(), ids=sessions().keys())
 def test_console(session: str, tmp_path: Path) -> None:
     for directory in ("examples", "tests"):
         (tmp_path / directory).symlink_to(ROOT / directory)
@@ -58,7 +69,7 @@ def test_console(session: str, tmp_path: Path) -> None:
 def test_python_example(tmp_path: Path) -> None:
     """It needs no guard against being imported by the processes that it starts."""
     example = tmp_path / "example.py"
-    example.write_text(re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)[0])
+    example.write_text(re.findall(r"```python\n(.*?)```", PAGES["docs/counting.md"], flags=re.DOTALL)[0])
     done = subprocess.run(
         [sys.executable, str(example)],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -75,14 +86,17 @@ def test_python_example(tmp_path: Path) -> None:
 
 
 def test_c_example_is_the_file() -> None:
-    example = re.findall(r"```c\n/\* (\S+) \*/\n(.*?)```", README, flags=re.DOTALL)
-    assert example
-    for name, code in example:
+    examples = [
+        found for text in PAGES.values() for found in re.findall(r"```c\n/\* (\S+) \*/\n(.*?)```", text, re.DOTALL)
+    ]
+    assert examples
+    for name, code in examples:
         assert (ROOT / name).read_text().endswith(code)
 
 
 def test_every_place_in_the_code_map_exists() -> None:
-    rows = re.findall(r"^\| (`.*?) \|", README, flags=re.MULTILINE)
+    code_map = PAGES["docs/architecture.md"].partition("## Code map")[2]
+    rows = re.findall(r"^\| (`.*?) \|", code_map, flags=re.MULTILINE)
     assert len(rows) > 10
     for row in rows:
         base = ROOT
@@ -93,8 +107,7 @@ def test_every_place_in_the_code_map_exists() -> None:
 
 
 def test_the_table_of_exit_statuses_is_what_errors_have() -> None:
-    table = README.partition("## Exit status")[2].partition("\n## ")[0]
-    told = {int(row) for row in re.findall(r"^\| (\d+) \|", table, flags=re.MULTILINE)}
+    told = {int(row) for row in re.findall(r"^\| (\d+) \|", PAGES["docs/exit-status.md"], flags=re.MULTILINE)}
     raised = {
         kind.exit_status for kind in vars(errors).values() if isinstance(kind, type) and "exit_status" in dir(kind)
     }
@@ -102,9 +115,9 @@ def test_the_table_of_exit_statuses_is_what_errors_have() -> None:
 
 
 def test_figures_are_those_of_the_page() -> None:
-    """README quotes what docs/performance.json holds, and nothing that is in doubt there."""
+    """Quoted is what docs/performance.json holds, and nothing that is in doubt there."""
     document = load_document(ROOT / "docs" / "performance.json")
-    quotes = [text for text in CONSOLES if text.startswith(f"$ {UNTESTED}")]
+    quotes = [text for texts in CONSOLES.values() for text in texts if text.startswith(f"$ {UNTESTED}")]
     assert quotes
     for quote in quotes:
         only = re.match(r"\$ pvperf bench hypercall --only '(.*)'\n", quote)
@@ -117,9 +130,25 @@ def test_figures_are_those_of_the_page() -> None:
 
 def test_no_other_figure_of_speed_is_quoted() -> None:
     """Outside of what commands print, which is not measured against anything."""
-    prose = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
+    prose = "".join(re.sub(r"```.*?```", "", text, flags=re.DOTALL) for text in PAGES.values())
     assert re.findall(r"[\d,.]+ ?(?:[nuµm]s|[kMG]/s|[a-z]+ a second)\b", prose) == []
 
 
 def test_commands_exist() -> None:
     assert all(shutil.which(str(ROOT / script)) for script in ("scripts/demo", "scripts/test", "scripts/check"))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_links_lead_somewhere(name: str) -> None:
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", PAGES[name]):
+        if not target.startswith("https://"):
+            assert (ROOT / name).parent.joinpath(target).exists(), target
+
+
+def test_the_index_has_every_page() -> None:
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
+    assert set(re.findall(r"\]\((\w[\w-]*\.md)\)", PAGES["docs/README.md"])) == pages
+
+
+def test_the_readme_is_short() -> None:
+    assert len(PAGES["README.md"].splitlines()) <= 130

@@ -179,7 +179,7 @@ def test_agent_configuration() -> None:
         config = result.agent.start.rsi
         events, vcpus, slots, frames, *rest, size = struct.unpack_from("<IIQQQQIIQ", ram, config)
         assert (events, vcpus, slots, frames) == (3, 2, result.agent.slots, result.agent.frames)
-        assert (rest, size) == ([0, 0, 0, 0], MIB)
+        assert (rest, size) == ([0, 0, 0, 0], result.ram_bytes)  # what call chains may be read from
         assert (result.agent.rings, result.agent.ring_stride, result.agent.ring_bytes) == (0, 0, 0)
         for index, attr in enumerate(ATTRS):
             at = config + 56 + 72 * index
@@ -197,7 +197,7 @@ def test_frames_and_rings_are_apart() -> None:
         assert agent
         rings, stride, ring_bytes, max_chain, size = struct.unpack_from("<QQIIQ", ram, agent.start.rsi + 24)
         assert (rings, stride, ring_bytes) == (agent.rings, agent.ring_stride, agent.ring_bytes)
-        assert (ring_bytes, max_chain, size) == (8192, 7, 2 * MIB)
+        assert (ring_bytes, max_chain, size) == (8192, 7, result.ram_bytes)
         assert stride >= 128 + 8192
         assert agent.frames >= agent.slots + 3 * 3 * 128
         assert agent.rings >= agent.frames + 3 * 64

@@ -2,6 +2,7 @@
 """The model of the protocol: in Python and by Spin it is the same system, and what is planted in it is found."""
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from emulator.model.bounds import DEFECTS, DESIGNS, POLICIES, Bounds, Model, mod
 from emulator.model.search import Searched
 
 SOUND = [(design, nmi) for design in ("per-vm", "per-vcpu") for nmi in POLICIES]
-MOST = 3_000_000
+MOST = 5_000_000
 needs_spin = pytest.mark.skipif(not shutil.which("spin"), reason="Spin is not installed")
 
 
@@ -106,7 +107,7 @@ def test_model_shows_the_trail(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("by", ["--python", pytest.param("--spin", marks=needs_spin)])
-@pytest.mark.parametrize("name", [name for name in DEFECTS if name != "full-drops"])
+@pytest.mark.parametrize("name", [name for name in DEFECTS if name not in ("full-drops", "closed-leader")])
 def test_a_trail_becomes_a_case_of_the_core(
     name: str, by: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -147,7 +148,7 @@ def test_what_the_core_does_is_what_the_model_can_do(
 @pytest.mark.parametrize(
     ("canary", "refused"),
     [
-        ("closed_not_looked_at", "finish of vCPU"),  # DISABLE works on an event that is closed
+        ("closed_not_looked_at", "attach of vCPU"),  # ENABLE works on an event that is closed
         ("detached_stays_queued", "deliver of vCPU"),  # of an event that counts elsewhere, or nowhere
     ],
 )
@@ -188,11 +189,20 @@ def test_a_trace_with_a_record_less_or_another_result_or_vcpu_is_refused() -> No
     assert refused > 500
 
 
+def test_a_closed_leader_shows_on_the_core_to_a_later_call_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The trail ends with the join, whose success may have come in front of the CLOSE."""
+    assert main(["model", "--python", "--defect", "closed-leader", "-o", str(tmp_path / "case")]) == 7
+    assert "the core was not seen to violate O8 linearizability with this trail's calls" in capsys.readouterr().err
+    assert not (tmp_path / "case").exists()
+
+
 def test_traces_of_a_defect_end_with_the_program(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["model", "--defect", "check-then-increment", "--traces", "1000", "--seed", "1"]) == 1
     said = capsys.readouterr().out
     assert "  vcpu 1: " in said
-    assert "verdict: refused: the core violates O" in said
+    assert re.search(r"verdict: refused: (the core violates O|record \d+: )", said)  # whichever ends it first
     assert main(["model", "--defect", "stranded-miss", "--traces", "1", "--seed", "1"]) == 7
     assert "verdict: inconclusive: what is planted was not seen" in capsys.readouterr().out
 

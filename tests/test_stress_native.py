@@ -191,7 +191,7 @@ def test_what_held_until_an_interrupt_is_told(
     died: list[int] = []
     monkeypatch.setattr(stress_command, "_progress", progress)
     monkeypatch.setattr("emulator.cli._die_by", died.append)
-    main(["stress", "--native", "close-enable", "close-sync", "--duration", "60", "--seed", "3"])
+    main(["stress", "--native", "close-enable", "close-sync", "--duration", "400", "--seed", "3"])
     told = capsys.readouterr().out.splitlines()
     assert told[1] == "interrupted in close-enable: its last VM is not judged, 1 scenario is not played"
     assert told[-1].startswith("verdict until then: held: 1 scenario, ")

@@ -178,6 +178,7 @@ SCENARIOS = {
             "failing-write",
             "guest memory fails while overflows are synced",
             Program.parse(["open 1 period 10; enable 1; run 25; run 25; disable 1; handle", "read 1"]),
+            Program.parse(["open 1 period 10; enable 1; run 25; run 3; run 3; run 3", "read 1"]),
             write_permille=400,
         ),
         _scenario(

@@ -40,7 +40,7 @@ def build_data(package: Path, *, sources: bool) -> None:
     """The guests and the agent; for a wheel also the sources from which users build their own."""
     sys.path.insert(0, str(ROOT))  # the package is not installed yet
     try:
-        from emulator.guest_build import GuestBuildError, build_agent, build_bundled
+        from emulator.guest.build import GuestBuildError, build_agent, build_bundled
     finally:
         sys.path.remove(str(ROOT))
     data = package / "data"
@@ -71,7 +71,7 @@ class BuildExt(build_ext):
             build_data(ROOT / "emulator", sources=False)
 
     def build_extension(self, ext: Extension) -> None:
-        """Of emulator._races the core alone is instrumented; its hooks are in native/explore/race.c."""
+        """Of emulator._races the core alone is instrumented; its hooks are in native/explore/judge/race.c."""
         if ext.name == "emulator._races":
             ext.extra_objects = self.compiler.compile(
                 [source for source in ext.sources if "native/core/" in source],
@@ -94,8 +94,9 @@ setup(
     ext_modules=[
         Extension(
             "emulator._interposed",
-            [f"native/engine/{name}.c" for name in ("access", "exchange", "fast_store", "inside")],
-            depends=[f"native/engine/{name}.h" for name in ("access", "exchange", "fast_store", "inside")],
+            [f"native/engine/unicorn/{name}.c" for name in ("access", "exchange", "fast_store", "inside")],
+            depends=[f"native/engine/unicorn/{name}.h" for name in ("access", "exchange", "fast_store", "inside")],
+            include_dirs=["native"],
             libraries=["dl"],  # of its own before glibc 2.34
             extra_compile_args=["-std=c11", "-D_GNU_SOURCE", "-O2", "-g", "-fvisibility=hidden", "-Wall", "-Wextra"],
             py_limited_api=True,

@@ -55,9 +55,9 @@ if TYPE_CHECKING:
         VcpuDied,
     )
     from emulator.events import Event, parse_events
-    from emulator.machine import MachineConfig, VirtualMachine
-    from emulator.recording import Recorded, Sample
-    from emulator.result import Count, Result
+    from emulator.recording.recorded import Recorded, Sample
+    from emulator.vm.machine import MachineConfig, VirtualMachine
+    from emulator.vm.result import Count, Result
 
 __version__ = "0.1.0"
 
@@ -86,12 +86,12 @@ __all__ = [
 _HOMES = {
     "Event": "events",
     "parse_events": "events",
-    "Count": "result",
-    "MachineConfig": "machine",
-    "Recorded": "recording",
-    "Result": "result",
-    "Sample": "recording",
-    "VirtualMachine": "machine",
+    "Count": "vm.result",
+    "MachineConfig": "vm.machine",
+    "Recorded": "recording.recorded",
+    "Result": "vm.result",
+    "Sample": "recording.recorded",
+    "VirtualMachine": "vm.machine",
 }
 
 

@@ -11,14 +11,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from build_native import FLAGS, INCLUDES, NATIVE, declarations, relative
 from cffi import FFI
 
-HEADERS = ["peer.h"]
+HEADERS = ["bench/peer.h"]
 
 ffi = FFI()
 ffi.cdef(declarations(HEADERS))
 ffi.set_source(
     "emulator._bench",
     "".join(f'#include "{name}"\n' for name in HEADERS),
-    sources=relative([*NATIVE.glob("bench/*.c"), NATIVE / "core" / "guest_mem.c"]),
+    sources=relative([*NATIVE.glob("bench/*.c"), NATIVE / "core/vm/guest_mem.c"]),
     include_dirs=[str(path) for path in INCLUDES],
     extra_compile_args=FLAGS,
 )

@@ -11,10 +11,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from build_native import FLAGS, INCLUDES, NATIVE, declarations, package_directory, relative
 from cffi import FFI
 
-HEADERS = ["agent.h", "engine.h"]
+HEADERS = ["abi/agent.h", "engine/run/engine.h"]
 UNICORN, CAPSTONE = package_directory("unicorn"), package_directory("capstone")
 INTERPOSED = {
-    NATIVE / "engine" / name for name in ("access.c", "exchange.c", "fast_store.c", "inside.c")
+    NATIVE / "engine/unicorn" / name for name in ("access.c", "exchange.c", "fast_store.c", "inside.c")
 }  # a library of their own: setup.py
 
 ffi = FFI()
@@ -22,7 +22,7 @@ ffi.cdef(declarations(HEADERS))
 ffi.set_source(
     "emulator._engine",
     "".join(f'#include "{name}"\n' for name in HEADERS),
-    sources=relative([NATIVE / "abi" / "handover.c", *(set(NATIVE.glob("engine/*.c")) - INTERPOSED)]),
+    sources=relative([NATIVE / "abi" / "handover.c", *(set(NATIVE.glob("engine/*/*.c")) - INTERPOSED)]),
     include_dirs=[*map(str, INCLUDES), str(UNICORN / "include"), str(CAPSTONE / "include")],
     library_dirs=[str(UNICORN / "lib"), str(CAPSTONE / "lib")],
     extra_compile_args=FLAGS,

@@ -14,15 +14,15 @@ from cffi import FFI
 
 #: What of the core runs on threads; native/explore has its own of these.
 THREADED = {"host_thread.c", "panic.c", "sync_real.c", "trace.c"}
-CORE = [path for path in NATIVE.glob("core/*.c") if path.name not in THREADED]
+CORE = [path for path in NATIVE.glob("core/*/*.c") if path.name not in THREADED]
 
-SOURCES = sorted([*CORE, *NATIVE.glob("explore/*.c")])
+SOURCES = sorted([*CORE, *NATIVE.glob("explore/*/*.c")])
 
 
 def build_name() -> str:
     """What a replay file says of the code that it was recorded on."""
     digest = hashlib.sha256()
-    for path in sorted([*SOURCES, *NATIVE.glob("abi/*.h"), *NATIVE.glob("core/*.h"), *NATIVE.glob("explore/*.h")]):
+    for path in sorted([*SOURCES, *NATIVE.glob("abi/*.h"), *NATIVE.glob("core/*/*.h"), *NATIVE.glob("explore/*/*.h")]):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -30,10 +30,10 @@ def build_name() -> str:
 def builder(module: str, macros: dict[str, str]) -> FFI:
     """The extension `module`, compiled with `macros`."""
     ffi = FFI()
-    ffi.cdef(declarations(["explore.h"]))
+    ffi.cdef(declarations(["explore/play/explore.h"]))
     ffi.set_source(
         module,
-        '#include "explore.h"\n',
+        '#include "explore/play/explore.h"\n',
         sources=relative(SOURCES),
         include_dirs=[str(path) for path in INCLUDES],
         define_macros=[*macros.items()],
@@ -42,7 +42,7 @@ def builder(module: str, macros: dict[str, str]) -> FFI:
     return ffi
 
 
-_MACROS = {"PV_SYNC_BACKEND": '"sync_controlled.h"', "EXPLORE_BUILD": f'"{build_name()}"'}
+_MACROS = {"PV_SYNC_BACKEND": '"explore/fibers/sync_controlled.h"', "EXPLORE_BUILD": f'"{build_name()}"'}
 ffi = builder("emulator._explore", _MACROS)
 #: The same with the core instrumented; setup.py compiles that part for it.
 races = builder("emulator._races", {**_MACROS, "EXPLORE_RACES": "1"})

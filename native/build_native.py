@@ -18,8 +18,13 @@ from pathlib import Path
 
 NATIVE = Path(__file__).resolve().parent
 #: What of the explorer does not care what its vCPUs run on: the stress has it, too.
-SHARED = ("account", "boot", "guest", "guest_record", "linearize", "no_threads", "oracle", "panic_oracle", "program")
-INCLUDES = [NATIVE / part for part in ("abi", "core", "engine", "explore", "stress", "bench")]
+SHARED = [
+    *(NATIVE / "explore/play" / f"{name}.c" for name in ("boot", "guest", "guest_record", "program")),
+    *(NATIVE / "explore/judge" / f"{name}.c" for name in ("account", "linearize", "oracle", "panic_oracle")),
+    NATIVE / "explore/fibers/no_threads.c",
+]
+#: Headers are named by their rooms: "core/pmu/pmu.h".
+INCLUDES = [NATIVE]
 FLAGS = ["-std=c11", "-O2", "-g", "-fvisibility=hidden", "-D_GNU_SOURCE", "-Wall", "-Wextra"]
 
 

@@ -13,14 +13,14 @@ from build_native import FLAGS, INCLUDES, NATIVE, SHARED, declarations, relative
 from cffi import FFI
 
 #: The players take the place of the host's threads.
-CORE = [path for path in NATIVE.glob("core/*.c") if path.name != "host_thread.c"]
+CORE = [path for path in NATIVE.glob("core/*/*.c") if path.name != "host_thread.c"]
 SOURCES = [
     *CORE,
     NATIVE / "abi" / "handover.c",
-    *(NATIVE / "explore" / f"{name}.c" for name in SHARED),
+    *SHARED,
     *NATIVE.glob("stress/*.c"),
 ]
-HEADERS = ["stress.h"]
+HEADERS = ["stress/stress.h"]
 #: Functions of the explorer that are not here.
 NOT_HERE = re.compile(r"^[\w* ]+\bexplore_(?!specification_set)\w+\([^;]*\);$", re.MULTILINE)
 
@@ -31,7 +31,7 @@ ffi.set_source(
     "".join(f'#include "{name}"\n' for name in HEADERS),
     sources=relative(SOURCES),
     include_dirs=[str(path) for path in INCLUDES],
-    define_macros=[("PV_SYNC_BACKEND", '"sync_noise.h"')],
+    define_macros=[("PV_SYNC_BACKEND", '"stress/sync_noise.h"')],
     extra_compile_args=FLAGS,
     libraries=["pthread"],
 )

@@ -42,7 +42,7 @@ make_venv() {
 # What the installation was made of.
 fingerprint() {
 	echo "$PWD ${CC:-} $(.venv/bin/python -VV)"
-	find native setup.py pyproject.toml emulator/guest_build.py -type f -not -name '*.pyc' -print0 |
+	find native setup.py pyproject.toml emulator/guest/build.py -type f -not -name '*.pyc' -print0 |
 		sort -z | xargs -0 sha256sum
 }
 

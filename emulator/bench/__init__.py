@@ -13,7 +13,7 @@ def main(args: argparse.Namespace) -> int:
 
         return compare(args)
     if args.suite == "report":
-        from emulator.bench.report import report
+        from emulator.bench.reporting.report import report
 
         return report(args)
     from emulator.bench.run import run

@@ -8,7 +8,6 @@ import json
 import shlex
 import sys
 
-from emulator.bench.axis import number
 from emulator.bench.compare import (
     ALPHA,
     ENDLESS,
@@ -18,6 +17,7 @@ from emulator.bench.compare import (
     differing_machine,
     not_compared,
 )
+from emulator.bench.reporting.axis import number
 from emulator.bench.result import Document, GroupResult, load_document, parse_text
 from emulator.errors import UsageError
 from emulator.files import Files

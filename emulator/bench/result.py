@@ -12,7 +12,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from emulator.bench.case import Case, Plot, Ratio
 from emulator.bench.machine import Conditions
-from emulator.bench.panel import Panel
+from emulator.bench.reporting.panel import Panel
 from emulator.bench.statistic import Estimate, bootstrap, paired_ratios, seed_of
 from emulator.errors import UsageError, cannot
 

@@ -14,9 +14,9 @@ from typing import Any
 from emulator.bench.case import Absent, Failed, Violated
 from emulator.errors import Unsupported, UsageError
 from emulator.events import parse_events
-from emulator.machine import VirtualMachine
 from emulator.native import load_bench
-from emulator.result import Result
+from emulator.vm.machine import VirtualMachine
+from emulator.vm.result import Result
 
 TIMEOUT_SECONDS = 120
 _PAIR = re.compile(r"(\w+)=(\w+)")

@@ -14,20 +14,20 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from emulator.campaign.job import BlockDone, code
-from emulator.campaign.journal import Journal
-from emulator.campaign.plan import Plan
-from emulator.campaign.run import run
-from emulator.campaign.signature import normalised
-from emulator.campaign.summary import HELD, INCONCLUSIVE, VIOLATED, summarise
-from emulator.campaign.text import print_json, print_text, replay_folder, write_cases
-from emulator.campaign.vm import VmDone, vms_of
 from emulator.cli import Killed
 from emulator.cli.progress_line import ProgressLine
 from emulator.errors import HostError, UsageError
-from emulator.explore.scenarios import SCENARIOS
 from emulator.files import Files
-from emulator.machine import CHOICES
+from emulator.races.campaign.job import BlockDone, code
+from emulator.races.campaign.journal import Journal
+from emulator.races.campaign.plan import Plan
+from emulator.races.campaign.run import run
+from emulator.races.campaign.signature import normalised
+from emulator.races.campaign.summary import HELD, INCONCLUSIVE, VIOLATED, summarise
+from emulator.races.campaign.text import print_json, print_text, replay_folder, write_cases
+from emulator.races.campaign.vm import VmDone, vms_of
+from emulator.races.explore.scenarios import SCENARIOS
+from emulator.vm.machine import CHOICES
 
 STATUS = {HELD: 0, VIOLATED: 1, INCONCLUSIVE: 7}
 _PROGRESS_SECONDS = 0.2
@@ -109,10 +109,10 @@ def _run(journal: Journal, plan: Plan, arguments: argparse.Namespace) -> None:
 
 def _workers(arguments: argparse.Namespace) -> AbstractContextManager[Any]:
     if arguments.dask:
-        from emulator.campaign.dask_workers import DaskWorkers
+        from emulator.races.campaign.dask_workers import DaskWorkers
 
         return DaskWorkers(arguments.dask)
-    from emulator.explore.crew import Crew
+    from emulator.races.explore.crew import Crew
 
     return Crew(arguments.workers)
 

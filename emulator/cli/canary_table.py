@@ -10,11 +10,11 @@ from dataclasses import fields
 from functools import partial
 
 from emulator.errors import UsageError
-from emulator.explore import canaries
-from emulator.explore.canaries import REPLAYS, Measured
-from emulator.explore.crew import Crew
-from emulator.explore.machine import Setup
-from emulator.explore.machine import canaries as canary_names
+from emulator.races.explore import canaries
+from emulator.races.explore.canaries import REPLAYS, Measured
+from emulator.races.explore.crew import Crew
+from emulator.races.explore.machine import Setup
+from emulator.races.explore.machine import canaries as canary_names
 
 _SECONDS = 60.0
 

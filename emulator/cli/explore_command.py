@@ -15,18 +15,18 @@ from emulator.cli import Killed
 from emulator.cli.progress_line import columns
 from emulator.counted import counted
 from emulator.errors import HostError
-from emulator.explore import canaries
-from emulator.explore.case import Case
-from emulator.explore.coverage import Coverage
-from emulator.explore.crew import Crew
-from emulator.explore.interleaving import interleaving
-from emulator.explore.machine import Machine, Setup, Totals
-from emulator.explore.program import Program
-from emulator.explore.replay_file import ReplayFiles
-from emulator.explore.scenarios import SCENARIOS, Scenario, find
-from emulator.explore.search import Block, Found, blocks_of, exhaustive_blocks, search
-from emulator.explore.shrink import shrink
 from emulator.files import Files
+from emulator.races.explore import canaries
+from emulator.races.explore.case import Case
+from emulator.races.explore.coverage import Coverage
+from emulator.races.explore.crew import Crew
+from emulator.races.explore.interleaving import interleaving
+from emulator.races.explore.machine import Machine, Setup, Totals
+from emulator.races.explore.program import Program
+from emulator.races.explore.replay_file import ReplayFiles
+from emulator.races.explore.scenarios import SCENARIOS, Scenario, find
+from emulator.races.explore.search import Block, Found, blocks_of, exhaustive_blocks, search
+from emulator.races.explore.shrink import shrink
 
 HELD, VIOLATED, INCONCLUSIVE = 0, 1, 7
 

@@ -17,7 +17,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    from emulator.guests import BUNDLED, find_guest
+    from emulator.guest.bundled import BUNDLED, find_guest
 
     if arguments.json:
         guests = [{"name": name, "description": text, "path": str(find_guest(name))} for name, text in BUNDLED.items()]
@@ -30,7 +30,7 @@ def _list(arguments: argparse.Namespace) -> int:
 
 def _build(arguments: argparse.Namespace) -> int:
     from emulator.files import Files
-    from emulator.guest_build import GuestBuildError, find_compiler, make_guest
+    from emulator.guest.build import GuestBuildError, find_compiler, make_guest
     from emulator.places import find_program
 
     with Files() as files:

@@ -17,21 +17,21 @@ from collections.abc import Callable, Iterable, Sequence
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from emulator import elf
 from emulator.cli import Killed
-from emulator.code_place import crash_of, crash_places
 from emulator.errors import GuestTimeout, HostError, UsageError
 from emulator.files import Files, cannot_write
-from emulator.guests import find_guest, refuse_source
-from emulator.machine import MachineConfig, VirtualMachine
+from emulator.guest import elf
+from emulator.guest.bundled import find_guest, refuse_source
+from emulator.guest.code_place import crash_of, crash_places
 from emulator.printable import printable
-from emulator.result import Result
+from emulator.vm.machine import MachineConfig, VirtualMachine
+from emulator.vm.result import Result
 
 if TYPE_CHECKING:
     from emulator.cli.trace_file import TraceFile
     from emulator.events import Event
-    from emulator.protocol import Recording
-    from emulator.trace.records import Record
+    from emulator.recording.trace.records import Record
+    from emulator.vm.protocol import Recording
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _ONE_REQUEST_SECONDS = 0.1

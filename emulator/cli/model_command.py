@@ -11,14 +11,14 @@ from dataclasses import asdict, fields
 
 from emulator.cli.progress_line import columns
 from emulator.errors import UsageError
-from emulator.explore.case import Case
-from emulator.explore.interleaving import interleaving
-from emulator.explore.replay_file import replay_command
 from emulator.files import Files, Output
-from emulator.model import bridge, search, spin
-from emulator.model.accept import compare
-from emulator.model.bounds import DEFECTS, Bounds, Model, modelled
-from emulator.model.search import Searched
+from emulator.races.explore.case import Case
+from emulator.races.explore.interleaving import interleaving
+from emulator.races.explore.replay_file import replay_command
+from emulator.races.model import bridge, search, spin
+from emulator.races.model.accept import compare
+from emulator.races.model.bounds import DEFECTS, Bounds, Model, modelled
+from emulator.races.model.search import Searched
 
 HELD, VIOLATED, INCOMPLETE = 0, 1, 7
 

@@ -25,7 +25,7 @@ fault, it left RAM); 124 time-out; 125 host error; 126 not supported here; that 
 the run. What follows -- is the guest's command line."""
 
 _VERDICTS = "exit status: 0 all held; 1 a violation, which is in the replay file; 2 usage; 7 it proves nothing"
-#: The names in emulator/explore/scenarios.py, whose import takes too long for a help.
+#: The names in emulator/races/explore/scenarios.py, whose import takes too long for a help.
 _SCENARIOS = """\
 scenarios: close-enable, close-nmi, close-sync, migrate, follow-task, open-limit, dup-open,
 read-close, enable-disable, stop-and-go, nmi-storm, slow-sync, clock-nmi, full-queue,

@@ -10,12 +10,10 @@ from emulator.cli.launch import Launcher, machine_config
 from emulator.errors import PvperfError, UsageError
 from emulator.events import parse_events
 from emulator.files import Files
-from emulator.machine import event_attrs
-from emulator.perfdata.losses import shortfalls, sum_losses
-from emulator.perfdata.recorder import TRACE_KINDS, Guest, Recorder, recorded_events
 from emulator.printable import printable
-from emulator.protocol import Recording
-from emulator.recording import (
+from emulator.recording.perfdata.losses import shortfalls, sum_losses
+from emulator.recording.perfdata.recorder import TRACE_KINDS, Guest, Recorder, recorded_events
+from emulator.recording.recorded import (
     MIN_RING_BYTES,
     agent_ids,
     chain_depth,
@@ -24,7 +22,9 @@ from emulator.recording import (
     ring_bytes,
     sampled_events,
 )
-from emulator.result import Result
+from emulator.vm.machine import event_attrs
+from emulator.vm.protocol import Recording
+from emulator.vm.result import Result
 
 DEFAULT_EVENT = "instructions"
 

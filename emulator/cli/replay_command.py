@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 from emulator.cli.progress_line import columns
-from emulator.explore.case import Case, read_case
-from emulator.explore.interleaving import interleaving
-from emulator.explore.machine import DIVERGED, Verdict, identity
-from emulator.explore.shrink import same
+from emulator.races.explore.case import Case, read_case
+from emulator.races.explore.interleaving import interleaving
+from emulator.races.explore.machine import DIVERGED, Verdict, identity
+from emulator.races.explore.shrink import same
 
 REPRODUCED, DIFFERS, INCONCLUSIVE = 1, 0, 7
 

@@ -11,12 +11,12 @@ from itertools import chain
 
 from emulator.errors import UsageError
 from emulator.files import Files
-from emulator.perfdata import reader
-from emulator.perfdata.reader import PerfData
 from emulator.printable import printable
-from emulator.profile import table
-from emulator.profile.remarks import remarks
-from emulator.profile.symbolize import Symbolizer
+from emulator.recording.perfdata import reader
+from emulator.recording.perfdata.reader import PerfData
+from emulator.recording.profile import table
+from emulator.recording.profile.remarks import remarks
+from emulator.recording.profile.symbolize import Symbolizer
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -48,15 +48,15 @@ def _render(
     arguments: argparse.Namespace, data: PerfData, symbolizer: Symbolizer, keys: tuple[str, ...]
 ) -> str | bytes:
     if arguments.format == "folded":
-        from emulator.export.folded import folded
+        from emulator.recording.export.folded import folded
 
         return folded(data, symbolizer)
     if arguments.format == "speedscope":
-        from emulator.export.speedscope import speedscope
+        from emulator.recording.export.speedscope import speedscope
 
         return json.dumps(speedscope(data, symbolizer)) + "\n"
     if arguments.format == "perfetto":
-        from emulator.export.vcpu_tracks import vcpu_tracks
+        from emulator.recording.export.vcpu_tracks import vcpu_tracks
 
         return vcpu_tracks(data, symbolizer)
     made = table.tables(data, symbolizer, keys)

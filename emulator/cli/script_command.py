@@ -8,10 +8,10 @@ import os
 import sys
 
 from emulator.cli.report_command import warn
-from emulator.perfdata import reader
-from emulator.profile.lines import lines
-from emulator.profile.remarks import remarks
-from emulator.profile.symbolize import Symbolizer
+from emulator.recording.perfdata import reader
+from emulator.recording.profile.lines import lines
+from emulator.recording.profile.remarks import remarks
+from emulator.recording.profile.symbolize import Symbolizer
 
 
 def main(arguments: argparse.Namespace) -> int:

@@ -9,14 +9,14 @@ import time
 from collections.abc import Sequence
 
 from emulator.cli.launch import Launcher
-from emulator.code_place import crash_of
 from emulator.errors import PvperfError, UsageError
 from emulator.events import Event, parse_events
 from emulator.files import Files
+from emulator.guest.code_place import crash_of
 from emulator.printable import printable
-from emulator.result import Result
 from emulator.stat import table
 from emulator.stat.reading import read_runs
+from emulator.vm.result import Result
 
 DEFAULT_EVENTS = "instructions,branches,cycles,task-clock"
 #: Of perf's -d; its LLC-loads and LLC-load-misses are the model's cache-references and cache-misses.

@@ -14,16 +14,16 @@ from emulator.cli import Killed
 from emulator.cli.progress_line import ProgressLine, columns
 from emulator.counted import counted
 from emulator.errors import UsageError
-from emulator.explore.case import MOST_VCPUS
-from emulator.explore.machine import Setup
-from emulator.explore.replay_file import ReplayFiles
-from emulator.explore.scenarios import Scenario
 from emulator.files import Files
-from emulator.machine import MachineConfig
-from emulator.stress.names import all_playable, find_playable
-from emulator.stress.playing import ends_its_vm, parse_mix, play
-from emulator.stress.scenario_run import PLANTED, VM_ORACLES, Amount, How, Stressed, chance_of, stress
-from emulator.stress.window import find_case
+from emulator.races.explore.case import MOST_VCPUS
+from emulator.races.explore.machine import Setup
+from emulator.races.explore.replay_file import ReplayFiles
+from emulator.races.explore.scenarios import Scenario
+from emulator.races.stress.names import all_playable, find_playable
+from emulator.races.stress.playing import ends_its_vm, parse_mix, play
+from emulator.races.stress.scenario_run import PLANTED, VM_ORACLES, Amount, How, Stressed, chance_of, stress
+from emulator.races.stress.window import find_case
+from emulator.vm.machine import MachineConfig
 
 HELD, VIOLATED, INCONCLUSIVE = 0, 1, 7
 
@@ -44,7 +44,7 @@ def main(arguments: argparse.Namespace) -> int:
     for scenario in scenarios:  # what cannot be played is refused before anything is started
         play(scenario, _setup(config), vcpus=config.smp, seed=seed, boot=0, mix=mix, native=how.native)
     if arguments.matrix:
-        from emulator.stress.matrix import print_matrix
+        from emulator.races.stress.matrix import print_matrix
 
         return print_matrix(scenarios, config, seed=seed, mix=mix, how=how, seconds=arguments.duration)
     hands_over = not arguments.kill
@@ -225,7 +225,7 @@ def _named(names: list[str]) -> str:
 
 def _hand_over(stressed: Stressed, arguments: argparse.Namespace, replays: ReplayFiles) -> None:
     """Looks for the same with the explorer, and writes down what it finds."""
-    from emulator.explore.interleaving import interleaving
+    from emulator.races.explore.interleaving import interleaving
 
     assert stressed.playing is not None
     assert stressed.outcome is not None

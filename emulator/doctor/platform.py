@@ -21,7 +21,7 @@ def check_python() -> Finding:
 
 def check_compiler() -> Finding:
     """Only `guests build` needs one, once pvperf is installed."""
-    from emulator.guest_build import GuestBuildError, find_compiler
+    from emulator.guest.build import GuestBuildError, find_compiler
 
     try:
         command = find_compiler()

@@ -42,7 +42,7 @@ def check_posix() -> Finding:
     """Creates, maps and removes a segment as a VM does, and looks at its mode while it exists."""
     import mmap
 
-    from emulator.shm import choose_name, create_segment
+    from emulator.vm.shm import choose_name, create_segment
 
     try:
         segment = create_segment(choose_name())

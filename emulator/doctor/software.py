@@ -47,7 +47,7 @@ def check_engine() -> Finding:
 
 def check_guests() -> Finding:
     """The bundled guests were built."""
-    from emulator.guests import BUNDLED
+    from emulator.guest.bundled import BUNDLED
 
     names = list(BUNDLED)
     return Finding("guests", "ok" if names else "bad", ", ".join(names) or "none: reinstall with a C compiler at hand")
@@ -55,7 +55,7 @@ def check_guests() -> Finding:
 
 def _lost(atomics: str, *, patience_s: float) -> tuple[int, str, int]:
     """The exit status of `locks` on two vCPUs; what was lost, in its words; operations that left translated code."""
-    from emulator.machine import VirtualMachine
+    from emulator.vm.machine import VirtualMachine
 
     with VirtualMachine(smp=2, atomics=atomics) as vm:
         result = vm.run("locks", [f"iterations={_ITERATIONS}"], timeout=patience_s)

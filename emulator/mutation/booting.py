@@ -11,8 +11,8 @@ from typing import Any
 
 from emulator.errors import PvperfError
 from emulator.events import parse_events
-from emulator.guest_build import build_guests
-from emulator.machine import VirtualMachine
+from emulator.guest.build import build_guests
+from emulator.vm.machine import VirtualMachine
 
 from .building import BUILD, ROOT
 
@@ -68,15 +68,15 @@ def _oracle(programs: Iterator[str]) -> None:
 def main() -> int:
     """`build`, or what to boot: `first`, `reports`, `sampling`, `oracle`."""
     what = sys.argv[1]
-    sys.path.insert(0, str(ROOT / "tests"))
+    sys.path.insert(0, str(ROOT))
     try:
         if what == "build":
             build()
         elif what == "oracle":
-            tests: Any = importlib.import_module("test_oracle")
+            tests: Any = importlib.import_module("tests.engine.test_oracle")
             _oracle(iter(tests.PROGRAMS))
         else:
-            tests = importlib.import_module("test_guests")
+            tests = importlib.import_module("tests.guest.test_guests")
             rows = tests.SAMPLING_CASES if what == "sampling" else tests.CASES
             if what != "sampling":
                 rows = [case for case in rows if (case.guest in FIRST and case.smp == 1) == (what == "first")]

@@ -20,6 +20,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILD = ROOT / "build" / "mutation"
 MODULES = ("core", "engine", "explore", "stress")
+#: Where each test program's Python test is, in tests/.
+_ROOMS = {"core": "core", "engine": "engine", "lockop": "engine", "wake": "core"}
 
 
 class BuildError(Exception):
@@ -53,13 +55,13 @@ def _module(name: str) -> Target:
 
 def _interposed() -> Target:
     sources = sorted(importlib.import_module("build_engine").INTERPOSED)
-    flags = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-g", "-fvisibility=hidden", "-fPIC"]
+    flags = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-g", "-fvisibility=hidden", "-fPIC", f"-I{ROOT / 'native'}"]
     return Target(ROOT / "emulator/_interposed.abi3.so", sources, flags, ["-shared", "-ldl"])
 
 
 def _program(name: str) -> Target:
     """A test program as its Python test builds it, without sanitizers."""
-    test: Any = importlib.import_module(f"test_{name}")
+    test: Any = importlib.import_module(f"tests.{_ROOMS[name]}.test_{name}")
     path, link, flags = BUILD / f"{name}_test", ["-pthread"], list(getattr(test, "FLAGS", ()))
     if name == "engine":
         for package, (file, soname) in test.LIBRARIES.items():
@@ -70,7 +72,7 @@ def _program(name: str) -> Target:
             link += [str(BUILD / soname), f"-Wl,-rpath,{BUILD}"]
     if name == "lockop":
         folder = test.capstone_folder()
-        flags = ["-std=c11", "-D_GNU_SOURCE", f"-I{ROOT / 'native/engine'}", f"-I{ROOT / 'tests/native'}"]
+        flags = ["-std=c11", "-D_GNU_SOURCE", f"-I{ROOT / 'native'}"]
         flags += [f"-I{folder / 'include'}", f"-I{folder / 'include/capstone'}"]
         link += [str(folder / "lib/libcapstone.so"), f"-Wl,-rpath,{BUILD}"]
     return Target(path, [Path(source) for source in test.SOURCES], [*flags, "-O2", "-Wno-error"], link)
@@ -116,10 +118,10 @@ def _build(target: Target) -> None:
 
 def _define() -> dict[str, Target]:
     """All targets by their names, as the builders and the tests have them."""
-    sys.path[:0] = [str(ROOT / "native"), str(ROOT / "tests")]
+    sys.path[:0] = [str(ROOT / "native"), str(ROOT)]
     os.chdir(ROOT)
     found = {name: _module(name) for name in MODULES} | {"interposed": _interposed()}
-    return found | {f"{name}_test": _program(name) for name in ("core", "engine", "lockop", "wake")}
+    return found | {f"{name}_test": _program(name) for name in _ROOMS}
 
 
 def _defined() -> dict[str, Target]:

@@ -57,10 +57,12 @@ _STRESS = Check(
 _FIRST = Check("guest tests of counts", _VM, _module("booting", "first"))
 _REPORTS = Check("guest tests", _VM, _module("booting", "reports"))
 _SAMPLING = Check("guest tests, sampling", _VM, _module("booting", "sampling"))
-_PROCESSOR = Check("the processor", _VM, _pytest("tests/test_processor.py", "-k", "1"))
+_PROCESSOR = Check("the processor", _VM, _pytest("tests/engine/test_processor.py", "-k", "1"))
 _ORACLE = Check("run --oracle", _VM, _module("booting", "oracle"))
-_MODELS = Check("tests of the models", _VM, _pytest("tests/test_models.py"))
-_STAT = Check("tests of stat", _VM, _pytest("tests/test_machine.py", "-k", "counts or halted or kick or console_comes"))
+_MODELS = Check("tests of the models", _VM, _pytest("tests/engine/test_models.py"))
+_STAT = Check(
+    "tests of stat", _VM, _pytest("tests/vm/test_machine.py", "-k", "counts or halted or kick or console_comes")
+)
 
 CHAINS = {
     "core": [_CORE_TESTS, _WAKES, _EXPLORE, _FIRST, _STAT, _REPORTS, _SAMPLING, _STRESS],

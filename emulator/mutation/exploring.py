@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import sys
 
-from emulator.explore.machine import Setup
-from emulator.explore.scenarios import SCENARIOS
-from emulator.explore.search import Block, run_block
+from emulator.races.explore.machine import Setup
+from emulator.races.explore.scenarios import SCENARIOS
+from emulator.races.explore.search import Block, run_block
 
 _SETUPS = (
     Setup(),

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from emulator.result import NOT_SUPPORTED
+from emulator.vm.result import NOT_SUPPORTED
 
 if TYPE_CHECKING:
     from emulator.events import Event
-    from emulator.result import Count, Result
+    from emulator.vm.result import Count, Result
 
 
 @dataclass(frozen=True)

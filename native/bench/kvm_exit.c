@@ -8,8 +8,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "bench_clock.h"
-#include "peer.h"
+#include "bench/bench_clock.h"
+#include "bench/peer.h"
 
 enum { GUEST_PAGE = 4096 };
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* How the host core hands overflows to the guest, without the rest of a sync. */
-#include "bench_clock.h"
-#include "guest_mem.h"
-#include "peer.h"
-#include "pv_sync.h"
+#include "bench/bench_clock.h"
+#include "core/vm/guest_mem.h"
+#include "bench/peer.h"
+#include "core/locks/pv_sync.h"
 
 int64_t overflow_deliver(uint32_t *word, uint32_t n)
 {

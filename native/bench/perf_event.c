@@ -6,8 +6,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "bench_clock.h"
-#include "peer.h"
+#include "bench/bench_clock.h"
+#include "bench/peer.h"
 
 static int open_event(void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "bench_clock.h"
-#include "peer.h"
+#include "bench/bench_clock.h"
+#include "bench/peer.h"
 
 enum { LOOKS = 100 };
 

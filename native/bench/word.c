@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Bare atomic instructions on one word, by one process or by two at once. */
-#include "bench_clock.h"
-#include "peer.h"
+#include "bench/bench_clock.h"
+#include "bench/peer.h"
 
 int64_t word_exchange(uint32_t *word, uint32_t n)
 {

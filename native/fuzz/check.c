@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "check.h"
+#include "fuzz/check.h"
 
 #include <stddef.h>
 
-#include "delivery.h"
-#include "machine.h"
-#include "memory.h"
-#include "player.h"
+#include "core/overflow/delivery.h"
+#include "fuzz/machine.h"
+#include "fuzz/memory.h"
+#include "fuzz/player.h"
 
 typedef unsigned long long ull;
 

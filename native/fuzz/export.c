@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "explore.h"
-#include "record.h"
+#include "explore/play/explore.h"
+#include "fuzz/record.h"
 
 enum { LINE = 2048 };
 

@@ -3,8 +3,8 @@
  * Locks and waits, in front of sync_real.c's (the linker's --wrap). Taking and releasing are points. One
  * native thread plays all, so a lock that somebody else holds would never be released.
  */
-#include "machine.h"
-#include "point.h"
+#include "fuzz/machine.h"
+#include "fuzz/point.h"
 
 void __real_pv_mutex_lock_at(struct pv_mutex *mutex, const char *where);
 void __wrap_pv_mutex_lock_at(struct pv_mutex *mutex, const char *where);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "machine.h"
+#include "fuzz/machine.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "alarm.h"
-#include "check.h"
-#include "memory.h"
-#include "player.h"
+#include "explore/play/alarm.h"
+#include "fuzz/check.h"
+#include "fuzz/memory.h"
+#include "fuzz/player.h"
 
 struct machine machine;
 

@@ -3,9 +3,9 @@
 #ifndef FUZZ_MACHINE_H
 #define FUZZ_MACHINE_H
 
-#include "host.h"
-#include "model.h"
-#include "record.h"
+#include "core/vm/host.h"
+#include "fuzz/model.h"
+#include "fuzz/record.h"
 
 enum place {
 	IN_GUEST = 0, /* the one place from which it does anything */

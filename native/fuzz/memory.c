@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "memory.h"
+#include "fuzz/memory.h"
 
 #include <sanitizer/asan_interface.h>
 #include <string.h>
 
-#include "guest_mem.h"
-#include "model.h"
-#include "point.h"
+#include "core/vm/guest_mem.h"
+#include "fuzz/model.h"
+#include "fuzz/point.h"
 
 #define UNSEEN __attribute__((no_sanitize("address")))
 

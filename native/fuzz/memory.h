@@ -7,7 +7,7 @@
 #ifndef FUZZ_MEMORY_H
 #define FUZZ_MEMORY_H
 
-#include "record.h"
+#include "fuzz/record.h"
 
 extern uint8_t memory_ram[FUZZ_RAM];
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "model.h"
+#include "fuzz/model.h"
 
 #include <string.h>
 
-#include "machine.h"
-#include "memory.h"
-#include "player.h"
+#include "fuzz/machine.h"
+#include "fuzz/memory.h"
+#include "fuzz/player.h"
 
 enum { MOST_EVENTS = 256 };
 

@@ -6,8 +6,8 @@
 #ifndef FUZZ_MODEL_H
 #define FUZZ_MODEL_H
 
-#include "fuzz.h"
-#include "kvm_pv_perf.h"
+#include "fuzz/fuzz.h"
+#include "abi/kvm_pv_perf.h"
 
 struct fuzz_vcpu;
 

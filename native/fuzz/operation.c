@@ -2,10 +2,10 @@
 /* What the records do. */
 #include <string.h>
 
-#include "agent.h"
-#include "machine.h"
-#include "memory.h"
-#include "player.h"
+#include "abi/agent.h"
+#include "fuzz/machine.h"
+#include "fuzz/memory.h"
+#include "fuzz/player.h"
 
 enum {
 	MOST_RUN = 40,          /* bits of what a guest retires at once */

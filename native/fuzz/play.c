@@ -2,11 +2,11 @@
 /* One input, from a VM that is created for it to one of which nothing is left. */
 #include <string.h>
 
-#include "agent.h"
-#include "check.h"
-#include "machine.h"
-#include "memory.h"
-#include "player.h"
+#include "abi/agent.h"
+#include "fuzz/check.h"
+#include "fuzz/machine.h"
+#include "fuzz/memory.h"
+#include "fuzz/player.h"
 
 const char *fuzz_design;
 uint32_t canary_active;

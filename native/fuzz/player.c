@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "player.h"
+#include "fuzz/player.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "machine.h"
-#include "point.h"
+#include "fuzz/machine.h"
+#include "fuzz/point.h"
 
 enum { MOST_ARMED = 4 };
 

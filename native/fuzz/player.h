@@ -3,7 +3,7 @@
 #ifndef FUZZ_PLAYER_H
 #define FUZZ_PLAYER_H
 
-#include "record.h"
+#include "fuzz/record.h"
 
 void player_begin(const struct fuzz_input *input);
 /* Plays the next record, or arms it. False: there is none. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "record.h"
+#include "fuzz/record.h"
 
 #include <string.h>
 
-#include "agent.h"
+#include "abi/agent.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -3,8 +3,8 @@
 #ifndef FUZZ_RECORD_H
 #define FUZZ_RECORD_H
 
-#include "fuzz.h"
-#include "vm.h"
+#include "fuzz/fuzz.h"
+#include "core/vm/vm.h"
 
 enum {
 	FUZZ_GUEST_RAM = 0x2000, /* a page of parameter blocks, and one of events */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "memory.h"
+#include "stress/memory.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "arena.h"
-#include "panic.h"
-#include "schedule.h"
+#include "explore/fibers/arena.h"
+#include "core/locks/panic.h"
+#include "explore/fibers/schedule.h"
 
 enum { POISON = 0x6b, KEPT = 32 };
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "noise.h"
+#include "stress/noise.h"
 
 #include <sched.h>
 #include <stdbool.h>
 #include <time.h>
 
-#include "panic.h"
+#include "core/locks/panic.h"
 
 enum { MOST_SPINS = 1024, LONGEST_SLEEP_NS = 60000 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "players.h"
+#include "stress/players.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -9,10 +9,10 @@
 #include <time.h>
 #include <ucontext.h>
 
-#include "noise.h"
-#include "schedule.h"
-#include "violation.h"
-#include "world.h"
+#include "stress/noise.h"
+#include "explore/fibers/schedule.h"
+#include "stress/violation.h"
+#include "explore/play/world.h"
 
 enum { PLAYERS = EXPLORE_VCPUS + 1, SIGNAL_STACK = 16 * 1024 };
 

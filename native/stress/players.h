@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "panic.h"
+#include "core/locks/panic.h"
 
 /* A thread for each vCPU, and one for the timer. 0 or an errno. */
 int players_start(uint32_t vcpus);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Round after round, until one of them violates an oracle. */
-#include "stress.h"
+#include "stress/stress.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -8,12 +8,12 @@
 #include <string.h>
 #include <time.h>
 
-#include "memory.h"
-#include "noise.h"
-#include "players.h"
-#include "schedule.h"
-#include "violation.h"
-#include "world.h"
+#include "stress/memory.h"
+#include "stress/noise.h"
+#include "stress/players.h"
+#include "explore/fibers/schedule.h"
+#include "stress/violation.h"
+#include "explore/play/world.h"
 
 static struct pv_thread checker;
 static bool started;

@@ -8,7 +8,7 @@
 #ifndef STRESS_H
 #define STRESS_H
 
-#include "explore.h"
+#include "explore/play/explore.h"
 
 enum { STRESS_VCPUS = EXPLORE_VCPUS };
 

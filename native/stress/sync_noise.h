@@ -6,11 +6,11 @@
 #ifndef PV_SYNC_NOISE_H
 #define PV_SYNC_NOISE_H
 
-#include "noise.h"
+#include "stress/noise.h"
 
 #define pv_point(tag) noise_point()
 #define pv_lock_point() noise_point()
-#include "sync_real.h"
+#include "core/locks/sync_real.h"
 
 /* A macro does not expand within itself: these call the functions of the same names. */
 #define pv_u32_load(word) (noise_point(), pv_u32_load(word))

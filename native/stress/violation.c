@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "violation.h"
+#include "stress/violation.h"
 
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "players.h"
-#include "schedule.h"
-#include "world.h"
+#include "stress/players.h"
+#include "explore/fibers/schedule.h"
+#include "explore/play/world.h"
 
 /* guest.c and oracle.c look at it; there are no steps here. */
 struct schedule schedule;

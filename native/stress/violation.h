@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "explore.h"
+#include "explore/play/explore.h"
 
 /* Where it is written. */
 void violation_expect(struct explore_verdict *verdict);

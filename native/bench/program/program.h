@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* One piece of code for every engine that is compared: see emulator/bench/program.py. */
+/* One piece of code for every engine that is compared: see emulator/bench/peers/program.py. */
 #ifndef PV_BENCH_PROGRAM_H
 #define PV_BENCH_PROGRAM_H
 

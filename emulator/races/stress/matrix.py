@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Which design breaks in which scenario, and how fast that is found: by stress and by the explorer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from emulator.counted import counted
+from emulator.races.explore.crew import Crew
+from emulator.races.explore.machine import Setup
+from emulator.races.explore.scenarios import SCENARIOS, Scenario
+from emulator.races.explore.search import blocks_of, search
+from emulator.races.stress.scenario_run import Amount, How, Stressed, stress
+from emulator.vm.machine import MachineConfig
+
+DESIGNS = ("per-vm", "per-vcpu", "posted", "no-refcount")
+_SECONDS = 60.0
+
+
+def _stress_cell(stressed: Stressed) -> str:
+    if not stressed.outcome:
+        return stressed.verdict
+    return f"{stressed.outcome.oracle.split()[0]} {stressed.seconds:.1f} s, round {stressed.rounds:,}"
+
+
+def _explore_cell(crew: Crew, scenario: Scenario, setup: Setup, seed: int, seconds: float) -> str:
+    if scenario.name not in SCENARIOS:
+        return "-"
+    found = search(crew, blocks_of(scenario, setup, seed, schedules=None, seconds=seconds))
+    if not found.case:
+        return "held"
+    return f"{found.case.oracle.split()[0]} {found.totals.ns / 1e6:.1f} ms, {found.totals.schedules:,} schedules"
+
+
+def print_matrix(
+    scenarios: list[Scenario],
+    config: MachineConfig,
+    *,
+    seed: int,
+    mix: dict[str, int],
+    how: How,
+    seconds: float | None,
+) -> int:
+    """A line for each design and scenario, as it comes. Returns 0: that designs break is what the table is for."""
+    each = (seconds or _SECONDS) / len(DESIGNS) / len(scenarios) / 2
+    said = f"nmi {config.nmi}, sync {config.sync}, {counted(config.smp, 'vCPU')}"
+    print(f"matrix: {said}, seed {seed}, {each:.1f} s for each cell")
+    print(f"{'design':<12} {'scenario':<16} {'stress':<28} explore")
+    for design in DESIGNS:
+        for scenario in scenarios:
+            machine = replace(config, design=design)
+            stressed = stress(scenario, machine, Amount(seconds=each), seed=seed, mix=mix, how=how)
+            setup = Setup(design=design, nmi=config.nmi, sync=config.sync)
+            with Crew() as crew:
+                explored = _explore_cell(crew, scenario, setup, seed, each)
+            print(f"{design:<12} {scenario.name:<16} {_stress_cell(stressed):<28} {explored}", flush=True)
+    return 0

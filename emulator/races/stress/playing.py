@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the vCPUs of a stressed VM play: a scenario's operations as the guest `stress` takes them."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, replace
+
+from emulator.errors import UsageError
+from emulator.races.explore.case import MOST_VCPUS
+from emulator.races.explore.machine import Setup
+from emulator.races.explore.program import HYPERCALLS, IDS, OF_BREAKPOINT, OF_CLOCK, Op, Program
+from emulator.races.explore.scenarios import Scenario
+
+#: Programs of a boot, which take turns round by round.
+_PROGRAMS = 8
+_LETTERS = {"open": "o", "close": "c", "enable": "e", "disable": "d", "read": "v", "run": "r", "kick": "k"}
+#: What a clock's period of one in the explorer is here, ns: a real one must not overflow at each instruction.
+_CLOCK_NS = 100
+#: How often random programs do what; --mix changes it.
+MIX = {"open": 15, "close": 15, "enable": 20, "disable": 10, "read": 10, "run": 26, "handle": 4, "kick": 4}
+_IDS = 3
+_OPS = 10
+_PERIODS = (0, 10, 10, 30, OF_CLOCK + 1000)
+
+
+def parse_mix(text: str) -> dict[str, int]:
+    """`open=20,close=5,...`: weights that replace those of MIX. UsageError for what is not that."""
+    mix = dict(MIX)
+    for part in filter(None, text.split(",")):
+        name, _, weight = part.partition("=")
+        if name not in MIX:
+            raise UsageError(f"there is no operation '{name}' to mix: there are {', '.join(MIX)}")
+        if not (weight.isascii() and weight.isdigit()):
+            raise UsageError(f"the weight of {name} is a whole number, and '{weight}' is not")
+        mix[name] = int(weight)
+    if not any(mix.values()):
+        raise UsageError("a mix in which nothing has a weight is none")
+    return mix
+
+
+@dataclass(frozen=True)
+class Playing:
+    """The programs of one boot, for as many vCPUs as there are, and the machine that they ask for."""
+
+    programs: tuple[Program, ...]
+    setup: Setup
+
+    @property
+    def samples(self) -> bool:
+        return any(op.kind == "open" and 0 < op.value < OF_BREAKPOINT for ops in self._all() for op in ops)
+
+    @property
+    def exact(self) -> bool:
+        """Are there events whose overflows must be their count by their period?"""
+        return any(op.kind == "open" and 0 < op.value < OF_CLOCK for ops in self._all() for op in ops)
+
+    def _all(self) -> list[tuple[Op, ...]]:
+        return [ops for program in self.programs for ops in program.vcpus]
+
+    def arguments(self) -> list[str]:
+        """The guest's command line."""
+        vcpus = range(len(self.programs[0].vcpus))
+        exact = self.setup.counters >= IDS  # no event ever waits for a counter
+        return [f"p{k}=" + "/".join(_text(program, k, exact=exact) for program in self.programs) for k in vcpus]
+
+    def window(self, round_number: int) -> Program:
+        """What round `round_number` played, as a program for the explorer."""
+        program = self.programs[round_number % len(self.programs)]
+        return Program(program.vcpus[:MOST_VCPUS], program.timer)
+
+
+def _text(program: Program, vcpu: int, *, exact: bool) -> str:
+    ops = program.vcpus[vcpu]
+    least = [_least_count(ops, at) if exact and _owns(program, vcpu, op) else 0 for at, op in enumerate(ops)]
+    return ",".join(_op_text(op) + (f":{count}" if count else "") for op, count in zip(ops, least, strict=True))
+
+
+def _owns(program: Program, vcpu: int, disable: Op) -> bool:
+    """Does only this vCPU decide when this event counts: enabled and disabled once, and opened by one operation?"""
+    if disable.kind != "disable":
+        return False
+    changes = [(k, op) for k, ops in enumerate(program.vcpus) for op in ops if op.id == disable.id]
+    opens = [op for _, op in changes if op.kind == "open"]
+    decides = sorted((k, op.kind) for k, op in changes if op.kind in ("enable", "disable", "close"))
+    return len(opens) == 1 and opens[0].value < OF_CLOCK and decides == [(vcpu, "disable"), (vcpu, "enable")]
+
+
+def _least_count(ops: tuple[Op, ...], at: int) -> int:
+    """What an event has counted at least when operation `at` disables it, if this vCPU had it enabled."""
+    enabled = max((k for k, op in enumerate(ops[:at]) if op.kind == "enable" and op.id == ops[at].id), default=at)
+    return sum(op.value for op in ops[enabled:at] if op.kind == "run")
+
+
+def _op_text(op: Op) -> str:
+    if op.kind == "handle":
+        return "h"
+    if op.kind == "run":
+        return f"r{op.value}"
+    if op.kind == "open" and op.value == OF_BREAKPOINT:
+        return f"b{op.id}"
+    if op.kind == "open" and op.value & OF_CLOCK:
+        return f"O{op.id}:{(op.value - OF_CLOCK) * _CLOCK_NS}"
+    return f"{_LETTERS[op.kind]}{op.id}" + (f":{op.value}" if op.kind == "open" and op.value else "")
+
+
+def ends_its_vm(scenario: Scenario) -> bool:
+    """Does it let the host's memory run out, so that its VM does not go on for as long as it is let?"""
+    return "fail_alloc" in scenario.limits
+
+
+def _refuse(scenario: Scenario, program: Program, setup: Setup, *, native: bool) -> None:
+    """What real vCPUs cannot be made to do is said, not left out."""
+    if any(op.kind == "halt" for each in program.vcpus for op in each):
+        raise UsageError(f"{scenario.name} halts vCPUs for good: pvperf explore can do that, stress cannot")
+    if setup.no_handler and not native:
+        raise UsageError(f"{scenario.name} needs a guest without a handler: pvperf explore has that, and --native")
+
+
+def playable(scenario: Scenario, *, native: bool = False) -> bool:
+    """Can whole VMs play it, or the core alone on threads?"""
+    try:
+        play(scenario, Setup(), vcpus=2, seed=0, boot=0, mix=MIX, native=native)
+    except UsageError:
+        return False
+    return True
+
+
+def _spread(program: Program, vcpus: int, limit: int) -> list[Program]:
+    """More vCPUs than the program has play it again: on the same events, which they do not open a second time, and, in
+    another round, each group of vCPUs on its own events, as far as there are ids and the limit is not reached by it.
+    What a program opens twice itself all do."""
+    size = len(program.vcpus)
+    opens = [op.id for ops in program.vcpus for op in ops if op.kind == "open"]
+    again = [ops if len(set(opens)) < len(opens) else _without_opens(ops) for ops in program.vcpus]
+    same = Program(tuple((program.vcpus if k < size else again)[k % size] for k in range(vcpus)), program.timer)
+    step = max((op.id for ops in program.vcpus for op in ops if op.kind in HYPERCALLS), default=0) + 1
+    groups = min(IDS // step, vcpus // size, limit // max(1, len(opens)))
+    if groups < 2:
+        return [same]
+    own = tuple(_shifted(program.vcpus[k % size], k // size * step) for k in range(groups * size))
+    idle = ((),) * (vcpus - len(own))
+    return [same, Program((*own, *idle), program.timer)]
+
+
+def _without_opens(ops: tuple[Op, ...]) -> tuple[Op, ...]:
+    return tuple(op for op in ops if op.kind != "open")
+
+
+def _shifted(ops: tuple[Op, ...], by: int) -> tuple[Op, ...]:
+    return tuple(replace(op, id=op.id + by) if op.kind in HYPERCALLS else op for op in ops)
+
+
+def _random(rng: random.Random, vcpus: int, mix: dict[str, int], *, native: bool) -> Program:
+    def op() -> Op:
+        kind = rng.choices(list(mix), list(mix.values()))[0]
+        match kind:
+            case "run":
+                return Op("run", value=rng.choice((1, 9, 25, 60)))
+            case "handle":
+                return Op("handle")
+            case "kick":
+                return Op("kick", rng.randrange(vcpus) % MOST_VCPUS)
+        return Op(kind, rng.randrange(_IDS), rng.choice(_PERIODS) if kind == "open" else 0)
+
+    def timer_op() -> Op:
+        return Op("clock") if rng.random() < 0.5 else Op("tick", rng.randrange(vcpus) % MOST_VCPUS)
+
+    ops = tuple(tuple(op() for _ in range(rng.randint(2, _OPS))) for _ in range(vcpus))
+    return Program(ops, tuple(timer_op() for _ in range(rng.choice((0, 1, 3)))) if native else ())
+
+
+def play(
+    scenario: Scenario, base: Setup, *, vcpus: int, seed: int, boot: int, mix: dict[str, int], native: bool = False
+) -> Playing:
+    """What boot number `boot` plays, a VM or the core alone: a function of all these. UsageError where that cannot."""
+    if native and scenario.name == "hostile":
+        raise UsageError("hostile takes a guest that passes what makes no sense: whole VMs alone play it")
+    if not scenario.programs:
+        rng = random.Random(f"stress:{seed}:{boot}")
+        programs = tuple(_random(rng, vcpus, mix, native=native) for _ in range(_PROGRAMS))
+        return Playing(programs, scenario.setup(base, boot))
+    setup = scenario.setup(base, boot)
+    for program in scenario.programs:
+        _refuse(scenario, program, setup, native=native)
+    return Playing(
+        tuple(spread for program in scenario.programs for spread in _spread(program, vcpus, setup.max_events)), setup
+    )

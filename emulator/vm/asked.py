@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a caller of the Python API asks for, checked at the call: a UsageError says what is wrong with it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from emulator.errors import UsageError
+from emulator.events import Event, parse_events
+from emulator.vm.protocol import Recording
+
+
+def guest_path(guest: object) -> str | Path:
+    """The ELF file of a bundled guest's name, or the path that it is."""
+    if isinstance(guest, os.PathLike):
+        guest = os.fspath(guest)
+        if isinstance(guest, str):
+            return Path(guest)
+    if not isinstance(guest, str) or not guest:
+        raise UsageError(f"a guest is the name of a bundled one or the path of an ELF file, and {guest!r} is neither")
+    if "/" in guest:
+        return guest
+    from emulator.guest.bundled import find_guest
+
+    return find_guest(guest)
+
+
+def command_line(args: object) -> bytes:
+    """What the guest finds as its command line: of a str that text, else the words with blanks between them."""
+    words = [args] if isinstance(args, str) else args
+    if not isinstance(words, Iterable) or isinstance(words, bytes):
+        raise UsageError(f"args are the guest's words, as ['n=1'], or its command line, and {args!r} is neither")
+    words = list(words)
+    for word in words:
+        if not isinstance(word, str):
+            raise UsageError(f"each of the guest's args is a str, and {word!r} is not")
+    try:
+        line = os.fsencode(" ".join(words))
+    except UnicodeEncodeError as error:
+        raise UsageError(f"the guest's command line cannot be encoded: {error.reason}") from None
+    if b"\0" in line:
+        raise UsageError("the guest's command line cannot contain a NUL")
+    return line
+
+
+def chosen_events(events: object) -> tuple[Event, ...]:
+    """Events by their names, "instructions,branches:u" or a list of such, or as parse_events() returns them."""
+    if isinstance(events, (str, Event)):
+        events = [events]
+    if not isinstance(events, Iterable) or isinstance(events, bytes):
+        raise UsageError(f"events are names, as ['instructions', 'branches:u'], and {events!r} is none")
+    chosen: list[Event] = []
+    for event in events:
+        if isinstance(event, Event):
+            _check_numbers(event)
+            chosen.append(event)
+        else:
+            chosen += parse_events(event)
+    return tuple(chosen)
+
+
+def _check_numbers(event: Event) -> None:
+    """What the guest interface takes has room for them; whether they make sense, that says."""
+    whole = (event.config, event.flags, event.sample_period, event.sample_type)
+    points = event.breakpoint if isinstance(event.breakpoint, tuple) and len(event.breakpoint) == 3 else (None,)
+    for value, bits in (*((number, 64) for number in (*whole, *points[1:])), (event.type, 32), (points[0], 32)):
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << bits:
+            raise UsageError(f"event {event.name!r} has a number that is none of {bits} bits: {value!r}")
+
+
+def check_recording(recording: object) -> None:
+    """A Recording of whole numbers, or None; their limits depend on the VM."""
+    check_kind("recording", recording, (Recording, type(None)), "a Recording or None")
+    if isinstance(recording, Recording):
+        for name, value in recording._asdict().items():
+            check_kind(f"{name} of a recording", value, int, "a whole number")
+
+
+def seconds(timeout: object) -> float | None:
+    """A time-out; None is none."""
+    if timeout is None:
+        return None
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0 <= timeout <= sys.float_info.max:
+        raise UsageError(f"timeout is a number of seconds, or None for no end, and {timeout!r} is not")
+    return float(timeout)
+
+
+def check_callback(name: str, callback: object) -> None:
+    """None, or something that can be called."""
+    if callback is not None and not callable(callback):
+        raise UsageError(f"{name} is called with what comes, and {callback!r} cannot be called")
+
+
+def check_kind(name: str, value: object, kinds: type | tuple[type, ...], what: str) -> None:
+    """`value` is of one of these types; a bool is no int."""
+    allowed = kinds if isinstance(kinds, tuple) else (kinds,)
+    if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
+        raise UsageError(f"{name} must be {what}, and {value!r} is not")
+
+
+def names(wanted: object, what: str) -> Sequence[str] | None:
+    """Some names; None means all."""
+    if wanted is None:
+        return None
+    if isinstance(wanted, (str, bytes)) or not isinstance(wanted, Iterable):
+        raise UsageError(f"{what} are names, as in a list, and {wanted!r} is none")
+    return tuple(wanted)

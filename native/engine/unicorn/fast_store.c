@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "engine/unicorn/fast_store.h"
+
+#include <malloc.h>
+
+#include "engine/unicorn/access.h"
+#include "engine/unicorn/inside.h"
+
+#define EXPORTED __attribute__((visibility("default")))
+#define likely(x) __builtin_expect(!!(x), 1)
+
+enum {
+	PAGE = 4096,
+	MOST_BYTES = 1 << 26,
+	NOT_DIRTY = 1 << 10,     /* of an entry's address: stores are to be looked at */
+	ACCESS_TABLE = 15,       /* of `access` */
+	ACCESS_ALIGNED = 7 << 8, /* it faults if it is not */
+};
+
+static struct fast_stores *now;
+
+EXPORTED void pv_store_fast(struct fast_stores *stores)
+{
+	__atomic_store_n(&now, stores, __ATOMIC_RELEASE);
+}
+
+EXPORTED struct fast_stores *pv_store_fast_now(void)
+{
+	return __atomic_load_n(&now, __ATOMIC_ACQUIRE);
+}
+
+EXPORTED bool pv_store_is_known(void *cpu, void *env)
+{
+	const struct inside_table *tables = inside_tlb_of(env)->table;
+
+	if ((uint8_t *)cpu + INSIDE_STATE_BEHIND_CPU != env)
+		return false;
+	for (unsigned i = 0; i < INSIDE_TABLES; i++) {
+		uint64_t bytes = tables[i].mask + sizeof(struct inside_entry);
+
+		if (tables[i].mask % sizeof(struct inside_entry) || !tables[i].mask || (bytes & (bytes - 1)) || bytes > MOST_BYTES ||
+		    malloc_usable_size(tables[i].entries) < bytes)
+			return false;
+	}
+	return true;
+}
+
+static struct inside_entry *entry_of(void *env, uint64_t address, uint32_t access)
+{
+	const struct inside_table *table = &inside_tlb_of(env)->table[access & ACCESS_TABLE];
+
+	return &table->entries[address / PAGE & table->mask / sizeof(struct inside_entry)];
+}
+
+static bool is_on(struct fast_stores *stores, void *env)
+{
+	if (stores && !stores->env)
+		stores->env = env;
+	return stores && stores->env == env && stores->on;
+}
+
+/* Where it is in this process; NULL: it is Unicorn's. */
+static void *place(struct fast_stores *stores, void *env, uint64_t address, unsigned size, uint32_t access)
+{
+	struct inside_entry *entry;
+	uint64_t at, lines;
+
+	if (!is_on(stores, env) || (access & ACCESS_ALIGNED))
+		return NULL;
+	entry = entry_of(env, address, access);
+	if (entry->write != (address / PAGE * PAGE | NOT_DIRTY) || address % PAGE + size > PAGE)
+		return NULL;
+	at = address + entry->addend - (uint64_t)stores->ram;
+	if (at >= stores->size)
+		return NULL;
+	lines = stores->code_lines[at / PAGE];
+	if (!lines)
+		entry->write = address / PAGE * PAGE;
+	else if ((lines >> at / CODE_LINE % 64 | lines >> (at + size - 1) / CODE_LINE % 64) & 1)
+		return NULL;
+	return stores->ram + at;
+}
+
+/*
+ * Does Unicorn store it byte by byte, and in vain if that rewrites the block that it is in? Then it would call no hook
+ * of memory any more: it takes each for a part of what it was about to store. Across pages it has to look at both first.
+ */
+static bool is_in_parts(const struct fast_stores *stores, void *env, uint64_t address, unsigned size)
+{
+	return stores && stores->env == env && !stores->on && address % size && address % PAGE + size <= PAGE;
+}
+
+typedef void store_byte_fn(void *env, uint64_t address, uint8_t value, uint32_t access, uintptr_t retaddr);
+EXPORTED store_byte_fn helper_ret_stb_mmu_x86_64;
+
+/* One access of this process's, aligned or not. */
+#define STORE(name, type)                                                                                         \
+	struct name##_at_any_address {                                                                            \
+		type value;                                                                                       \
+	} __attribute__((packed, may_alias));                                                                     \
+                                                                                                                  \
+	typedef void name##_fn(void *env, uint64_t address, type value, uint32_t access, uintptr_t retaddr);      \
+                                                                                                                  \
+	EXPORTED __attribute__((no_sanitize("thread"))) name##_fn name; /* what races there is the guest */        \
+	void name(void *env, uint64_t address, type value, uint32_t access, uintptr_t retaddr)                    \
+	{                                                                                                         \
+		static name##_fn *unicorns;                                                                       \
+		struct fast_stores *stores = pv_store_fast_now();                                                 \
+		void *at = place(stores, env, address, sizeof(value), access);                                    \
+                                                                                                                  \
+		if (likely(at)) {                                                                                 \
+			stores->done++;                                                                           \
+			((volatile struct name##_at_any_address *)at)->value = value;                             \
+			return;                                                                                   \
+		}                                                                                                 \
+		if (is_in_parts(stores, env, address, sizeof(value))) {                                           \
+			for (unsigned i = 0; i < sizeof(value); i++)                                              \
+				helper_ret_stb_mmu_x86_64(env, address + i, (uint8_t)((uint64_t)value >> 8 * i), access, retaddr); \
+			return;                                                                                   \
+		}                                                                                                 \
+		pv_access_note(address);                                                                          \
+		((name##_fn *)inside_next((void **)&unicorns, #name))(env, address, value, access, retaddr);      \
+	}
+
+STORE(helper_ret_stb_mmu_x86_64, uint8_t)
+STORE(helper_le_stw_mmu_x86_64, uint16_t)
+STORE(helper_le_stl_mmu_x86_64, uint32_t)
+STORE(helper_le_stq_mmu_x86_64, uint64_t)
+
+/*
+ * Unicorn has stored something, by any way, under an address at which it may not be executed: by itself it would let
+ * all stores to that page pass from then on, though it is executed at another address, or privilege. place() says which.
+ */
+EXPORTED void tlb_set_dirty_x86_64(void *cpu, uint64_t address);
+void tlb_set_dirty_x86_64(void *cpu, uint64_t address)
+{
+	static void *unicorns;
+	struct fast_stores *stores = pv_store_fast_now();
+
+	if (stores && stores->on && stores->env == (uint8_t *)cpu + INSIDE_STATE_BEHIND_CPU)
+		return;
+	((void (*)(void *, uint64_t))inside_next(&unicorns, "tlb_set_dirty_x86_64"))(cpu, address);
+}

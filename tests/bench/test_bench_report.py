@@ -1,0 +1,318 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The report: what it draws, that nothing in it comes from elsewhere, and that a real browser opens it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import math
+import re
+import shutil
+import subprocess
+import xml.etree.ElementTree as ElementTree
+import zlib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from emulator.bench.case import Case, Plot, Ratio
+from emulator.bench.machine import Conditions
+from emulator.bench.reporting import browser
+from emulator.bench.reporting.axis import Axis, fit_axis, number
+from emulator.bench.reporting.html import document_html
+from emulator.bench.reporting.page import document_page
+from emulator.bench.reporting.panel import Panel, Row, Rows, Series
+from emulator.bench.reporting.report import document_csv
+from emulator.bench.reporting.svg import draw_panel, draw_rows
+from emulator.bench.reporting.table import document_table
+from emulator.bench.result import CaseResult, Document, GroupResult, load_document
+from emulator.errors import Unsupported
+
+ROOT = Path(__file__).resolve().parents[2]
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def case(name: str, values: list[float], **fields: object) -> CaseResult:
+    return CaseResult(Case(name=name, unit="us", **fields), values)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def document() -> Document:
+    rounds = [0.98, 1.0, 1.02, 1.01, 0.99]
+    cases = [
+        case("READ & <co>", [5 * x for x in rounds]),
+        case("futex", [4 * x for x in reversed(rounds)], peer=True),
+        CaseResult(Case(name="KVM", unit="us", peer=True), [], "no /dev/kvm"),
+        *(case(f"at {n}", [n * x for x in rounds], labels={"vCPUs": n, "op": "read"}) for n in (1, 2, 4)),
+    ]
+    plots = [Plot(title="By vCPUs", x="vCPUs", series="op", log_y=True), Plot(title="Everything")]
+    delays = Series(name="trylock", x=[1, 10, 100], y=[0.5, 0.99, 1.0])
+    group = GroupResult(
+        "made up",
+        "figures & text",
+        cases,
+        [Ratio("READ / futex", "READ & <co>", "futex", "<= 1.5")],
+        plots,
+        Conditions(1.0, 0.0, 0.0),
+        [Panel(title="Delay", x_label="us", y_label="share", series=[delays], log_x=True, steps=True)],
+    )
+    machine = {"model": "a CPU", "cores": 2, "virtual": True, "memory_mib": 512, "kernel": "6.1", "governor": ""}
+    machine |= {"python": "3.11", "unicorn": "2.1.4", "pvperf": "1", "commit": "abc", "load": 0.1}
+    return Document(["made up"], "2010-06-21T21:12:00+00:00", 5, False, 1, machine, [group], ["too few rounds: 5"])
+
+
+def drawings(page: str) -> list[ElementTree.Element]:
+    return [ElementTree.fromstring(text) for text in re.findall(r"<svg.*?</svg>", page, flags=re.DOTALL)]
+
+
+def test_the_page_has_every_plot_and_needs_nothing_else(document: Document) -> None:
+    page = document_html(document)
+    assert [svg.get("aria-label") for svg in drawings(page)] == [
+        "By vCPUs",
+        "Everything",
+        "Everything: ratios, lower is better",
+        "Delay",
+    ]
+    assert "<script" not in page
+    assert not re.search(r"(?:src|href)=\"(?!data:|#)|url\(|@import", page)
+    assert "prefers-color-scheme: dark" in page
+    assert "Not to be trusted: too few rounds: 5." in page
+    assert "Left out: KVM: no /dev/kvm." in page
+    assert "READ &amp; &lt;co&gt;" in page
+
+
+def test_every_point_lies_where_its_value_is() -> None:
+    series = Series(name="s", x=[1, 10, 100], y=[0, 5, 10], low=[0, 4, 9], high=[1, 6, 11])
+    svg = ElementTree.fromstring(draw_panel(Panel(title="t", x_label="x", y_label="y", series=[series], log_x=True)))
+    points = [(float(c.get("cx", "")), float(c.get("cy", ""))) for c in svg.iter("circle")]
+    assert len(points) == 3
+    assert points[1][0] - points[0][0] == pytest.approx(points[2][0] - points[1][0], abs=0.2)
+    assert points[0][1] - points[1][1] == pytest.approx(points[1][1] - points[2][1], abs=0.2)
+    assert [title.text for title in svg.iter("title")][1] == "s: 10, 5 [4, 6]"
+
+
+def test_a_logarithmic_axis_leaves_out_what_it_cannot_show() -> None:
+    series = Series(name="s", x=[0, 1, 2], y=[1, 0, 5], low=[0, 0, 0], high=[2, 1, 6])
+    panel = Panel(title="t", x_label="x", y_label="y", series=[series], log_x=True, log_y=True)
+    assert len(list(ElementTree.fromstring(draw_panel(panel)).iter("circle"))) == 1
+
+
+def test_rows_show_target_and_verdict() -> None:
+    rows = [
+        Row(name="good", value=1, low=0.9, high=1.1, target=1.5, verdict="met", text="1"),
+        Row(name="bad", value=3, low=2.9, high=3.1, target=1.5, verdict="missed", text="3"),
+    ]
+    svg = ElementTree.fromstring(draw_rows(Rows(title="t", x_label="x", rows=rows)))
+    assert [circle.get("class") for circle in svg.iter("circle")] == ["met", "missed"]
+    assert len([line for line in svg.iter("line") if line.get("class") == "target"]) == 2
+
+
+def test_series_of_different_lengths_are_refused() -> None:
+    with pytest.raises(ValueError, match="differ in length"):
+        Series(name="s", x=[1, 2], y=[1])
+    with pytest.raises(ValueError, match="differ in length"):
+        Series(name="s", x=[1], y=[1], low=[1])
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (3, 3.01), (-5, 1200), (0, 7e9)])
+def test_ticks_are_few_round_and_within(low: float, high: float) -> None:
+    ticks = Axis(low, high, 0, 100).ticks()
+    assert 2 <= len(ticks) <= 8
+    assert all(low <= tick <= high for tick in ticks)
+    steps = {round(b - a, 12) for a, b in itertools.pairwise(ticks)}
+    assert len(steps) == 1
+    assert f"{steps.pop():e}"[0] in "125"
+
+
+@pytest.mark.parametrize(("low", "high"), [(1, 64), (0.001, 1e9), (2.5, 2.6)])
+def test_logarithmic_ticks(low: float, high: float) -> None:
+    ticks = Axis(low, high, 0, 100, log=True).ticks()
+    assert 1 <= len(ticks) <= 8
+    assert all(low <= tick <= high for tick in ticks)
+
+
+def test_axes_of_nothing_and_of_one_value() -> None:
+    for values in ([], [5.0], [0.0], [math.inf, math.nan]):
+        for log in (False, True):
+            axis = fit_axis(values, 0, 100, log=log)
+            assert axis.low < axis.high
+
+
+@pytest.mark.parametrize("far", [5e-324, 1e-320, 1e-99, 1e99, 1e308, math.nextafter(1, 2)])
+@pytest.mark.parametrize("log", [False, True])
+def test_axes_of_values_that_are_far_apart_or_hardly_differ(far: float, log: bool) -> None:
+    for values in ([far], [far, 1.0], [-far, far], [0.0, far], [-far]):
+        axis = fit_axis(values, 0, 100, log=log)
+        assert all(axis.low <= tick <= axis.high for tick in axis.ticks())
+        assert all(0 <= axis.place(value) <= 100 for value in values if axis.shows(value))
+
+
+def test_numbers_are_short() -> None:
+    values = (0.0, 0.25, 12.0, 3400.0, 34000.0, 1.2e6, 4e-5)
+    assert [number(v) for v in values] == ["0", "0.25", "12", "3400", "34k", "1.2M", "4.00e-05"]
+
+
+def test_csv_has_every_case_ratio_and_raw_value(document: Document) -> None:
+    rows = list(csv.DictReader(io.StringIO(document_csv(document))))
+    assert [row["kind"] for row in rows] == ["case", "peer", "peer", "case", "case", "case", "ratio"]
+    assert [float(value) for value in rows[0]["values"].split()] == document.groups[0].cases[0].values
+    assert rows[2]["absent"] == "no /dev/kvm"
+    assert rows[-1]["verdict"] == "met"
+    assert float(rows[-1]["low"]) <= float(rows[-1]["median"]) <= float(rows[-1]["high"])
+
+
+def test_the_terminal_table(document: Document) -> None:
+    table = document_table(document)
+    assert re.search(r"READ / futex +1\.\d+ x +\[.*\] +target <= 1.5: met", table)
+    assert re.search(r"\(KVM\) +- +left out: no /dev/kvm", table)
+
+
+def test_the_page_of_figures_is_what_its_result_generates() -> None:
+    """No figure in docs/performance.md is typed by hand."""
+    document = load_document(ROOT / "docs" / "performance.json")
+    assert (ROOT / "docs" / "performance.md").read_text() == document_page(document)
+
+
+def test_the_page_leads_with_what_can_be_trusted(document: Document) -> None:
+    """What is in doubt is marked where it stands, and listed at the end; it is not among what is quoted first."""
+    page = document_page(load_document(ROOT / "docs" / "performance.json"))
+    lead, doubted = page.split("\n## ")[1], page.split("\n## ")[-1]
+    assert lead.startswith("What can be trusted\n")
+    assert "| hypercall, one core | READ / futex ping-pong |" in lead
+    assert doubted.startswith("What cannot be trusted\n\n- ")
+    for group, name in re.findall(r"^- ([^:]+): (.*): [^:]+\.$", doubted, flags=re.MULTILINE):
+        assert f"| {group} | {name} |" not in lead
+        assert f"| {name} * |" in page
+    noisy = replace(document, warnings=["load: other processes used 40.0% of the CPU time"])
+    assert "**Nothing of this measurement can be trusted:** load: other processes" in document_page(noisy)
+
+
+chromium = pytest.mark.skipif(
+    not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), reason="chromium is not installed"
+)
+
+
+def colours(png: bytes) -> set[int]:
+    """Bytes that a picture's scanlines have, filters and all: more than a few only if something was drawn."""
+    assert png.startswith(b"\x89PNG")
+    chunks = dict(browser._chunks(png))
+    return set(zlib.decompress(chunks[b"IDAT"]))
+
+
+@chromium
+def test_a_real_browser_draws_it_light_and_dark(document: Document, tmp_path: Path) -> None:
+    pictures = []
+    for dark in (False, True):
+        target = tmp_path / f"{dark}.png"
+        target.write_bytes(browser.screenshot(document_html(document), dark=dark, height=2500))
+        pictures.append(target.read_bytes())
+        assert len(colours(pictures[-1])) > 50
+    assert pictures[0] != pictures[1]
+
+
+@chromium
+def test_a_real_browser_has_nothing_to_complain_about(document: Document, tmp_path: Path) -> None:
+    """It parses every plot, and writes no line to its console."""
+    page = tmp_path / "page.html"
+    page.write_text(document_html(document))
+    command = browser.command("--dump-dom", "--enable-logging=stderr", page.as_uri(), profile=str(tmp_path))
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.count("<svg") == 4
+    assert "CONSOLE" not in done.stderr
+
+
+def test_without_a_browser_there_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(Unsupported, match="a picture needs a browser"):
+        browser.find_chromium()
+
+
+def test_only_the_blank_end_of_a_picture_goes() -> None:
+    line = b"\0" + b"\xff" * 6
+    drawn = b"\0" + b"\x10" * 6
+    png = b"\x89PNG\r\n\x1a\n" + b"".join(
+        browser._chunk(kind, body)
+        for kind, body in (
+            (b"IHDR", (2).to_bytes(4, "big") + (100).to_bytes(4, "big") + bytes((8, 2, 0, 0, 0))),
+            (b"IDAT", zlib.compress(line * 10 + drawn + line * 89)),
+            (b"IEND", b""),
+        )
+    )
+    chunks = dict(browser._chunks(browser.without_blank_end(png)))
+    assert int.from_bytes(chunks[b"IHDR"][4:8], "big") == 11 + 24
+    assert zlib.decompress(chunks[b"IDAT"]) == line * 10 + drawn + line * 24
+
+
+def grouped(*ratios: Ratio, plots: tuple[Plot, ...] = (), higher_is_better: bool = False) -> Document:
+    """Ours and a peer's; what plots there are is as little as may be."""
+    cases = [
+        case("ours", [2.0] * 5, higher_is_better=higher_is_better),
+        case("also ours", [1.0] * 5, higher_is_better=higher_is_better),
+        case("peer", [4.0] * 5, higher_is_better=higher_is_better, peer=True),
+    ]
+    group = GroupResult("a group, or so", "about", cases, list(ratios), list(plots), Conditions(1.0, 0.0, 0.0))
+    return Document(["made up"], "2010-06-21", 5, True, 1, {"cores": 2}, [group], [])
+
+
+def titles(document: Document) -> list[str]:
+    return [str(svg.get("aria-label")) for svg in drawings(document_html(document))]
+
+
+@pytest.mark.parametrize(
+    ("ratio", "higher", "direction"),
+    [
+        (Ratio("r", "ours", "peer", "<= 1.5"), False, "lower is better"),
+        (Ratio("r", "ours", "also ours", ">= 0.8"), True, "higher is better"),
+        (Ratio("r", "ours", "peer"), False, "lower is better"),
+        (Ratio("r", "peer", "ours"), False, "higher is better"),
+        (Ratio("r", "ours", "peer"), True, "higher is better"),
+        (Ratio("r", "peer", "ours"), True, "lower is better"),
+        (Ratio("r", "ours", "also ours"), False, "of our own figures"),
+    ],
+)
+def test_ratios_of_one_direction_are_in_one_plot(ratio: Ratio, higher: bool, direction: str) -> None:
+    other = "lower is better" if direction == "higher is better" else "higher is better"
+    against = Ratio("against it", "peer", "also ours", "<= 9" if other == "lower is better" else ">= 9")
+    found = titles(grouped(ratio, against, higher_is_better=higher))
+    assert sorted(found[1:]) == sorted(f"a group, or so: ratios, {which}" for which in (direction, other))
+
+
+def test_every_group_has_a_plot() -> None:
+    """One that names none has one of its figures; one of which nothing was measured says so."""
+    assert titles(grouped()) == ["a group, or so"]
+    nothing = grouped()
+    nothing.groups[0].cases[:] = [CaseResult(each.case, [], "it is not here") for each in nothing.groups[0].cases]
+    assert titles(nothing) == []
+    assert "Nothing was measured." in document_html(nothing)
+    kept = load_document(ROOT / "docs" / "performance.json")
+    parts = document_html(kept).split("<h2 id=")[2:]
+    assert len(parts) == len(kept.groups)
+    assert all("<svg" in part for part in parts)
+
+
+def test_the_page_begins_with_a_summary_and_the_contents(document: Document) -> None:
+    page = document_html(document)
+    summary, contents, group = (page.index(text) for text in ('id="summary"', "<nav>", '<h2 id="made-up">'))
+    assert summary < contents < group
+    assert "Of 1 targets: 1 met." in page
+    assert "; 1 left out, since what they need is not here" in page
+    assert page.count('<a href="#made-up">') == 2
+    links = set(re.findall(r'href="#([^"]+)"', page))
+    assert links <= set(re.findall(r'id="([^"]+)"', page))
+
+
+def test_a_quick_look_is_said_on_the_page(document: Document) -> None:
+    assert "A quick look: not for quoting." in document_html(grouped())
+    assert "quick look" not in document_html(document)
+
+
+def test_logarithmic_axes_say_so() -> None:
+    line = [Series(name="s", x=[1, 10], y=[1, 10])]
+    both = draw_panel(Panel(title="t", x_label="us", y_label="%", series=line, log_x=True, log_y=True))
+    assert ">us, logarithmic<" in both
+    assert ">%, logarithmic<" in both
+    assert "logarithmic" not in draw_panel(Panel(title="t", x_label="us", y_label="%", series=line))
+    row = [Row(name="r", value=1, low=1, high=1)]
+    assert ">x, logarithmic<" in draw_rows(Rows(title="t", x_label="x", rows=row, log_x=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import argparse
 
-from emulator.cli.quantity import positive, whole
+from emulator.cli.options.quantity import positive, whole
 
 #: Name, and what it measures; `all` runs them in this order.
 SUITES = {
@@ -28,7 +28,7 @@ are not there, since a run took too long or failed: stderr says why; a signal's,
 until then is always printed and written. --quick is a look, not for quoting: 0 says no more than that it was had."""
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
+def add_bench(parser: argparse.ArgumentParser) -> None:
     """Adds the suites, `all`, `compare` and `report`."""
     actions = parser.add_subparsers(dest="suite", metavar="SUITE", required=True)
     for name, what in {**SUITES, "all": "everything, side by side with peers"}.items():

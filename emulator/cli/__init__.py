@@ -117,7 +117,7 @@ def _drop_output() -> None:
 def _dispatch(argv: list[str]) -> int:
     from importlib import import_module
 
-    from emulator.cli.parser import parse
+    from emulator.cli.options.parse import parse
 
     try:
         arguments = parse(argv)

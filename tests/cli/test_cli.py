@@ -17,8 +17,9 @@ from processes import children
 from tiny_guest import SPIN, UNDEFINED, count_down, guest, leave, say
 
 from emulator import __version__
-from emulator.cli.parser import COMMANDS, parse
-from emulator.cli.quantity import duration, size
+from emulator.cli.options.commands import COMMANDS
+from emulator.cli.options.parse import parse
+from emulator.cli.options.quantity import duration, size
 from emulator.counted import counted
 from emulator.errors import UsageError
 from emulator.files import Files

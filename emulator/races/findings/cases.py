@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emulator.cli import replay_command
-from emulator.cli.parser import parse
+from emulator.cli.options.parse import parse
 from emulator.races.explore.case import Case
 from emulator.races.explore.crew import Crew
 from emulator.races.explore.machine import Machine, Setup, Totals

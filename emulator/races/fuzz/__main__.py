@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from emulator.cli.quantity import duration, positive, whole
+from emulator.cli.options.quantity import duration, positive, whole
 from emulator.errors import HostError, PvperfError, UsageError
 from emulator.files import Files, write_whole
 from emulator.places import own_command, run_program

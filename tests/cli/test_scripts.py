@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -120,3 +121,15 @@ def test_a_run_that_is_cut_short_has_named_what_failed(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode < 0
     assert "\nFAILED test_it.py::test_fails, call\n" in done.stdout
+
+
+#: They work on the project's tree, and are no part of what is installed.
+OF_THE_TREE = {"emulator.mutation", "emulator.races.findings", "emulator.races.fuzz"}
+
+
+def test_every_package_is_installed() -> None:
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    there = {
+        path.parent.relative_to(ROOT).as_posix().replace("/", ".") for path in ROOT.glob("emulator/**/__init__.py")
+    }
+    assert sorted(listed) == sorted(there - OF_THE_TREE)

@@ -55,8 +55,9 @@ if TYPE_CHECKING:
         VcpuDied,
     )
     from emulator.events import Event, parse_events
+    from emulator.recording.machine import VirtualMachine
     from emulator.recording.recorded import Recorded, Sample
-    from emulator.vm.machine import MachineConfig, VirtualMachine
+    from emulator.vm.machine import MachineConfig
     from emulator.vm.result import Count, Result
 
 __version__ = "0.1.0"
@@ -91,7 +92,7 @@ _HOMES = {
     "Recorded": "recording.recorded",
     "Result": "vm.result",
     "Sample": "recording.recorded",
-    "VirtualMachine": "vm.machine",
+    "VirtualMachine": "recording.machine",
 }
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The first code of each Python process that pvperf starts: Python runs it by its path, with -P.
 
-`start.py --multiprocessing-fork PIPE NAME PATH...` is a host process (see process.py), with the PATHs as its sys.path;
+`start.py --multiprocessing-fork PIPE NAME PATH...` is a host process (host_process.py), with the PATHs as its sys.path;
 `start.py ARGUMENT...` is pvperf. Both use the package that this file lies in, whatever else is installed.
 """
 

@@ -15,7 +15,7 @@ from emulator.bench.case import Absent, Failed, Violated
 from emulator.errors import Unsupported, UsageError
 from emulator.events import parse_events
 from emulator.native import load_bench
-from emulator.vm.machine import VirtualMachine
+from emulator.vm.machine import Machine
 from emulator.vm.result import Result
 
 TIMEOUT_SECONDS = 120
@@ -43,7 +43,7 @@ def run_guest(
     """
     try:
         counted = parse_events(events) if events else ()
-        with VirtualMachine(**config) as vm:
+        with Machine(**config) as vm:
             result = vm.run(guest, args, events=counted, timeout=TIMEOUT_SECONDS, measure_memory=measure_memory)
     except (Unsupported, UsageError) as error:  # an event, or a design, that this version does not have
         raise Absent(str(error).partition(";")[0]) from None

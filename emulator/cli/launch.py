@@ -9,13 +9,12 @@ its signal to the command, and to the group that the command is in.
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from emulator.cli import Killed
 from emulator.errors import GuestTimeout, HostError, UsageError
@@ -24,14 +23,14 @@ from emulator.guest import elf
 from emulator.guest.bundled import find_guest, refuse_source
 from emulator.guest.code_place import crash_of, crash_places
 from emulator.printable import printable
-from emulator.vm.machine import MachineConfig, VirtualMachine
+from emulator.vm.machine import Machine, MachineConfig
 from emulator.vm.result import Result
 
 if TYPE_CHECKING:
     from emulator.cli.trace_file import TraceFile
     from emulator.events import Event
-    from emulator.recording.trace.records import Record
-    from emulator.vm.protocol import Recording
+    from emulator.guest.agent import Recording
+    from emulator.vm.trace_records import Record
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _ONE_REQUEST_SECONDS = 0.1
@@ -66,14 +65,6 @@ def machine_config(arguments: argparse.Namespace) -> MachineConfig:
     return MachineConfig(**{name: value for name, value in given.items() if value is not None})
 
 
-class GuestFile(NamedTuple):
-    """What shall be booted: an absolute path, what is loaded of it, and its build id, empty if it has none."""
-
-    path: str
-    image: elf.Image
-    build_id: bytes
-
-
 class Launcher:
     """A VM for one command. Use it in a `with` statement, which takes over the signals."""
 
@@ -85,7 +76,7 @@ class Launcher:
         files.reads(self.guest.path)
         self._before: dict[int, Any] = {}
         self._trace = _open_trace(files, arguments, config.smp)
-        self._vm = VirtualMachine(config)
+        self._vm = Machine(config)
         self._asked = 0.0  # when, by time.monotonic()
         self.signum = 0  # the signal that asked for the end; SIGPIPE if nobody reads the output any more
 
@@ -193,15 +184,10 @@ def _both(
     return call
 
 
-def _find_guest(name: str, ram_bytes: int) -> GuestFile:
+def _find_guest(name: str, ram_bytes: int) -> elf.GuestFile:
     """UsageError if it cannot be booted."""
     refuse_source(name)
-    path = os.path.abspath(name if "/" in name else find_guest(name))
-    fd = elf.open_guest(path)
-    try:
-        return GuestFile(path, elf.read_image(fd, name=name, ram_bytes=ram_bytes), elf.read_build_id(fd))
-    finally:
-        os.close(fd)
+    return elf.read_guest(name if "/" in name else find_guest(name), name=name, ram_bytes=ram_bytes)
 
 
 def _open_trace(files: Files, arguments: argparse.Namespace, vcpus: int) -> TraceFile | None:

@@ -10,20 +10,19 @@ from emulator.cli.launch import Launcher, machine_config
 from emulator.errors import PvperfError, UsageError
 from emulator.events import parse_events
 from emulator.files import Files
+from emulator.guest.agent import Recording
 from emulator.printable import printable
 from emulator.recording.perfdata.losses import shortfalls, sum_losses
-from emulator.recording.perfdata.recorder import TRACE_KINDS, Guest, Recorder, recorded_events
-from emulator.recording.recorded import (
+from emulator.recording.perfdata.recorder import Recorder
+from emulator.recording.run import (
     MIN_RING_BYTES,
-    agent_ids,
     chain_depth,
     check_sampled,
-    machine_of,
+    new_recorder,
     ring_bytes,
+    run_recorded,
     sampled_events,
 )
-from emulator.vm.machine import event_attrs
-from emulator.vm.protocol import Recording
 from emulator.vm.result import Result
 
 DEFAULT_EVENT = "instructions"
@@ -40,33 +39,20 @@ def main(arguments: argparse.Namespace) -> int:
     recording = _recording(arguments)
     files = Files()
     with Launcher(arguments, files) as launcher:
-        guest = Guest(launcher.guest.path, launcher.guest.image.segments, launcher.guest.build_id)
-        machine = machine_of(launcher.config, ("pvperf", *sys.argv[1:]))
-        described = recorded_events([event.name for event in events], event_attrs(events), vcpus=machine.vcpus)
-        recorder = Recorder(
+        recorder = new_recorder(
             arguments.output,
-            guest=guest,
-            machine=machine,
-            events=described,
-            ids=agent_ids(),
+            events,
+            config=launcher.config,
+            guest=launcher.guest,
+            command=("pvperf", *sys.argv[1:]),
             guest_mode=arguments.guest_mode,
             files=files,
         )
         try:
-            result = launcher.run(
-                events,
-                recording=recording,
-                samples=recorder.take,
-                trace=recorder.take_trace,
-                trace_kinds=TRACE_KINDS,
-            )
+            result = run_recorded(launcher.run, recorder, events, recording=recording)
         except PvperfError:
-            if not recorder.abandon():
+            if recorder.size:
                 _conclude(recorder, None, arguments.quiet)
-            raise
-        except BaseException:
-            if not recorder.abandon():
-                recorder.finish()
             raise
         _conclude(recorder, result, arguments.quiet)
         check_sampled(result)
@@ -90,13 +76,11 @@ def _ring_bytes(arguments: argparse.Namespace) -> int:
 
 
 def _conclude(recorder: Recorder, result: Result | None, quiet: bool) -> None:
-    """Completes the file and says what is in it, and in any case what is not."""
-    known = list(shortfalls(result.sampled, result.counts)) if result else []
-    size = recorder.finish(shortfalls=known, ring_lost=result.ring_lost if result else ())
+    """Says what is in the file, and in any case what is not."""
     if not quiet:
-        volume = f"{size / (1 << 20):.3f} MB {printable(recorder.path)} ({recorder.samples} samples)"
+        volume = f"{recorder.size / (1 << 20):.3f} MB {printable(recorder.path)} ({recorder.samples} samples)"
         print(f"[ pvperf record: Captured and wrote {volume} ]", file=sys.stderr)
-    if result is None or len(known) < len(result.sampled):
+    if result is None or len(list(shortfalls(result.sampled, result.counts))) < len(result.sampled):
         print("pvperf record: the VM ended in disorder: how many samples were lost is not known", file=sys.stderr)
     elif losses := sum_losses(result.sampled, result.ring_lost, result.statistics):
         print(f"pvperf record: lost: {losses}", file=sys.stderr)

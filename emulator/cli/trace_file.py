@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from emulator.errors import UsageError
 from emulator.files import Files, Growing, cannot_write
 from emulator.recording.perfetto import TraceWriter
-from emulator.recording.trace.records import Record
-from emulator.recording.trace.tracks import Tracks
+from emulator.recording.tracks import Tracks
+from emulator.vm.trace_records import Record
 
 #: Records kept at most, unless --trace-records says otherwise: some 40 MB.
 MOST_RECORDS = 1_000_000

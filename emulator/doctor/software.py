@@ -55,9 +55,9 @@ def check_guests() -> Finding:
 
 def _lost(atomics: str, *, patience_s: float) -> tuple[int, str, int]:
     """The exit status of `locks` on two vCPUs; what was lost, in its words; operations that left translated code."""
-    from emulator.vm.machine import VirtualMachine
+    from emulator.vm.machine import Machine
 
-    with VirtualMachine(smp=2, atomics=atomics) as vm:
+    with Machine(smp=2, atomics=atomics) as vm:
         result = vm.run("locks", [f"iterations={_ITERATIONS}"], timeout=patience_s)
     if result.ended != "exit":
         return -1, f"a lock was lost, and the vCPUs still waited for it after {patience_s:g} s", 0

@@ -15,9 +15,9 @@ import os
 from typing import Any, NamedTuple
 
 from emulator.errors import Unsupported, UsageError, cannot
+from emulator.guest.agent import Attr, Recording
 from emulator.guest.elf import Image
 from emulator.places import PACKAGE
-from emulator.vm.protocol import Attr, Recording
 
 PAGE_BYTES = 4096
 LARGE_PAGE_BYTES = 2 << 20

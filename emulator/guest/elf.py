@@ -56,6 +56,24 @@ class Image(NamedTuple):
         return self.segments[-1].end
 
 
+class GuestFile(NamedTuple):
+    """What shall be booted: an absolute path, what is loaded of it, and its build id, empty if it has none."""
+
+    path: str
+    image: Image
+    build_id: bytes
+
+
+def read_guest(path: str | os.PathLike[str], *, name: str, ram_bytes: int) -> GuestFile:
+    """The guest in that file; `name` is for messages. UsageError if it cannot be booted."""
+    whole = os.path.abspath(path)
+    fd = open_guest(whole)
+    try:
+        return GuestFile(whole, read_image(fd, name=name, ram_bytes=ram_bytes), read_build_id(fd))
+    finally:
+        os.close(fd)
+
+
 def open_guest(path: str | os.PathLike[str]) -> int:
     """A file descriptor of the guest, which the caller closes. UsageError if it cannot be read as a file."""
     try:

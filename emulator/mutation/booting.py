@@ -12,7 +12,7 @@ from typing import Any
 from emulator.errors import PvperfError
 from emulator.events import parse_events
 from emulator.guest.build import build_guests
-from emulator.vm.machine import VirtualMachine
+from emulator.vm.machine import Machine
 
 from .building import BUILD, ROOT
 
@@ -34,7 +34,7 @@ def _reports(cases: list[Any], check_report: Callable[[str], None]) -> None:
     for case in cases:
         if case.slow or case.soak:
             continue
-        with VirtualMachine(smp=case.smp, **case.machine) as vm:
+        with Machine(smp=case.smp, **case.machine) as vm:
             result = vm.run(GUESTS / f"{case.guest}.elf", list(case.args), timeout=_LIMIT_SECONDS)
         try:
             check_report(result.console.decode())
@@ -46,7 +46,7 @@ def _reports(cases: list[Any], check_report: Callable[[str], None]) -> None:
 
 def _stepped(guest: Path, args: list[str], **config: Any) -> list[int | None]:
     """One guest of test_oracle.py: its counts."""
-    with VirtualMachine(**config) as vm:
+    with Machine(**config) as vm:
         result = vm.run(guest, args, events=parse_events(EVENTS), timeout=_LIMIT_SECONDS)
     if (result.ended, result.status) != ("exit", 0):
         raise PvperfError(f"{guest.stem}: {result.ended} {result.status}")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from emulator.stat.metric import Metric, derive
 from emulator.stat.reading import Reading, mean, standard_error
+from emulator.vm.result import reason
 
 SCHEMA_VERSION = 1
 
@@ -96,17 +97,6 @@ def _excuses(readings: Sequence[Reading]) -> list[str]:
             vcpu = "" if reading.vcpu is None else f" on CPU{reading.vcpu}"
             lines.append(f" {reading.event.name}{vcpu}: {reason(reading.error)}")
     return [*lines, ""] if lines else []
-
-
-def reason(error: str) -> str:
-    """Why an event has no count, from the error of its Count."""
-    known = {
-        "ENOSPC": "the VM's limit of open events is reached (--max-events)",
-        "ENOSYS": "the VM does not offer the interface (--no-pv-perf)",
-        "not counted": "the VM ended before the count was collected",
-        "never held a counter": "others held the counters all the time (--counters)",
-    }
-    return known.get(error, f"the guest interface answered {error}")
 
 
 def fields(report: Report, separator: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from emulator.errors import UsageError
 from emulator.events import Event, parse_events
-from emulator.vm.protocol import Recording
+from emulator.guest.agent import Recording
 
 
 def guest_path(guest: object) -> str | Path:

@@ -22,7 +22,6 @@ from typing import Any
 from emulator.errors import HostError, OutOfMemory, PvperfError, explain
 from emulator.guest import boot
 from emulator.native import load_core, load_engine
-from emulator.recording.trace.drain import INTERVAL, Drain
 from emulator.vm import shm, vcpu
 from emulator.vm.process import HOST_NAME, describe_exit, die_with_parent, fork, name_process, pss_kib
 from emulator.vm.protocol import (
@@ -40,6 +39,7 @@ from emulator.vm.protocol import (
     Started,
 )
 from emulator.vm.rings import Rings
+from emulator.vm.trace_drain import INTERVAL, Drain
 
 # How long vCPU processes may take to leave a VM that is over, seconds; then they are killed.
 _LEAVE_SECONDS = 1.0

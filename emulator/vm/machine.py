@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The Python API: a virtual machine, how it is configured, and what a run of it gives."""
+"""A virtual machine, how it is configured, and what a run of it gives."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from emulator.errors import (
     explain,
 )
 from emulator.guest import elf
+from emulator.guest.agent import Attr, Recording
 from emulator.guest.code_place import with_place
 from emulator.vm.asked import (
     check_callback,
@@ -39,14 +40,13 @@ from emulator.vm.asked import (
     seconds,
 )
 from emulator.vm.models import parse_caches, parse_predictor
-from emulator.vm.protocol import Attr, Ended, Launch, Recording, SlotCount, Trace
+from emulator.vm.protocol import Ended, Launch, SlotCount, Trace
 from emulator.vm.result import Count, Result
 from emulator.vm.session import Session
 
 if TYPE_CHECKING:
     from emulator.events import Event
-    from emulator.recording.recorded import Recorded
-    from emulator.recording.trace.records import Merger, Record
+    from emulator.vm.trace_records import Merger, Record
 
 MAX_VCPUS = 64  # PV_MAX_VCPUS
 MIN_MEMORY = 1 << 20
@@ -209,7 +209,7 @@ class _Launch(NamedTuple):
     recording: Recording | None
 
 
-class VirtualMachine:
+class Machine:
     """A VM that boots anew with every run(). Use it in a `with` statement."""
 
     def __init__(self, config: MachineConfig | None = None, **overrides: Any) -> None:
@@ -295,10 +295,10 @@ class VirtualMachine:
                 Result.ended says so. A boot that takes minutes is a HostError then.
             console: is called with what the guest writes, bytes as they come, in this thread.
             measure_memory: fill Result.pss_kib.
-            recording: events that have a sample_period are sampled; record() is the easy way.
+            recording: events that have a sample_period are sampled; VirtualMachine.record() is the easy way.
             samples: is called with a vCPU and samples of it, whole and in order, as struct pv_sample
                 (native/abi/sample.h); also with no bytes, now and then, when none have come.
-            trace: is called with what the host's threads do, emulator.recording.trace.records.Record, in order of time.
+            trace: is called with what the host's threads do, emulator.vm.trace_records.Record, in order of time.
             trace_kinds: the names of the kinds of records that are wanted; None: all.
 
         What a callback raises ends the VM and comes out here. In any case no process is left.
@@ -333,48 +333,6 @@ class VirtualMachine:
         finally:
             self._session, self._runner = None, 0
             self._busy.release()
-
-    def record(
-        self,
-        guest: str | Path,
-        args: str | Sequence[str] = (),
-        *,
-        events: str | Event | Iterable[str | Event] = "instructions",
-        period: int | None = None,
-        frequency: int | None = None,
-        call_graph: bool | int = False,
-        output: str | Path | None = None,
-        timeout: float | None = None,
-        console: Callable[[bytes], None] | None = None,
-    ) -> Recorded:
-        """Boots `guest`, runs it to its end, and samples `events` on every vCPU meanwhile.
-
-        Args:
-            guest, args, timeout, console: as run() has them.
-            events: as run() has them, at least one.
-            period: of each event, how much of it there is between two samples; 100,000 unless there is a frequency.
-            frequency: instead, samples a second that the period is adapted to.
-            call_graph: whether samples have call chains; a number is how many return addresses at most, 1 to 127.
-            output: a perf.data file, for `perf` and `pvperf report`. What is recorded until an error is kept in it.
-
-        Raises as run() does, and:
-            Unsupported: the guest interface does not have an event.
-            HostError: the output cannot be written.
-        """
-        from emulator.recording.recorded import record
-
-        return record(
-            self,
-            guest,
-            args,
-            events=events,
-            period=period,
-            frequency=frequency,
-            call_graph=call_graph,
-            output=output,
-            timeout=timeout,
-            console=console,
-        )
 
     def _run(
         self,
@@ -468,11 +426,11 @@ class _Tracing:
     def configure(self, launch: Launch) -> Launch:
         if self._callback is None:
             return launch
-        from emulator.recording.trace import drain, records
+        from emulator.vm import trace_drain, trace_records
 
-        self._merger = records.Merger()
-        kinds = records.kind_bits(self._kinds)
-        return launch._replace(trace_records=drain.ring_records(launch.vcpus), trace_kinds=kinds)
+        self._merger = trace_records.Merger()
+        kinds = trace_records.kind_bits(self._kinds)
+        return launch._replace(trace_records=trace_drain.ring_records(launch.vcpus), trace_kinds=kinds)
 
     def add(self, trace: Trace) -> None:
         if self._callback and self._merger and (ready := self._merger.add(*trace)):

@@ -85,8 +85,6 @@ class Result:
             Unsupported: the guest interface does not have it, or refuses it with this configuration.
             HostError: the VM ended before the count was collected.
         """
-        from emulator.stat.table import reason
-
         counts = self._of(event)
         name = counts[0].event.name
         for count in counts:
@@ -142,6 +140,17 @@ class Result:
                 yield f"{name} not counted"
         if len(names) > _COUNTS_SHOWN:
             yield f"{len(names) - _COUNTS_SHOWN} more counts"
+
+
+def reason(error: str) -> str:
+    """Why an event has no count, from the error of its Count."""
+    known = {
+        "ENOSPC": "the VM's limit of open events is reached (--max-events)",
+        "ENOSYS": "the VM does not offer the interface (--no-pv-perf)",
+        "not counted": "the VM ended before the count was collected",
+        "never held a counter": "others held the counters all the time (--counters)",
+    }
+    return known.get(error, f"the guest interface answered {error}")
 
 
 def _scale(value: int, enabled_ns: int, running_ns: int) -> int:

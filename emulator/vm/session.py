@@ -14,7 +14,8 @@ from collections.abc import Callable
 from emulator import errors
 from emulator.errors import HostDied, HostError, PvperfError, explain
 from emulator.vm import shm
-from emulator.vm.process import HostProcess, describe_exit
+from emulator.vm.host_process import HostProcess
+from emulator.vm.process import describe_exit
 from emulator.vm.protocol import (
     Channel,
     Console,

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from processes import children
 
+from emulator import VirtualMachine
 from emulator.bench.case import Absent, Case, Contender, Effort, Failed, Group, Ratio, Violated, single
 from emulator.bench.groups.scale import jain
 from emulator.bench.groups.suites import suite_groups
@@ -29,7 +30,6 @@ from emulator.bench.vm import check_ledger, printed_figures, run_guest
 from emulator.cli import Killed, main
 from emulator.errors import HostError
 from emulator.events import parse_events
-from emulator.vm.machine import VirtualMachine
 
 QUIET = Conditions(seconds=1.0, stolen=0.0, others=0.0)
 

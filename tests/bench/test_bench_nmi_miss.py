@@ -23,7 +23,7 @@ from emulator.bench.reporting.report import document_csv
 from emulator.bench.reporting.table import document_table
 from emulator.bench.result import Document, parse_document
 from emulator.errors import HostError
-from emulator.recording.trace.records import Record
+from emulator.vm.trace_records import Record
 
 US = 1000
 

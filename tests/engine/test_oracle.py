@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from stepper import step
 
+from emulator import VirtualMachine
 from emulator.events import parse_events
 from emulator.guest.build import build_guests
 from emulator.guest.bundled import find_guest
-from emulator.vm.machine import VirtualMachine
 
 ROOT = Path(__file__).resolve().parents[2]
 GUESTS = ROOT / "tests/guests"

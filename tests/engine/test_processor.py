@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from processor.pieces import FAULTS, ODD, source
 
+from emulator import VirtualMachine
 from emulator.guest.build import build_guests
-from emulator.vm.machine import VirtualMachine
 
 PROCESSOR = Path(__file__).resolve().parents[1] / "processor"
 NUMBER = 250

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from emulator import VirtualMachine
 from emulator.events import parse_events
 from emulator.guest.build import build_guests
 from emulator.guest.bundled import find_guest
-from emulator.vm.machine import VirtualMachine
 
 GUESTS = Path(__file__).resolve().parents[1] / "guests"
 SUMMARY = re.compile(r"SUMMARY: (\d+) tests, (\d+) failures(?:, (\d+) skipped)?")

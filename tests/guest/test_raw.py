@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from emulator import VirtualMachine
 from emulator.errors import AllHalted, GuestShutdown
 from emulator.events import parse_events
 from emulator.guest.build import find_compiler
-from emulator.vm.machine import VirtualMachine
 
 RAW = Path(__file__).resolve().parents[1] / "raw"
 LINK = ("-nostdlib", "-static", "-Wl,-N", "-Wl,-Ttext=0x100000", "-Wl,--build-id=none")

@@ -22,7 +22,7 @@ from emulator.races.stress.names import all_playable
 from emulator.races.stress.playing import MIX, Playing, parse_mix, play
 from emulator.races.stress.scenario_run import Amount, Stressed, stress
 from emulator.races.stress.window import find_case
-from emulator.vm.machine import MachineConfig, VirtualMachine, parse_faults
+from emulator.vm.machine import Machine, MachineConfig, parse_faults
 
 
 def boot(playing: Playing, *, rounds: int = 50, hostile: int = 0, **config: object) -> Outcome:
@@ -219,7 +219,7 @@ def test_a_host_that_is_killed_from_outside_is_no_violation(monkeypatch: pytest.
     def run_and_die(*_: object, **__: object) -> None:
         raise HostDied("the host process was killed by " + next(signals))
 
-    monkeypatch.setattr(VirtualMachine, "run", run_and_die)
+    monkeypatch.setattr(Machine, "run", run_and_die)
     playing = play(find("close-enable"), Setup(), vcpus=2, seed=0, boot=0, mix=MIX)
     signals = iter(("SIGSEGV", "SIGKILL", "SIGBUS", "SIGXCPU"))
     assert run(MachineConfig(smp=2), playing, rounds=1, seed=0, hostile=0, kill=False).oracle == "O1 memory"
@@ -235,7 +235,7 @@ def test_a_guest_that_cannot_go_on_is_a_violation(monkeypatch: pytest.MonkeyPatc
     def run_and_die(*_: object, **__: object) -> None:
         raise kind("why")
 
-    monkeypatch.setattr(VirtualMachine, "run", run_and_die)
+    monkeypatch.setattr(Machine, "run", run_and_die)
     playing = play(find("close-enable"), Setup(), vcpus=2, seed=0, boot=0, mix=MIX)
     outcome = run(MachineConfig(smp=2), playing, rounds=1, seed=0, hostile=0, kill=False)
     assert (outcome.oracle, outcome.text) == ("O10 progress", "why")

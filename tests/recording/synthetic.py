@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from emulator.guest import elf
+from emulator.guest.agent import Attr
 from emulator.recording.perfdata import layout
 from emulator.recording.perfdata.convert import SAMPLE
 from emulator.recording.perfdata.features import Machine
 from emulator.recording.perfdata.recorder import Guest, Recorder, Shortfall, recorded_events
-from emulator.vm.protocol import Attr
 
 INSTRUCTIONS = Attr(0, 1, 1, sample_period=1000)
 BRANCHES = Attr(0, 4, 1, sample_period=500)
@@ -62,4 +62,5 @@ def record(
         recorder.take(vcpu, stream)
     if shortfalls is None:
         shortfalls = [Shortfall(vcpu, event, 0) for vcpu in range(vcpus) for event in range(len(events))]
-    return recorder.finish(shortfalls=shortfalls, ring_lost=ring_lost)
+    recorder.finish(shortfalls=shortfalls, ring_lost=ring_lost)
+    return recorder.size

@@ -35,7 +35,7 @@ from emulator.recording.perfdata.sample import FIELDS, Sample, SampleLayout
 from emulator.recording.perfdata.writer import PerfDataWriter
 from emulator.recording.profile.lines import lines
 from emulator.recording.profile.symbolize import Symbolizer
-from emulator.recording.trace.records import Record
+from emulator.vm.trace_records import Record
 
 GUEST = Guest(
     "/guests/hot.elf", (Segment(0x1000, 64, 0x500, 0x500, True), Segment(0x2000, 0, 0, 8, False)), b"\x12" * 20

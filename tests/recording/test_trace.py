@@ -18,14 +18,14 @@ from perfetto_trace import BEGIN, END, Track, decode
 from processes import children
 from tiny_guest import count_down, guest, leave, say
 
+from emulator import VirtualMachine
 from emulator.errors import UsageError
 from emulator.native import load_core
 from emulator.recording.perfetto import TraceWriter
-from emulator.recording.trace.drain import ring_records
-from emulator.recording.trace.records import RECORD, Merger, Record, kind_bits, kinds, parse
-from emulator.recording.trace.tracks import _DRAW, Tracks
-from emulator.vm.machine import VirtualMachine
+from emulator.recording.tracks import _DRAW, Tracks
 from emulator.vm.result import Result
+from emulator.vm.trace_drain import ring_records
+from emulator.vm.trace_records import RECORD, Merger, Record, kind_bits, kinds, parse
 
 PVPERF = [sys.executable, "-m", "emulator"]
 # Says a dot, then leaves guest mode again and again: out 0x80; count down; jmp to the out.

@@ -8,7 +8,7 @@ import signal
 
 import posix_ipc
 
-from emulator.vm.process import HostProcess
+from emulator.vm.host_process import HostProcess
 
 
 class KilledWhileNamed(HostProcess):

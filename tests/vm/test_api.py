@@ -33,8 +33,8 @@ from emulator import (
     VirtualMachine,
     parse_events,
 )
+from emulator.guest.agent import Recording
 from emulator.recording.perfdata import reader
-from emulator.vm.protocol import Recording
 from emulator.vm.statistics import MEANINGS
 
 MEMORY = 4 << 20

@@ -16,8 +16,8 @@ from tiny_guest import CODE_GPA, Elf, Load
 
 from emulator.errors import Unsupported, UsageError
 from emulator.guest import boot, elf
+from emulator.guest.agent import Attr, Recording
 from emulator.native import load_core
-from emulator.vm.protocol import Attr, Recording
 
 MIB = 1 << 20
 PAGE = 4096

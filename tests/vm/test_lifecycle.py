@@ -22,9 +22,9 @@ import pytest
 from processes import MARK, children, marked, segments, wait_gone
 from tiny_guest import SPIN, count_down, guest, leave, say
 
+from emulator import VirtualMachine
 from emulator.errors import HostDied, HostError, VcpuDied
 from emulator.native import load_core
-from emulator.vm.machine import VirtualMachine
 from emulator.vm.process import fork
 
 VCPUS = 3
@@ -35,7 +35,7 @@ HANG_SECONDS = 10
 FRONT_END = """
 import signal, sys
 from emulator.errors import PvperfError
-from emulator.vm.machine import VirtualMachine
+from emulator import VirtualMachine
 
 vm = VirtualMachine(smp=int(sys.argv[2]), memory=1 << 20)
 if "stop-on-sigterm" in sys.argv:

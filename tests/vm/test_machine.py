@@ -30,9 +30,10 @@ from tiny_guest import (
     say,
 )
 
+from emulator import VirtualMachine
 from emulator.errors import AllHalted, GuestShutdown, HostError, OutOfMemory, Unsupported, UsageError
 from emulator.events import Event, parse_events
-from emulator.vm.machine import CONSOLE_KEPT, MachineConfig, VirtualMachine, _end_error, _Output
+from emulator.vm.machine import CONSOLE_KEPT, MachineConfig, _end_error, _Output
 from emulator.vm.protocol import Ended
 
 MIB = 1 << 20
@@ -450,7 +451,7 @@ def test_a_script_needs_no_main_guard(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     path = guest(tmp_path, leave(11))
     script.write_text(
-        "import sys\nfrom emulator.vm.machine import VirtualMachine\n"
+        "import sys\nfrom emulator import VirtualMachine\n"
         "with VirtualMachine(memory=1 << 20) as vm:\n"
         f"    sys.exit(vm.run({str(path)!r}).status)\n"
     )

@@ -15,7 +15,7 @@ from processes import MARK, marked, wait_gone
 from tiny_guest import SPIN, guest, say
 
 from emulator import VirtualMachine
-from emulator.vm.process import HostProcess
+from emulator.vm.host_process import HostProcess
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGHUP])

@@ -12,7 +12,7 @@ from emulator.bench.groups.erlang import Prediction, loss, offered_by_holder, pr
 from emulator.bench.groups.nmi_trace import KINDS, Seen, watch
 from emulator.bench.statistic import seed_of
 from emulator.bench.vm import TIMEOUT_SECONDS, check_end, check_ledger, printed_figures, tsc_hz
-from emulator.vm.machine import VirtualMachine
+from emulator.vm.machine import Machine
 from emulator.vm.result import Result
 
 GUEST = "clockwork"
@@ -167,7 +167,7 @@ def _run(
     config = {name: getattr(point, name) for name in ("spacing", "nmi", "sync", "design", "hold_us")}
     smp = point.vcpus + (point.traffic == "other")
     config |= {"max_sample_rate": 0, "max_events": max(_EVENTS_LEAST, smp * (point.events + 1))}
-    with VirtualMachine(smp=smp, seed=seed_of(seed, point.name), **config) as vm:
+    with Machine(smp=smp, seed=seed_of(seed, point.name), **config) as vm:
         result = vm.run(GUEST, [*args, f"chunks={chunks_for(point, chunks)}"], timeout=timeout, **options)
     if result.ended == "timeout":
         check_ledger(result.statistics, f"{GUEST} ({point.name})")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 
 from emulator.bench.groups.histogram import Histogram
-from emulator.recording.trace.records import Record
+from emulator.vm.trace_records import Record
 
 #: The kinds of records that `watch` needs.
 KINDS = (*("raise", "nmi", "miss", "sync", "deliver", "synced", "finish", "close", "hold", "release", "entry", "lost"),)

@@ -13,8 +13,8 @@ from typing import Any
 from emulator.bench.case import Case, Contender, Effort, Group, Plot, Ratio, single
 from emulator.bench.vm import TIMEOUT_SECONDS, check_end, cores, run_guest
 from emulator.events import parse_events
-from emulator.vm.machine import VirtualMachine
-from emulator.vm.protocol import Recording
+from emulator.guest.agent import Recording
+from emulator.vm.machine import Machine
 from emulator.vm.result import Result
 
 _RING = Recording(ring_bytes=1 << 20, max_chain=0)
@@ -38,7 +38,7 @@ def record_guest(
 ) -> Result:
     """Runs a guest whose instructions are sampled by the agent. Violated unless every overflow is accounted for."""
     events = [replace(event, sample_period=period) for event in parse_events("instructions")]
-    with VirtualMachine(max_sample_rate=0, **config) as vm:
+    with Machine(max_sample_rate=0, **config) as vm:
         result = vm.run(
             guest, args, events=events, timeout=TIMEOUT_SECONDS, console=None, recording=_RING, samples=samples
         )
@@ -137,10 +137,10 @@ def _recording(effort: Effort) -> Group:
 
 def _write() -> float:
     """Samples a second through the recorder into a file, in pieces as they are drained."""
+    from emulator.guest.agent import Attr
     from emulator.recording.perfdata.convert import SAMPLE, SAMPLE_TYPE
     from emulator.recording.perfdata.features import Machine
     from emulator.recording.perfdata.recorder import Guest, Recorder, recorded_events
-    from emulator.vm.protocol import Attr
 
     piece = 1_000
     parts = [

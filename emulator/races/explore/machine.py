@@ -13,7 +13,7 @@ from emulator.errors import UsageError
 from emulator.native import load_explore
 from emulator.races.explore import specification
 from emulator.races.explore.program import KINDS, Program
-from emulator.recording.trace.records import kinds
+from emulator.vm.trace_records import kinds
 
 #: enum explore_oracle, with the names that stress and the model use too.
 ORACLES = (

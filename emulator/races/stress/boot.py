@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from emulator.errors import GuestError, HostDied, HostPanic, OutOfMemory, VcpuDied
 from emulator.races.stress.playing import Playing
-from emulator.vm.machine import MachineConfig, VirtualMachine, parse_faults
+from emulator.vm.machine import Machine, MachineConfig, parse_faults
 from emulator.vm.result import Result
 
 #: A VM in which no round ends for so long, seconds, hangs if it sleeps; a round takes a few milliseconds.
@@ -73,7 +73,7 @@ def run(
     arguments += [] if noise else ["noise=0"]
     if config.design == "posted" and not playing.setup.strict_errno:
         arguments.append("posted=1")  # else its errno at the limit hides all that comes later
-    with VirtualMachine(config) as vm:
+    with Machine(config) as vm:
         killer = _Killer(vm, seed) if kill else None
         watch = _Watch(vm, output)
         try:
@@ -173,7 +173,7 @@ class _Watch:
     while no round ends although its processes run, or none of them even wants to run; one that others keep from
     running does not."""
 
-    def __init__(self, vm: VirtualMachine, output: bytearray) -> None:
+    def __init__(self, vm: Machine, output: bytearray) -> None:
         self.hangs, self._vm, self._output = "", vm, output
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -204,7 +204,7 @@ class _Watch:
 class _Killer:
     """Kills one process of a VM, once it has all of them."""
 
-    def __init__(self, vm: VirtualMachine, seed: int) -> None:
+    def __init__(self, vm: Machine, seed: int) -> None:
         self.name, self.at, self.pids = "", 0.0, dict[str, int]()
         self._vm, self._rng, self._over = vm, random.Random(f"kill:{seed}"), threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)

@@ -21,8 +21,8 @@ from emulator.recording.perfdata.writer import PerfDataWriter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from emulator.recording.trace.records import Record
-    from emulator.vm.protocol import Attr
+    from emulator.guest.agent import Attr
+    from emulator.vm.trace_records import Record
 
 # A sample is in the file at most two of these after it was taken, seconds: it waits for those of other vCPUs.
 CHECKPOINT_SECONDS = 0.25
@@ -98,6 +98,7 @@ class Recorder:
         `ids` are those under which the agent opens the events: the first, and how many a vCPU has (native/abi/agent.h).
         """
         self.samples = 0
+        self.size = 0  # of the whole file, bytes, when it is finished
         self._first_id, self._ids_per_vcpu = ids
         self._guest = guest
         self._events = tuple(events)
@@ -186,8 +187,8 @@ class Recorder:
         self._writer.abandon()
         return True
 
-    def finish(self, *, shortfalls: Iterable[Shortfall] = (), ring_lost: Sequence[int] = ()) -> int:
-        """Writes what is left, and what has no sample; `ring_lost` are samples by vCPU. The file's size, bytes.
+    def finish(self, *, shortfalls: Iterable[Shortfall] = (), ring_lost: Sequence[int] = ()) -> None:
+        """Writes what is left, and what has no sample; `ring_lost` are samples by vCPU.
 
         What `shortfalls` does not tell of, be it that there were none, is not known, and the file says so by its lack.
         """
@@ -204,4 +205,4 @@ class Recorder:
                 self._writer.append(records.exit(self._stamp(end, vcpu), misc=self._mode))
         finally:
             self._writer.close()
-        return os.path.getsize(self.path)
+        self.size = os.path.getsize(self.path)

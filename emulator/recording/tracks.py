@@ -13,7 +13,7 @@ from functools import cache
 
 from emulator.native import load_core
 from emulator.recording.perfetto import TraceWriter
-from emulator.recording.trace.records import Record
+from emulator.vm.trace_records import Record
 
 
 @cache

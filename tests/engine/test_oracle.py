@@ -90,8 +90,11 @@ def test_bundled_guest(guest: str, smp: int) -> None:
     compare(guest, BUNDLED[guest], smp)
 
 
-@pytest.mark.parametrize("smp", [1, 4])
-@pytest.mark.parametrize("program", PROGRAMS)
+# One of them takes its vCPU's translations alone to their limit: four do the same, four times as long.
+@pytest.mark.parametrize(
+    ("program", "smp"),
+    [(program, smp) for program in PROGRAMS for smp in (1, 4) if (program, smp) != ("oracle_store_inside", 4)],
+)
 def test_program(program: str, smp: int, built: Path) -> None:
     compare(built / f"{program}.elf", [], smp)
 

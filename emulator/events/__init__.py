@@ -2,6 +2,7 @@
 """Events by name, and perf's `-e` syntax."""
 
 from emulator.events.known import KNOWN, countable_names, rows
-from emulator.events.parse import Event, parse_events, split_list
+from emulator.events.lists import check_groups, split_list
+from emulator.events.parse import Event, parse_events
 
-__all__ = ["KNOWN", "Event", "countable_names", "parse_events", "rows", "split_list"]
+__all__ = ["KNOWN", "Event", "check_groups", "countable_names", "parse_events", "rows", "split_list"]

@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
-from emulator.errors import Unsupported, UsageError
+from emulator.errors import UsageError
 from emulator.events.known import KNOWN, by_name, number, why_without_counter
+from emulator.events.lists import split_groups
 
 _RAW = re.compile(r"r([0-9a-fA-F]{1,16})")
 _PMU = re.compile(r"cpu/(.*)/")
@@ -28,6 +29,7 @@ class Event:
 
     `breakpoint` is bp_type, bp_addr (a virtual address of the guest) and bp_len (bytes).
     `sample_period` 0: it is counted, and not sampled. With the flag KVM_PV_PERF_FREQ it is samples a second.
+    `behind_leader`: of a group's members, how many are in front of it; 0: it leads its group, or is alone.
     """
 
     name: str
@@ -39,18 +41,7 @@ class Event:
     breakpoint: tuple[int, int, int] = (0, 0, 0)
     sample_period: int = 0
     sample_type: int = 0
-
-
-def split_list(text: str) -> list[str]:
-    """Splits at commas, but not within cpu/.../. UsageError for an empty item; Unsupported for a {group}."""
-    if not isinstance(text, str):
-        raise UsageError(f"events are named by a str, and {text!r} is none")
-    if "{" in text or "}" in text:
-        raise Unsupported(f"groups as in '{text}' are for guests that open them themselves, with OPEN2")
-    items = re.findall(r"(?:(?<![^, ])cpu/[^/]*/?|[^,])+|(?<=,)(?=,)|^(?=,)|(?<=,)$", text)
-    if not items or not all(item.strip() for item in items):
-        raise UsageError(f"an event name is empty in '{text}'")
-    return [item.strip() for item in items]
+    behind_leader: int = 0
 
 
 def parse_events(texts: str | Iterable[str]) -> tuple[Event, ...]:
@@ -59,7 +50,12 @@ def parse_events(texts: str | Iterable[str]) -> tuple[Event, ...]:
         texts = [texts]
     if not isinstance(texts, Iterable):
         raise UsageError(f"events are named by a str, and {texts!r} is none")
-    return tuple(_parse(item) for text in texts for item in split_list(text))
+    groups = [group for text in texts for group in split_groups(text)]
+    return tuple(
+        replace(_parse(name), behind_leader=index) if index else _parse(name)
+        for group in groups
+        for index, name in enumerate(group)
+    )
 
 
 def _parse(item: str) -> Event:

@@ -7,7 +7,10 @@ from typing import NamedTuple
 
 
 class Attr(NamedTuple):
-    """An event that the agent opens on every vCPU: the fields of kvm_pv_perf_attr that it sets."""
+    """An event that the agent opens on every vCPU: the fields of kvm_pv_perf_attr that it sets.
+
+    Its group's leader is `behind_leader` attrs in front of it.
+    """
 
     type: int
     config: int
@@ -18,6 +21,7 @@ class Attr(NamedTuple):
     sample_period: int = 0
     sample_type: int = 0
     read_format: int = 0
+    behind_leader: int = 0
 
 
 class Recording(NamedTuple):

@@ -249,7 +249,7 @@ def _place_agent(memory: Memory, *, vcpus: int, attrs: tuple[Attr, ...], recordi
     page_table = _place_page_tables(memory, memory.size)
     stack = memory.pages(sizes[-1]) + lib.PV_AGENT_STACK_BYTES
     header = memory.at(code, "struct pv_agent_header")
-    if bytes(ffi.buffer(header.magic)) != b"PVAGENT2":
+    if bytes(ffi.buffer(header.magic)) != b"PVAGENT3":
         raise UsageError("the agent that counts events is damaged: reinstall pvperf")
     memory.limit = base
     start, finish, nmi = (
@@ -275,6 +275,7 @@ def _write_agent_config(memory: Memory, agent: Agent, vcpus: int, attrs: tuple[A
     config.max_chain = max_chain
     config.ram_size = memory.limit
     for index, attr in enumerate(attrs):
-        target = config.attr[index]
-        for field, value in attr._asdict().items():
-            setattr(target, field, value)
+        fields = attr._asdict()
+        config.leader[index] = index - fields.pop("behind_leader")
+        for field, value in fields.items():
+            setattr(config.attr[index], field, value)

@@ -21,7 +21,7 @@ from emulator.errors import HostError, PvperfError, explain
 from emulator.files import write_whole
 from emulator.places import environment, find_program, run_program
 
-AGENT_MAGIC = b"PVAGENT2"
+AGENT_MAGIC = b"PVAGENT3"
 
 _COMMON_FLAGS = (
     "-std=c11",

@@ -55,7 +55,12 @@ class VirtualMachine(Machine):
         from emulator.recording.perfdata import reader
         from emulator.recording.recorded import Recorded
 
-        sampled = run.sampled_events(chosen_events(events), period=period, frequency=frequency, chains=bool(call_graph))
+        sampled = run.sampled_events(
+            chosen_events(events, counters=self.config.counters),
+            period=period,
+            frequency=frequency,
+            chains=bool(call_graph),
+        )
         recording = Recording(run.ring_bytes(self.config), run.chain_depth(call_graph))
         check_kind("output", output, (str, os.PathLike, type(None)), "the path of a file, or None")
         if output is not None and "\0" in os.fspath(output):

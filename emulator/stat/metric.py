@@ -39,12 +39,17 @@ def derive(reading: Reading, readings: Sequence[Reading], *, elapsed_s: float, r
 
 
 def _beside(reading: Reading, readings: Sequence[Reading], name: str, *, same_flags: bool) -> float | None:
-    """The value of another event on the same vCPUs; for a ratio of counts, at the same privilege levels."""
+    """The value of another event on the same vCPUs, of the same group if there is one; for a ratio of counts, at the
+    same privilege levels."""
+    found = None
     for other in readings:
         fits = other.event.canonical == name and other.vcpu == reading.vcpu
-        if fits and other.value and (other.event.flags == reading.event.flags or not same_flags):
+        if not fits or not other.value or (same_flags and other.event.flags != reading.event.flags):
+            continue
+        if other.group == reading.group:
             return other.value
-    return None
+        found = found or other.value
+    return found
 
 
 def _rate(per_second: float) -> Metric:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from emulator.vm.result import NOT_SUPPORTED
@@ -25,6 +25,7 @@ class Reading:
 
     `value` is scaled, in counts or, for clocks, ns; None if it was not counted, and then `error` says why.
     `enabled_ns` and `running_ns` are the means. `spread`: standard error of the mean in percent, None for one run.
+    `group`: what counted at the same times has the same.
     """
 
     event: Event
@@ -34,6 +35,7 @@ class Reading:
     enabled_ns: float
     running_ns: float
     spread: float | None
+    group: int = 0
 
     @property
     def share(self) -> float:
@@ -72,7 +74,7 @@ def read_runs(results: Sequence[Result], events: Sequence[Event], *, vcpus: int,
         for vcpu in range(vcpus) if per_vcpu else (None,):
             wanted = range(vcpus) if vcpu is None else (vcpu,)
             runs = [[result.counts[k * len(events) + index] for k in wanted] for result in results]
-            readings.append(_read(event, vcpu, runs))
+            readings.append(replace(_read(event, vcpu, runs), group=index - event.behind_leader))
     return readings
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from emulator.errors import UsageError
-from emulator.events import Event, parse_events
+from emulator.events import Event, check_groups, parse_events
 from emulator.guest.agent import Recording
 
 
@@ -46,8 +46,11 @@ def command_line(args: object) -> bytes:
     return line
 
 
-def chosen_events(events: object) -> tuple[Event, ...]:
-    """Events by their names, "instructions,branches:u" or a list of such, or as parse_events() returns them."""
+def chosen_events(events: object, *, counters: int) -> tuple[Event, ...]:
+    """Events by their names, "instructions,branches:u" or a list of such, or as parse_events() returns them.
+
+    With so many hardware `counters`, each group of them can count.
+    """
     if isinstance(events, (str, Event)):
         events = [events]
     if not isinstance(events, Iterable) or isinstance(events, bytes):
@@ -59,12 +62,13 @@ def chosen_events(events: object) -> tuple[Event, ...]:
             chosen.append(event)
         else:
             chosen += parse_events(event)
+    check_groups(chosen, counters=counters)
     return tuple(chosen)
 
 
 def _check_numbers(event: Event) -> None:
     """What the guest interface takes has room for them; whether they make sense, that says."""
-    whole = (event.config, event.flags, event.sample_period, event.sample_type)
+    whole = (event.config, event.flags, event.sample_period, event.sample_type, event.behind_leader)
     points = event.breakpoint if isinstance(event.breakpoint, tuple) and len(event.breakpoint) == 3 else (None,)
     for value, bits in (*((number, 64) for number in (*whole, *points[1:])), (event.type, 32), (points[0], 32)):
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << bits:

@@ -290,7 +290,8 @@ class Machine:
                 slash in it, or a Path.
             args: the guest's command line, in words, as ["n=5"], or as one text.
             events: to be counted on every vCPU from the guest's entry on: names, as "instructions,branches:u" or
-                ["instructions", "branches:u"], or what parse_events() returned; at most 64.
+                ["instructions", "branches:u"], or what parse_events() returned; at most 64. Those of a group, as
+                "{instructions,cycles}" or ["{branches,branch-misses}:u", "cycles"], count all together or not at all.
             timeout: seconds from the guest's first entry after which the VM is ended in good order, which is no error:
                 Result.ended says so. A boot that takes minutes is a HostError then.
             console: is called with what the guest writes, bytes as they come, in this thread.
@@ -316,7 +317,7 @@ class Machine:
         check_recording(recording)
         for name, callback in (("console", console), ("samples", samples), ("trace", trace)):
             check_callback(name, callback)
-        chosen = chosen_events(events)
+        chosen = chosen_events(events, counters=self.config.counters)
         launch = _Launch(guest_path(guest), command_line(args), event_attrs(chosen), measure_memory, recording)
         output, tracing = _Output(console), _Tracing(trace, names(trace_kinds, "trace_kinds"))
         if not self._busy.acquire(blocking=False):
@@ -467,6 +468,7 @@ def event_attrs(events: Sequence[Event]) -> tuple[Attr, ...]:
             *event.breakpoint,
             sample_period=event.sample_period,
             sample_type=event.sample_type,
+            behind_leader=event.behind_leader,
         )
         for event in events
     )

@@ -2,8 +2,8 @@
 /*
  * The agent: guest code that `stat` and `record` place behind the guest's RAM, where the guest cannot reach it: it runs on a
  * CPU of its own, which alone has that memory. On each vCPU it opens and enables the wanted events through KVM_PERF_OP
- * before the guest's entry, and disables and closes them when the VM ends. The
- * counters of a vCPU stay frozen while it is in the agent. Its events are not there for the guest, nor the guest's for it:
+ * before the guest's entry, and disables and closes them when the VM ends. Events of a group count all together or not at
+ * all: where one cannot be opened none is enabled. The counters of a vCPU stay frozen while it is in the agent. Its events are not there for the guest, nor the guest's for it:
  * each has its own ids, and may open as many as the limit says.
  *
  * The NMIs of the agent's own events are its own, too: the engine writes where the guest is
@@ -35,7 +35,7 @@ enum {
 
 /* First bytes of the blob; offsets from its base. */
 struct pv_agent_header {
-	uint8_t magic[8]; /* "PVAGENT2" */
+	uint8_t magic[8]; /* "PVAGENT3" */
 	uint64_t start;   /* all: RDI vCPU index, RSI gpa of pv_agent_config, RSP a stack */
 	uint64_t finish;
 	uint64_t nmi;
@@ -52,21 +52,22 @@ struct pv_agent_config {
 	uint32_t max_chain;  /* return addresses to record with a sample, 0 to PV_SAMPLE_MAX_CHAIN */
 	uint64_t ram_size;   /* the guest's, which is read for call chains */
 	struct kvm_pv_perf_attr attr[PV_AGENT_MAX_EVENTS];
+	uint32_t leader[PV_AGENT_MAX_EVENTS]; /* of the event's group, in front of its siblings: itself, if it is alone */
 };
 
 /* One event on one vCPU, written by the agent; errors are the hypercalls' results. */
 struct pv_agent_slot {
-	struct kvm_pv_perf_event event;
-	struct kvm_pv_perf_event_param param;
+	struct kvm_pv_perf_event event; /* as OPEN2 writes it, too: `pad` is the sequence */
+	int32_t id;
 	int32_t opened;
-	int32_t enabled;
+	int32_t enabled; /* of a group, also the error for which a member could not be opened */
 	int32_t disabled; /* 0: event.count is the final count */
 	int32_t closed;
 	uint64_t counted; /* of the count, what samples were made of */
 	uint64_t taken;   /* overflows taken, by the NMI handler and in the end */
 	uint64_t left;    /* of them, those for which there was no NMI any more: taken in the end */
 	uint64_t samples; /* records made for them, those that found no room included */
-	uint64_t pad[5];
+	uint64_t pad[7];
 };
 _Static_assert(sizeof(struct pv_agent_slot) == 128, "pv_agent_slot");
 

@@ -144,6 +144,11 @@ def test_help_loads_little() -> None:
         (["run", "--predictor", "tage", "hello"], "predictor 'tage' is not gshare:BITS"),
         (["stat", "-e", "mem:0x1001/4", "hello"], "the address in 'mem:0x1001/4' is not a multiple of its length, 4"),
         (["stat", "-e", ",".join(["dummy"] * 65), "hello"], "at most 64 events can be counted at once"),
+        (
+            ["stat", "--counters=1", "-e", "{instructions,cycles}", "hello"],
+            "needs 2 hardware counters, and a vCPU has 1",
+        ),
+        (["stat", "-e", "{instructions", "hello"], "the braces in '{instructions' make no group"),
         (["stat", "-r", "0", "hello"], "'0' is not a whole number above 0"),
         (["stat", "-j", "-x,", "hello"], "not allowed with argument"),
         (["stat", "-x", "", "hello"], "the separator of -x cannot be empty"),
@@ -287,6 +292,21 @@ def test_a_file_of_json_has_nothing_else(tmp_path: Path) -> None:
     made = [json.loads(line) for line in path.read_text().splitlines()]
     assert [(one["runs"], one["runs-asked-for"], "partial" in one) for one in made] == [(2, 2, False)] * 2
     assert all(re.fullmatch(r"\w{3} \w{3} [ \d]\d [\d:]{8} \d{4}", one["started"]) for one in made)
+
+
+def test_groups(tmp_path: Path) -> None:
+    """Names are those of the members, with the group's modifiers, as perf prints them."""
+    program = guest(tmp_path, count_down(1000) + leave(0))
+    done = pvperf("stat", "-x,", "-e", "{instructions,cycles}:k,branches", program)
+    assert [tuple(line.split(",")[:3:2]) for line in done.stderr.splitlines()] == [
+        ("2002", "instructions:k"),
+        ("2002", "cycles:k"),
+        ("1000", "branches"),
+    ]
+    made = [
+        json.loads(line) for line in pvperf("stat", "-j", "-e", "{instructions,branches}", program).stderr.splitlines()
+    ]
+    assert [(one["event"], one["counter-value"]) for one in made] == [("instructions", 2002), ("branches", 1000)]
 
 
 def test_detailed_events() -> None:

@@ -106,6 +106,16 @@ def test_instructions_per_cycle_of_the_same_privilege_levels() -> None:
     assert "insn per cycle" not in table(report(run, events=events))
 
 
+def test_instructions_per_cycle_of_the_same_group() -> None:
+    """Another cycles took its turns at other times."""
+    sibling = replace(CYCLES, behind_leader=1)
+    events = (CYCLES, INSTRUCTIONS, sibling, CYCLES)
+    run = result([[counted(7), counted(30), counted(20), counted(5)]], events)
+    assert "                30      instructions                     #    1.500 insn per cycle\n" in table(
+        report(run, events=events)
+    )
+
+
 def test_a_multiplexed_count_is_scaled_and_marked() -> None:
     run = result([[(1000, None, 90 * MS, 60 * MS)]], [BRANCHES])
     assert table(report(run, events=[BRANCHES])).splitlines()[3] == (

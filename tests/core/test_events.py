@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from emulator.errors import Unsupported, UsageError
-from emulator.events import KNOWN, Event, countable_names, parse_events, rows, split_list
+from emulator.errors import UsageError
+from emulator.events import KNOWN, Event, check_groups, countable_names, parse_events, rows, split_list
 from emulator.native import load_core
 
 lib = load_core().lib
@@ -207,10 +207,49 @@ def test_names_are_unique() -> None:
     assert len(names) == len(set(names))
 
 
-@pytest.mark.parametrize("text", ["{instructions,branches},cycles", "{cycles}:u", "cycles}"])
-def test_groups_are_not_for_stat(text: str) -> None:
-    with pytest.raises(Unsupported, match="guests that open them themselves"):
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("{instructions,branches},cycles", ["instructions", "+branches", "cycles"]),
+        ("cycles,{ instructions , branches }", ["cycles", "instructions", "+branches"]),
+        ("{cycles}:u", ["cycles:u"]),
+        ("{cycles,branches:k,dummy:u}:u,cycles", ["cycles:u", "+branches:ku", "++dummy:u", "cycles"]),
+        ("{cpu/event=0xc0,umask=0/,r00c4}:k", ["cpu/event=0xc0,umask=0/k", "+r00c4:k"]),
+        ("{cpu/event=0xc0/:u,cycles}:uk", ["cpu/event=0xc0/uk", "+cycles:uk"]),
+        ("{mem:0x1000,mem:0x1000/8:rw,mem:0x1000:w:k}:u", ["mem:0x1000:u", "+mem:0x1000/8:rw:u", "++mem:0x1000:w:ku"]),
+        ("{cycles},{branches,cycles},{cycles}", ["cycles", "branches", "+cycles", "cycles"]),
+    ],
+)
+def test_groups(text: str, names: list[str]) -> None:
+    """Modifiers of a group come to each member's own, as in perf."""
+    events = parse_events(text)
+    assert ["+" * event.behind_leader + event.name for event in events] == names
+    for event in events:
+        alone = one(event.name)
+        assert (event.flags, event.config, event.breakpoint) == (alone.flags, alone.config, alone.breakpoint)
+    check_groups(events, counters=3)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("cycles}", "the braces in 'cycles}' make no group, as those of {instructions,cycles} do"),
+        ("{cycles", "make no group"),
+        ("{cycles,{branches}}", "make no group"),
+        ("{}", "an event name is empty in '{}'"),
+        ("{cycles,}", "an event name is empty in '{cycles,}'"),
+        ("{cycles},,cycles", "an event name is empty"),
+        ("{cycles}u", "'{cycles}u' is no group"),
+        ("a{cycles}", "'a{cycles}' is no group"),
+        ("{cycles}{branches}", "'{cycles}{branches}' is no group"),
+        ("{cycles}:W", "modifier 'W' in 'cycles:W' is not supported"),
+        ("{instuctions,cycles}", "unknown event: instuctions; did you mean instructions"),
+    ],
+)
+def test_what_is_no_group(text: str, said: str) -> None:
+    with pytest.raises(UsageError) as caught:
         parse_events(text)
+    assert said in str(caught.value)
 
 
 def test_a_name_within_cpu_has_modifiers() -> None:

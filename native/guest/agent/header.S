@@ -2,7 +2,7 @@
 /* struct pv_agent_header, and its three entries: RDI vCPU, RSI gpa of the configuration, RSP a stack. */
 	.section .header, "ax", @progbits
 base:
-	.ascii "PVAGENT2"
+	.ascii "PVAGENT3"
 	.quad start - base
 	.quad finish - base
 	.quad nmi - base

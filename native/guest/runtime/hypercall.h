@@ -24,6 +24,12 @@ static inline int64_t perf_open(gpa_t param)
 	return hypercall(KVM_PERF_OP, KVM_PV_PERF_OP_OPEN, (uint32_t)param, param >> 32);
 }
 
+/* The same, OPEN2. */
+static inline int64_t perf_open2(gpa_t param)
+{
+	return hypercall(KVM_PERF_OP, KVM_PV_PERF_OP_OPEN2, (uint32_t)param, param >> 32);
+}
+
 /* Ends a halt() of that vCPU: the present one, or else the next. */
 static inline int64_t kick(unsigned vcpu)
 {

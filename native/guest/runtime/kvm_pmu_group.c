@@ -19,7 +19,7 @@ int64_t kvm_pmu_group_add(struct kvm_pmu_group *group, int32_t id, const struct 
 		return -PV_ENOSPC;
 	*member = (struct kvm_pmu_member){ .id = id };
 	own.read_format = KVM_PMU_GROUP_FORMAT & ~(leads ? 0u : (unsigned)KVM_PV_PERF_FORMAT_GROUP);
-	ret = hypercall(KVM_PERF_OP, KVM_PV_PERF_OP_OPEN2, (uint32_t)(gpa_t)&param, (gpa_t)&param >> 32);
+	ret = perf_open2((gpa_t)&param);
 	group->members += ret == 0;
 	return ret;
 }

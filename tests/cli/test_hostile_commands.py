@@ -14,7 +14,7 @@ from hostile_commands import judge
 from hostile_options import MAKERS, Command, make_command
 from hostile_place import OUTPUTS
 
-SCRIPT = Path(__file__).with_name("hostile_commands.py")
+SCRIPT = Path(__file__).resolve().parents[1] / "hostile_commands.py"
 UNSHARE = ["unshare", "-m" if os.geteuid() == 0 else "-rm", "true"]
 
 

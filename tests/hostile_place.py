@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tiny_guest import count_down, guest, leave
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 PVPERF = [sys.executable, "-m", "emulator"]
 PROGRAM = "vcpu 0: open 1; enable 1; close 1\nvcpu 1: read 1\n"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 
+from emulator.cli.options.parser import Parser
 from emulator.cli.options.quantity import positive, whole
 
 #: Name, and what it measures; `all` runs them in this order.
@@ -22,36 +23,50 @@ SUITES = {
 ROUNDS, QUICK_ROUNDS = 10, 3
 PAIRED_ROUNDS = 20
 
-_EPILOG = """\
-exit status: 0 measured; 1 a law such as conservation was broken; 2 usage; 7 the figures cannot be trusted, or some
-are not there, since a run took too long or failed: stderr says why; a signal's, if one ended it. What was measured
-until then is always printed and written. --quick is a look, not for quoting: 0 says no more than that it was had."""
+_STATUSES = [
+    ("0", "measured"),
+    ("1", "a law such as conservation was broken"),
+    ("2", "usage"),
+    ("7", "the figures cannot be trusted, or some are not there, since a run took too long or failed: stderr says why"),
+    ("128+N", "signal N ended it, as a shell has it"),
+]
+_NOTES = {
+    "an end by a signal": "what was measured until then is printed and written, as always",
+    "--quick": "a look, not for quoting: status 0 says no more than that it was had",
+}
 
 
-def add_bench(parser: argparse.ArgumentParser) -> None:
+def add_bench(parser: Parser) -> None:
     """Adds the suites, `all`, `compare` and `report`."""
-    actions = parser.add_subparsers(dest="suite", metavar="SUITE", required=True)
+    parser.examples = [
+        ("pvperf bench nmi-miss --quick", "a look at one suite"),
+        ("pvperf bench all --json now.json --html now.html", "everything, to keep: takes long"),
+        ("pvperf bench compare before.json now.json", "did it get worse?"),
+    ]
+    actions = parser.add_subparsers(dest="suite", title="suites", metavar="SUITE", required=True)
     for name, what in {**SUITES, "all": "everything, side by side with peers"}.items():
-        suite = actions.add_parser(
-            name,
-            help=what,
-            description=f"Measure {what}.",
-            epilog=_EPILOG,
-            allow_abbrev=False,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
+        suite = actions.add_parser(name, help=what, description=f"Measure {what}.")
+        suite.examples = [
+            (f"pvperf bench {name} --quick", "a look"),
+            (f"pvperf bench {name} --html {name}.html", "with plots"),
+        ]
+        suite.notes = _NOTES
+        suite.statuses = _STATUSES
         _add_measuring(suite)
         _add_writing(suite)
         where = "every raw value; - or nothing: stdout"
         suite.add_argument("-j", "--json", nargs="?", const="-", metavar="FILE", help=where)
-    _add_compare(actions.add_parser("compare", help="tell a change from noise", allow_abbrev=False))
-    report = actions.add_parser("report", help="write reports of a result that was kept", allow_abbrev=False)
+    _add_compare(actions.add_parser("compare", help="tell a change from noise"))
+    report = actions.add_parser(
+        "report", help="write reports of a result that was kept", description="Write reports of a result that was kept."
+    )
+    report.examples = [("pvperf bench report now.json --html now.html", "its page with plots")]
     report.add_argument("result", metavar="FILE", help="what --json FILE wrote")
     _add_writing(report)
     report.add_argument("--markdown", metavar="FILE", help="a page such as docs/performance.md")
 
 
-def _add_measuring(parser: argparse.ArgumentParser) -> None:
+def _add_measuring(parser: Parser) -> None:
     add = parser.add_argument
     add("--rounds", type=positive, metavar="N", help=f"measure N times (default {ROUNDS})")
     _add_only(parser)
@@ -60,24 +75,28 @@ def _add_measuring(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=whole, default=1, metavar="N", help="of the bootstrap's random numbers (default 1)")
 
 
-def _add_only(parser: argparse.ArgumentParser) -> None:
+def _add_only(parser: Parser) -> None:
     parser.add_argument("--only", metavar="TEXT", help="measure only groups whose name has TEXT in it")
 
 
-def _add_writing(parser: argparse.ArgumentParser) -> None:
+def _add_writing(parser: Parser) -> None:
     add = parser.add_argument
     add("--html", metavar="FILE", help="a page with plots that needs no other file; the figures go beside it as .csv")
     add("--csv", metavar="FILE", help="medians, intervals and raw values")
     add("--png", metavar="FILE", help="a picture of the page; needs chromium")
 
 
-def _add_compare(parser: argparse.ArgumentParser) -> None:
+def _add_compare(parser: Parser) -> None:
     parser.description = (
         "Tell whether NEW is worse or better than OLD, beyond noise. With two results, a figure has changed only if "
         "both it and its ratio to its reference of the same rounds have. With --run OLD and NEW are commands, such as "
         "two builds' pvperf, that take turns: on a machine that drifts, only that is a fair comparison."
     )
-    parser.epilog = "exit status: 0 nothing got worse; 1 something did; 2 usage."
+    parser.examples = [
+        ("pvperf bench compare before.json now.json", "two results that were kept"),
+        ("pvperf bench compare --run --suite boot --quick old/bin/pvperf new/bin/pvperf", "two builds, in turn"),
+    ]
+    parser.statuses = [("0", "nothing got worse"), ("1", "something did"), ("2", "usage")]
     add = parser.add_argument
     add("old", metavar="OLD", help="a result of --json; with --run, a command")
     add("new", metavar="NEW", help="the same")

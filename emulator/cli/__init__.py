@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 # Errors of the system that come from writing, as far as a name does not tell.
 _OF_OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF, errno.EROFS)
 
+#: Where commands are that are not here.
+_ROOMS = dict.fromkeys(("completion", "help", "man"), "emulator.cli.manual")
+
 
 class Killed(BaseException):
     """The command is over, and the process shall end by the signal that ended it."""
@@ -123,7 +126,8 @@ def _dispatch(argv: list[str]) -> int:
         arguments = parse(argv)
     except SystemExit as done:  # a help was printed, or the version
         return int(done.code or 0)
-    module = "emulator.bench" if arguments.command == "bench" else f"emulator.cli.{arguments.command}_command"
+    name = arguments.command
+    module = "emulator.bench" if name == "bench" else f"{_ROOMS.get(name, 'emulator.cli')}.{name}_command"
     return int(import_module(module).main(arguments))
 
 

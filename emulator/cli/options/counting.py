@@ -3,26 +3,38 @@
 
 from __future__ import annotations
 
-import argparse
-
-from emulator.cli.options.machine import add_machine
+from emulator.cli.options.machine import add_first, add_rest
+from emulator.cli.options.parser import Parser
 from emulator.cli.options.quantity import positive
 
 
-def add_run(parser: argparse.ArgumentParser) -> None:
-    add_machine(parser)
+def add_run(parser: Parser) -> None:
+    parser.examples = [
+        ("pvperf run hello -- lines=2", "a bundled guest, with a command line"),
+        ("pvperf run --smp 2 --timeout 10s pingpong", "two vCPUs, ten seconds at most"),
+        ("pvperf run --fault trylock=10% sampler", "every tenth NMI finds the lock taken"),
+    ]
+    add_first(parser)
+    add_rest(parser)
 
 
-def add_stat(parser: argparse.ArgumentParser) -> None:
-    add_machine(parser)
-    stat = parser.add_argument_group("counting")
-    add = stat.add_argument
+def add_stat(parser: Parser) -> None:
+    parser.examples = [
+        ("pvperf stat matmul", "the default events, on all vCPUs"),
+        ("pvperf stat -e instructions:u,instructions:k,cycles user", "user and kernel code apart"),
+        ("pvperf stat -r 5 -j branchy", "five boots, mean and spread, for a program"),
+    ]
+    add = parser.add_argument
     add("-e", "--event", action="append", metavar="EVENT", help="EVENT[:uk][,EVENT...], repeatable; see pvperf events")
     add("-A", "--no-aggr", action="store_true", dest="per_vcpu", help="a count for each vCPU")
     add("-d", "--detailed", action="count", default=0, help="also the events of the cache models")
     add("-r", "--repeat", type=positive, default=1, metavar="N", help="boot N times, print mean and spread")
-    form = stat.add_mutually_exclusive_group()
+    add_first(parser)
+    output = parser.add_argument_group("what is printed")
+    form = output.add_mutually_exclusive_group()
     form.add_argument("-j", "--json", action="store_true", help="a JSON object per count and line")
     form.add_argument("-x", "--field-separator", metavar="SEP", help="fields as perf stat -x has them")
+    add = output.add_argument
     add("-o", "--output", metavar="FILE", help="write the counts to FILE, whole or not at all; - is stdout")
     add("--append", action="store_true", help="add to the file of -o")
+    add_rest(parser)

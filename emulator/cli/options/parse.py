@@ -4,10 +4,8 @@
 from __future__ import annotations
 
 import argparse
-from importlib import import_module
 
-from emulator.cli.options.commands import COMMANDS
-from emulator.cli.options.parser import Formatter, Parser, Version
+from emulator.cli.options.commands import COMMANDS, below, build
 from emulator.errors import UsageError
 
 TYPE_CHECKING = False
@@ -21,7 +19,10 @@ def parse(argv: list[str]) -> argparse.Namespace:
     if "--" in argv:
         cut = argv.index("--")
         own, guests_own = argv[:cut], argv[cut + 1 :]
-    parser = _build(own)
+    parser = build([word for word in own if word in COMMANDS][:1])
+    if not argv:
+        parser.print_help()
+        parser.exit()
     if own and own[0].startswith("-"):
         _check_first(own, [option for action in parser._actions for option in action.option_strings])
     arguments, strange = parser.parse_known_args(own)
@@ -45,7 +46,7 @@ def _check_first(argv: list[str], own: list[str]) -> None:
         return
     named = [word for word in argv if word in COMMANDS]
     for command in [*named[:1], *COMMANDS]:
-        if option in _options(_build([command])):
+        if option in _options(build([command])):
             behind = f"{option} is an option of pvperf {command}, and goes behind it"
             raise UsageError(f"{behind} (see pvperf {command} --help)")
     raise UsageError(f"pvperf has no option {option}{_meant(option, own)} (see pvperf --help)")
@@ -56,9 +57,8 @@ def _options(parser: argparse.ArgumentParser) -> list[str]:
     found: list[str] = []
     for action in parser._actions:
         found += action.option_strings
-        if isinstance(action, argparse._SubParsersAction):
-            for below in action.choices.values():
-                found += _options(below)
+    for command in below(parser).values():
+        found += _options(command)
     return found
 
 
@@ -88,26 +88,3 @@ def _take_guest(arguments: argparse.Namespace, guests_own: list[str] | None) -> 
     if arguments.guest is None:
         raise UsageError("no guest was named: a bundled one (see pvperf guests) or an ELF file")
     arguments.guest_args = words
-
-
-def _build(argv: list[str]) -> Parser:
-    parser = Parser(
-        prog="pvperf",
-        description="Boots VMs whose guests count themselves through the paravirtual perf interface.",
-        allow_abbrev=False,
-        formatter_class=Formatter,
-    )
-    parser.add_argument("--version", action=Version, nargs=0, help="print the version")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    wanted = next((word for word in argv if word in COMMANDS), None)
-    for name, (summary, where) in COMMANDS.items():
-        command = commands.add_parser(
-            name,
-            help=summary,
-            description=f"{summary[0].upper()}{summary[1:]}.",
-            allow_abbrev=False,
-            formatter_class=Formatter,
-        )
-        if name == wanted:  # options of the others are nobody's concern now
-            getattr(import_module(where), f"add_{name}")(command)
-    return parser

@@ -80,6 +80,14 @@ class DataError(PvperfError):
     """A recorded file is damaged, or holds what this version cannot read."""
 
 
+class Killed(BaseException):
+    """The command is over, and the process shall end by the signal that ended it."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signum)
+        self.signum = signum
+
+
 #: What is behind an error of the system where pvperf meets it, and what to do.
 _BEHIND = {
     errno.EMFILE: "raise ulimit -n",

@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Which room needs which: docs/architecture.md says it, a table for each folder of rooms, and sources do nothing else.
 
-A room of C needs another one if it includes a header of it, or uses a function or a variable that is defined there.
+A room of C needs another one if it includes a header of it, or uses a function or a variable that is defined there; a
+room of Python, if it imports a module of it, be that within a function or by its name in a string.
 """
 
 from __future__ import annotations
 
+import ast
 import re
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -32,7 +35,8 @@ def tables() -> dict[str, list[tuple[str, tuple[str, ...]]]]:
             folder = names[0].rstrip("/")
             ret[folder] = []
         elif line.startswith("| `"):
-            room, *needs = (name if "/" in name else f"{folder}/{name}" for name in names)
+            whole = [name if "/" in name and (ROOT / name).exists() else f"{folder}/{name}" for name in names]
+            room, *needs = whole
             ret[folder].append((room, tuple(needs)))
     return ret
 
@@ -137,9 +141,74 @@ def c_edges(folder: str) -> Edges:
     return ret
 
 
+# ---- What modules of Python do. What one needs for its types alone is not looked at.
+
+
+@cache
+def modules() -> dict[str, Path]:
+    """By name; a package is one by its __init__.py."""
+    paths = sorted((ROOT / "emulator").rglob("*.py"))
+    return {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in paths}
+
+
+def room_of_module(name: str) -> str:
+    """A folder; straight in emulator/, what starts it all is not in one room with what all others need."""
+    path = modules()[name]
+    if path.parent != ROOT / "emulator":
+        return room_of(path)
+    return "emulator/" + (path.name if path.name in ("__main__.py", "start.py") else "*.py")
+
+
+def imported(source: str) -> Iterator[str]:
+    """All names of modules that it may import, and names of what is in one."""
+    pending: list[ast.AST] = [ast.parse(source)]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            pending += node.orelse
+            continue
+        pending += ast.iter_child_nodes(node)
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"relative import of {node.module}: its room is not seen"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Constant) and re.fullmatch(r"emulator\.[\w.]+", str(node.value)):
+            yield str(node.value)
+
+
+@cache
+def module_edges() -> Edges:
+    ret: Edges = {}
+    for name, path in modules().items():
+        ret[name] = set()
+        for one in imported(path.read_text()):
+            while one and one not in modules():
+                one = one.rpartition(".")[0]
+            ret[name].update({one} - {"", name})
+    return ret
+
+
+def python_edges(folder: str) -> Edges:
+    ret: Edges = {}
+    for name, needs in module_edges().items():
+        if needs or modules()[name].name != "__init__.py":
+            room = room_of_module(name)
+            ret.setdefault(room, set()).update({room_of_module(need) for need in needs} - {room})
+    return ret
+
+
+def test_no_modules_import_each_other() -> None:
+    try:
+        TopologicalSorter(module_edges()).prepare()
+    except CycleError as error:
+        pytest.fail(" imports ".join(reversed(error.args[1])))
+
+
 # ---- Both.
 
 CHECKERS: dict[str, Callable[[str], Edges]] = {
+    "emulator": python_edges,
     "native/engine": c_edges,
 }
 #: Folders whose rooms do not have a direction yet.
@@ -167,6 +236,20 @@ def test_rooms_need_only_what_stands_below(folder: str) -> None:
 
 def test_every_table_is_checked() -> None:
     assert set(tables()) == set(CHECKERS)
+
+
+def test_what_a_module_imports() -> None:
+    text = """
+from a import b
+if TYPE_CHECKING:
+    import types_alone
+else:
+    import c.d
+def f():
+    import e
+    return import_module(f"emulator.g.{e}"), load("emulator.h"), "see emulator.i"
+"""
+    assert set(imported(text)) == {"a.b", "c.d", "e", "emulator.g.", "emulator.h"}
 
 
 def test_what_a_source_defines() -> None:

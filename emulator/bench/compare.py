@@ -16,9 +16,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from emulator.bench.case import Case
-from emulator.bench.result import CaseResult, Document, GroupResult
-from emulator.bench.statistic import Estimate, bootstrap, holm, mann_whitney, paired_ratios, seed_of, signed_rank
+from emulator.bench.measuring.case import Case
+from emulator.bench.measuring.result import CaseResult, Document, GroupResult
+from emulator.bench.measuring.statistic import (
+    Estimate,
+    bootstrap,
+    holm,
+    mann_whitney,
+    paired_ratios,
+    seed_of,
+    signed_rank,
+)
 
 #: Of all that was compared together, the chance that anything is reported without a cause.
 ALPHA = 0.01

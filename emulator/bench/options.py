@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import argparse
 
-from emulator.cli.options.parser import Parser
-from emulator.cli.options.quantity import positive, whole
+from emulator.terminal.parser import Parser
+from emulator.terminal.quantity import positive, whole
 
 #: Name, and what it measures; `all` runs them in this order.
 SUITES = {

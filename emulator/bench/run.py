@@ -9,19 +9,18 @@ import signal
 import sys
 from collections.abc import Iterator
 
-from emulator.bench import machine
-from emulator.bench.case import Cut, Effort, Group
-from emulator.bench.groups.suites import suite_groups
-from emulator.bench.measure import measure_group
+from emulator.bench.measuring import machine
+from emulator.bench.measuring.case import Cut, Effort, Group
+from emulator.bench.measuring.measure import measure_group
+from emulator.bench.measuring.result import Document, GroupResult
 from emulator.bench.options import QUICK_ROUNDS, ROUNDS, SUITES
 from emulator.bench.reporting import trust
 from emulator.bench.reporting.report import Reports
 from emulator.bench.reporting.table import document_table
-from emulator.bench.result import Document, GroupResult
-from emulator.cli import Killed
-from emulator.cli.progress_line import ProgressLine
-from emulator.errors import UsageError
+from emulator.bench.suites import suite_groups
+from emulator.errors import Killed, UsageError
 from emulator.files import Files
+from emulator.terminal.progress_line import ProgressLine
 
 
 def run(args: argparse.Namespace) -> int:

@@ -13,8 +13,8 @@ import os
 import signal
 import sys
 
-from emulator.errors import HostError, PvperfError, Unsupported, explain, missing
-from emulator.printable import printable
+from emulator.errors import HostError, Killed, PvperfError, Unsupported, explain, missing
+from emulator.terminal.printable import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,14 +26,6 @@ _OF_OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF, e
 
 #: Where commands are that are not here.
 _ROOMS = dict.fromkeys(("completion", "help", "man"), "emulator.cli.manual")
-
-
-class Killed(BaseException):
-    """The command is over, and the process shall end by the signal that ended it."""
-
-    def __init__(self, signum: int) -> None:
-        super().__init__(signum)
-        self.signum = signum
 
 
 def main(argv: list[str] | None = None) -> int:

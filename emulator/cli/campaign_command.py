@@ -14,9 +14,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from emulator.cli import Killed
-from emulator.cli.progress_line import ProgressLine
-from emulator.errors import HostError, UsageError
+from emulator.errors import HostError, Killed, UsageError
 from emulator.files import Files
 from emulator.races.campaign.job import BlockDone, code
 from emulator.races.campaign.journal import Journal
@@ -27,6 +25,7 @@ from emulator.races.campaign.summary import HELD, INCONCLUSIVE, VIOLATED, summar
 from emulator.races.campaign.text import print_json, print_text, replay_folder, write_cases
 from emulator.races.campaign.vm import VmDone, vms_of
 from emulator.races.explore.scenarios import SCENARIOS
+from emulator.terminal.progress_line import ProgressLine
 from emulator.vm.machine import CHOICES
 
 STATUS = {HELD: 0, VIOLATED: 1, INCONCLUSIVE: 7}

@@ -11,10 +11,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from emulator.cli import Killed
-from emulator.cli.progress_line import columns
-from emulator.counted import counted
-from emulator.errors import HostError
+from emulator.errors import HostError, Killed
 from emulator.files import Files
 from emulator.races.explore import canaries
 from emulator.races.explore.case import Case
@@ -27,6 +24,8 @@ from emulator.races.explore.replay_file import ReplayFiles
 from emulator.races.explore.scenarios import SCENARIOS, Scenario, find
 from emulator.races.explore.search import Block, Found, blocks_of, exhaustive_blocks, search
 from emulator.races.explore.shrink import shrink
+from emulator.terminal.counted import counted
+from emulator.terminal.progress_line import columns
 
 HELD, VIOLATED, INCONCLUSIVE = 0, 1, 7
 

@@ -16,13 +16,12 @@ from collections.abc import Callable, Iterable, Sequence
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
-from emulator.cli import Killed
-from emulator.errors import GuestTimeout, HostError, UsageError
+from emulator.errors import GuestTimeout, HostError, Killed, UsageError
 from emulator.files import Files, cannot_write
 from emulator.guest import elf
 from emulator.guest.bundled import find_guest, refuse_source
 from emulator.guest.code_place import crash_of, crash_places
-from emulator.printable import printable
+from emulator.terminal.printable import printable
 from emulator.vm.machine import Machine, MachineConfig
 from emulator.vm.result import Result
 

@@ -9,7 +9,6 @@ import random
 import sys
 from dataclasses import asdict, fields
 
-from emulator.cli.progress_line import columns
 from emulator.errors import UsageError
 from emulator.files import Files, Output
 from emulator.races.explore.case import Case
@@ -19,6 +18,7 @@ from emulator.races.model import bridge, search, spin
 from emulator.races.model.accept import compare
 from emulator.races.model.bounds import DEFECTS, Bounds, Model, modelled
 from emulator.races.model.search import Searched
+from emulator.terminal.progress_line import columns
 
 HELD, VIOLATED, INCOMPLETE = 0, 1, 7
 

@@ -11,7 +11,6 @@ from emulator.errors import PvperfError, UsageError
 from emulator.events import parse_events
 from emulator.files import Files
 from emulator.guest.agent import Recording
-from emulator.printable import printable
 from emulator.recording.perfdata.losses import shortfalls, sum_losses
 from emulator.recording.perfdata.recorder import Recorder
 from emulator.recording.run import (
@@ -23,6 +22,7 @@ from emulator.recording.run import (
     run_recorded,
     sampled_events,
 )
+from emulator.terminal.printable import printable
 from emulator.vm.result import Result
 
 DEFAULT_EVENT = "instructions"

@@ -11,12 +11,12 @@ from itertools import chain
 
 from emulator.errors import UsageError
 from emulator.files import Files
-from emulator.printable import printable
 from emulator.recording.perfdata import reader
 from emulator.recording.perfdata.reader import PerfData
 from emulator.recording.profile import table
 from emulator.recording.profile.remarks import remarks
 from emulator.recording.profile.symbolize import Symbolizer
+from emulator.terminal.printable import printable
 
 
 def main(arguments: argparse.Namespace) -> int:

@@ -13,9 +13,9 @@ from emulator.errors import PvperfError, UsageError
 from emulator.events import Event, parse_events
 from emulator.files import Files
 from emulator.guest.code_place import crash_of
-from emulator.printable import printable
 from emulator.stat import table
 from emulator.stat.reading import read_runs
+from emulator.terminal.printable import printable
 from emulator.vm.result import Result
 
 DEFAULT_EVENTS = "instructions,branches,cycles,task-clock"

@@ -10,10 +10,7 @@ from collections import Counter
 from functools import partial
 from statistics import median
 
-from emulator.cli import Killed
-from emulator.cli.progress_line import ProgressLine, columns
-from emulator.counted import counted
-from emulator.errors import UsageError
+from emulator.errors import Killed, UsageError
 from emulator.files import Files
 from emulator.races.explore.case import MOST_VCPUS
 from emulator.races.explore.machine import Setup
@@ -23,6 +20,8 @@ from emulator.races.stress.names import all_playable, find_playable
 from emulator.races.stress.playing import ends_its_vm, parse_mix, play
 from emulator.races.stress.scenario_run import PLANTED, VM_ORACLES, Amount, How, Stressed, chance_of, stress
 from emulator.races.stress.window import find_case
+from emulator.terminal.counted import counted
+from emulator.terminal.progress_line import ProgressLine, columns
 from emulator.vm.machine import MachineConfig
 
 HELD, VIOLATED, INCONCLUSIVE = 0, 1, 7

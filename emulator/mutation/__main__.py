@@ -10,10 +10,9 @@ import tempfile
 from pathlib import Path
 
 from emulator.errors import PvperfError, UsageError
-
-from . import checks, page
-from .mutations import Mutation, read
-from .tree import ROOT, Tree
+from emulator.mutation import checks, page
+from emulator.mutation.mutations import Mutation, read
+from emulator.mutation.tree import ROOT, Tree
 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:

@@ -12,9 +12,8 @@ from typing import Any
 from emulator.errors import PvperfError
 from emulator.events import parse_events
 from emulator.guest.build import build_guests
+from emulator.mutation.building import BUILD, ROOT
 from emulator.vm.machine import Machine
-
-from .building import BUILD, ROOT
 
 GUESTS = BUILD / "guests"
 #: What says most in the least time.

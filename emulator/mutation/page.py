@@ -6,8 +6,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from .checks import LIMIT_SECONDS
-from .mutations import Mutation
+from emulator.mutation.checks import LIMIT_SECONDS
+from emulator.mutation.mutations import Mutation
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 RESULTS, PAGE = ROOT / "docs/mutations.json", ROOT / "docs/mutations.md"

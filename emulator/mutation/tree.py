@@ -8,8 +8,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from . import checks
-from .mutations import Mutation
+from emulator.mutation import checks
+from emulator.mutation.mutations import Mutation
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 

@@ -18,17 +18,17 @@ import pytest
 from processes import children
 
 from emulator import VirtualMachine
-from emulator.bench.case import Absent, Case, Contender, Effort, Failed, Group, Ratio, Violated, single
 from emulator.bench.groups.scale import jain
-from emulator.bench.groups.suites import suite_groups
-from emulator.bench.machine import Conditions, Watch
-from emulator.bench.measure import measure_group
+from emulator.bench.measuring.case import Absent, Case, Contender, Effort, Failed, Group, Ratio, Violated, single
+from emulator.bench.measuring.machine import Conditions, Watch
+from emulator.bench.measuring.measure import measure_group
+from emulator.bench.measuring.result import CaseResult, Document, GroupResult, parse_document
+from emulator.bench.measuring.vm import check_ledger, printed_figures, run_guest
 from emulator.bench.options import SUITES
 from emulator.bench.reporting import trust
-from emulator.bench.result import CaseResult, Document, GroupResult, parse_document
-from emulator.bench.vm import check_ledger, printed_figures, run_guest
-from emulator.cli import Killed, main
-from emulator.errors import HostError
+from emulator.bench.suites import suite_groups
+from emulator.cli import main
+from emulator.errors import HostError, Killed
 from emulator.events import parse_events
 
 QUIET = Conditions(seconds=1.0, stolen=0.0, others=0.0)
@@ -378,7 +378,7 @@ def count_starts(pid: int) -> Iterator[int]:
 
 
 def test_a_guest_that_takes_too_long_is_no_broken_law(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("emulator.bench.vm.TIMEOUT_SECONDS", 0.01)
+    monkeypatch.setattr("emulator.bench.measuring.vm.TIMEOUT_SECONDS", 0.01)
     with pytest.raises(Failed, match=r"guest spin was not done after 0\.01 s"):
         run_guest("spin", ["iterations=1000000000000"])
 

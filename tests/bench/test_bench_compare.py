@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from emulator.bench.case import Case
 from emulator.bench.compare import compare_documents, compare_rounds
-from emulator.bench.machine import Conditions
-from emulator.bench.result import CaseResult, Document, GroupResult
+from emulator.bench.measuring.case import Case
+from emulator.bench.measuring.machine import Conditions
+from emulator.bench.measuring.result import CaseResult, Document, GroupResult
 
 TRIES = 20
 MIN_EFFECT = 0.02

@@ -10,18 +10,18 @@ from dataclasses import replace
 
 import pytest
 
-from emulator.bench.case import Absent, Cut, Effort, Failed, Findings, Group, Violated
 from emulator.bench.groups.erlang import offered_by_holder, predict
 from emulator.bench.groups.nmi_miss import findings, groups
 from emulator.bench.groups.nmi_point import Outcome, Point, check_conserved, chunks_for, measure_point
 from emulator.bench.groups.nmi_sweep import DESIGNS, NMIS, SPACINGS, SYNCS, TRAFFIC, Swept, idle_key, run_sweep, sweep
 from emulator.bench.groups.nmi_trace import Seen, watch
-from emulator.bench.measure import measure_group
+from emulator.bench.measuring.case import Absent, Cut, Effort, Failed, Findings, Group, Violated
+from emulator.bench.measuring.measure import measure_group
+from emulator.bench.measuring.result import Document, parse_document
 from emulator.bench.reporting.html import document_html
 from emulator.bench.reporting.page import document_page
 from emulator.bench.reporting.report import document_csv
 from emulator.bench.reporting.table import document_table
-from emulator.bench.result import Document, parse_document
 from emulator.errors import HostError
 from emulator.vm.trace_records import Record
 

@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 import pytest
 
-from emulator.bench.case import Absent, Failed, Violated
+from emulator.bench.measuring.case import Absent, Failed, Violated
+from emulator.bench.measuring.vm import cores, tsc_hz
 from emulator.bench.peers import peer, program, qemu_peer, unicorn_peer
 from emulator.bench.peers.pair import against_child, pinned
-from emulator.bench.vm import cores, tsc_hz
 from emulator.native import load_bench
 
 

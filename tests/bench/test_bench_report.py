@@ -17,17 +17,17 @@ from pathlib import Path
 
 import pytest
 
-from emulator.bench.case import Case, Plot, Ratio
-from emulator.bench.machine import Conditions
+from emulator.bench.measuring.case import Case, Plot, Ratio
+from emulator.bench.measuring.machine import Conditions
+from emulator.bench.measuring.panel import Panel, Row, Rows, Series
+from emulator.bench.measuring.result import CaseResult, Document, GroupResult, load_document
 from emulator.bench.reporting import browser
 from emulator.bench.reporting.axis import Axis, fit_axis, number
 from emulator.bench.reporting.html import document_html
 from emulator.bench.reporting.page import document_page
-from emulator.bench.reporting.panel import Panel, Row, Rows, Series
 from emulator.bench.reporting.report import document_csv
 from emulator.bench.reporting.svg import draw_panel, draw_rows
 from emulator.bench.reporting.table import document_table
-from emulator.bench.result import CaseResult, Document, GroupResult, load_document
 from emulator.errors import Unsupported
 
 ROOT = Path(__file__).resolve().parents[2]

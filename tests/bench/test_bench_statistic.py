@@ -10,10 +10,10 @@ from statistics import median
 
 import pytest
 
-from emulator.bench import statistic
 from emulator.bench.groups.erlang import loss, offered_by_arrivals, offered_by_holder, predict
 from emulator.bench.groups.histogram import Histogram
-from emulator.bench.statistic import (
+from emulator.bench.measuring import statistic
+from emulator.bench.measuring.statistic import (
     Estimate,
     bootstrap,
     holm,

@@ -19,11 +19,11 @@ from tiny_guest import SPIN, UNDEFINED, count_down, guest, leave, say
 from emulator import __version__
 from emulator.cli.options.commands import COMMANDS
 from emulator.cli.options.parse import parse
-from emulator.cli.options.quantity import duration, size
-from emulator.counted import counted
 from emulator.errors import UsageError
 from emulator.files import Files
 from emulator.races.explore.scenarios import SCENARIOS
+from emulator.terminal.counted import counted
+from emulator.terminal.quantity import duration, size
 
 PVPERF = [sys.executable, "-m", "emulator"]
 Finished = subprocess.CompletedProcess[str]

@@ -17,7 +17,7 @@ import pytest
 from emulator.cli.manual.topic import find_topic
 from emulator.cli.options.commands import COMMANDS, GROUPS, below, build
 from emulator.cli.options.parse import parse
-from emulator.cli.options.parser import Parser
+from emulator.terminal.parser import Parser
 
 ROOT = Path(__file__).resolve().parents[2]
 PVPERF = [sys.executable, "-m", "emulator"]

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from emulator import errors
+from emulator.bench.measuring.result import load_document
 from emulator.bench.reporting.table import document_table
 from emulator.bench.reporting.trust import doubts, of_everything
-from emulator.bench.result import load_document
 from emulator.cli import stress_command
 
 ROOT = Path(__file__).resolve().parents[2]

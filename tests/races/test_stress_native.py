@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from processes import children
 
-from emulator.cli import Killed, main, stress_command
-from emulator.errors import UsageError
+from emulator.cli import main, stress_command
+from emulator.errors import Killed, UsageError
 from emulator.races.explore.case import read_case
 from emulator.races.explore.machine import Setup
 from emulator.races.explore.program import Program

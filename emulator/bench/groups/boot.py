@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from emulator.bench.case import Case, Effort, Group, Plot, Ratio, single
+from emulator.bench.measuring.case import Case, Effort, Group, Plot, Ratio, single
 from emulator.places import PACKAGE, own_command
 
 VCPUS = 4

@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from emulator.bench.case import Absent, Case, Contender, Effort, Group, Plot, Ratio, single
+from emulator.bench.measuring.case import Absent, Case, Contender, Effort, Group, Plot, Ratio, single
+from emulator.bench.measuring.vm import run_guest
 from emulator.bench.peers import program, qemu_peer, unicorn_peer
-from emulator.bench.vm import run_guest
 
 #: With what makes them long enough to say something of speed. Not: those that live on overflows and NMIs, which nobody
 #: has who does not count.

@@ -12,7 +12,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from emulator.bench.statistic import CONFIDENCE, Estimate, quantile, wilson
+from emulator.bench.measuring.statistic import CONFIDENCE, Estimate, quantile, wilson
 
 _RESAMPLES = 500
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 import mmap
 from collections.abc import Callable, Iterator
 
-from emulator.bench.case import Case, Contender, Effort, Group, Plot, Ratio, single
+from emulator.bench.measuring.case import Case, Contender, Effort, Group, Plot, Ratio, single
+from emulator.bench.measuring.vm import cores, printed_figures, run_guest, tsc_hz
 from emulator.bench.peers.pair import against_child, pinned
-from emulator.bench.vm import cores, printed_figures, run_guest, tsc_hz
 from emulator.native import load_bench
 
 _TOGETHER = {False: "alone", True: "contended"}

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
-from emulator.bench.case import Case, Contender, Effort, Group, Plot, Ratio, single
+from emulator.bench.measuring.case import Case, Contender, Effort, Group, Plot, Ratio, single
+from emulator.bench.measuring.vm import cores, count_vcpus, printed_figures, run_guest, tsc_hz
 from emulator.bench.peers import peer
-from emulator.bench.vm import cores, count_vcpus, printed_figures, run_guest, tsc_hz
 from emulator.errors import UsageError
 
 OPS = ("open", "enable", "read", "disable", "close")

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from emulator.bench.case import Case, Contender, Effort, Group, Plot, single
-from emulator.bench.vm import count_vcpus, run_guest
+from emulator.bench.measuring.case import Case, Contender, Effort, Group, Plot, single
+from emulator.bench.measuring.vm import count_vcpus, run_guest
 
 _VCPUS = (1, 2, 4, 8, 16, 32)
 _EVENTS = 65_536

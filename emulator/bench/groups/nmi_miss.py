@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from emulator.bench.case import Case, Contender, Cut, Effort, Findings, Group, Plot, Ratio
+from emulator.bench.groups.nmi_panels import panels
 from emulator.bench.groups.nmi_point import Outcome, Point, measure_point
+from emulator.bench.groups.nmi_remarks import remarks
 from emulator.bench.groups.nmi_sweep import NMIS, Swept, run_sweep, sweep
-from emulator.bench.reporting.nmi_panels import panels
-from emulator.bench.reporting.nmi_remarks import remarks
+from emulator.bench.measuring.case import Case, Contender, Cut, Effort, Findings, Group, Plot, Ratio
 
 #: Of what is drawn: the spacing of overflows, and the order of the points. The guest's work is the same in any case.
 SEED = 1

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from emulator.bench.case import Absent, Violated
 from emulator.bench.groups.erlang import Prediction, loss, offered_by_holder, predict
 from emulator.bench.groups.nmi_trace import KINDS, Seen, watch
-from emulator.bench.statistic import seed_of
-from emulator.bench.vm import TIMEOUT_SECONDS, check_end, check_ledger, printed_figures, tsc_hz
+from emulator.bench.measuring.case import Absent, Violated
+from emulator.bench.measuring.statistic import seed_of
+from emulator.bench.measuring.vm import TIMEOUT_SECONDS, check_end, check_ledger, printed_figures, tsc_hz
 from emulator.vm.machine import Machine
 from emulator.vm.result import Result
 

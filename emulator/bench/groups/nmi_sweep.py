@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
-from emulator.bench.case import Absent, Cut, Violated
 from emulator.bench.groups.nmi_point import Outcome, Point, idle_seconds, measure_point
-from emulator.bench.measure import reason_of
+from emulator.bench.measuring.case import Absent, Cut, Violated
+from emulator.bench.measuring.measure import reason_of
 
 NMIS = ("trylock", "deferred", "lockless")
 SPACINGS = ("poisson", "periodic")

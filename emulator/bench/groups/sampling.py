@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from emulator.bench.case import Case, Contender, Effort, Group, Plot, Ratio, single
-from emulator.bench.vm import TIMEOUT_SECONDS, check_end, cores, run_guest
+from emulator.bench.measuring.case import Case, Contender, Effort, Group, Plot, Ratio, single
+from emulator.bench.measuring.vm import TIMEOUT_SECONDS, check_end, cores, run_guest
 from emulator.events import parse_events
 from emulator.guest.agent import Recording
 from emulator.vm.machine import Machine

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from emulator.bench.case import Case, Contender, Effort, Group, Plot, Ratio
-from emulator.bench.vm import count_vcpus, printed_figures, run_guest, tsc_hz
+from emulator.bench.measuring.case import Case, Contender, Effort, Group, Plot, Ratio
+from emulator.bench.measuring.vm import count_vcpus, printed_figures, run_guest, tsc_hz
 
 _VCPUS = (1, 2, 4, 8, 16, 32, 64)
 _WORKS = {"spin": ("guest code", "M/s", 1e-6), "read": ("READ", "k/s", 1e-3)}

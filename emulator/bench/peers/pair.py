@@ -8,7 +8,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 
-from emulator.bench.case import Failed
+from emulator.bench.measuring.case import Failed
 
 
 @contextlib.contextmanager

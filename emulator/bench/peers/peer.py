@@ -12,9 +12,9 @@ from statistics import median
 
 import posix_ipc
 
-from emulator.bench.case import Absent
+from emulator.bench.measuring.case import Absent
+from emulator.bench.measuring.vm import cores
 from emulator.bench.peers.pair import against_child, pinned
-from emulator.bench.vm import cores
 from emulator.native import load_bench, load_core
 
 #: As the host and the vCPU processes do where cores are not short.

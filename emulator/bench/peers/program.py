@@ -11,8 +11,8 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from emulator.bench.case import Absent, Failed, Violated
-from emulator.bench.vm import run_guest, tsc_hz
+from emulator.bench.measuring.case import Absent, Failed, Violated
+from emulator.bench.measuring.vm import run_guest, tsc_hz
 from emulator.guest.build import GuestBuildError, build_guest, code_flags, find_compiler, native_sources
 from emulator.places import run_program
 

@@ -7,7 +7,7 @@ import re
 import subprocess
 from functools import cache
 
-from emulator.bench.case import Absent, Failed, Violated
+from emulator.bench.measuring.case import Absent, Failed, Violated
 from emulator.bench.peers.program import COUNTED_LENGTHS, instructions_per_iteration, linux_seconds, programs
 from emulator.places import find_program, run_program
 

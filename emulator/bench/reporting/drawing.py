@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import math
 
-from emulator.bench.case import Plot, Ratio
+from emulator.bench.measuring.case import Plot, Ratio
+from emulator.bench.measuring.panel import Panel, Row, Rows, Series
+from emulator.bench.measuring.result import CaseResult, GroupResult
+from emulator.bench.measuring.statistic import Estimate
 from emulator.bench.reporting.axis import number
-from emulator.bench.reporting.panel import Panel, Row, Rows, Series
 from emulator.bench.reporting.svg import draw_panel, draw_rows
 from emulator.bench.reporting.table import interval
-from emulator.bench.result import CaseResult, GroupResult
-from emulator.bench.statistic import Estimate
 
 
 def group_drawings(group: GroupResult, seed: int) -> list[str]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from html import escape
 
+from emulator.bench.measuring.result import Document, GroupResult
 from emulator.bench.reporting.axis import number
 from emulator.bench.reporting.drawing import group_drawings
 from emulator.bench.reporting.summary import anchor, summary
 from emulator.bench.reporting.svg import STYLE
 from emulator.bench.reporting.table import VERDICTS, interval
 from emulator.bench.reporting.trust import QUICK
-from emulator.bench.result import Document, GroupResult
 
 _STYLE = (
     """

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from emulator.bench.measuring.result import Document, GroupResult
 from emulator.bench.reporting.axis import number
 from emulator.bench.reporting.table import VERDICTS, interval
 from emulator.bench.reporting.trust import MAX_HALF_WIDTH, doubts, of_everything
-from emulator.bench.result import Document, GroupResult
 
 _HEAD = """\
 # Performance

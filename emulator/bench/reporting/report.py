@@ -9,10 +9,10 @@ import io
 from collections.abc import Callable
 from pathlib import Path
 
+from emulator.bench.measuring.result import Document, load_document
+from emulator.bench.measuring.statistic import Estimate
 from emulator.bench.reporting.html import document_html
 from emulator.bench.reporting.page import document_page
-from emulator.bench.result import Document, load_document
-from emulator.bench.statistic import Estimate
 from emulator.errors import HostError, PvperfError, UsageError
 from emulator.files import Files, Output, uninterrupted
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 import re
 from html import escape
 
+from emulator.bench.measuring.result import Document
 from emulator.bench.reporting.axis import number
 from emulator.bench.reporting.table import VERDICTS, interval
-from emulator.bench.result import Document
 
 
 def anchor(name: str) -> str:

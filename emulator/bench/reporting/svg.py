@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from emulator.bench.measuring.panel import Panel, Row, Rows, Series
 from emulator.bench.reporting.axis import Axis, fit_axis, number
-from emulator.bench.reporting.panel import Panel, Row, Rows, Series
 
 WIDTH, HEIGHT = 720, 340
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 14, 30, 44

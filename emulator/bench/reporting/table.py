@@ -6,9 +6,9 @@ from __future__ import annotations
 import math
 import textwrap
 
+from emulator.bench.measuring.result import Document, GroupResult
+from emulator.bench.measuring.statistic import Estimate
 from emulator.bench.reporting.axis import number
-from emulator.bench.result import Document, GroupResult
-from emulator.bench.statistic import Estimate
 
 #: How a ratio stands to its target.
 VERDICTS = {"met": "met", "missed": "MISSED", "open": "within the interval"}

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from statistics import median
 
-from emulator.bench.result import GroupResult
-from emulator.bench.statistic import signed_rank
+from emulator.bench.measuring.result import GroupResult
+from emulator.bench.measuring.statistic import signed_rank
 
 #: Exit status of a measurement that cannot be trusted.
 UNTRUSTED = 7

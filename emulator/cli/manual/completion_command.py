@@ -8,13 +8,13 @@ import shlex
 from collections.abc import Iterator
 
 from emulator.cli.options.commands import COMMANDS, below, build
-from emulator.cli.options.parser import Parser
 from emulator.errors import Unsupported
 from emulator.events import countable_names
 from emulator.guest.bundled import BUNDLED
 from emulator.races.explore.machine import MEMORY_MODELS
 from emulator.races.explore.scenarios import SCENARIOS
 from emulator.races.model.bounds import DEFECTS
+from emulator.terminal.parser import Parser
 from emulator.vm.machine import CHOICES, FAULTS
 
 _FILES = ("FILE", "JOURNAL", "SOURCE", "OLD", "NEW")

@@ -10,7 +10,7 @@ from pathlib import Path
 from emulator.cli.manual.roff import page, page_name
 from emulator.cli.manual.topic import find_topic
 from emulator.cli.options.commands import COMMANDS, below, build
-from emulator.cli.options.parser import Parser
+from emulator.terminal.parser import Parser
 
 
 def main(arguments: argparse.Namespace) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from emulator import __version__
 from emulator.cli.options.commands import GROUPS, Root, below
-from emulator.cli.options.parser import Formatter, Parser
+from emulator.terminal.parser import Formatter, Parser
 
 _ESCAPES = str.maketrans(
     {"\\": r"\(rs", "-": r"\-", "'": r"\(aq", "`": r"\(ga", "^": r"\(ha", "~": r"\(ti", '"': r"\(dq"}

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from emulator.cli.options.commands import COMMANDS, below, build
-from emulator.cli.options.parser import Parser, suggestion
 from emulator.errors import UsageError
+from emulator.terminal.parser import Parser, suggestion
 
 
 def find_topic(words: list[str]) -> Parser:

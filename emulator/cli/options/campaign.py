@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from emulator.cli.options.parser import Parser
-from emulator.cli.options.quantity import duration, names, positive, whole
+from emulator.terminal.parser import Parser
+from emulator.terminal.quantity import duration, names, positive, whole
 
 
 def add_campaign(parser: Parser) -> None:

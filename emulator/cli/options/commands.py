@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from importlib import import_module
 
-from emulator.cli.options.parser import Formatter, Parser, Version
+from emulator.terminal.parser import Formatter, Parser, Version
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

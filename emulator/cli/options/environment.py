@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import argparse
 
-from emulator.cli.options.parser import Parser
+from emulator.terminal.parser import Parser
 
 
 def add_events(parser: Parser) -> None:

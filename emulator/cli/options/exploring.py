@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import argparse
 
-from emulator.cli.options.parser import Parser
-from emulator.cli.options.quantity import duration, positive, preemptions, seed
+from emulator.terminal.parser import Parser
+from emulator.terminal.quantity import duration, positive, preemptions, seed
 
 VERDICTS = [
     ("0", "all held"),

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from emulator.cli.options.parser import Parser
-from emulator.cli.options.quantity import duration, positive, size, whole
+from emulator.terminal.parser import Parser
+from emulator.terminal.quantity import duration, positive, size, whole
 
 _STATUSES = [
     ("N", "the guest's own"),

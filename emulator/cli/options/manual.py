@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from emulator.cli.options.parser import Parser
+from emulator.terminal.parser import Parser
 
 #: What shtab writes scripts for, of those that a Linux has.
 SHELLS = ("bash", "zsh", "fish", "tcsh")

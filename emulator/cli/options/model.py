@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from emulator.cli.options.parser import Parser
-from emulator.cli.options.quantity import positive, seed, whole
+from emulator.terminal.parser import Parser
+from emulator.terminal.quantity import positive, seed, whole
 
 _BOUNDS = {
     "vcpus": "vCPUs, 1 to 3",

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from emulator.cli.options.machine import add_first, add_rest
-from emulator.cli.options.parser import Parser
-from emulator.cli.options.quantity import period, rate, size, whole
+from emulator.terminal.parser import Parser
+from emulator.terminal.quantity import period, rate, size, whole
 
 FORMATS = ("table", "folded", "speedscope", "perfetto")
 _STATUSES = [

@@ -11,8 +11,8 @@ from emulator.cli.options.exploring import (
     add_replay_file,
     add_scenarios,
 )
-from emulator.cli.options.parser import Parser
-from emulator.cli.options.quantity import duration, positive, seed, whole
+from emulator.terminal.parser import Parser
+from emulator.terminal.quantity import duration, positive, seed, whole
 
 
 def add_stress(parser: Parser) -> None:

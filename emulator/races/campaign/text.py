@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from emulator.counted import counted
 from emulator.files import cannot_write, write_whole
 from emulator.races.campaign.job import code
 from emulator.races.campaign.summary import Kind, Machine, Summary
+from emulator.terminal.counted import counted
 
 
 def write_cases(summary: Summary, journal: Path) -> dict[str, Path]:

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from emulator.errors import UsageError
 from emulator.files import read_whole, write_whole
-from emulator.printable import printable
 from emulator.races.explore.machine import ORACLES, STORES, Machine, Setup, Step, Switch, Verdict, build, identity
 from emulator.races.explore.program import Program, parse_ops
+from emulator.terminal.printable import printable
 
 _FORMAT = "pvperf-replay 1"
 MOST_VCPUS = 8

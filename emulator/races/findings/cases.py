@@ -3,13 +3,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import PIPE
 
-from emulator.cli import replay_command
-from emulator.cli.options.parse import parse
+from emulator.places import own_command, run_program
 from emulator.races.explore.case import Case
 from emulator.races.explore.crew import Crew
 from emulator.races.explore.machine import Machine, Setup, Totals
@@ -94,7 +92,4 @@ def find_case(finding: Finding) -> Found:
 
 def shown_by_replay(path: Path) -> str:
     """What `pvperf replay` prints."""
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out):
-        replay_command.main(parse(["replay", str(path)]))
-    return out.getvalue()
+    return run_program(own_command("replay", str(path)), capture_output=False, stdout=PIPE).stdout

@@ -12,13 +12,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from emulator.cli.options.quantity import duration, positive, whole
 from emulator.errors import HostError, PvperfError, UsageError
 from emulator.files import Files, write_whole
 from emulator.places import own_command, run_program
 from emulator.races.explore.machine import canaries
 from emulator.races.fuzz.build import CORPUS, build_fuzzer, build_player
 from emulator.races.fuzz.case import PIECE, Target, signature, smaller
+from emulator.terminal.quantity import duration, positive, whole
 
 _DESIGNS = ("per-vm", "per-vcpu", "posted", "no-refcount")
 _OUTPUT = Path("violation.fuzz")

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 
-from emulator.counted import counted
 from emulator.errors import UsageError
+from emulator.terminal.counted import counted
 
 DESIGNS = ("per-vm", "per-vcpu", "no-refcount")
 POLICIES = ("deferred", "lockless")

@@ -10,13 +10,13 @@ import re
 import time
 from itertools import pairwise
 
-from emulator.counted import counted
 from emulator.errors import PvperfError, Unsupported
 from emulator.races.explore.case import Case
 from emulator.races.explore.machine import Setup
 from emulator.races.explore.program import OF_CLOCK, Op, Program
 from emulator.races.explore.shrink import exhausted
 from emulator.races.model.bounds import Model
+from emulator.terminal.counted import counted
 
 #: What the core has of each defect of the model.
 _CORE = {

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from emulator.counted import counted
 from emulator.races.explore.crew import Crew
 from emulator.races.explore.machine import Setup
 from emulator.races.explore.scenarios import SCENARIOS, Scenario
 from emulator.races.explore.search import blocks_of, search
 from emulator.races.stress.scenario_run import Amount, How, Stressed, stress
+from emulator.terminal.counted import counted
 from emulator.vm.machine import MachineConfig
 
 DESIGNS = ("per-vm", "per-vcpu", "posted", "no-refcount")

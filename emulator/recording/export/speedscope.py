@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import os
 
-from emulator.printable import printable
 from emulator.recording.perfdata.reader import PerfData
 from emulator.recording.profile.remarks import title
 from emulator.recording.profile.symbolize import Place, Symbolizer
+from emulator.terminal.printable import printable
 
 _SCHEMA = "https://www.speedscope.app/file-format-schema.json"
 

@@ -6,12 +6,12 @@ from __future__ import annotations
 import io
 import os
 
-from emulator.printable import printable
 from emulator.recording.perfdata.layout import GUEST_PID
 from emulator.recording.perfdata.reader import PerfData
 from emulator.recording.perfetto import TraceWriter
 from emulator.recording.profile.remarks import title
 from emulator.recording.profile.symbolize import Symbolizer
+from emulator.terminal.printable import printable
 
 
 def vcpu_tracks(data: PerfData, symbolizer: Symbolizer) -> bytes:

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from emulator.errors import DataError, UsageError, cannot
-from emulator.printable import printable
 from emulator.recording.perfdata import features, kinds, layout
 from emulator.recording.perfdata.features import BuildId, RecordedEvent
 from emulator.recording.perfdata.sample import Sample, SampleLayout
+from emulator.terminal.printable import printable
 
 
 class Mapping(NamedTuple):

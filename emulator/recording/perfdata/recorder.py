@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 from emulator.files import Files
 from emulator.guest.elf import Segment
-from emulator.printable import printable
 from emulator.recording.perfdata import layout, records
 from emulator.recording.perfdata.convert import SAMPLE_TYPE, Converter
 from emulator.recording.perfdata.features import BuildId, Machine, RecordedEvent
 from emulator.recording.perfdata.layout import AttrFields
 from emulator.recording.perfdata.records import Stamp
 from emulator.recording.perfdata.writer import PerfDataWriter
+from emulator.terminal.printable import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

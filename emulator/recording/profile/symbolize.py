@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from emulator.errors import PvperfError
 from emulator.guest.symbols import SymbolTable, read_symbols
-from emulator.printable import printable
 from emulator.recording.perfdata.layout import GUEST_PID
 from emulator.recording.perfdata.reader import Mapping, PerfData
 from emulator.recording.perfdata.sample import Sample
+from emulator.terminal.printable import printable
 
 UNKNOWN = "[unknown]"
 

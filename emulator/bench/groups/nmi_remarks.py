@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from statistics import median
 
+from emulator.bench.groups.nmi_panels import select
 from emulator.bench.groups.nmi_point import STARVED_SECONDS, Outcome
 from emulator.bench.groups.nmi_sweep import NMIS, Swept
 from emulator.bench.reporting.axis import number
-from emulator.bench.reporting.nmi_panels import select
 
 #: Above this share of overflows without an NMI of their own, arrivals are no longer what was drawn.
 PUNCTUAL = 0.05

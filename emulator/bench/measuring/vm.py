@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from emulator.bench.case import Absent, Failed, Violated
+from emulator.bench.measuring.case import Absent, Failed, Violated
 from emulator.errors import Unsupported, UsageError
 from emulator.events import parse_events
 from emulator.native import load_bench

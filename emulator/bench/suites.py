@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from importlib import import_module
 
-from emulator.bench.case import Effort, Group
+from emulator.bench.measuring.case import Effort, Group
 from emulator.bench.options import SUITES
 
 

@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
-from emulator.bench.case import Case, Plot, Ratio
-from emulator.bench.machine import Conditions
-from emulator.bench.reporting.panel import Panel
-from emulator.bench.statistic import Estimate, bootstrap, paired_ratios, seed_of
+from emulator.bench.measuring.case import Case, Plot, Ratio
+from emulator.bench.measuring.machine import Conditions
+from emulator.bench.measuring.panel import Panel
+from emulator.bench.measuring.statistic import Estimate, bootstrap, paired_ratios, seed_of
 from emulator.errors import UsageError, cannot
 
 SCHEMA_VERSION = 2

@@ -9,8 +9,8 @@ from typing import Any
 
 from emulator.bench.groups.nmi_point import Outcome
 from emulator.bench.groups.nmi_sweep import NMIS, Swept
-from emulator.bench.reporting.panel import Panel, Series
-from emulator.bench.statistic import Estimate
+from emulator.bench.measuring.panel import Panel, Series
+from emulator.bench.measuring.statistic import Estimate
 
 _COURSE_MS = 60  # of the backlog's course that is drawn
 _COURSE_POINTS = 600

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from emulator.bench.reporting.panel import Panel
+from emulator.bench.measuring.panel import Panel
 from emulator.errors import PvperfError
 
 

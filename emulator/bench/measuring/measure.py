@@ -6,9 +6,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from emulator.bench.case import Absent, Contender, Cut, Failed, Findings, Group, Violated
-from emulator.bench.machine import Watch
-from emulator.bench.result import CaseResult, GroupResult
+from emulator.bench.measuring.case import Absent, Contender, Cut, Failed, Findings, Group, Violated
+from emulator.bench.measuring.machine import Watch
+from emulator.bench.measuring.result import CaseResult, GroupResult
 from emulator.errors import UsageError
 
 WARM_UP = 1

@@ -80,6 +80,7 @@ def test_only_lockable_forms_are_decoded(program: Program) -> None:
 
 
 @pytest.mark.timeout(600)  # some hosts take 50 us for an operation across two lines
-def test_no_update_is_lost_between_threads(program: Program) -> None:
+@pytest.mark.parametrize("times", [50_000, pytest.param(250_000, marks=pytest.mark.soak)])
+def test_no_update_is_lost_between_threads(program: Program, times: int) -> None:
     """Four threads on one word: aligned, unaligned, across lines and across pages."""
-    assert len(program("atomicity", 250_000)) > 200
+    assert len(program("atomicity", times)) > 200

@@ -156,10 +156,22 @@ def test_sound_designs_hold_in_every_schedule_with_two_preemptions(name: str, de
         assert result.totals.schedules > 10
 
 
-@pytest.mark.slow
+def _how_long(name: str, design: str) -> pytest.MarkDecorator:
+    """Millions of schedules, or fewer."""
+    return (
+        pytest.mark.soak if design == "per-vm" and name in {"clock-nmi", "group-move", "halt-nmi"} else pytest.mark.slow
+    )
+
+
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(("design", "nmi"), SOUND)
-@pytest.mark.parametrize("name", [scenario.name for scenario in FIXED])
+@pytest.mark.parametrize(
+    ("name", "design", "nmi"),
+    [
+        pytest.param(scenario.name, design, nmi, marks=_how_long(scenario.name, design))
+        for scenario in FIXED
+        for design, nmi in SOUND
+    ],
+)
 def test_sound_designs_hold_in_every_schedule_with_three_preemptions(name: str, design: str, nmi: str) -> None:
     for number in range(len(SCENARIOS[name].programs)):
         result = run_block(Block(name, Setup(design=design, nmi=nmi), 0, number, exhaustive=3))

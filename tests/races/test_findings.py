@@ -24,8 +24,8 @@ def test_the_page_is_what_is_found_now(capsys: pytest.CaptureFixture[str]) -> No
     assert script.main(["--quick"]) == 0, capsys.readouterr().err
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
 def test_the_whole_page_is_what_is_found_now(capsys: pytest.CaptureFixture[str]) -> None:
     assert script.main(["--check"]) == 0, capsys.readouterr().err
 

@@ -63,7 +63,11 @@ class BuildPy(build_py):
 
 
 class BuildExt(build_ext):
-    """Builds the data beside the sources when the package is used from there."""
+    """Builds the data beside the sources when the package is used from there; the extensions side by side."""
+
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        self.parallel = self.parallel or os.cpu_count()
 
     def run(self) -> None:
         super().run()

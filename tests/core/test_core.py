@@ -99,7 +99,7 @@ SUITES = {
 }
 SLOW = {"conserve": "conserve_million", "stress": "stress_million"}
 LISTED = [name for suite, names in SUITES.items() for name in [*names, *([SLOW[suite]] if suite in SLOW else [])]]
-TIMEOUT_SECONDS = 100
+TIMEOUT_SECONDS = 500
 
 
 @pytest.fixture(scope="module", params=BUILDS)

@@ -18,7 +18,7 @@ from emulator.bench.compare import (
     not_compared,
 )
 from emulator.bench.measuring.result import Document, GroupResult, load_document, parse_text
-from emulator.bench.reporting.axis import number
+from emulator.bench.reporting.number import number
 from emulator.errors import UsageError
 from emulator.files import Files
 from emulator.places import find_program, run_program

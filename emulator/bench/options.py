@@ -28,6 +28,7 @@ _STATUSES = [
     ("1", "a law such as conservation was broken"),
     ("2", "usage"),
     ("7", "the figures cannot be trusted, or some are not there, since a run took too long or failed: stderr says why"),
+    ("126", "the browser for --png, or the package that draws plots, is not there"),
     ("128+N", "signal N ended it, as a shell has it"),
 ]
 _NOTES = {
@@ -81,9 +82,9 @@ def _add_only(parser: Parser) -> None:
 
 def _add_writing(parser: Parser) -> None:
     add = parser.add_argument
-    add("--html", metavar="FILE", help="a page with plots that needs no other file; the figures go beside it as .csv")
+    add("--html", metavar="FILE", help="a page with plots, and the figures beside it as .csv; needs pvperf[report]")
     add("--csv", metavar="FILE", help="medians, intervals and raw values")
-    add("--png", metavar="FILE", help="a picture of the page; needs chromium")
+    add("--png", metavar="FILE", help="a picture of the page; needs chromium, too")
 
 
 def _add_compare(parser: Parser) -> None:

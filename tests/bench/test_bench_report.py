@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import csv
 import io
-import itertools
 import math
 import re
 import shutil
+import struct
 import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 import zlib
 from dataclasses import replace
@@ -22,13 +23,14 @@ from emulator.bench.measuring.machine import Conditions
 from emulator.bench.measuring.panel import Panel, Row, Rows, Series
 from emulator.bench.measuring.result import CaseResult, Document, GroupResult, load_document
 from emulator.bench.reporting import browser
-from emulator.bench.reporting.axis import Axis, fit_axis, number
 from emulator.bench.reporting.html import document_html
+from emulator.bench.reporting.number import number
 from emulator.bench.reporting.page import document_page
+from emulator.bench.reporting.plot import draw_panel, draw_rows
 from emulator.bench.reporting.report import document_csv
-from emulator.bench.reporting.svg import draw_panel, draw_rows
 from emulator.bench.reporting.table import document_table
-from emulator.errors import Unsupported
+from emulator.cli import main
+from emulator.errors import HostError, Unsupported
 
 ROOT = Path(__file__).resolve().parents[2]
 SVG = "{http://www.w3.org/2000/svg}"
@@ -83,30 +85,66 @@ def test_the_page_has_every_plot_and_needs_nothing_else(document: Document) -> N
     assert "READ &amp; &lt;co&gt;" in page
 
 
+def dots(svg: str) -> list[tuple[float, float, ElementTree.Element]]:
+    """Where each is, and what it is."""
+    found = []
+    for path in ElementTree.fromstring(svg).iter(f"{SVG}path"):
+        if path.get("aria-roledescription") == "circle":
+            x, y = path.get("transform", "").removeprefix("translate(").removesuffix(")").split(",")
+            found.append((float(x), float(y), path))
+    return found
+
+
 def test_every_point_lies_where_its_value_is() -> None:
     series = Series(name="s", x=[1, 10, 100], y=[0, 5, 10], low=[0, 4, 9], high=[1, 6, 11])
-    svg = ElementTree.fromstring(draw_panel(Panel(title="t", x_label="x", y_label="y", series=[series], log_x=True)))
-    points = [(float(c.get("cx", "")), float(c.get("cy", ""))) for c in svg.iter("circle")]
+    points = dots(draw_panel(Panel(title="t", x_label="x", y_label="y", series=[series], log_x=True)))
     assert len(points) == 3
     assert points[1][0] - points[0][0] == pytest.approx(points[2][0] - points[1][0], abs=0.2)
     assert points[0][1] - points[1][1] == pytest.approx(points[1][1] - points[2][1], abs=0.2)
-    assert [title.text for title in svg.iter("title")][1] == "s: 10, 5 [4, 6]"
+    assert points[0][1] > points[1][1]
+    assert points[1][2].findtext(f"{SVG}title") == "s: 10, 5 [4, 6]"
 
 
 def test_a_logarithmic_axis_leaves_out_what_it_cannot_show() -> None:
     series = Series(name="s", x=[0, 1, 2], y=[1, 0, 5], low=[0, 0, 0], high=[2, 1, 6])
     panel = Panel(title="t", x_label="x", y_label="y", series=[series], log_x=True, log_y=True)
-    assert len(list(ElementTree.fromstring(draw_panel(panel)).iter("circle"))) == 1
+    assert len(dots(draw_panel(panel))) == 1
 
 
 def test_rows_show_target_and_verdict() -> None:
     rows = [
         Row(name="good", value=1, low=0.9, high=1.1, target=1.5, verdict="met", text="1"),
         Row(name="bad", value=3, low=2.9, high=3.1, target=1.5, verdict="missed", text="3"),
+        Row(name="neither", value=2, low=2, high=2, text="2"),
     ]
-    svg = ElementTree.fromstring(draw_rows(Rows(title="t", x_label="x", rows=rows)))
-    assert [circle.get("class") for circle in svg.iter("circle")] == ["met", "missed"]
-    assert len([line for line in svg.iter("line") if line.get("class") == "target"]) == 2
+    svg = draw_rows(Rows(title="t", x_label="x", rows=rows))
+    assert [dot.get("fill") for _, _, dot in dots(svg)] == ["var(--met)", "var(--missed)", "var(--c0)"]
+    ticks = [
+        path for path in ElementTree.fromstring(svg).iter(f"{SVG}path") if path.get("aria-roledescription") == "tick"
+    ]
+    assert len(ticks) == 2
+    assert {text.text for text in ElementTree.fromstring(svg).iter(f"{SVG}text")} >= {
+        "good",
+        "bad",
+        "neither",
+        "1",
+        "t",
+    }
+
+
+def test_every_colour_is_one_of_the_page(document: Document) -> None:
+    """Or it would be there in the light, and not in the dark."""
+    page = document_html(document)
+    used = {
+        svg.get("aria-label"): set(re.findall(r"var\(--[a-z0-9]+\)", ElementTree.tostring(svg, "unicode")))
+        for svg in drawings(page)
+    }
+    assert all(used.values())
+    for colour in set.union(*used.values()):
+        assert page.count(f"{colour[4:-1]}: #") == 2
+    for svg in drawings(page):
+        paints = {each.get(what) for each in svg.iter() for what in ("fill", "stroke")} - {None}
+        assert {paint for paint in paints if not str(paint).startswith("var(")} <= {"none", "transparent"}
 
 
 def test_series_of_different_lengths_are_refused() -> None:
@@ -116,37 +154,26 @@ def test_series_of_different_lengths_are_refused() -> None:
         Series(name="s", x=[1], y=[1], low=[1])
 
 
-@pytest.mark.parametrize(("low", "high"), [(0, 1), (3, 3.01), (-5, 1200), (0, 7e9)])
-def test_ticks_are_few_round_and_within(low: float, high: float) -> None:
-    ticks = Axis(low, high, 0, 100).ticks()
-    assert 2 <= len(ticks) <= 8
-    assert all(low <= tick <= high for tick in ticks)
-    steps = {round(b - a, 12) for a, b in itertools.pairwise(ticks)}
-    assert len(steps) == 1
-    assert f"{steps.pop():e}"[0] in "125"
-
-
-@pytest.mark.parametrize(("low", "high"), [(1, 64), (0.001, 1e9), (2.5, 2.6)])
-def test_logarithmic_ticks(low: float, high: float) -> None:
-    ticks = Axis(low, high, 0, 100, log=True).ticks()
-    assert 1 <= len(ticks) <= 8
-    assert all(low <= tick <= high for tick in ticks)
-
-
-def test_axes_of_nothing_and_of_one_value() -> None:
-    for values in ([], [5.0], [0.0], [math.inf, math.nan]):
-        for log in (False, True):
-            axis = fit_axis(values, 0, 100, log=log)
-            assert axis.low < axis.high
-
-
-@pytest.mark.parametrize("far", [5e-324, 1e-320, 1e-99, 1e99, 1e308, math.nextafter(1, 2)])
+@pytest.mark.parametrize("far", [0.0, 5e-324, 1e-99, 1e99, 1e308, math.nextafter(1, 2), math.inf, math.nan])
 @pytest.mark.parametrize("log", [False, True])
-def test_axes_of_values_that_are_far_apart_or_hardly_differ(far: float, log: bool) -> None:
-    for values in ([far], [far, 1.0], [-far, far], [0.0, far], [-far]):
-        axis = fit_axis(values, 0, 100, log=log)
-        assert all(axis.low <= tick <= axis.high for tick in axis.ticks())
-        assert all(0 <= axis.place(value) <= 100 for value in values if axis.shows(value))
+def test_values_that_are_far_apart_or_hardly_differ_are_drawn_within_the_plot(far: float, log: bool) -> None:
+    for values in ([far], [far, 1.0], [-far, far]):
+        line = Series(name="s", x=values, y=values, low=values, high=values)
+        rows = [Row(name="r", value=value, low=value, high=value, target=value) for value in values]
+        panel = Panel(title="t", x_label="x", y_label="y", series=[line], log_x=log, log_y=log)
+        for svg in (draw_panel(panel), draw_rows(Rows(title="t", x_label="x", rows=rows, log_x=log))):
+            assert not re.search("NaN|Infinity|undefined", svg)
+            assert all(0 <= x <= 720 and 0 <= y <= 400 for x, y, _ in dots(svg))
+
+
+def test_names_are_text_whatever_is_in_them() -> None:
+    name = """<b> & "quotes' \\n</svg>"""
+    line, row = Series(name=name, x=[1], y=[1]), Row(name=name, value=1, low=1, high=1, text=name)
+    panel = Panel(title=name, x_label=name, y_label=name, series=[line])
+    for svg in (draw_panel(panel), draw_rows(Rows(title=name, x_label=name, rows=[row]))):
+        root = ElementTree.fromstring(svg)
+        assert root.get("aria-label") == name
+        assert sum(text.text == name for text in root.iter(f"{SVG}text")) == 4
 
 
 def test_numbers_are_short() -> None:
@@ -197,8 +224,12 @@ chromium = pytest.mark.skipif(
 def colours(png: bytes) -> set[int]:
     """Bytes that a picture's scanlines have, filters and all: more than a few only if something was drawn."""
     assert png.startswith(b"\x89PNG")
-    chunks = dict(browser._chunks(png))
-    return set(zlib.decompress(chunks[b"IDAT"]))
+    data, at = b"", 8
+    while at < len(png):
+        (length,) = struct.unpack_from(">I", png, at)
+        data += png[at + 8 : at + 8 + length] if png[at + 4 : at + 8] == b"IDAT" else b""
+        at += 12 + length
+    return set(zlib.decompress(data))
 
 
 @chromium
@@ -206,7 +237,7 @@ def test_a_real_browser_draws_it_light_and_dark(document: Document, tmp_path: Pa
     pictures = []
     for dark in (False, True):
         target = tmp_path / f"{dark}.png"
-        target.write_bytes(browser.screenshot(document_html(document), dark=dark, height=2500))
+        target.write_bytes(browser.screenshot(document_html(document), dark=dark))
         pictures.append(target.read_bytes())
         assert len(colours(pictures[-1])) > 50
     assert pictures[0] != pictures[1]
@@ -223,26 +254,45 @@ def test_a_real_browser_has_nothing_to_complain_about(document: Document, tmp_pa
     assert "CONSOLE" not in done.stderr
 
 
+@chromium
+def test_a_picture_is_as_long_as_its_page() -> None:
+    page = '<!DOCTYPE html><body style="margin: 0"><div style="height: {}px; background: red"></div>'
+    assert struct.unpack_from(">II", browser.screenshot(page.format(3000), width=300), 16) == (300, 3000)
+    with pytest.raises(HostError, match="the page is 32001 pixels long"):
+        browser.screenshot(page.format(32001))
+
+
 def test_without_a_browser_there_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(Unsupported, match="a picture needs a browser"):
         browser.find_chromium()
 
 
-def test_only_the_blank_end_of_a_picture_goes() -> None:
-    line = b"\0" + b"\xff" * 6
-    drawn = b"\0" + b"\x10" * 6
-    png = b"\x89PNG\r\n\x1a\n" + b"".join(
-        browser._chunk(kind, body)
-        for kind, body in (
-            (b"IHDR", (2).to_bytes(4, "big") + (100).to_bytes(4, "big") + bytes((8, 2, 0, 0, 0))),
-            (b"IDAT", zlib.compress(line * 10 + drawn + line * 89)),
-            (b"IEND", b""),
-        )
-    )
-    chunks = dict(browser._chunks(browser.without_blank_end(png)))
-    assert int.from_bytes(chunks[b"IHDR"][4:8], "big") == 11 + 24
-    assert zlib.decompress(chunks[b"IDAT"]) == line * 10 + drawn + line * 24
+@pytest.mark.parametrize("wanted", ["--html", "--png"])
+def test_without_the_extra_nothing_is_measured_for_plots(
+    wanted: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    monkeypatch.setattr("emulator.bench.run.measure_group", lambda *_, **__: pytest.fail("measured"))
+    kept = str(ROOT / "docs" / "performance.json")
+    for command in (["bench", "boot"], ["bench", "report", kept]):
+        assert main([*command, wanted, str(tmp_path / "it"), "--csv", str(tmp_path / "csv")]) == 126
+        said = capsys.readouterr()
+        assert said.err == "pvperf: plots are drawn by vl-convert-python: pip install 'pvperf[report]'\n"
+        assert said.out == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_the_extra_there_are_figures(
+    document: Document, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    kept, figures, page = (tmp_path / name for name in ("it.json", "it.csv", "it.md"))
+    kept.write_text(document.as_json())
+    assert main(["bench", "report", str(kept), "--csv", str(figures), "--markdown", str(page)]) == 0
+    assert figures.read_text() == document_csv(document)
+    assert page.read_text() == document_page(document)
+    assert "READ / futex" in document_table(document)
 
 
 def grouped(*ratios: Ratio, plots: tuple[Plot, ...] = (), higher_is_better: bool = False) -> Document:

@@ -19,7 +19,7 @@ from emulator.bench.measuring.statistic import (
     holm,
     mann_whitney,
     paired_ratios,
-    quantile,
+    percentiles,
     seed_of,
     signed_rank,
     wilson,
@@ -116,8 +116,10 @@ def test_ratios_are_paired_by_round() -> None:
         paired_ratios([1.0], [1.0, 2.0])
 
 
-def test_quantiles_lie_between_values() -> None:
-    assert [quantile([0.0, 10.0], share) for share in (0, 0.25, 1)] == [0.0, 2.5, 10.0]
+def test_an_interval_leaves_out_a_fortieth_at_each_end() -> None:
+    """Between two values by linear interpolation."""
+    assert percentiles(1.0, [5.0, *range(5), *range(6, 11)]) == Estimate(1.0, 0.25, 9.75)
+    assert percentiles(7.0, range(4001)) == Estimate(7.0, 100.0, 3900.0)
 
 
 def test_wilson_against_its_definition() -> None:

@@ -12,7 +12,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from emulator.bench.measuring.statistic import CONFIDENCE, Estimate, quantile, wilson
+from emulator.bench.measuring.statistic import Estimate, percentiles, wilson
 
 _RESAMPLES = 500
 
@@ -40,7 +40,7 @@ def offered_by_arrivals(arrivals: int, span: float, holds: Sequence[float], *, s
         rate = max(0.0, draw.gauss(arrivals, arrivals**0.5)) / span
         return rate * sum(draw.choices(holds, k=len(holds))) / len(holds)
 
-    return _estimate(arrivals / span * sum(holds) / len(holds), sorted(resample() for _ in range(_RESAMPLES)))
+    return percentiles(arrivals / span * sum(holds) / len(holds), (resample() for _ in range(_RESAMPLES)))
 
 
 def offered_by_holder(holds: Sequence[float], gaps: Sequence[float], *, seed: int) -> Estimate:
@@ -56,12 +56,7 @@ def offered_by_holder(holds: Sequence[float], gaps: Sequence[float], *, seed: in
         return sum(some_holds) / len(some_holds) / (sum(some_gaps) / len(some_gaps))
 
     resampled = (load(draw.choices(holds, k=len(holds)), draw.choices(gaps, k=len(gaps))) for _ in range(_RESAMPLES))
-    return _estimate(load(holds, gaps), sorted(resampled))
-
-
-def _estimate(value: float, resampled: Sequence[float]) -> Estimate:
-    edge = (1 - CONFIDENCE) / 2
-    return Estimate(value, quantile(resampled, edge), quantile(resampled, 1 - edge))
+    return percentiles(load(holds, gaps), resampled)
 
 
 @dataclass(frozen=True)

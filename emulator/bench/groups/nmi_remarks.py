@@ -9,7 +9,7 @@ from statistics import median
 from emulator.bench.groups.nmi_panels import select
 from emulator.bench.groups.nmi_point import STARVED_SECONDS, Outcome
 from emulator.bench.groups.nmi_sweep import NMIS, Swept
-from emulator.bench.reporting.axis import number
+from emulator.bench.reporting.number import number
 
 #: Above this share of overflows without an NMI of their own, arrivals are no longer what was drawn.
 PUNCTUAL = 0.05

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a plot shows, as data: lines with intervals, or rows of values with intervals. `svg.py` draws them."""
+"""What a plot shows, as data: lines with intervals, or rows of values with intervals. `plot.py` draws them."""
 
 from __future__ import annotations
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 import random
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
-from statistics import NormalDist, median
+from statistics import NormalDist, median, quantiles
 from typing import NamedTuple
 
 CONFIDENCE = 0.95
@@ -43,21 +43,24 @@ def seed_of(seed: int, *names: str) -> int:
 def bootstrap(
     values: Sequence[float], *, seed: int, of: Callable[[Sequence[float]], float] = median, resamples: int = RESAMPLES
 ) -> Estimate:
-    """The percentile bootstrap of `of(values)`."""
+    """The percentile bootstrap of `of(values)`. Computed once: table, page and warnings all ask for it."""
+    return _bootstrap(tuple(values), seed, of, resamples)
+
+
+@cache
+def _bootstrap(
+    values: tuple[float, ...], seed: int, of: Callable[[Sequence[float]], float], resamples: int
+) -> Estimate:
     if len(values) == 1:
         return Estimate(of(values), -math.inf, math.inf)
     draw = random.Random(seed)
-    found = sorted(of(draw.choices(values, k=len(values))) for _ in range(resamples))
-    edge = (1 - CONFIDENCE) / 2
-    return Estimate(of(values), quantile(found, edge), quantile(found, 1 - edge))
+    return percentiles(of(values), (of(draw.choices(values, k=len(values))) for _ in range(resamples)))
 
 
-def quantile(ordered: Sequence[float], share: float) -> float:
-    """The value below which `share` of the sorted values lie, between two of them by linear interpolation."""
-    at = share * (len(ordered) - 1)
-    below = int(at)
-    above = min(below + 1, len(ordered) - 1)
-    return float(ordered[below] + (ordered[above] - ordered[below]) * (at - below))
+def percentiles(value: float, resampled: Iterable[float]) -> Estimate:
+    """What was computed of the data, between the ends of what was of resamples of it."""
+    cuts = quantiles(resampled, n=round(2 / (1 - CONFIDENCE)), method="inclusive")
+    return Estimate(value, cuts[0], cuts[-1])
 
 
 def paired_ratios(top: Sequence[float], bottom: Sequence[float]) -> list[float]:

@@ -9,9 +9,8 @@ from emulator.bench.measuring.case import Plot, Ratio
 from emulator.bench.measuring.panel import Panel, Row, Rows, Series
 from emulator.bench.measuring.result import CaseResult, GroupResult
 from emulator.bench.measuring.statistic import Estimate
-from emulator.bench.reporting.axis import number
-from emulator.bench.reporting.svg import draw_panel, draw_rows
-from emulator.bench.reporting.table import interval
+from emulator.bench.reporting.number import interval, number
+from emulator.bench.reporting.plot import draw_panel, draw_rows
 
 
 def group_drawings(group: GroupResult, seed: int) -> list[str]:
@@ -33,10 +32,14 @@ def _ratio_rows(group: GroupResult, seed: int, title: str) -> list[Rows]:
         row = _row(result.ratio.name, result.estimate, result.ratio.target, result.verdict)
         directions[_direction(group, result.ratio)].append(row)
     return [
-        Rows(title=f"{title}: ratios, {which}", x_label="ratio", rows=rows, log_x=_is_wide(rows))
+        Rows(title=f"{title}: ratios, {which}", x_label=_ratio_label(rows), rows=rows, log_x=_is_wide(rows))
         for which, rows in directions.items()
         if rows
     ]
+
+
+def _ratio_label(rows: list[Row]) -> str:
+    return "ratio (bar: target)" if any(row.target is not None for row in rows) else "ratio"
 
 
 def _direction(group: GroupResult, ratio: Ratio) -> str:
@@ -59,7 +62,8 @@ def _rows(group: GroupResult, plot: Plot, seed: int) -> list[Rows]:
             for result in group.cases
             if result.values and result.case.unit == unit
         ]
-        found.append(Rows(title=plot.title, x_label=unit, rows=rows, log_x=plot.log_x or _is_wide(rows)))
+        log = _is_wide(rows) or (plot.log_x and len(rows) > 1)
+        found.append(Rows(title=plot.title, x_label=unit, rows=rows, log_x=log))
     return found + _ratio_rows(group, seed, plot.title)
 
 

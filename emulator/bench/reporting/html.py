@@ -6,29 +6,27 @@ from __future__ import annotations
 from html import escape
 
 from emulator.bench.measuring.result import Document, GroupResult
-from emulator.bench.reporting.axis import number
 from emulator.bench.reporting.drawing import group_drawings
+from emulator.bench.reporting.number import interval, number
+from emulator.bench.reporting.plot import PALETTE
 from emulator.bench.reporting.summary import anchor, summary
-from emulator.bench.reporting.svg import STYLE
-from emulator.bench.reporting.table import VERDICTS, interval
+from emulator.bench.reporting.table import VERDICTS
 from emulator.bench.reporting.trust import QUICK
 
 _STYLE = (
-    """
-:root { color-scheme: light dark; --back: #ffffff; --text: #1c2024; --rule: #e3e4e8; --soft: #f6f6f8; --warn: #8a4b00; }
-@media (prefers-color-scheme: dark) {
-:root { --back: #16181c; --text: #edeef0; --rule: #34373d; --soft: #1f2227; --warn: #ffca6c; } }
+    PALETTE
+    + """\
 body { background: var(--back); color: var(--text); font: 15px/1.5 system-ui, sans-serif; margin: 0 auto;
   max-width: 740px; padding: 16px 24px 48px; }
 h1 { font-size: 24px; } h2 { font-size: 18px; margin-top: 40px; border-top: 1px solid var(--rule); padding-top: 16px; }
 table { border-collapse: collapse; font-size: 13px; } td, th { padding: 2px 12px 2px 0; text-align: left; }
 td.n { text-align: right; font-variant-numeric: tabular-nums; } tr:nth-child(even) td { background: var(--soft); }
-.warn { color: var(--warn); } .absent { opacity: .75; } svg { display: block; margin: 14px 0; }
-summary { cursor: pointer; } .missed { font-weight: 600; } a { color: inherit; }
+.warn { color: var(--warn); } .met { color: var(--met); } .missed { color: var(--missed); font-weight: 600; }
+.absent { opacity: .75; } summary { cursor: pointer; } a { color: inherit; }
+.plot { display: block; margin: 18px 0; max-width: 100%; height: auto; overflow: visible; }
 nav ul { columns: 2; padding-left: 20px; font-size: 14px; } .sum td { vertical-align: top; }
-.sum td:nth-child(n+3) { white-space: nowrap; }
+.sum td:not(:nth-child(2)) { white-space: nowrap; }
 """
-    + STYLE
 )
 
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from emulator.bench.measuring.result import Document, GroupResult
-from emulator.bench.reporting.axis import number
-from emulator.bench.reporting.table import VERDICTS, interval
+from emulator.bench.reporting.number import interval, number
+from emulator.bench.reporting.table import VERDICTS
 from emulator.bench.reporting.trust import MAX_HALF_WIDTH, doubts, of_everything
 
 _HEAD = """\

@@ -13,6 +13,7 @@ from emulator.bench.measuring.result import Document, load_document
 from emulator.bench.measuring.statistic import Estimate
 from emulator.bench.reporting.html import document_html
 from emulator.bench.reporting.page import document_page
+from emulator.bench.reporting.plot import require
 from emulator.errors import HostError, PvperfError, UsageError
 from emulator.files import Files, Output, uninterrupted
 
@@ -21,6 +22,8 @@ class Reports:
     """The files that `args` ask for, all or none. That one cannot be written is known before anything is measured."""
 
     def __init__(self, args: argparse.Namespace, files: Files) -> None:
+        if args.html is not None or args.png is not None:
+            require()
         self._outputs: list[tuple[Output, Callable[[Document], str]]] = []
         csv_name = args.csv
         if args.html is not None:

@@ -7,8 +7,8 @@ import re
 from html import escape
 
 from emulator.bench.measuring.result import Document
-from emulator.bench.reporting.axis import number
-from emulator.bench.reporting.table import VERDICTS, interval
+from emulator.bench.reporting.number import interval, number
+from emulator.bench.reporting.table import VERDICTS
 
 
 def anchor(name: str) -> str:

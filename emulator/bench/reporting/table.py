@@ -3,20 +3,13 @@
 
 from __future__ import annotations
 
-import math
 import textwrap
 
 from emulator.bench.measuring.result import Document, GroupResult
-from emulator.bench.measuring.statistic import Estimate
-from emulator.bench.reporting.axis import number
+from emulator.bench.reporting.number import interval, number
 
 #: How a ratio stands to its target.
 VERDICTS = {"met": "met", "missed": "MISSED", "open": "within the interval"}
-
-
-def interval(estimate: Estimate) -> str:
-    """`[low, high]`; nothing for a single value, which has none."""
-    return f"[{number(estimate.low)}, {number(estimate.high)}]" if math.isfinite(estimate.low) else ""
 
 
 def document_table(document: Document) -> str:

@@ -22,6 +22,7 @@ from emulator.bench.reporting.number import number
 from emulator.errors import UsageError
 from emulator.files import Files
 from emulator.places import find_program, run_program
+from emulator.terminal.progress import Progress
 
 
 def compare(args: argparse.Namespace) -> int:
@@ -133,10 +134,12 @@ def _take_turns(args: argparse.Namespace) -> list[tuple[GroupResult, GroupResult
     """
     commands = _commands(args)
     kept: tuple[list[GroupResult], list[GroupResult]] = ([], [])
-    for _ in range(args.rounds):
-        for suite in args.suites or ["hypercall"]:
+    turns = [(turn, suite) for turn in range(args.rounds) for suite in args.suites or ["hypercall"]]
+    with Progress() as progress:
+        for at, (turn, suite) in enumerate(turns):
             taken: tuple[list[Document], list[Document]] = ([], [])
-            for side in (0, 1, 1, 0):
+            for quarter, side in enumerate((0, 1, 1, 0)):
+                progress.say(f"{suite}: round {turn + 1} of {args.rounds}", (at + quarter / 4) / len(turns))
                 taken[side].append(_one_round(commands[side], suite, args))
             for side in (0, 1):
                 _add_round(kept[side], *taken[side])

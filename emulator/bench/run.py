@@ -20,7 +20,7 @@ from emulator.bench.reporting.table import document_table
 from emulator.bench.suites import suite_groups
 from emulator.errors import Killed, UsageError
 from emulator.files import Files
-from emulator.terminal.progress_line import ProgressLine
+from emulator.terminal.progress import Progress
 
 
 def run(args: argparse.Namespace) -> int:
@@ -67,7 +67,7 @@ class _Measured:
         """One after the other. What ends them is raised only if nothing was measured until then."""
         others: list[str] = []
         try:
-            with ProgressLine() as progress:
+            with Progress() as progress:
                 for group in _groups(self._suites, Effort(quick=self._args.quick)):
                     if self._args.only and self._args.only not in group.name:
                         others.append(group.name)
@@ -80,7 +80,8 @@ class _Measured:
         if not self._results:
             raise UsageError(f"no group has '{self._args.only}' in its name; there are: {'; '.join(others)}")
 
-    def _measure(self, group: Group, progress: ProgressLine) -> None:
+    def _measure(self, group: Group, progress: Progress) -> None:
+        progress.restart()
         try:
             result = measure_group(group, rounds=self._rounds, warm_up=self._args.warm_up, progress=progress.say)
         except Cut as cut:

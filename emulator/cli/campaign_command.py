@@ -16,20 +16,20 @@ from typing import Any
 
 from emulator.errors import HostError, Killed, UsageError
 from emulator.files import Files
-from emulator.races.campaign.job import BlockDone, code
+from emulator.races.campaign.job import BlockDone, CanaryDone, code
 from emulator.races.campaign.journal import Journal
 from emulator.races.campaign.plan import Plan
 from emulator.races.campaign.run import run
 from emulator.races.campaign.signature import normalised
-from emulator.races.campaign.summary import HELD, INCONCLUSIVE, VIOLATED, summarise
+from emulator.races.campaign.summary import HELD, INCONCLUSIVE, VIOLATED, canaries_for, summarise
 from emulator.races.campaign.text import print_json, print_text, replay_folder, write_cases
 from emulator.races.campaign.vm import VmDone, vms_of
 from emulator.races.explore.scenarios import SCENARIOS
-from emulator.terminal.progress_line import ProgressLine
+from emulator.terminal.counted import counted
+from emulator.terminal.progress import Progress, Stand
 from emulator.vm.machine import CHOICES
 
 STATUS = {HELD: 0, VIOLATED: 1, INCONCLUSIVE: 7}
-_PROGRESS_SECONDS = 0.2
 _SIDE_FILES = ("-wal", "-shm", "-journal")  # SQLite's
 
 
@@ -93,27 +93,31 @@ def _plan(arguments: argparse.Namespace, journal: Journal) -> Plan:
 def _run(journal: Journal, plan: Plan, arguments: argparse.Namespace) -> None:
     """Ctrl-C ends it, and the process, with a summary of what there is."""
     try:
-        with _workers(arguments) as workers:
-            progress = Progress(sum(1 for _ in journal.missing_blocks(plan)))
+        with Progress() as progress, _workers(arguments, progress) as workers:
+            canaries = len(journal.missing_canaries(canaries_for(plan)))
+            done = _Done(canaries, sum(1 for _ in journal.missing_blocks(plan)), arguments.duration)
             if not arguments.json:
                 print(f"campaign: {workers}, seed {plan.seed}", flush=True)
-            try:
-                run(journal, plan, workers, seconds=arguments.duration, progress=progress)
-            finally:
-                progress.end()
+            progress.watch(done.stand)
+
+            def count(what: Any) -> None:
+                done.count(what)
+                progress.tick()
+
+            run(journal, plan, workers, seconds=arguments.duration, progress=count)
     except (KeyboardInterrupt, Killed):
         _say(journal, plan, arguments)
         raise
 
 
-def _workers(arguments: argparse.Namespace) -> AbstractContextManager[Any]:
+def _workers(arguments: argparse.Namespace, progress: Progress) -> AbstractContextManager[Any]:
     if arguments.dask:
         from emulator.races.campaign.dask_workers import DaskWorkers
 
         return DaskWorkers(arguments.dask)
     from emulator.races.explore.crew import Crew
 
-    return Crew(arguments.workers)
+    return Crew(arguments.workers, tick=progress.tick)
 
 
 def _say(journal: Journal, plan: Plan, arguments: argparse.Namespace) -> int:
@@ -124,40 +128,39 @@ def _say(journal: Journal, plan: Plan, arguments: argparse.Namespace) -> int:
     return STATUS[summary.verdict]
 
 
-class Progress:
-    """A line on a terminal: how much is done, how fast, and what failed."""
+class _Done:
+    """How much is done, and what failed."""
 
-    def __init__(self, blocks: int) -> None:
-        self._blocks, self._done, self._vms, self._schedules = blocks, 0, 0, 0
+    def __init__(self, canaries: int, blocks: int, seconds: float | None) -> None:
+        self._of = canaries, blocks
+        self._seconds, self._begin = seconds, time.monotonic()
+        self._canaries, self._blocks, self._vms, self._schedules = 0, 0, 0, 0
         self._failed: Counter[str] = Counter()
-        self._begin = self._said = time.monotonic()
-        self._line = ProgressLine()
 
-    def __call__(self, done: Any) -> None:
-        """Counts something that is done."""
+    def count(self, done: Any) -> None:
+        """Something that is done."""
         if isinstance(done, BlockDone):
-            self._done += 1
+            self._blocks += 1
             self._schedules += done.totals.schedules
             design = done.block.setup.design
             self._failed.update(f"{design}: {each.oracle}: {normalised(each.text)}" for each in done.failures)
+        elif isinstance(done, CanaryDone):
+            self._canaries += 1
         elif isinstance(done, VmDone):
             self._vms += 1
             self._failed.update([f"{done.vm.setup.design}: {done.oracle}, in a VM"] if done.oracle else [])
-        if time.monotonic() - self._said > _PROGRESS_SECONDS:
-            self._said = time.monotonic()
-            self._line.say(self._text())
 
-    def _text(self) -> str:
-        took = self._said - self._begin
-        text = (
-            f"{self._done:,} of {self._blocks:,} blocks, {self._schedules:,} schedules, {self._schedules / took:,.0f}/s"
-        )
-        text += f", {self._vms:,} VMs" if self._vms else ""
+    def stand(self) -> Stand:
+        """The line on a terminal. It ends when all blocks are done, or its time is over."""
+        share = (self._canaries + self._blocks) / max(1, sum(self._of))
+        if self._seconds:
+            share = max(share, (time.monotonic() - self._begin) / self._seconds)
+        if self._canaries < self._of[0]:  # they come first
+            more = f"{self._canaries:,} of {self._of[0]:,} canaries"
+        else:
+            more = f"{self._blocks:,} of {counted(self._of[1], 'block')}"
+        more += f", {counted(self._vms, 'VM')}" if self._vms else ""
         if self._failed:
             (worst, n), *others = self._failed.most_common()
-            text += f"; {n:,} x {worst}" + (f", and {len(others)} others" if others else "")
-        return text
-
-    def end(self) -> None:
-        """Leaves nothing of the line."""
-        self._line.end()
+            more += f"; {n:,} x {worst}" + (f", and {counted(len(others), 'other')}" if others else "")
+        return Stand("campaign", self._schedules, "schedule", min(share, 1.0), more)

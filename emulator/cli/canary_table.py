@@ -15,6 +15,7 @@ from emulator.races.explore.canaries import REPLAYS, Measured
 from emulator.races.explore.crew import Crew
 from emulator.races.explore.machine import Setup
 from emulator.races.explore.machine import canaries as canary_names
+from emulator.terminal.progress import Progress, Stand
 
 _SECONDS = 60.0
 
@@ -28,15 +29,18 @@ def print_canaries(setup: Setup, seed: int, arguments: argparse.Namespace) -> in
         partial(canaries.measure, name, setup, seed=seed, seconds=_SECONDS, shrink_seconds=arguments.shrink)
         for name in canary_names()
     )
-    rows = []
+    rows: list[Measured] = []
     if not arguments.json:
         print(f"canaries: {_machine(setup) or 'per-vm, trylock'}, or what each needs; seed {seed}")
         print(
             f"{'canary':<30} {'machine':<22} {'oracle':<20} {'schedules':>9} {'s':>5} {'op.':>4} {'pre.':>4}  replayed"
         )
-    with Crew() as crew:
+    with Progress() as progress, Crew(tick=progress.tick) as crew:
+        names = canary_names()
+        progress.watch(lambda: Stand("canaries", share=len(rows) / len(names)))
         for row in crew.each(jobs):
             rows.append(row)
+            progress.clear()
             print(json.dumps(_document(row)) if arguments.json else _line(row), flush=True)
     found = [row for row in rows if row.small and row.holds]
     if not arguments.json and found:

@@ -8,7 +8,8 @@ import json
 import random
 import statistics
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from emulator.errors import HostError, Killed
@@ -24,8 +25,9 @@ from emulator.races.explore.replay_file import ReplayFiles
 from emulator.races.explore.scenarios import SCENARIOS, Scenario, find
 from emulator.races.explore.search import Block, Found, blocks_of, exhaustive_blocks, search
 from emulator.races.explore.shrink import shrink
+from emulator.terminal.columns import columns
 from emulator.terminal.counted import counted
-from emulator.terminal.progress_line import columns
+from emulator.terminal.progress import Progress, Stand
 
 HELD, VIOLATED, INCONCLUSIVE = 0, 1, 7
 
@@ -86,17 +88,23 @@ def main(arguments: argparse.Namespace) -> int:
 
         return print_canaries(setup, seed, arguments)
     replays = ReplayFiles(Files(), scenarios, design=setup.design, name=arguments.output)
-    report = Report(setup, seed, arguments, replays)
+    with Progress() as progress:
+        return _explore(scenarios, Report(setup, seed, arguments, replays, progress))
+
+
+def _explore(scenarios: list[Scenario], report: Report) -> int:
+    setup, seed, progress = report.setup, report.seed, report.progress
     try:
         report.head()
-        with Crew() as crew:
+        with Crew(tick=progress.tick) as crew:
             for scenario in scenarios:
                 searched = report.begin(scenario)
-                _search(crew, searched, setup, seed, arguments, len(scenarios))
+                _search(crew, searched, report, len(scenarios))
                 report.tell(searched)
                 if report.violation:
                     break
             else:
+                progress.say("looking for the canaries")
                 caught = canaries.catch_all(crew, setup, seed=seed, seconds=_CANARY_SECONDS)
     except (KeyboardInterrupt, Killed):
         if not report.violation:
@@ -105,9 +113,10 @@ def main(arguments: argparse.Namespace) -> int:
     return report.end_violated() if report.violation else report.end(caught)
 
 
-def _search(crew: Crew, searched: Searched, setup: Setup, seed: int, arguments: argparse.Namespace, of: int) -> None:
+def _search(crew: Crew, searched: Searched, report: Report, of: int) -> None:
     """Everything within the bound for what is small, then samples."""
-    scenario = searched.scenario
+    scenario, setup, seed, arguments = searched.scenario, report.setup, report.seed, report.arguments
+    report.watch(of, lambda: 0)
     if arguments.exhaustive is not None and not scenario.programs:
         return
     if scenario.programs and arguments.schedules is None:
@@ -116,19 +125,30 @@ def _search(crew: Crew, searched: Searched, setup: Setup, seed: int, arguments: 
     if searched.case or arguments.exhaustive is not None:
         return
     seconds = None if arguments.schedules else (arguments.duration or _DEFAULT_SECONDS) / of
+    begin = time.monotonic()
+
+    def share() -> float:
+        done = searched.sampled.schedules if searched.sampled else 0
+        return (time.monotonic() - begin) / seconds if seconds else done / arguments.schedules
+
+    report.watch(of, share)
     searched.sample(crew, blocks_of(scenario, setup, seed, schedules=arguments.schedules, seconds=seconds))
 
 
 class Report:
     """Says it line by line as it comes, or as one JSON document at the end."""
 
-    def __init__(self, setup: Setup, seed: int, arguments: argparse.Namespace, replays: ReplayFiles) -> None:
-        self.setup, self.seed, self.arguments, self._replays = setup, seed, arguments, replays
+    def __init__(
+        self, setup: Setup, seed: int, arguments: argparse.Namespace, replays: ReplayFiles, progress: Progress
+    ) -> None:
+        self.setup, self.seed, self.arguments, self.progress = setup, seed, arguments, progress
+        self._replays = replays
         self.searched: list[Searched] = []
         self._doing: Searched | None = None
         self._interrupted = False
 
     def _say(self, line: str) -> None:
+        self.progress.clear()
         if not self.arguments.json:
             print(line, flush=True)
 
@@ -146,6 +166,11 @@ class Report:
         self._doing = Searched(scenario)
         self.searched.append(self._doing)
         return self._doing
+
+    def watch(self, of: int, share: Callable[[], float]) -> None:
+        """The line on a terminal, while the last that was begun is searched, one of so many: `share` of it is done."""
+        name, before = self.searched[-1].scenario.name, len(self.searched) - 1
+        self.progress.watch(lambda: Stand(name, self.totals().schedules, "schedule", (before + min(share(), 1)) / of))
 
     def tell(self, searched: Searched) -> None:
         self._say(f"  {searched.scenario.name:<15} {self._how_far(searched)}")
@@ -172,6 +197,7 @@ class Report:
         found = self.violation
         assert found is not None
         assert found.case is not None
+        self.progress.say("making the case smaller")
         case = shrink(found.case, seconds=self.arguments.shrink)
         _, log = case.replay()
         self._say(f"{case.oracle}: {case.text}")

@@ -18,7 +18,8 @@ from emulator.races.model import bridge, search, spin
 from emulator.races.model.accept import compare
 from emulator.races.model.bounds import DEFECTS, Bounds, Model, modelled
 from emulator.races.model.search import Searched
-from emulator.terminal.progress_line import columns
+from emulator.terminal.columns import columns
+from emulator.terminal.progress import Progress, Stand
 
 HELD, VIOLATED, INCOMPLETE = 0, 1, 7
 
@@ -38,7 +39,9 @@ def main(arguments: argparse.Namespace) -> int:
 
 def _search(model: Model, arguments: argparse.Namespace, files: Files, output: Output | None) -> int:
     by = spin if arguments.spin else search
-    searched = by.search(model, most_states=arguments.states)
+    with Progress(patience=0 if arguments.spin else 2) as progress:
+        tick = _Ticks("Spin searches", "", progress) if arguments.spin else _Ticks("model", "state", progress)
+        searched = by.search(model, most_states=arguments.states, tick=tick)
     if not arguments.json:
         _print(model, searched, "Spin" if arguments.spin else "Python")
     case, unfound = None, None
@@ -58,6 +61,22 @@ def _search(model: Model, arguments: argparse.Namespace, files: Files, output: O
     return VIOLATED if searched.violates else HELD if searched.complete else INCOMPLETE
 
 
+class _Ticks:
+    """Takes numbers of what is done, and has them on the terminal now and then."""
+
+    def __init__(self, what: str, unit: str, progress: Progress, *, of: int = 0) -> None:
+        self._what, self._unit, self._progress, self._of = what, unit, progress, of
+        self._done = 0
+        progress.watch(self._stand)
+
+    def __call__(self, done: int) -> None:
+        self._done = done
+        self._progress.tick()
+
+    def _stand(self) -> Stand:
+        return Stand(self._what, self._done, self._unit, self._done / self._of if self._of else None)
+
+
 def _planted(case: Case) -> str:
     return f"with {case.setup.canary} planted" if case.setup.canary else f"design {case.setup.design}"
 
@@ -67,7 +86,9 @@ def _compare(model: Model, arguments: argparse.Namespace) -> int:
     if arguments.output or arguments.spin:
         raise UsageError("--traces looks for no trail: it goes neither with -o nor with --spin")
     seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1 << 32)
-    compared = compare(model, seed=seed, schedules=arguments.traces)
+    with Progress() as progress:
+        tick = _Ticks("traces", "schedule", progress, of=arguments.traces)
+        compared = compare(model, seed=seed, schedules=arguments.traces, tick=tick)
     verdict, status = "accepted", HELD
     if not compared.records:
         verdict, status = "inconclusive: the core did nothing that could be compared", INCOMPLETE

@@ -12,7 +12,7 @@ from emulator.races.explore.case import Case, read_case
 from emulator.races.explore.interleaving import interleaving
 from emulator.races.explore.machine import DIVERGED, Verdict, identity
 from emulator.races.explore.shrink import same
-from emulator.terminal.progress_line import columns
+from emulator.terminal.columns import columns
 
 REPRODUCED, DIFFERS, INCONCLUSIVE = 1, 0, 7
 

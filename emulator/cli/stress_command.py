@@ -6,8 +6,9 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import time
 from collections import Counter
-from functools import partial
+from collections.abc import Iterator
 from statistics import median
 
 from emulator.errors import Killed, UsageError
@@ -20,8 +21,9 @@ from emulator.races.stress.names import all_playable, find_playable
 from emulator.races.stress.playing import ends_its_vm, parse_mix, play
 from emulator.races.stress.scenario_run import PLANTED, VM_ORACLES, Amount, How, Stressed, chance_of, stress
 from emulator.races.stress.window import find_case
+from emulator.terminal.columns import columns
 from emulator.terminal.counted import counted
-from emulator.terminal.progress_line import ProgressLine, columns
+from emulator.terminal.progress import Progress, Stand
 from emulator.vm.machine import MachineConfig
 
 HELD, VIOLATED, INCONCLUSIVE = 0, 1, 7
@@ -43,9 +45,10 @@ def main(arguments: argparse.Namespace) -> int:
     for scenario in scenarios:  # what cannot be played is refused before anything is started
         play(scenario, _setup(config), vcpus=config.smp, seed=seed, boot=0, mix=mix, native=how.native)
     if arguments.matrix:
-        from emulator.races.stress.matrix import print_matrix
+        from emulator.races.stress.matrix import DESIGNS, matrix
 
-        return print_matrix(scenarios, config, seed=seed, mix=mix, how=how, seconds=arguments.duration)
+        lines = matrix(scenarios, config, seed=seed, mix=mix, how=how, seconds=arguments.duration)
+        return _print_table(lines, 2 + len(DESIGNS) * len(scenarios))
     hands_over = not arguments.kill
     replays = ReplayFiles(Files(), scenarios if hands_over else (), design=config.design, name=arguments.output)
     ops = arguments.ops or (1 if arguments.history and not arguments.duration else None)
@@ -56,25 +59,58 @@ def main(arguments: argparse.Namespace) -> int:
         f"{_players(config.smp, native=how.native)} on {counted(cores, 'core')}, seed {seed}",
         flush=True,
     )
+    with Progress() as progress:
+        return _stress(scenarios, config, Amount(seconds, ops), how, arguments, replays, progress, seed=seed, mix=mix)
+
+
+def _print_table(lines: Iterator[str], number: int) -> int:
+    """Each as it comes. Returns 0: that designs break is what the table is for."""
+    with Progress() as progress:
+        for at, line in enumerate(lines, 1):
+            progress.clear()
+            print(line, flush=True)
+            progress.say("matrix", at / number)
+    return HELD
+
+
+def _stress(
+    scenarios: list[Scenario],
+    config: MachineConfig,
+    amount: Amount,
+    how: How,
+    arguments: argparse.Namespace,
+    replays: ReplayFiles,
+    progress: Progress,
+    *,
+    seed: int,
+    mix: dict[str, int],
+) -> int:
+    """One scenario after the other, until one is violated."""
     runs: list[Stressed] = []
-    scenario, told = scenarios[0], partial(_progress, runs)
+
+    def told(stressed: Stressed) -> None:
+        _progress(runs, stressed)
+        progress.tick()
+
+    scenario = scenarios[0]
     try:
+        progress.say("looking for the canary" if how.native else scenario.name)
         chance = chance_of(config, how, seed=seed) if how.native and config.design != PLANTED else None
         for scenario in scenarios:
-            amount = Amount(seconds, ops)
+            progress.watch(_Watch(runs, scenario, scenarios, amount, killing=how.kill))
             stressed = stress(scenario, config, amount, seed=seed, mix=mix, how=how, progress=told, chance=chance)
-            _clear()
+            progress.clear()
             print(f"  {scenario.name:<15} {_how_far(stressed)}", flush=True)
             if stressed.outcome:
                 break
     except (KeyboardInterrupt, Killed):
-        _clear()
+        progress.clear()
         left = len(scenarios) - 1 - scenarios.index(scenario)
         print(f"interrupted in {scenario.name}: its last VM is not judged, {_not_played(left)}", flush=True)
         if runs:
-            _end(runs, arguments, replays, what="verdict until then")
+            _end(runs, arguments, replays, progress, what="verdict until then")
         raise
-    return _end(runs, arguments, replays)
+    return _end(runs, arguments, replays, progress)
 
 
 def _all(arguments: argparse.Namespace) -> list[Scenario]:
@@ -124,12 +160,27 @@ def _progress(runs: list[Stressed], stressed: Stressed) -> None:
     """After each boot: the last of the runs is the one that goes on."""
     if not runs or runs[-1] is not stressed:
         runs.append(stressed)
-    done = f"{counted(stressed.boots, 'VM')}, {counted(stressed.guest['done'], 'operation')}"
-    ProgressLine().say(f"{stressed.scenario.name}: {done}")
 
 
-def _clear() -> None:
-    ProgressLine().end()
+class _Watch:
+    """The line on a terminal while a scenario is played."""
+
+    def __init__(
+        self, runs: list[Stressed], scenario: Scenario, scenarios: list[Scenario], amount: Amount, *, killing: bool
+    ) -> None:
+        self._runs, self._scenario, self._amount, self._killing = runs, scenario, amount, killing
+        self._before, self._of = scenarios.index(scenario), len(scenarios)
+        self._begin = time.monotonic()
+
+    def __call__(self) -> Stand:
+        played = [each for each in self._runs if each.scenario is self._scenario]
+        if self._amount.ops:
+            share = sum(each.boots if self._killing else each.guest["done"] for each in played) / self._amount.ops
+        else:
+            share = (time.monotonic() - self._begin) / (self._amount.seconds or 1)
+        done = sum(each.guest["done"] for each in self._runs)
+        vms = counted(sum(each.boots for each in self._runs), "VM")
+        return Stand(self._scenario.name, done, "operation", (self._before + min(share, 1)) / self._of, vms)
 
 
 def _how_far(stressed: Stressed) -> str:
@@ -155,7 +206,13 @@ def _how_far(stressed: Stressed) -> str:
     return told
 
 
-def _end(runs: list[Stressed], arguments: argparse.Namespace, replays: ReplayFiles, what: str = "verdict") -> int:
+def _end(
+    runs: list[Stressed],
+    arguments: argparse.Namespace,
+    replays: ReplayFiles,
+    progress: Progress,
+    what: str = "verdict",
+) -> int:
     """The ledger, a line for each oracle, and the verdict."""
     guest, host = Counter[str](), Counter[str]()
     for stressed in runs:
@@ -166,7 +223,7 @@ def _end(runs: list[Stressed], arguments: argparse.Namespace, replays: ReplayFil
     _print_oracles(runs)
     violation = next((stressed for stressed in runs if stressed.outcome), None)
     if violation:
-        _hand_over(violation, arguments, replays)
+        _hand_over(violation, arguments, replays, progress)
     verdicts = {stressed.verdict for stressed in runs}
     if chance := runs[0].chance:
         took = f"found within {counted(chance.rounds, 'round')}" if chance.rounds else "NOT FOUND"
@@ -222,7 +279,7 @@ def _named(names: list[str]) -> str:
     return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
-def _hand_over(stressed: Stressed, arguments: argparse.Namespace, replays: ReplayFiles) -> None:
+def _hand_over(stressed: Stressed, arguments: argparse.Namespace, replays: ReplayFiles, progress: Progress) -> None:
     """Looks for the same with the explorer, and writes down what it finds."""
     from emulator.races.explore.interleaving import interleaving
 
@@ -231,7 +288,9 @@ def _hand_over(stressed: Stressed, arguments: argparse.Namespace, replays: Repla
     if arguments.kill:
         return
     program = stressed.playing.window(max(0, stressed.outcome.rounds - 1))
+    progress.say("looking for it with the explorer")
     case = find_case(stressed.playing, stressed.outcome, seconds=arguments.search)
+    progress.clear()
     if not case:
         print("the explorer did not find it in the operations of that round, which were")
         print("\n".join(f"  {line}" for line in program.lines()))

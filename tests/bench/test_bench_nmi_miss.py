@@ -231,14 +231,18 @@ def test_findings_are_in_every_report() -> None:
 
 
 def test_progress_names_the_group() -> None:
-    told: list[str] = []
+    told: list[tuple[str, float]] = []
 
     def study(progress: object) -> Findings:
-        progress("here")  # type: ignore[operator]
+        progress("here", 0.5)  # type: ignore[operator]
         return Findings()
 
-    measure_group(Group(name="g", about="", contenders=(), study=study), rounds=2, progress=told.append)
-    assert told == ["g: here"]
+    measure_group(
+        Group(name="g", about="", contenders=(), study=study),
+        rounds=2,
+        progress=lambda what, share: told.append((what, share)),
+    )
+    assert told == [("g: here", 0.5)]
 
 
 def test_the_suite_has_a_study() -> None:
@@ -269,9 +273,9 @@ def test_a_point_is_measured(point: Point) -> None:
 
 def test_a_sweep_is_run_from_end_to_end() -> None:
     points = [Point(nmi=nmi) for nmi in NMIS]
-    told: list[str] = []
-    found = findings(run_sweep(points, chunks=1000, seed=1, progress=told.append))
-    assert len(told) == 3
+    told: list[float] = []
+    found = findings(run_sweep(points, chunks=1000, seed=1, progress=lambda _, share: told.append(share)))
+    assert told == [0, 1 / 3, 2 / 3]
     assert {row["nmi"] for row in found.points} | {word for word in NMIS if word in " ".join(found.remarks)} == set(
         NMIS
     )
@@ -296,7 +300,7 @@ def test_a_point_that_fails_costs_no_other(error: Exception, kept: str, monkeypa
 
     monkeypatch.setattr("emulator.bench.groups.nmi_sweep.measure_point", measured)
     monkeypatch.setattr("emulator.bench.groups.nmi_sweep.idle_seconds", lambda point, chunks, seed: 0.2)
-    seen = run_sweep(points, chunks=1, seed=1, progress=lambda _: None)
+    seen = run_sweep(points, chunks=1, seed=1, progress=lambda what, share: None)
     assert set(seen.outcomes) == set(points) - {points[3]}
     assert [len(getattr(seen, name)) for name in ("failed", "broken", "absent")] == [
         int(kept == name) for name in ("failed", "broken", "absent")

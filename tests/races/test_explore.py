@@ -28,7 +28,7 @@ from emulator.races.explore.search import BLOCK, Block, blocks_of, run_block, se
 from emulator.races.explore.shrink import same, shrink
 from emulator.races.explore.smaller import STAGES, moved_ops
 from emulator.races.explore.specification import Rules, State, apply
-from emulator.terminal.progress_line import columns
+from emulator.terminal.columns import columns
 
 ROOT = Path(__file__).resolve().parents[2]
 FIXED = [scenario for scenario in SCENARIOS.values() if scenario.programs]

@@ -9,7 +9,7 @@ from emulator.bench.groups.nmi_panels import panels
 from emulator.bench.groups.nmi_point import Outcome, Point, measure_point
 from emulator.bench.groups.nmi_remarks import remarks
 from emulator.bench.groups.nmi_sweep import NMIS, Swept, run_sweep, sweep
-from emulator.bench.measuring.case import Case, Contender, Cut, Effort, Findings, Group, Plot, Ratio
+from emulator.bench.measuring.case import Case, Contender, Cut, Effort, Findings, Group, Plot, Ratio, Told
 
 #: Of what is drawn: the spacing of overflows, and the order of the points. The guest's work is the same in any case.
 SEED = 1
@@ -28,7 +28,7 @@ def groups(effort: Effort) -> Iterator[Group]:
     )
 
 
-def _study(quick: bool, chunks: int, progress: Callable[[str], None]) -> Findings:
+def _study(quick: bool, chunks: int, progress: Told) -> Findings:
     try:
         return findings(run_sweep(sweep(quick), chunks=chunks, seed=SEED, progress=progress))
     except Cut as cut:

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
 from emulator.bench.groups.nmi_point import Outcome, Point, idle_seconds, measure_point
-from emulator.bench.measuring.case import Absent, Cut, Violated
+from emulator.bench.measuring.case import Absent, Cut, Told, Violated
 from emulator.bench.measuring.measure import reason_of
 
 NMIS = ("trylock", "deferred", "lockless")
@@ -77,7 +77,7 @@ def idle_key(point: Point) -> Point:
     return replace(Point(), vcpus=point.vcpus, traffic=point.traffic)
 
 
-def run_sweep(points: Sequence[Point], *, chunks: int, seed: int, progress: Callable[[str], None]) -> Swept:
+def run_sweep(points: Sequence[Point], *, chunks: int, seed: int, progress: Told) -> Swept:
     """Measures all of them, in an order that is drawn by the seed: what drifts is spread over the axes. Raises Cut,
     with what there is, for what ends more than a point."""
     order = list(points)
@@ -90,10 +90,10 @@ def run_sweep(points: Sequence[Point], *, chunks: int, seed: int, progress: Call
     return swept
 
 
-def _measure_all(swept: Swept, order: list[Point], chunks: int, seed: int, progress: Callable[[str], None]) -> None:
+def _measure_all(swept: Swept, order: list[Point], chunks: int, seed: int, progress: Told) -> None:
     timed: dict[Point, int] = {}
     for at, point in enumerate(order):
-        progress(f"point {at + 1} of {len(order)}")
+        progress(f"point {at + 1} of {len(order)}", at / len(order))
         key = idle_key(point)
         try:
             if key not in timed or at - timed[key] >= _IDLE_AGAIN:

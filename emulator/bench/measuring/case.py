@@ -107,8 +107,10 @@ class Cut(BaseException):
         self.found, self.cause = found, cause
 
 
+#: Is told how far it is: what is measured, and the share (0 to 1) of the group that is done.
+Told = Callable[[str, float], None]
 #: May raise Cut. Says how far it is, meanwhile. Its figures have intervals of their own, so that it needs no rounds.
-Study = Callable[[Callable[[str], None]], Findings]
+Study = Callable[[Told], Findings]
 
 
 @dataclass(frozen=True, kw_only=True)

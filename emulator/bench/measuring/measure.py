@@ -4,9 +4,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
-from emulator.bench.measuring.case import Absent, Contender, Cut, Failed, Findings, Group, Violated
+from emulator.bench.measuring.case import Absent, Contender, Cut, Failed, Findings, Group, Told, Violated
 from emulator.bench.measuring.machine import Watch
 from emulator.bench.measuring.result import CaseResult, GroupResult
 from emulator.errors import UsageError
@@ -15,7 +14,7 @@ WARM_UP = 1
 
 
 def measure_group(
-    group: Group, *, rounds: int, warm_up: int = WARM_UP, progress: Callable[[str], None] = lambda _: None
+    group: Group, *, rounds: int, warm_up: int = WARM_UP, progress: Told = lambda _, share: None
 ) -> GroupResult:
     """Runs the contenders A B C, A B C, ... and keeps what they return.
 
@@ -25,12 +24,14 @@ def measure_group(
     """
     taken = _Taken(group)
     try:
-        for turn in range(warm_up + rounds if group.contenders else 0):
-            progress(f"{group.name}: {'warm-up' if turn < warm_up else f'round {turn - warm_up + 1} of {rounds}'}")
-            for contender in group.contenders:
+        turns = warm_up + rounds if group.contenders else 0
+        for turn in range(turns):
+            which = "warm-up" if turn < warm_up else f"round {turn - warm_up + 1} of {rounds}"
+            for at, contender in enumerate(group.contenders):
+                progress(f"{group.name}: {which}", (turn + at / len(group.contenders)) / turns)
                 taken.take_turn(contender, keep=turn >= warm_up)
         if group.study:
-            taken.found = group.study(lambda what: progress(f"{group.name}: {what}"))
+            taken.found = group.study(lambda what, share: progress(f"{group.name}: {what}", share))
     except Cut as cut:
         taken.found = cut.found
         raise Cut(taken.result(), cut.cause) from None

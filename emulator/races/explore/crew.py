@@ -17,6 +17,7 @@ from emulator.errors import HostError
 Result = TypeVar("Result")
 
 _MOST_TRIES = 3
+_TICK_SECONDS = 0.1
 
 
 def _work(connection: Any, not_ours: list[Any]) -> None:
@@ -31,10 +32,14 @@ def _work(connection: Any, not_ours: list[Any]) -> None:
 
 
 class Crew:
-    """As many processes as there are cores; with one, jobs are done in this process. A context manager."""
+    """As many processes as there are cores; with one, jobs are done in this process. A context manager.
 
-    def __init__(self, processes: int | None = None) -> None:
+    `tick` is called again and again while jobs are done.
+    """
+
+    def __init__(self, processes: int | None = None, *, tick: Callable[[], None] = lambda: None) -> None:
         self.processes = processes or len(os.sched_getaffinity(0))
+        self._tick = tick
         self._workers: list[tuple[Any, Any]] = []
 
     def __enter__(self) -> Crew:
@@ -79,27 +84,36 @@ class Crew:
         if not self._workers:
             for job in jobs:
                 yield job()
+                self._tick()
             return
         idle = deque(connection for _, connection in self._workers)
         busy: deque[Any] = deque()
         for job in jobs:
             if not idle:
                 first = busy.popleft()
-                result = first.recv()
+                result = self._receive(first)
                 idle.append(first)
                 yield result
             connection = idle.popleft()
             connection.send(job)
             busy.append(connection)
         while busy:
-            yield busy.popleft().recv()
+            yield self._receive(busy.popleft())
+
+    def _receive(self, connection: Any) -> Any:
+        while not connection.poll(_TICK_SECONDS):
+            self._tick()
+        self._tick()
+        return connection.recv()
 
     def as_done(self, jobs: Iterable[Callable[[], Result]]) -> Iterator[Result]:
         """What the jobs return, as they end. A worker that dies is replaced, and its job done again; HostError where a
         job has ended so often that it is no accident.
         """
         if not self._workers:
-            yield from (job() for job in jobs)
+            for job in jobs:
+                yield job()
+                self._tick()
             return
         from multiprocess.connection import wait
 
@@ -111,7 +125,8 @@ class Crew:
                 doing[idle.pop()] = task
             if not doing:
                 return
-            for connection in wait(list(doing)):
+            self._tick()
+            for connection in wait(list(doing), _TICK_SECONDS):
                 job, tried = doing.pop(connection)
                 try:
                     result = connection.recv()

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -216,8 +216,9 @@ class Compared:
     program: Program | None = None
 
 
-def compare(model: Model, *, seed: int, schedules: int) -> Compared:
-    """Random programs on the core, which has the model's defect; the model that judges has none."""
+def compare(model: Model, *, seed: int, schedules: int, tick: Callable[[int], None] = lambda _: None) -> Compared:
+    """Random programs on the core, which has the model's defect; the model that judges has none. `tick` gets how many
+    schedules are done, again and again."""
     setup, done, records, places = setup_of(model), 0, 0, 0
     programs = 0
     while done < schedules:
@@ -229,6 +230,7 @@ def compare(model: Model, *, seed: int, schedules: int) -> Compared:
                 _, verdict = machine.run("mix", seed=seed, first=index, count=1, trace=True)
                 trace = machine.traces()
                 done, records = done + 1, records + len(trace)
+                tick(done)
                 violated = "" if verdict.held else f"the core violates {verdict.oracle}: {verdict.text}"
                 if refused := acceptor.refuses(trace) or violated:
                     return Compared(done, programs, records, places + acceptor.places, refused, program)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from emulator.races.model.bounds import Model
@@ -23,8 +24,9 @@ class Searched:
         return self.complete and not self.violates
 
 
-def search(model: Model, *, most_states: int) -> Searched:
-    """Goes through the model's states until one violates an oracle, or there are no more, or too many."""
+def search(model: Model, *, most_states: int, tick: Callable[[int], None] = lambda _: None) -> Searched:
+    """Goes through the model's states until one violates an oracle, or there are no more, or too many. `tick` gets how
+    many there are, again and again."""
     system = System(model)
     initial = system.initial()
     came_from: dict[State, tuple[State, str] | None] = {initial: None}
@@ -39,6 +41,7 @@ def search(model: Model, *, most_states: int) -> Searched:
                 if step.state not in came_from:
                     came_from[step.state] = (state, step.text)
                     following.append(step.state)
+            tick(len(came_from))
             if len(came_from) > most_states:
                 return Searched(len(came_from), False)
         level = following

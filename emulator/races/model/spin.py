@@ -8,6 +8,7 @@ import re
 import shlex
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from emulator.errors import PvperfError, Unsupported
@@ -23,8 +24,9 @@ _STATE_BYTES = 200  # what pan takes for a state, by a generous estimate
 _LEAST_MEGABYTES = 500
 
 
-def search(model: Model, *, most_states: int) -> Searched:
-    """As search.search(), within the memory of about so many states. Unsupported where Spin is absent."""
+def search(model: Model, *, most_states: int, tick: Callable[[int], None] = lambda _: None) -> Searched:
+    """As search.search(), within the memory of about so many states, which are not told while they are searched.
+    Unsupported where Spin is absent."""
     compiler = shlex.split(os.environ.get("CC") or "cc")
     for program in ("spin", compiler[0]):
         if not find_program(program):

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from emulator.races.explore.crew import Crew
@@ -32,7 +33,7 @@ def _explore_cell(crew: Crew, scenario: Scenario, setup: Setup, seed: int, secon
     return f"{found.case.oracle.split()[0]} {found.totals.ns / 1e6:.1f} ms, {found.totals.schedules:,} schedules"
 
 
-def print_matrix(
+def matrix(
     scenarios: list[Scenario],
     config: MachineConfig,
     *,
@@ -40,12 +41,12 @@ def print_matrix(
     mix: dict[str, int],
     how: How,
     seconds: float | None,
-) -> int:
-    """A line for each design and scenario, as it comes. Returns 0: that designs break is what the table is for."""
+) -> Iterator[str]:
+    """Its lines, as they come: two that begin it, and one for each design and scenario."""
     each = (seconds or _SECONDS) / len(DESIGNS) / len(scenarios) / 2
     said = f"nmi {config.nmi}, sync {config.sync}, {counted(config.smp, 'vCPU')}"
-    print(f"matrix: {said}, seed {seed}, {each:.1f} s for each cell")
-    print(f"{'design':<12} {'scenario':<16} {'stress':<28} explore")
+    yield f"matrix: {said}, seed {seed}, {each:.1f} s for each cell"
+    yield (f"{'design':<12} {'scenario':<16} {'stress':<28} explore")
     for design in DESIGNS:
         for scenario in scenarios:
             machine = replace(config, design=design)
@@ -53,5 +54,4 @@ def print_matrix(
             setup = Setup(design=design, nmi=config.nmi, sync=config.sync)
             with Crew() as crew:
                 explored = _explore_cell(crew, scenario, setup, seed, each)
-            print(f"{design:<12} {scenario.name:<16} {_stress_cell(stressed):<28} {explored}", flush=True)
-    return 0
+            yield f"{design:<12} {scenario.name:<16} {_stress_cell(stressed):<28} {explored}"

@@ -64,7 +64,7 @@ SUITES = {
     ],
     "group_sample": ["siblings_sample", "sampled_clock_takes_turns"],
     "group_race": ["group_is_whole", "groups_under_fire"],
-    "agent": ["owners", "agent_comes_late", "agent_memory"],
+    "agent": ["owners", "agent_comes_late", "agent_memory", "counts_while_it_runs", "counts_under_way"],
     "quiet": ["quiet_points", "quiet_limit", "fault_alloc_ends_the_vm", "fault_delay_takes_time"],
     "lies": ["lies_end_the_vm", "scribbling_changes_nothing"],
     "life": [

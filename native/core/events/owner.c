@@ -18,13 +18,14 @@ int agent_events_create(struct pv_vm *vm)
 	agent->open.limit = vm->config.max_events;
 	agent->table = table_create(vm, most);
 	ret = agent->table ? closed_times_create(vm, &agent->closed, most) : -ENOMEM;
-	return ret;
+	return ret ? ret : agent_counts_create(vm);
 }
 
 void agent_events_destroy(struct pv_vm *vm)
 {
 	table_destroy(vm, vm->agent_events.table);
 	closed_times_destroy(vm, &vm->agent_events.closed);
+	agent_counts_destroy(vm);
 }
 
 int owner_insert(struct pv_vcpu *vcpu, struct host_event *event)

@@ -9,10 +9,13 @@
 #include "core/events/closed_times.h"
 #include "core/events/table.h"
 
+struct agent_counts;
+
 struct agent_events {
 	struct event_table *table; /* NULL: there is no agent */
 	struct open_events open;
 	struct closed_times closed;
+	struct agent_counts *counts; /* by vCPU */
 };
 
 int agent_events_create(struct pv_vm *vm);

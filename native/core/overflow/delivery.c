@@ -6,7 +6,7 @@
 #include "core/vm/host.h"
 
 /* A clock's kernel share is a difference of two clocks, whose rates differ by a hair: never backwards. */
-static uint64_t count_to_give(struct host_event *event, const struct pmu_value *value)
+uint64_t deliver_value(struct host_event *event, const struct pmu_value *value)
 {
 	uint64_t count = pmu_count(event, value);
 
@@ -49,7 +49,7 @@ static uint64_t count_then(const struct record *record, struct host_event *event
 {
 	struct pmu_value value = event->vcpu ? pmu_read_at(event->vcpu, event, record->now) : event->sum;
 
-	return count_to_give(event, &value);
+	return deliver_value(event, &value);
 }
 
 static void put_group(struct record *record)
@@ -94,7 +94,7 @@ int deliver_count(const struct guest_mem *mem, struct host_event *event, const s
 {
 	if (event->guest_bytes)
 		return deliver_record(mem, event);
-	return guest_store_u64(mem, event->guest_addr, count_to_give(event, value));
+	return guest_store_u64(mem, event->guest_addr, deliver_value(event, value));
 }
 
 int deliver_overflows(const struct guest_mem *mem, struct host_event *event, const struct pmu_value *value,

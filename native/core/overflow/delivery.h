@@ -13,6 +13,8 @@ struct pmu_value;
  * event_mutex held: so what is written later is later. 0 or -PV_EFAULT.
  */
 
+/* The count that the value stands for: never less than one that was given before. */
+uint64_t deliver_value(struct host_event *event, const struct pmu_value *value);
 /* Gives the guest the count that the value stands for, and a version 2 event what its read_format asks for. */
 int deliver_count(const struct guest_mem *mem, struct host_event *event, const struct pmu_value *value);
 /*

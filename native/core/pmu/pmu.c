@@ -184,6 +184,7 @@ static void member_attach(struct pv_vcpu *vcpu, struct host_event *event, uint64
 	event->floor = floor_behind_exit(vcpu, event, now);
 	event->enabled_since = now;
 	event->vcpu = vcpu;
+	agent_counts_attach(vcpu, event);
 	inject_arrive(vcpu, event);
 	if (PV_CANARY(period_begins_anew))
 		event->overflow.at = pmu_count(event, &event->sum) + event->overflow.period;
@@ -220,6 +221,7 @@ static void member_detach(struct pv_vcpu *vcpu, struct host_event *event, uint64
 		queue_remove(vcpu, event);
 	overflow_settle(event, pmu_count(event, &event->sum));
 	event->vcpu = NULL;
+	agent_counts_detach(vcpu, event);
 	inject_leave(vcpu, event);
 	trace(vcpu->vm, PV_TRACE_DETACH, vcpu->index, event->id, pv_u64_load(&event->shadow.overflows), 0);
 	if (event->source.kind == SOURCE_BREAKPOINT)

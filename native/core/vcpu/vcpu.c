@@ -19,7 +19,7 @@ void vcpu_ring(struct pv_vcpu *vcpu)
 /* A counter's overflow is an NMI that interrupts the guest: it comes before all else. */
 void vcpu_leave_guest(struct pv_vcpu *vcpu)
 {
-	bool wanted;
+	bool wanted, counted;
 
 	trace(vcpu->vm, PV_TRACE_EXIT, vcpu->index, 0, vcpu->run->exit_reason, vcpu->run->rip);
 	nmi_counters(vcpu);
@@ -27,8 +27,11 @@ void vcpu_leave_guest(struct pv_vcpu *vcpu)
 	vcpu->mode = VCPU_HOST;
 	if (pv_u32_load(&vcpu->rotation_due) && pv_u32_exchange(&vcpu->rotation_due, 0))
 		pmu_rotate(vcpu);
+	counted = agent_counts_take(vcpu);
 	wanted = vcpu->pause_requests > 0;
 	pv_mutex_unlock(&vcpu->event_mutex);
+	if (counted)
+		console_signal(vcpu->vm);
 	if (wanted && !PV_CANARY(pause_not_announced))
 		pv_wake(&vcpu->paused);
 }

@@ -22,6 +22,7 @@
 #include "core/overflow/nmi.h"
 #include "core/overflow/overflow.h"
 #include "core/events/owner.h"
+#include "core/pmu/agent_counts.h"
 #include "core/pmu/pmu.h"
 #include "core/events/policy.h"
 #include "core/locks/pv_sync.h"
@@ -75,6 +76,7 @@ struct pv_vcpu {
 	uint32_t pause_requests; /* who wait for host mode; it does not enter meanwhile */
 	struct pmu pmu;
 	struct owed_nmis owed;
+	struct agent_counts *agent_counts; /* NULL: there is no agent */
 	bool undelivered; /* guest memory failed at the last sync */
 	struct clock_queue clocks; /* clock_events.h: some of it has a lock of its own */
 	struct overflow_queue queue;

@@ -110,6 +110,14 @@ struct pv_event_times {
 	uint64_t enabled_ns, running_ns;
 };
 
+/* What one of the agent's events has counted so far. */
+struct pv_agent_count {
+	uint32_t attached; /* 0: it has not begun, or has ended, and nothing else is said */
+	uint32_t pad;
+	uint64_t value;
+	struct pv_event_times times;
+};
+
 /* vm_create: the VM in *ret, or a negative errno: -EINVAL names the bad field in `why`. */
 int vm_create(const struct pv_vm_config *config, struct pv_vm **ret, char *why, uint64_t why_size);
 int vm_start(struct pv_vm *vm); /* starts a native thread per vCPU, and the timer's */
@@ -136,6 +144,15 @@ int64_t vm_check_extension(const struct pv_vm *vm, uint64_t capability);
 int vm_event_times(struct pv_vm *vm, int32_t id, struct pv_event_times *ret);
 /* The same of the agent's, all of which are remembered. */
 int vm_agent_times(struct pv_vm *vm, int32_t id, struct pv_event_times *ret);
+/*
+ * The agent's PV_AGENT_MAX_EVENTS events on one vCPU, all at one moment and exact, while the VM runs: 1. 0: the vCPU has
+ * been asked to come out of guest mode; once it has, the event fd becomes readable and a call brings what was counted
+ * then. -ESHUTDOWN: the VM's end has been asked for; what was read of other vCPUs since the call before may lack events.
+ * -EINVAL without an agent.
+ */
+int vm_agent_counts(struct pv_vm *vm, uint32_t vcpu, struct pv_agent_count *ret);
+/* From the guest's first entry until now; after the end, what the statistics say. */
+uint64_t vm_guest_ns(const struct pv_vm *vm);
 void vm_statistics(struct pv_vm *vm, struct pv_vm_statistics *ret);
 /* Takes up to `most` records out of one ring of the trace, oldest first, and returns how many; 0: there are none.
  * One thread reads. Where there is a trace, the calls of this API are one thread's, too. */

@@ -128,6 +128,32 @@ int vm_agent_times(struct pv_vm *vm, int32_t id, struct pv_event_times *ret)
 	return times_of(vm, true, id, ret);
 }
 
+struct api_counts {
+	struct pv_vm *vm;
+	uint32_t vcpu;
+	struct pv_agent_count *ret;
+	int result;
+};
+
+/* The phase is looked at last: while it is that of a VM that runs, no event of the agent's has ended. */
+static void api_counts(void *arg)
+{
+	struct api_counts *call = arg;
+
+	call->result = agent_counts_read(&call->vm->vcpus[call->vcpu], call->ret);
+	if (vm_phase(call->vm) != PHASE_RUNNING)
+		call->result = -ESHUTDOWN;
+}
+
+int vm_agent_counts(struct pv_vm *vm, uint32_t vcpu, struct pv_agent_count *ret)
+{
+	struct api_counts call = { .vm = vm, .vcpu = vcpu, .ret = ret };
+
+	if (vcpu >= vm->config.vcpus || !vm->vcpus[vcpu].agent_counts)
+		return -EINVAL;
+	return vm_api_call(vm, api_counts, &call) ? call.result : -EIO;
+}
+
 uint32_t vm_trace_read(struct pv_vm *vm, uint32_t ring, struct pv_trace_record *to, uint32_t most)
 {
 	return trace_take(vm, ring, to, most);

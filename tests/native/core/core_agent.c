@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The agent and the guest, which share a table of events and know nothing of each other's. */
 #include <errno.h>
+#include <sched.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -157,9 +158,129 @@ static void memory(void)
 	}
 }
 
+/* What it reads is 100, on a vCPU that is in guest mode, has come out, or goes on. */
+static void counts_while_it_runs(void)
+{
+	enum { SECOND = PV_AGENT_FIRST_ID + 1, OTHER_EVENT = EVENT + 0x20 };
+	struct pv_agent_count counts[PV_AGENT_MAX_EVENTS];
+	struct pv_vm_statistics figures;
+	uint64_t kicks;
+
+	create("per-vm");
+	fake.now_ns = 1000;
+	CHECK_EQ(open_at(PARAM, PV_AGENT_FIRST_ID, EVENT), 0);
+	put_open(&fake, PARAM, SECOND, PV_TYPE_SOFTWARE, PV_SW_CPU_CLOCK, 0, OTHER_EVENT);
+	CHECK_EQ(direct_open(&fake, 0, PARAM), 0);
+	CHECK_EQ(vm_agent_counts(fake.vm, 1, counts), -EINVAL);
+	CHECK_EQ(vm_agent_counts(fake.vm, 0, counts), 1);
+	CHECK_EQ(counts[0].attached, 0);
+	CHECK_EQ(direct_op(&fake, 0, ENABLE, PV_AGENT_FIRST_ID), 0);
+	CHECK_EQ(direct_op(&fake, 0, ENABLE, SECOND), 0);
+	CHECK_EQ(direct_hypercall(&fake, 0, PV_HC_AGENT_DONE, PV_AGENT_STARTED, 0, 0), 0);
+	direct_enter(&fake, 0);
+	CHECK_EQ(vm_agent_counts(fake.vm, 0, counts), 0);
+	direct_run(&fake, 0, 0, 100);
+	CHECK_EQ(vm_agent_counts(fake.vm, 0, counts), 0);
+	vm_statistics(fake.vm, &figures);
+	kicks = figures.kicks;
+	CHECK_EQ(kicks, 1); /* it is asked once */
+	fake.now_ns += 50;
+	direct_exit(&fake, 0, PV_EXIT_KICK);
+	direct_enter(&fake, 0);
+	fake.now_ns += 70;
+	direct_run(&fake, 0, 0, 20);
+	CHECK_EQ(vm_agent_counts(fake.vm, 0, counts), 1);
+	CHECK_EQ(counts[0].attached && counts[1].attached && !counts[2].attached, 1);
+	CHECK_EQ(counts[0].value, 100);
+	CHECK_EQ(counts[0].times.enabled_ns, 50);
+	CHECK_EQ(counts[0].times.running_ns, 50);
+	CHECK_EQ(counts[1].value, 50);
+	CHECK_EQ(vm_agent_counts(fake.vm, 0, counts), 0);
+	direct_exit(&fake, 0, PV_EXIT_KICK);
+	CHECK_EQ(vm_agent_counts(fake.vm, 0, counts), 1);
+	CHECK_EQ(counts[0].value, 120);
+	CHECK_EQ(vm_agent_counts(fake.vm, 0, counts), 1); /* it is out: nobody has to be asked */
+	CHECK_EQ(counts[0].value, 120);
+	vm_finish(fake.vm);
+	CHECK_EQ(vm_agent_counts(fake.vm, 0, counts), -ESHUTDOWN);
+	CHECK_EQ(direct_exit(&fake, 0, PV_EXIT_KICK), PV_ENTER_AGENT);
+	CHECK_EQ(direct_op(&fake, 0, DISABLE, PV_AGENT_FIRST_ID), 0);
+	CHECK_EQ(fake_count(&fake, EVENT), 120);
+	CHECK_EQ(direct_op(&fake, 0, CLOSE, PV_AGENT_FIRST_ID), 0);
+	end_thread_left(fake.vm);
+	fake_vm_destroy(&fake);
+}
+
+/* The agent's start on each vCPU, and its finish: the final counts. */
+static void play_agent(struct guest *guest)
+{
+	gpa_t param = PARAM + guest->vcpu * 0x100, event = EVENT + guest->vcpu * 0x40;
+	int32_t id = PV_AGENT_FIRST_ID + (int32_t)guest->vcpu * PV_AGENT_MAX_EVENTS;
+	uint64_t rip = guest->run->jump.rip;
+	bool finish = rip == fake.config.agent_finish.rip;
+
+	if (rip != fake.config.agent_start.rip && !finish)
+		return; /* the guest's own entry */
+	if (finish) {
+		CHECK_EQ(guest_op(guest, DISABLE, id), 0);
+		CHECK_EQ(guest_op(guest, CLOSE, id), 0);
+	} else {
+		put_open(&fake, param, id, PV_TYPE_HARDWARE, PV_HW_INSTRUCTIONS, 0, event);
+		CHECK_EQ(guest_open(guest, param), 0);
+		CHECK_EQ(guest_op(guest, ENABLE, id), 0);
+	}
+	guest_hypercall(guest, PV_HC_AGENT_DONE, finish ? PV_AGENT_FINISHED : PV_AGENT_STARTED, 0, 0);
+}
+
+/* Runs; vCPU 1 is halted again and again, and kicked awake. */
+static void play_guest(struct guest *guest)
+{
+	while (!guest->over) {
+		guest_run(guest, 1 + rng_below(&guest->rng, 50));
+		if (!guest->vcpu && !rng_below(&guest->rng, 16))
+			guest_kick(guest, 1);
+		if (guest->vcpu && !rng_below(&guest->rng, 16))
+			guest_hlt(guest);
+	}
+}
+
+/* Nothing goes backwards, and the last is what the guest memory gets. */
+static void counts_under_way(void)
+{
+	enum { VCPUS = 2, ENOUGH = 2000 };
+	struct pv_agent_count counts[PV_AGENT_MAX_EVENTS];
+	uint64_t last[VCPUS] = { 0 };
+	int had;
+
+	fake_vm_init(&fake, VCPUS);
+	fake.config.agent_start = (struct pv_jump){ .rip = 0x100 };
+	fake.config.agent_finish = (struct pv_jump){ .rip = 0x200 };
+	CHECK_EQ(fake_vm_create(&fake), 0);
+	for (uint32_t i = 0; i < VCPUS; i++)
+		fake.guests[i].agent = play_agent;
+	guests_start(&fake, play_guest);
+	for (uint32_t n = 0; n < ENOUGH; n++) {
+		uint32_t i = n % VCPUS;
+
+		while (!(had = vm_agent_counts(fake.vm, i, counts)))
+			sched_yield();
+		CHECK_EQ(had, 1);
+		CHECK(counts[0].value >= last[i]);
+		CHECK_EQ(counts[0].times.running_ns, counts[0].times.enabled_ns);
+		last[i] = counts[0].value;
+	}
+	vm_finish(fake.vm);
+	guests_join(&fake);
+	for (uint32_t i = 0; i < VCPUS; i++)
+		CHECK(fake_count(&fake, EVENT + i * 0x40) >= last[i]);
+	fake_vm_destroy(&fake);
+}
+
 const struct core_test agent_tests[] = {
 	{ "owners", owners, false },
 	{ "agent_comes_late", agent_comes_late, false },
 	{ "agent_memory", memory, false },
+	{ "counts_while_it_runs", counts_while_it_runs, false },
+	{ "counts_under_way", counts_under_way, false },
 	{ NULL, NULL, false },
 };

@@ -31,9 +31,9 @@ go on, GuestShutdown and AllHalted where the guest cannot, Unsupported where som
     Traceback (most recent call last):
     emulator.errors.UsageError: number of vCPUs (smp) must be 1 to 64, and 65 is not
 
-VirtualMachine has the rest: run(), record(), stop(), close(). MachineConfig has all settings, Result and Count what a
-run gives, Recorded and Sample what a recording does. Times are nanoseconds where a name ends in _ns, else seconds;
-sizes are bytes unless a name ends in _kib. A VM boots anew with each run(), and no process outlives it.
+VirtualMachine has the rest: run(), record(), stop(), close(). MachineConfig has all settings, Result, Count and
+Interval what a run gives, Recorded and Sample what a recording does. Times are nanoseconds where a name ends in _ns,
+else seconds; sizes are bytes unless a name ends in _kib. A VM boots anew with each run(), and no process outlives it.
 
 Everything is loaded when it is first used, so that the command line starts fast. This file imports nothing: `python -m
 emulator` loads it while the current directory is still in sys.path.
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from emulator.events import Event, parse_events
     from emulator.recording.machine import VirtualMachine
     from emulator.recording.recorded import Recorded, Sample
+    from emulator.vm.interval import Interval
     from emulator.vm.machine import MachineConfig
     from emulator.vm.result import Count, Result
 
@@ -71,6 +72,7 @@ __all__ = [
     "HostDied",
     "HostError",
     "HostPanic",
+    "Interval",
     "MachineConfig",
     "OutOfMemory",
     "PvperfError",
@@ -88,6 +90,7 @@ _HOMES = {
     "Event": "events",
     "parse_events": "events",
     "Count": "vm.result",
+    "Interval": "vm.interval",
     "MachineConfig": "vm.machine",
     "Recorded": "recording.recorded",
     "Result": "vm.result",

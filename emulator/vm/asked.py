@@ -92,6 +92,19 @@ def seconds(timeout: object) -> float | None:
     return float(timeout)
 
 
+def interval_ns(interval: object, *, wanted: bool, counted: bool) -> int:
+    """From one interval to the next; 0: nobody wants to hear of them."""
+    if interval is None and not wanted:
+        return 0
+    if not counted:
+        raise UsageError("there is nothing to count in intervals: name an event")
+    if interval is None or not wanted:
+        raise UsageError("interval says how often intervals is called: neither goes without the other")
+    if isinstance(interval, bool) or not isinstance(interval, (int, float)) or not 0.001 <= interval <= 1e9:
+        raise UsageError(f"interval must be 0.001 to 1000000000 seconds, and {interval!r} is not")
+    return round(interval * 1e9)
+
+
 def check_callback(name: str, callback: object) -> None:
     """None, or something that can be called."""
     if callback is not None and not callable(callback):

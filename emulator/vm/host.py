@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import math
 import mmap
 import os
 import select
@@ -23,6 +24,7 @@ from emulator.errors import HostError, OutOfMemory, PvperfError, explain
 from emulator.guest import boot
 from emulator.native import load_core, load_engine
 from emulator.vm import shm, vcpu
+from emulator.vm.agent_counts import AgentCounts
 from emulator.vm.process import HOST_NAME, describe_exit, die_with_parent, fork, name_process, pss_kib
 from emulator.vm.protocol import (
     Channel,
@@ -34,7 +36,6 @@ from emulator.vm.protocol import (
     Kill,
     Launch,
     Samples,
-    SlotCount,
     SlotSamples,
     Started,
 )
@@ -46,6 +47,8 @@ _LEAVE_SECONDS = 1.0
 # Console output is passed on at most this often, seconds, so that a guest that writes byte by byte costs little.
 _CONSOLE_SECONDS = 0.001
 _CONSOLE_BYTES = 1 << 16
+# poll() takes an int of milliseconds; who is woken too soon looks at the clock.
+_LONGEST_SECONDS = 86_400.0
 # Of struct pv_run.
 _ENGINE_FIGURES = (
     *("blocks_decoded", "locked_ops", "locked_trapped", "exceptions", "oracle_checks", "oracle_differences"),
@@ -117,6 +120,7 @@ class Host:
         self._rings = self._find_rings()
         self._vm = self._create()
         self._drain = self._create_drain()
+        self._counts = self._create_counts()
         self._gate_reader, self._gate = os.pipe()
         self._processes: list[Any] = []
         self._alive: dict[int, int] = {}  # pidfd -> vCPU
@@ -175,6 +179,20 @@ class Host:
         records = self._launch.trace_records
         return Drain(self._ffi, self._lib, vcpus=self._launch.vcpus, records=records) if records else None
 
+    def _create_counts(self) -> AgentCounts | None:
+        agent = self._boot.agent
+        if agent is None:
+            return None
+        return AgentCounts(
+            self._ffi,
+            self._lib,
+            self._vm,
+            slots=self._memory.at(agent.slots, "struct pv_agent_slot"),
+            vcpus=self._launch.vcpus,
+            events=agent.events,
+            interval_ns=self._launch.interval_ns,
+        )
+
     def _check(self, error: int, what: str, why: Any = None) -> None:
         """Raises the error that a negative errno of the core stands for."""
         if error >= 0:
@@ -192,9 +210,13 @@ class Host:
                 self._handle(fd, poller)
             if not entered and (entered := bool(self._lib.vm_entered(self._vm))):
                 self._channel.send(Entered())
+                if self._counts:
+                    self._counts.begin()
             self._pass_samples()
             if self._drain and self._drain.is_due():
                 self._pass_trace()
+            if self._counts and (counted := self._counts.take()):
+                self._channel.send(counted)
         while self._pass_console():
             pass
         memory = self._measure_memory()
@@ -272,10 +294,12 @@ class Host:
         return bool(length)
 
     def _patience_ms(self) -> float | None:
-        """How long to wait for something to happen before the rings want a look; None: there are no rings."""
+        """How long to wait for something to happen before rings or counts want a look; None: they do not."""
         intervals = [self._rings.interval] if self._rings else []
         if self._drain:
             intervals.append(INTERVAL)
+        if self._counts and (patience := self._counts.patience()) < math.inf:
+            intervals.append(min(patience, _LONGEST_SECONDS) + 0.0005)
         return min(intervals) * 1000 if intervals else None
 
     def _pass_samples(self) -> bool:
@@ -327,7 +351,7 @@ class Host:
             vcpu=end.vcpu,
             error=end.error,
             text=self._ffi.string(end.text).decode(errors="replace") or self._oracle_said(),
-            counts=tuple(self._counts()),
+            counts=tuple(self._counts.final()) if self._counts else (),
             statistics=statistics,
             pss_kib=memory,
             elapsed_s=statistics["guest_ns"] * 1e-9,
@@ -344,30 +368,6 @@ class Host:
         """The text in a run page, which is its vCPU process' word: one line that no terminal obeys."""
         text: str = self._ffi.string(run.text).decode(errors="replace")
         return "".join(c if c.isprintable() else "?" for c in text)
-
-    def _counts(self) -> list[SlotCount]:
-        agent = self._boot.agent
-        if agent is None:
-            return []
-        slots = self._memory.at(agent.slots, "struct pv_agent_slot")
-        times = self._ffi.new("struct pv_event_times *")
-        counts = []
-        for index in range(self._launch.vcpus):
-            for event in range(agent.events):
-                slot = slots[index * agent.events + event]
-                number = self._lib.PV_AGENT_FIRST_ID + index * self._lib.PV_AGENT_MAX_EVENTS + event
-                known = self._lib.vm_agent_times(self._vm, number, times) == 0
-                counts.append(
-                    SlotCount(
-                        vcpu=index,
-                        event=event,
-                        value=slot.event.count if slot.disabled == 0 else None,
-                        error=_slot_error(slot),
-                        enabled_ns=times.enabled_ns if known else 0,
-                        running_ns=times.running_ns if known else 0,
-                    )
-                )
-        return counts
 
     def _sampled(self) -> Iterator[SlotSamples]:
         agent = self._boot.agent
@@ -408,11 +408,3 @@ class Host:
 def _fill(target: Any, jump: boot.Jump) -> None:
     for field, value in jump._asdict().items():
         setattr(target, field, value)
-
-
-def _slot_error(slot: Any) -> int:
-    """The first errno that the agent got for this event, or 0; boot.NOT_YET is no error."""
-    for result in (slot.opened, slot.enabled, slot.disabled):
-        if result < 0 and result != boot.NOT_YET:
-            return int(result)
-    return 0

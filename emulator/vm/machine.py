@@ -36,12 +36,14 @@ from emulator.vm.asked import (
     chosen_events,
     command_line,
     guest_path,
+    interval_ns,
     names,
     seconds,
 )
+from emulator.vm.interval import Interval, Intervals
 from emulator.vm.models import parse_caches, parse_predictor
-from emulator.vm.protocol import Ended, Launch, SlotCount, Trace
-from emulator.vm.result import Count, Result
+from emulator.vm.protocol import Ended, Launch, Trace
+from emulator.vm.result import Result, count_of
 from emulator.vm.session import Session
 
 if TYPE_CHECKING:
@@ -207,6 +209,7 @@ class _Launch(NamedTuple):
     attrs: tuple[Attr, ...]
     measure_memory: bool
     recording: Recording | None
+    interval_ns: int
 
 
 class Machine:
@@ -282,6 +285,8 @@ class Machine:
         samples: Callable[[int, bytes], None] | None = None,
         trace: Callable[[list[Record]], None] | None = None,
         trace_kinds: Iterable[str] | None = None,
+        interval: float | None = None,
+        intervals: Callable[[Interval], None] | None = None,
     ) -> Result:
         """Boots `guest`, and runs it to its end.
 
@@ -301,6 +306,9 @@ class Machine:
                 (native/abi/sample.h); also with no bytes, now and then, when none have come.
             trace: is called with what the host's threads do, emulator.vm.trace_records.Record, in order of time.
             trace_kinds: the names of the kinds of records that are wanted; None: all.
+            interval: seconds, 0.001 and more, after which, again and again, `intervals` is called.
+            intervals: is called with an emulator.Interval: what was counted since the one before. The last one comes
+                with the end of the run, whenever that is: their sums are the Result's counts.
 
         What a callback raises ends the VM and comes out here. In any case no process is left.
 
@@ -315,11 +323,19 @@ class Machine:
         timeout = seconds(timeout)
         check_kind("measure_memory", measure_memory, bool, "True or False")
         check_recording(recording)
-        for name, callback in (("console", console), ("samples", samples), ("trace", trace)):
+        for name, callback in (("console", console), ("samples", samples), ("trace", trace), ("intervals", intervals)):
             check_callback(name, callback)
         chosen = chosen_events(events, counters=self.config.counters)
-        launch = _Launch(guest_path(guest), command_line(args), event_attrs(chosen), measure_memory, recording)
+        launch = _Launch(
+            guest_path(guest),
+            command_line(args),
+            event_attrs(chosen),
+            measure_memory,
+            recording,
+            interval_ns(interval, wanted=intervals is not None, counted=bool(chosen)),
+        )
         output, tracing = _Output(console), _Tracing(trace, names(trace_kinds, "trace_kinds"))
+        passed = Intervals(intervals, chosen)
         if not self._busy.acquire(blocking=False):
             raise UsageError("this VM is running already")
         try:
@@ -327,10 +343,12 @@ class Machine:
             if self._closed:
                 raise UsageError("this VM has been closed")
             try:
-                ended, why = self._run(launch, output, samples, tracing, str(guest), timeout)
+                ended, why = self._run(launch, output, samples, tracing, passed, str(guest), timeout)
             finally:
                 tracing.finish()
-            return _result(ended, why, bytes(output.kept), chosen, self.config.design, launch.path)
+            result = _result(ended, why, bytes(output.kept), chosen, self.config.design, launch.path)
+            passed.finish(result)
+            return result
         finally:
             self._session, self._runner = None, 0
             self._busy.release()
@@ -341,6 +359,7 @@ class Machine:
         output: _Output,
         samples: Callable[[int, bytes], None] | None,
         tracing: _Tracing,
+        passed: Intervals,
         name: str,
         timeout: float | None,
     ) -> tuple[Ended, str]:
@@ -350,7 +369,9 @@ class Machine:
             image = elf.read_image(fd, name=name, ram_bytes=self.config.memory)
             complete = tracing.configure(self._complete(launch, fd, image))
             wake = held.enter_context(self._waking())
-            self._session = Session(wake=wake, console=output.write, samples=samples, trace=tracing.add)
+            self._session = Session(
+                wake=wake, console=output.write, samples=samples, trace=tracing.add, counted=passed.add
+            )
             return self._session.run(complete, timeout=timeout)
 
     @contextlib.contextmanager
@@ -413,6 +434,7 @@ class Machine:
             attrs=asked.attrs,
             measure_memory=asked.measure_memory,
             recording=asked.recording,
+            interval_ns=asked.interval_ns,
         )
 
 
@@ -487,7 +509,7 @@ def _result(ended: Ended, why: str, console: bytes, events: Sequence[Event], des
         raise HostError(f"the counts differ from the oracle's {ended.text}")
     if ended.statistics["overflows_lost"] and design != "posted":
         raise HostPanic(f"host panic: {ended.statistics['overflows_lost']} overflows were lost or doubled")
-    counts = tuple(_count(count, events[count.event]) for count in ended.counts)
+    counts = tuple(count_of(count, events[count.event]) for count in ended.counts)
     figures = (ended.elapsed_s, ended.statistics, ended.pss_kib, ended.sampled, ended.ring_lost)
     return Result(status, how, console, counts, *figures)
 
@@ -509,16 +531,3 @@ def _end_error(ended: Ended, path: str | Path = "") -> PvperfError:
     kind = OutOfMemory if ended.error == errno.ENOMEM else HostError
     text = ended.text or (os.strerror(ended.error) if ended.error else ended.reason)
     return kind(f"host error on {who}: {text}")
-
-
-# KVM_ENOSYS, and the name of which Python knows another.
-_ERRORS = {1000: "ENOSYS", errno.EOPNOTSUPP: "EOPNOTSUPP"}
-
-
-def _count(count: SlotCount, event: Event) -> Count:
-    error: str | None = None
-    if count.error:
-        error = _ERRORS.get(-count.error) or errno.errorcode.get(-count.error, str(count.error))
-    elif count.value is None:
-        error = "not counted"
-    return Count(event, count.vcpu, None if error else count.value, error, count.enabled_ns, count.running_ns)

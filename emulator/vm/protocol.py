@@ -50,6 +50,7 @@ class Launch(NamedTuple):
     attrs: tuple[Attr, ...]
     measure_memory: bool
     recording: Recording | None = None
+    interval_ns: int = 0  # from one message Counted to the next; 0: there are none
     trace_records: int = 0  # room in each ring of the trace; 0: nothing is traced
     trace_kinds: int = 0  # a bit for each of enum pv_trace_kind
 
@@ -95,6 +96,13 @@ class SlotCount(NamedTuple):
     running_ns: int
 
 
+class Counted(NamedTuple):
+    """Host: what the agent's events have counted since the guest's first entry, while the VM runs."""
+
+    elapsed_s: float
+    counts: tuple[SlotCount, ...]
+
+
 class SlotSamples(NamedTuple):
     """What became of the overflows of one event on one vCPU: fields of struct pv_agent_slot."""
 
@@ -136,7 +144,7 @@ class Kill(NamedTuple):
     """Front end: end the VM at once."""
 
 
-Message = Started | Entered | Console | Samples | Trace | Ended | Failed | Finish | Kill
+Message = Started | Entered | Console | Samples | Trace | Counted | Ended | Failed | Finish | Kill
 
 _LENGTH = struct.Struct("<Q")
 _READ_BYTES = 1 << 18

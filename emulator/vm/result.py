@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -11,10 +12,13 @@ from emulator.errors import HostError, Unsupported, UsageError
 
 if TYPE_CHECKING:
     from emulator.events import Event
-    from emulator.vm.protocol import SlotSamples
+    from emulator.vm.protocol import SlotCount, SlotSamples
 
 # What the guest interface answers for an event that it does not have. The rest is that it could not count it now.
 NOT_SUPPORTED = ("ENOENT", "EOPNOTSUPP", "EINVAL", "ENOSYS")
+
+# KVM_ENOSYS, and the name of which Python knows another.
+_ERRORS = {1000: "ENOSYS", errno.EOPNOTSUPP: "EOPNOTSUPP"}
 
 # So much of the console, characters, and so many counts are in a result's own line.
 _CONSOLE_SHOWN = 40
@@ -151,6 +155,16 @@ def reason(error: str) -> str:
         "never held a counter": "others held the counters all the time (--counters)",
     }
     return known.get(error, f"the guest interface answered {error}")
+
+
+def count_of(slot: SlotCount, event: Event) -> Count:
+    """What the host says of an event on a vCPU."""
+    error: str | None = None
+    if slot.error:
+        error = _ERRORS.get(-slot.error) or errno.errorcode.get(-slot.error, str(slot.error))
+    elif slot.value is None:
+        error = "not counted"
+    return Count(event, slot.vcpu, None if error else slot.value, error, slot.enabled_ns, slot.running_ns)
 
 
 def _scale(value: int, enabled_ns: int, running_ns: int) -> int:

@@ -19,6 +19,7 @@ from emulator.vm.process import describe_exit
 from emulator.vm.protocol import (
     Channel,
     Console,
+    Counted,
     Ended,
     Entered,
     Failed,
@@ -54,15 +55,18 @@ class Session:
         console: Callable[[bytes], None],
         samples: Callable[[int, bytes], None] | None = None,
         trace: Callable[[Trace], None] | None = None,
+        counted: Callable[[Counted], None] | None = None,
     ) -> None:
         """`wake` becomes readable when the user wants an end.
 
-        `console` gets what the guest writes, `samples` a vCPU and what it has recorded, `trace` the rounds of a trace.
+        `console` gets what the guest writes, `samples` a vCPU and what it has recorded, `trace` the rounds of a trace,
+        `counted` what has been counted.
         """
         self._wake = wake
         self._console = console
         self._samples = samples
         self._trace = trace
+        self._counted = counted
         self._timeout: float | None = None
         self._booted = False
         self._why = ""  # why the run was asked to end: "stopped" or "timeout"
@@ -148,6 +152,9 @@ class Session:
             elif isinstance(message, Samples):
                 if self._samples:
                     self._samples(*message)
+            elif isinstance(message, Counted):
+                if self._counted:
+                    self._counted(message)
             elif isinstance(message, Entered):
                 self._entered()
             elif isinstance(message, Started):

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from emulator.cli.trace_file import TraceFile
     from emulator.events import Event
     from emulator.guest.agent import Recording
+    from emulator.vm.interval import Interval
     from emulator.vm.trace_records import Record
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -117,10 +118,13 @@ class Launcher:
         samples: Callable[[int, bytes], None] | None = None,
         trace: Callable[[list[Record]], None] | None = None,
         trace_kinds: Iterable[str] = (),
+        interval: float | None = None,
+        intervals: Callable[[Interval], None] | None = None,
     ) -> Result:
         """One boot of the guest, to its end. PvperfError, or Killed; no process is left in any case.
 
-        `trace` gets records of the kinds `trace_kinds` at least; a file of --trace gets all there are.
+        `trace` gets records of the kinds `trace_kinds` at least; a file of --trace gets all there are. `intervals` gets
+        what was counted in each interval of so many seconds.
         """
         arguments = self._arguments
         draw = self._trace.boot(lambda: self._vm.processes) if self._trace else None
@@ -134,6 +138,8 @@ class Launcher:
             trace_kinds=None if draw else trace_kinds,
             recording=recording,
             samples=samples,
+            interval=interval,
+            intervals=intervals,
         )
         if self._trace:
             self._trace.place()

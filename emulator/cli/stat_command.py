@@ -7,13 +7,16 @@ import argparse
 import signal
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from emulator.cli.launch import Launcher
 from emulator.errors import PvperfError, UsageError
 from emulator.events import Event, parse_events
 from emulator.files import Files
+from emulator.files.output import Output
 from emulator.guest.code_place import crash_of
 from emulator.stat import table
+from emulator.stat.intervals import Layout
 from emulator.stat.reading import read_runs
 from emulator.terminal.printable import printable
 from emulator.vm.result import Result
@@ -29,6 +32,8 @@ def main(arguments: argparse.Namespace) -> int:
         raise UsageError("--append needs a file: name it with -o")
     if arguments.field_separator == "":
         raise UsageError("the separator of -x cannot be empty")
+    if arguments.interval and arguments.repeat > 1:
+        raise UsageError("-I prints what one run counts, and -r the mean of several: it is one or the other")
     if arguments.detailed > 1:
         raise UsageError("more detailed than -d is nothing here: there is no model of instruction cache and TLBs")
     events = parse_events(arguments.event or DEFAULT_EVENTS)
@@ -37,12 +42,50 @@ def main(arguments: argparse.Namespace) -> int:
     with Files() as files, Launcher(arguments, files) as launcher:
         output = files.output(arguments.output, append=arguments.append)
         runs = _Runs(arguments.repeat)
-        try:
-            runs.do(launcher, events)
-        finally:
-            if runs.results:
-                output.write(_render(arguments, events, runs, started))
+        if arguments.interval:
+            _print_intervals(arguments, events, runs, launcher, output, started)
+        else:
+            try:
+                runs.do(launcher, events)
+            finally:
+                if runs.results:
+                    output.write(_render(arguments, _report(arguments, events, runs, started)))
         return next((status for result in runs.results if (status := launcher.status(result))), 0)
+
+
+def _print_intervals(
+    arguments: argparse.Namespace,
+    events: Sequence[Event],
+    runs: _Runs,
+    launcher: Launcher,
+    output: Output,
+    started: str,
+) -> None:
+    """As they come, unless it is to a file, which appears whole."""
+    layout = Layout(
+        events,
+        vcpus=arguments.smp or 1,
+        per_vcpu=arguments.per_vcpu,
+        real_cycles=arguments.cycles == "tsc",
+        json=arguments.json,
+        separator=_separator(arguments),
+        started=started,
+    )
+
+    def write(text: str) -> None:
+        output.write(text)
+        if not output.is_file:
+            output.pour()
+
+    try:
+        every = arguments.interval / 1000
+        runs.do(launcher, events, interval=every, intervals=lambda interval: write(layout.interval(interval)))
+    finally:
+        report = _report(arguments, events, runs, "") if runs.results else None
+        if report and arguments.summary:
+            write(layout.summary(report))
+        elif layout.printed:
+            write(layout.end(printable(runs.partial), report.readings if report else ()))
 
 
 class _Runs:
@@ -53,11 +96,11 @@ class _Runs:
         self.results: list[Result] = []
         self._why = ""  # there are not more
 
-    def do(self, launcher: Launcher, events: Sequence[Event]) -> None:
+    def do(self, launcher: Launcher, events: Sequence[Event], **asked: Any) -> None:
         """Until all runs are done or one was ended from outside. Raises what launcher.run() does."""
         for _ in range(self.asked):
             try:
-                result = launcher.run(events)
+                result = launcher.run(events, **asked)
             except BaseException as error:
                 self._why = str(error) if isinstance(error, PvperfError) else _signal(launcher) or "interrupted"
                 raise
@@ -75,6 +118,8 @@ class _Runs:
     @property
     def partial(self) -> str:
         """What is missing, and why; empty if nothing is."""
+        if not self.results:
+            return f"it ended early: {self._why}"
         number, cut = len(self.results), not _is_whole(self.results[-1])
         if number == self.asked == 1:
             return f"it ended early: {self._why}; the counts are those until then" if cut else ""
@@ -97,9 +142,13 @@ def _signal(launcher: Launcher) -> str:
     return signal.Signals(launcher.signum).name if launcher.signum else ""
 
 
-def _render(arguments: argparse.Namespace, events: Sequence[Event], runs: _Runs, started: str) -> str:
+def _separator(arguments: argparse.Namespace) -> str:
+    return (arguments.field_separator or "").replace("\\t", "\t")
+
+
+def _report(arguments: argparse.Namespace, events: Sequence[Event], runs: _Runs, started: str) -> table.Report:
     vcpus = arguments.smp or 1
-    report = table.Report(
+    return table.Report(
         title=printable(" ".join([arguments.guest, *arguments.guest_args])),
         vcpus=vcpus,
         elapsed_s=[result.elapsed_s for result in runs.whole],
@@ -109,8 +158,11 @@ def _render(arguments: argparse.Namespace, events: Sequence[Event], runs: _Runs,
         partial=printable(runs.partial),
         started=started,
     )
+
+
+def _render(arguments: argparse.Namespace, report: table.Report) -> str:
     if arguments.json:
         return table.json_lines(report)
-    if arguments.field_separator:
-        return table.fields(report, arguments.field_separator.replace("\\t", "\t"))
+    if separator := _separator(arguments):
+        return table.fields(report, separator)
     return table.table(report)

@@ -16,6 +16,7 @@ from emulator.vm.result import NOT_SUPPORTED
 
 if TYPE_CHECKING:
     from emulator.events import Event
+    from emulator.vm.interval import Interval
     from emulator.vm.result import Count, Result
 
 
@@ -67,7 +68,9 @@ def spread(values: Sequence[float]) -> float:
     return 100 * standard_error(values) / centre if centre else 0.0
 
 
-def read_runs(results: Sequence[Result], events: Sequence[Event], *, vcpus: int, per_vcpu: bool) -> list[Reading]:
+def read_runs(
+    results: Sequence[Result | Interval], events: Sequence[Event], *, vcpus: int, per_vcpu: bool
+) -> list[Reading]:
     """A reading for each event, in their order; with `per_vcpu` for each event and vCPU."""
     readings = []
     for index, event in enumerate(events):

@@ -49,10 +49,10 @@ def table(report: Report) -> str:
         had = len(report.elapsed_s)
         scope += f", {report.runs} runs" if had == report.runs else f", {had} of {report.runs} runs"
     lines = [*_comments(report, partial=False), "", f" Performance counter stats for '{report.title}' ({scope}):", ""]
-    lines += [_row(reading, report.metric(reading)) for reading in report.readings]
+    lines += rows(report)
     lines += ["", _elapsed(report.elapsed_s), ""]
     lines += [f" Partial: {report.partial}", ""] if report.partial else []
-    lines += _excuses(report.readings)
+    lines += excuses(report.readings)
     return "\n".join(lines) + "\n"
 
 
@@ -60,6 +60,11 @@ def _comments(report: Report, *, partial: bool) -> list[str]:
     """What stands above all counts. The first as perf has it, so that appended runs can be told apart."""
     lines = [f"# started on {report.started}", ""] if report.started else []
     return [*lines, f"# partial: {report.partial}"] if partial and report.partial else lines
+
+
+def rows(report: Report) -> list[str]:
+    """Of the table: one for each reading."""
+    return [_row(reading, report.metric(reading)) for reading in report.readings]
 
 
 def _row(reading: Reading, metric: Metric | None) -> str:
@@ -89,7 +94,7 @@ def _elapsed(seconds: Sequence[float]) -> str:
     return f" {average:17.{digits}f} +- {error:.{digits}f} seconds time elapsed  ( +-{percent:6.2f}% )"
 
 
-def _excuses(readings: Sequence[Reading]) -> list[str]:
+def excuses(readings: Sequence[Reading]) -> list[str]:
     """Why an event has no count: nothing is left out in silence."""
     lines = []
     for reading in readings:
@@ -99,9 +104,15 @@ def _excuses(readings: Sequence[Reading]) -> list[str]:
     return [*lines, ""] if lines else []
 
 
-def fields(report: Report, separator: str) -> str:
-    """As `perf stat -x`: [vCPU,] value, unit, event, [spread,] time held in ns, percent, metric, its unit."""
-    lines = _comments(report, partial=True)
+def fields(report: Report, separator: str, front: str = "") -> str:
+    """As `perf stat -x`, with `front` as a field in front of the others, if it is not empty."""
+    lines = [front + separator + row if front else row for row in field_rows(report, separator)]
+    return "\n".join([*_comments(report, partial=True), *lines]) + "\n"
+
+
+def field_rows(report: Report, separator: str) -> list[str]:
+    """[vCPU,] value, unit, event, [spread,] time held in ns, percent, metric, its unit."""
+    lines = []
     for reading in report.readings:
         metric = report.metric(reading)
         row = [] if reading.vcpu is None else [f"CPU{reading.vcpu}"]
@@ -110,7 +121,7 @@ def fields(report: Report, separator: str) -> str:
         row += [f"{reading.running_ns:.0f}", f"{reading.share:.2f}"]
         row += [f"{metric.value:.3f}", metric.unit] if metric else ["", ""]
         lines.append(separator.join(row))
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def _plain_value(reading: Reading) -> str:
@@ -125,11 +136,16 @@ def _quote(name: str, separator: str) -> str:
 
 def json_lines(report: Report) -> str:
     """As `perf stat -j`, but numbers are numbers: an object per reading and line."""
-    return "".join(json.dumps(_object(reading, report)) + "\n" for reading in report.readings)
+    return "".join(json.dumps({"schema_version": SCHEMA_VERSION} | made) + "\n" for made in objects(report))
+
+
+def objects(report: Report) -> list[dict[str, object]]:
+    """What is said of each reading."""
+    return [_object(reading, report) for reading in report.readings]
 
 
 def _object(reading: Reading, report: Report) -> dict[str, object]:
-    made: dict[str, object] = {"schema_version": SCHEMA_VERSION}
+    made: dict[str, object] = {}
     if reading.vcpu is not None:
         made["vcpu"] = reading.vcpu
     made |= {

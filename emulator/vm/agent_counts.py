@@ -20,6 +20,7 @@ class AgentCounts:
         self._slots, self._vcpus, self._events = slots, vcpus, events
         self._interval = interval_ns * 1e-9
         self._counts = [ffi.new("struct pv_agent_count[]", lib.PV_AGENT_MAX_EVENTS) for _ in range(vcpus)]
+        self._read_at = ffi.new("uint64_t[]", vcpus)
         self._due = math.inf  # time.monotonic()
         self._awaited: list[int] = []  # vCPUs that have not come out of guest mode since then
 
@@ -41,7 +42,7 @@ class AgentCounts:
                 return None
             self._awaited = list(range(self._vcpus))
         for vcpu in tuple(self._awaited):
-            had = self._lib.vm_agent_counts(self._vm, vcpu, self._counts[vcpu])
+            had = self._lib.vm_agent_counts(self._vm, vcpu, self._counts[vcpu], self._read_at + vcpu)
             if had < 0:  # what has been read since may lack events: the final counts will come
                 self._awaited, self._due = [], math.inf
                 return None
@@ -50,7 +51,7 @@ class AgentCounts:
         if self._awaited:
             return None
         self._due += self._interval * (1 + max(0, (time.monotonic() - self._due) // self._interval))
-        return Counted(self._lib.vm_guest_ns(self._vm) * 1e-9, tuple(self._so_far()))
+        return Counted(max(self._read_at) * 1e-9, tuple(self._so_far()))
 
     def _so_far(self) -> list[SlotCount]:
         """An event that a vCPU has not enabled yet has counted nothing."""

@@ -141,7 +141,8 @@ def test_version(option: str) -> None:
         (["stat", "-o", "/nonexistent/file", "hello"], "cannot write /nonexistent/file: No such file or directory"),
         (["stat", "-o", "/tmp", "hello"], "cannot write /tmp: it is a directory"),
         (["stat", "-dd", "hello"], "more detailed than -d is nothing here"),
-        (["stat", "-I", "100", "hello"], "pvperf stat has no option -I"),
+        (["stat", "-I", "0", "hello"], "'0' is not a whole number above 0"),
+        (["stat", "-I", "100", "-r", "2", "hello"], "it is one or the other"),
         (["report", "x"], "pvperf report has no use for 'x': name a recording with -i, as in -i x (see"),
         (["script", "x"], "pvperf script has no use for 'x': name a recording with -i, as in -i x (see"),
         (["run", "/proc/self/mem"], "cannot read guest '/proc/self/mem': "),
@@ -292,6 +293,69 @@ def test_groups(tmp_path: Path) -> None:
         json.loads(line) for line in pvperf("stat", "-j", "-e", "{instructions,branches}", program).stderr.splitlines()
     ]
     assert [(one["event"], one["counter-value"]) for one in made] == [("instructions", 2002), ("branches", 1000)]
+
+
+@pytest.mark.parametrize("form", [["-x,"], ["-j"], ["-A", "-x,"], []])
+def test_intervals_add_up_to_the_summary(tmp_path: Path, form: list[str]) -> None:
+    """Whatever the form; lines of an interval are marked with the time at which it ended."""
+    done = pvperf("stat", "-q", "-I", "5", "--summary", "-e", "instructions,cycles", *form, "hotspots")
+    front, back = parsed_intervals(done.stderr, form)
+    assert set(back) == set(front)
+    assert len(front["instructions"]) > 1
+    for event, rows in front.items():
+        assert [time for time, _ in rows] == sorted({time for time, _ in rows})
+        assert sum(value for _, value in rows) == back[event]
+    assert back["instructions"] == 100248664
+
+
+def parsed_intervals(text: str, form: list[str]) -> tuple[dict[str, list[tuple[float, int]]], dict[str, int]]:
+    """By event: times and counts of the intervals, and the summary's."""
+    front: dict[str, list[tuple[float, int]]] = {}
+    back: dict[str, int] = {}
+    for line in text.splitlines():
+        if form == ["-j"]:
+            made = json.loads(line)
+            time, value, event = made.get("interval"), made["counter-value"], made["event"]
+        elif form:
+            first, *fields = line.split(",")
+            time = None if first.strip() == "summary" else float(first)
+            value, event = fields[form[0] == "-A"], fields[2 + (form[0] == "-A")]
+        elif found := re.match(r"(?:( +\d+\.\d{9})|) +([\d,]+) {6}(\w+)", line):
+            time, value, event = found[1], found[2].replace(",", ""), found[3]
+        else:
+            continue
+        if time is None:
+            back[event] = int(value)
+        else:
+            front.setdefault(event, []).append((float(time), int(value)))
+    return front, back
+
+
+def test_intervals_of_what_ends_early(tmp_path: Path) -> None:
+    """The last one is printed, and that it is none too; with the whole run's counts only if they are asked for."""
+    program = guest(tmp_path, say(b".") + SPIN)
+    for more, mark in (([], "# partial: "), (["--summary"], " Partial: ")):
+        process = started(["stat", "-I", "20", "-e", "instructions", *more, program])
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+        assert process.returncode == -signal.SIGINT
+        assert re.search(r"(?m)^ +\d+\.\d{9} +[\d,]+      instructions$", errors)
+        assert f"{mark}it ended early: SIGINT; the counts are those until then\n" in errors
+        assert ("Performance counter stats" in errors) == bool(more)
+
+
+def test_intervals_in_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "counts"
+    done = pvperf("stat", "-I", "5", "-x;", "-e", "branches", "-o", path, "-q", "hotspots")
+    assert (done.returncode, done.stderr) == (0, "")
+    head, blank, *lines = path.read_text().splitlines()
+    assert head.startswith("# started on ")
+    assert blank == ""
+    assert sum(int(line.split(";")[1]) for line in lines) == 10071351
+    path.unlink()
+    done = pvperf("stat", "-I", "5", "--counters=1", "-e", "{branches,cycles}", "-o", path, "hotspots")
+    assert done.returncode == 2
+    assert not path.exists()
 
 
 def test_detailed_events() -> None:

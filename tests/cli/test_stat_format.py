@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 from emulator.cli import stat_command
 from emulator.errors import GuestShutdown, PvperfError
 from emulator.events import Event
+from emulator.stat.intervals import Layout
 from emulator.stat.reading import Reading, mean, read_runs, spread, standard_error
 from emulator.stat.table import Report, fields, json_lines, table
+from emulator.vm.interval import Interval
 from emulator.vm.result import Count, Result
 
 INSTRUCTIONS = Event("instructions", "instructions", 0, 1, 1)
@@ -249,6 +251,85 @@ def test_spread_against_the_definition(values: list[int]) -> None:
     )
     if centre:
         assert math.isclose(spread(numbers), 100 * standard_error(numbers) / centre)
+
+
+def in_intervals(*, per_vcpu: bool = False, json: bool = False, separator: str = "", started: str = "") -> list[str]:
+    """A run of two of them, its end and its summary; `started` is for a file."""
+    layout = Layout(
+        FOUR, vcpus=2, per_vcpu=per_vcpu, real_cycles=False, json=json, separator=separator, started=started
+    )
+    one = Interval(0.1, 0.1, TWO_VCPUS.counts)
+    two = Interval(12.25, 0.5, TWO_VCPUS.counts)
+    summary = report(TWO_VCPUS, events=FOUR, vcpus=2, per_vcpu=per_vcpu)
+    texts = [layout.interval(one), layout.interval(two), layout.end("it ended early: x"), layout.summary(summary)]
+    assert layout.end("") == ""
+    return [line for text in texts for line in text.splitlines()]
+
+
+def test_intervals_in_the_table() -> None:
+    """As `perf stat -I` of Linux 6.1 has them."""
+    lines = in_intervals(started="today")
+    assert lines[:7] == [
+        "# started on today",
+        "",
+        "#           time             counts unit events",
+        "     0.100000000          3,000,000      instructions                     #    0.750 insn per cycle",
+        "     0.100000000          1,000,000      branches                         #    1.111 M/sec",
+        "     0.100000000          4,000,000      cycles                           #    4.444 M/sec",
+        "     0.100000000             900.00 msec task-clock                       #    9.000 CPUs utilized",
+    ]
+    assert (
+        lines[10]
+        == "    12.250000000             900.00 msec task-clock                       #    1.800 CPUs utilized"
+    )
+    assert lines[11:14] == ["# partial: it ended early: x", "", " Performance counter stats for 'matmul' (2 vCPUs):"]
+
+
+def test_intervals_for_each_vcpu() -> None:
+    header, row, *_ = in_intervals(per_vcpu=True)
+    assert header == "#           time CPU                    counts unit events"
+    assert row.startswith("     0.100000000 CPU0                1,000,000      instructions       ")
+    assert row.endswith(" #    0.500 insn per cycle")
+
+
+def test_intervals_as_fields() -> None:
+    lines = in_intervals(separator=",")
+    assert lines[0] == "     0.100000000,3000000,,instructions,200000000,100.00,0.750,insn per cycle"
+    assert lines[7] == "    12.250000000,900.00,msec,task-clock,200000000,100.00,1.800,CPUs utilized"
+    assert lines[8:10] == [
+        "# partial: it ended early: x",
+        "         summary,3000000,,instructions,200000000,100.00,0.750,insn per cycle",
+    ]
+    assert in_intervals(separator=",", per_vcpu=True)[1] == (
+        "     0.100000000,CPU1,2000000,,instructions,100000000,100.00,1.000,insn per cycle"
+    )
+
+
+def test_intervals_as_json() -> None:
+    made = [json.loads(line) for line in in_intervals(json=True, started="today")]
+    assert [one.get("interval") for one in made] == [0.1] * 4 + [12.25] * 4 + [None] * 5
+    assert made[0] == {
+        "schema_version": 1,
+        "interval": 0.1,
+        "counter-value": 3000000,
+        "unit": "",
+        "event": "instructions",
+        "event-runtime": 200000000,
+        "pcnt-running": 100.0,
+        "metric-value": 0.75,
+        "metric-unit": "insn per cycle",
+    }
+    assert made[8] == {"schema_version": 1, "partial": "it ended early: x"}
+
+
+def test_the_columns_are_named_again() -> None:
+    layout = Layout([BRANCHES], vcpus=1, per_vcpu=False, real_cycles=False, json=False, separator="")
+    counts = result([[(None, "ENOSPC", 0, 0)]], [BRANCHES]).counts
+    lines = [line for n in range(60) for line in layout.interval(Interval(n, 1, counts)).splitlines()]
+    assert [at for at, line in enumerate(lines) if line.startswith("#")] == [0, 26, 52]
+    assert lines[1] == "     0.000000000      <not counted>      branches"
+    said = layout.end("", report(result([[(None, "ENOSPC", 0, 0)]], [BRANCHES]), events=[BRANCHES]).readings)
+    assert said == "# branches: the VM's limit of open events is reached (--max-events)\n"
 
 
 def test_a_mean_of_equal_counts_is_exact() -> None:

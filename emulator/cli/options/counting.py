@@ -22,12 +22,17 @@ def add_stat(parser: Parser) -> None:
     parser.examples = [
         ("pvperf stat matmul", "the default events, on all vCPUs"),
         ("pvperf stat -e instructions:u,instructions:k,cycles user", "user and kernel code apart"),
+        ("pvperf stat --counters 2 -e '{instructions,cycles},branches' matmul", "what takes turns, together"),
+        ("pvperf stat -I 100 --summary matmul", "what each 100 ms counted, and the whole run"),
         ("pvperf stat -r 5 -j branchy", "five boots, mean and spread, for a program"),
     ]
     add = parser.add_argument
-    add("-e", "--event", action="append", metavar="EVENT", help="EVENT[:uk][,EVENT...], repeatable; see pvperf events")
+    which = "EVENT[:uk] or {EVENT,...}[:uk], more behind commas, repeatable; see pvperf events"
+    add("-e", "--event", action="append", metavar="EVENT", help=which)
     add("-A", "--no-aggr", action="store_true", dest="per_vcpu", help="a count for each vCPU")
     add("-d", "--detailed", action="count", default=0, help="also the events of the cache models")
+    add("-I", "--interval-print", type=positive, dest="interval", metavar="MS", help="print what each MS ms counted")
+    add("--summary", action="store_true", help="with -I: the whole run's counts behind the intervals")
     add("-r", "--repeat", type=positive, default=1, metavar="N", help="boot N times, print mean and spread")
     add_first(parser)
     output = parser.add_argument_group("what is printed")

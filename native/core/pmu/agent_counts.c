@@ -63,8 +63,9 @@ static struct pv_agent_count read_at(const struct pv_vcpu *vcpu, struct host_eve
 static void read_all(struct pv_vcpu *vcpu)
 {
 	struct agent_counts *counts = vcpu->agent_counts;
-	uint64_t now = pmu_now(vcpu);
+	uint64_t now = pmu_now(vcpu), entered_at = pv_u64_load(&vcpu->vm->entered_at);
 
+	counts->guest_ns = entered_at ? clock_host_ns() - entered_at : 0;
 	for (int i = 0; i < PV_AGENT_MAX_EVENTS; i++) {
 		struct host_event *event = counts->event[i];
 
@@ -83,7 +84,7 @@ bool agent_counts_take(struct pv_vcpu *vcpu)
 }
 
 /* A vCPU that is halted does not come out: it is in host mode already. */
-int agent_counts_read(struct pv_vcpu *vcpu, struct pv_agent_count *ret)
+int agent_counts_read(struct pv_vcpu *vcpu, struct pv_agent_count *ret, uint64_t *guest_ns)
 {
 	struct agent_counts *counts = vcpu->agent_counts;
 	bool ring = false;
@@ -93,10 +94,12 @@ int agent_counts_read(struct pv_vcpu *vcpu, struct pv_agent_count *ret)
 	if (!counts->ready && vcpu->mode == VCPU_HOST)
 		read_all(vcpu);
 	had = counts->ready;
-	if (had)
+	if (had) {
 		memcpy(ret, counts->count, sizeof(counts->count));
-	else
+		*guest_ns = counts->guest_ns;
+	} else {
 		ring = !counts->wanted;
+	}
 	counts->wanted = !had;
 	counts->ready = false;
 	pv_mutex_unlock(&vcpu->event_mutex);

@@ -18,8 +18,10 @@ struct pv_vcpu;
 /* Of one vCPU, its event_mutex held. */
 struct agent_counts {
 	struct host_event *event[PV_AGENT_MAX_EVENTS]; /* those that are attached, by their numbers */
-	struct pv_agent_count count[PV_AGENT_MAX_EVENTS]; /* as they were when `ready` was set */
 	bool wanted, ready;
+	/* What was read when `ready` was set, and when that was, from the guest's first entry on. */
+	struct pv_agent_count count[PV_AGENT_MAX_EVENTS];
+	uint64_t guest_ns;
 };
 
 /* For all vCPUs of a VM with an agent. 0 or -ENOMEM. */
@@ -33,6 +35,6 @@ void agent_counts_detach(struct pv_vcpu *vcpu, const struct host_event *event);
 bool agent_counts_take(struct pv_vcpu *vcpu);
 
 /* vm_agent_counts(), by a thread that may take locks. */
-int agent_counts_read(struct pv_vcpu *vcpu, struct pv_agent_count *ret);
+int agent_counts_read(struct pv_vcpu *vcpu, struct pv_agent_count *ret, uint64_t *guest_ns);
 
 #endif

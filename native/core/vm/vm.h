@@ -147,12 +147,10 @@ int vm_agent_times(struct pv_vm *vm, int32_t id, struct pv_event_times *ret);
 /*
  * The agent's PV_AGENT_MAX_EVENTS events on one vCPU, all at one moment and exact, while the VM runs: 1. 0: the vCPU has
  * been asked to come out of guest mode; once it has, the event fd becomes readable and a call brings what was counted
- * then. -ESHUTDOWN: the VM's end has been asked for; what was read of other vCPUs since the call before may lack events.
+ * then. *guest_ns: that moment, from the guest's first entry on. -ESHUTDOWN: the VM's end has been asked for; what was read of other vCPUs since the call before may lack events.
  * -EINVAL without an agent.
  */
-int vm_agent_counts(struct pv_vm *vm, uint32_t vcpu, struct pv_agent_count *ret);
-/* From the guest's first entry until now; after the end, what the statistics say. */
-uint64_t vm_guest_ns(const struct pv_vm *vm);
+int vm_agent_counts(struct pv_vm *vm, uint32_t vcpu, struct pv_agent_count *ret, uint64_t *guest_ns);
 void vm_statistics(struct pv_vm *vm, struct pv_vm_statistics *ret);
 /* Takes up to `most` records out of one ring of the trace, oldest first, and returns how many; 0: there are none.
  * One thread reads. Where there is a trace, the calls of this API are one thread's, too. */

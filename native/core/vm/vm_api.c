@@ -132,6 +132,7 @@ struct api_counts {
 	struct pv_vm *vm;
 	uint32_t vcpu;
 	struct pv_agent_count *ret;
+	uint64_t *guest_ns;
 	int result;
 };
 
@@ -140,14 +141,14 @@ static void api_counts(void *arg)
 {
 	struct api_counts *call = arg;
 
-	call->result = agent_counts_read(&call->vm->vcpus[call->vcpu], call->ret);
+	call->result = agent_counts_read(&call->vm->vcpus[call->vcpu], call->ret, call->guest_ns);
 	if (vm_phase(call->vm) != PHASE_RUNNING)
 		call->result = -ESHUTDOWN;
 }
 
-int vm_agent_counts(struct pv_vm *vm, uint32_t vcpu, struct pv_agent_count *ret)
+int vm_agent_counts(struct pv_vm *vm, uint32_t vcpu, struct pv_agent_count *ret, uint64_t *guest_ns)
 {
-	struct api_counts call = { .vm = vm, .vcpu = vcpu, .ret = ret };
+	struct api_counts call = { .vm = vm, .vcpu = vcpu, .ret = ret, .guest_ns = guest_ns };
 
 	if (vcpu >= vm->config.vcpus || !vm->vcpus[vcpu].agent_counts)
 		return -EINVAL;

@@ -21,7 +21,7 @@ static void add_vcpu(const struct vcpu_figures *from, struct pv_vm_statistics *t
 
 /* From the guest's first entry until now; or until the end was asked for, and the time of every vCPU that has
  * an agent to tell of it stands: no clock has counted more. */
-uint64_t vm_guest_ns(const struct pv_vm *vm)
+static uint64_t guest_ns(const struct pv_vm *vm)
 {
 	uint64_t from = pv_u64_load(&vm->entered_at), deadline = pv_u64_load(&vm->end.deadline);
 	uint64_t to = deadline ? deadline - vm->hooks.patience_ns : clock_host_ns();
@@ -68,7 +68,7 @@ static void api_statistics(void *arg)
 	for (uint32_t i = 0; i < vm->config.vcpus; i++)
 		add_vcpu(&vm->vcpus[i].figures, call->ret);
 	call->ret->kicks = pv_u64_load(&vm->kicks);
-	call->ret->guest_ns = vm_guest_ns(vm);
+	call->ret->guest_ns = guest_ns(vm);
 	vm->design->figures(vm, &figures);
 	call->ret->events_open = figures.open;
 	call->ret->events_open_peak = figures.open_peak;

@@ -164,23 +164,23 @@ static void counts_while_it_runs(void)
 	enum { SECOND = PV_AGENT_FIRST_ID + 1, OTHER_EVENT = EVENT + 0x20 };
 	struct pv_agent_count counts[PV_AGENT_MAX_EVENTS];
 	struct pv_vm_statistics figures;
-	uint64_t kicks;
+	uint64_t kicks, guest_ns = 0;
 
 	create("per-vm");
 	fake.now_ns = 1000;
 	CHECK_EQ(open_at(PARAM, PV_AGENT_FIRST_ID, EVENT), 0);
 	put_open(&fake, PARAM, SECOND, PV_TYPE_SOFTWARE, PV_SW_CPU_CLOCK, 0, OTHER_EVENT);
 	CHECK_EQ(direct_open(&fake, 0, PARAM), 0);
-	CHECK_EQ(vm_agent_counts(fake.vm, 1, counts), -EINVAL);
-	CHECK_EQ(vm_agent_counts(fake.vm, 0, counts), 1);
+	CHECK_EQ(vm_agent_counts(fake.vm, 1, counts, &guest_ns), -EINVAL);
+	CHECK_EQ(vm_agent_counts(fake.vm, 0, counts, &guest_ns), 1);
 	CHECK_EQ(counts[0].attached, 0);
 	CHECK_EQ(direct_op(&fake, 0, ENABLE, PV_AGENT_FIRST_ID), 0);
 	CHECK_EQ(direct_op(&fake, 0, ENABLE, SECOND), 0);
 	CHECK_EQ(direct_hypercall(&fake, 0, PV_HC_AGENT_DONE, PV_AGENT_STARTED, 0, 0), 0);
 	direct_enter(&fake, 0);
-	CHECK_EQ(vm_agent_counts(fake.vm, 0, counts), 0);
+	CHECK_EQ(vm_agent_counts(fake.vm, 0, counts, &guest_ns), 0);
 	direct_run(&fake, 0, 0, 100);
-	CHECK_EQ(vm_agent_counts(fake.vm, 0, counts), 0);
+	CHECK_EQ(vm_agent_counts(fake.vm, 0, counts, &guest_ns), 0);
 	vm_statistics(fake.vm, &figures);
 	kicks = figures.kicks;
 	CHECK_EQ(kicks, 1); /* it is asked once */
@@ -189,20 +189,20 @@ static void counts_while_it_runs(void)
 	direct_enter(&fake, 0);
 	fake.now_ns += 70;
 	direct_run(&fake, 0, 0, 20);
-	CHECK_EQ(vm_agent_counts(fake.vm, 0, counts), 1);
+	CHECK_EQ(vm_agent_counts(fake.vm, 0, counts, &guest_ns), 1);
 	CHECK_EQ(counts[0].attached && counts[1].attached && !counts[2].attached, 1);
 	CHECK_EQ(counts[0].value, 100);
 	CHECK_EQ(counts[0].times.enabled_ns, 50);
 	CHECK_EQ(counts[0].times.running_ns, 50);
 	CHECK_EQ(counts[1].value, 50);
-	CHECK_EQ(vm_agent_counts(fake.vm, 0, counts), 0);
+	CHECK_EQ(vm_agent_counts(fake.vm, 0, counts, &guest_ns), 0);
 	direct_exit(&fake, 0, PV_EXIT_KICK);
-	CHECK_EQ(vm_agent_counts(fake.vm, 0, counts), 1);
+	CHECK_EQ(vm_agent_counts(fake.vm, 0, counts, &guest_ns), 1);
 	CHECK_EQ(counts[0].value, 120);
-	CHECK_EQ(vm_agent_counts(fake.vm, 0, counts), 1); /* it is out: nobody has to be asked */
+	CHECK_EQ(vm_agent_counts(fake.vm, 0, counts, &guest_ns), 1); /* it is out: nobody has to be asked */
 	CHECK_EQ(counts[0].value, 120);
 	vm_finish(fake.vm);
-	CHECK_EQ(vm_agent_counts(fake.vm, 0, counts), -ESHUTDOWN);
+	CHECK_EQ(vm_agent_counts(fake.vm, 0, counts, &guest_ns), -ESHUTDOWN);
 	CHECK_EQ(direct_exit(&fake, 0, PV_EXIT_KICK), PV_ENTER_AGENT);
 	CHECK_EQ(direct_op(&fake, 0, DISABLE, PV_AGENT_FIRST_ID), 0);
 	CHECK_EQ(fake_count(&fake, EVENT), 120);
@@ -249,7 +249,7 @@ static void counts_under_way(void)
 {
 	enum { VCPUS = 2, ENOUGH = 2000 };
 	struct pv_agent_count counts[PV_AGENT_MAX_EVENTS];
-	uint64_t last[VCPUS] = { 0 };
+	uint64_t last[VCPUS] = { 0 }, when[VCPUS] = { 0 }, guest_ns;
 	int had;
 
 	fake_vm_init(&fake, VCPUS);
@@ -262,12 +262,14 @@ static void counts_under_way(void)
 	for (uint32_t n = 0; n < ENOUGH; n++) {
 		uint32_t i = n % VCPUS;
 
-		while (!(had = vm_agent_counts(fake.vm, i, counts)))
+		while (!(had = vm_agent_counts(fake.vm, i, counts, &guest_ns)))
 			sched_yield();
 		CHECK_EQ(had, 1);
 		CHECK(counts[0].value >= last[i]);
 		CHECK_EQ(counts[0].times.running_ns, counts[0].times.enabled_ns);
+		CHECK(guest_ns >= when[i]);
 		last[i] = counts[0].value;
+		when[i] = guest_ns;
 	}
 	vm_finish(fake.vm);
 	guests_join(&fake);

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import platform
 import shlex
@@ -75,17 +76,22 @@ class BuildExt(build_ext):
             build_data(ROOT / "emulator", sources=False)
 
     def build_extension(self, ext: Extension) -> None:
-        """Of emulator._races the core alone is instrumented; its hooks are in native/explore/judge/race.c."""
+        """Of emulator._races the core alone is instrumented; its hooks are in native/explore/judge/race.c.
+
+        The same sources are compiled another way for each: objects of two that are built at a time must not meet.
+        """
+        command = copy.copy(self)
+        command.build_temp = os.path.join(self.build_temp, ext.name)
         if ext.name == "emulator._races":
             ext.extra_objects = self.compiler.compile(
                 [source for source in ext.sources if "native/core/" in source],
-                output_dir=os.path.join(self.build_temp, "races"),
+                output_dir=os.path.join(command.build_temp, "races"),
                 macros=ext.define_macros,
                 include_dirs=ext.include_dirs,
                 extra_postargs=[*ext.extra_compile_args, "-fsanitize=thread"],
             )
             ext.sources = [source for source in ext.sources if "native/core/" not in source]
-        super().build_extension(ext)
+        super(BuildExt, command).build_extension(ext)
 
 
 check_platform()

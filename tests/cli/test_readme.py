@@ -27,6 +27,7 @@ PAGES = {
     for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
     if path.name not in GENERATED
 }
+PICTURES = sorted((ROOT / "docs/pictures").iterdir())
 CONSOLES = {name: re.findall(r"```console\n(.*?)```", text, flags=re.DOTALL) for name, text in PAGES.items()}
 #: Minutes rather than seconds, and all figures: only that it runs is tested elsewhere.
 UNTESTED = "pvperf bench "
@@ -140,9 +141,21 @@ def test_commands_exist() -> None:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_links_lead_somewhere(name: str) -> None:
-    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", PAGES[name]):
+    pictures = re.findall(r'(?:src|srcset)="([^"]+)"', PAGES[name])
+    for target in [*pictures, *re.findall(r"\]\(([^)#]+)[^)]*\)", PAGES[name])]:
         if not target.startswith("https://"):
             assert (ROOT / name).parent.joinpath(target).exists(), target
+
+
+def test_every_picture_is_shown_in_the_light_and_in_the_dark_and_is_small() -> None:
+    shown = [re.findall(r'srcset="([^"]+)"><img src="([^"]+)" alt="[^"]{20,}"', page) for page in PAGES.values()]
+    pairs = {(Path(dark).name, Path(light).name) for page in shown for dark, light in page}
+    assert sorted(name for pair in pairs for name in pair) == sorted(path.name for path in PICTURES)
+    assert all(dark == light.replace(".png", "-dark.png") for dark, light in pairs)
+    for picture in PICTURES:
+        data = picture.read_bytes()
+        assert data.startswith(b"\x89PNG")
+        assert len(data) < 150_000
 
 
 def test_the_index_has_every_page() -> None:

@@ -124,7 +124,7 @@ def test_a_run_that_is_cut_short_has_named_what_failed(tmp_path: Path) -> None:
 
 
 #: They work on the project's tree, and are no part of what is installed.
-OF_THE_TREE = {"emulator.mutation", "emulator.races.findings", "emulator.races.fuzz"}
+OF_THE_TREE = {"emulator.mutation", "emulator.pictures", "emulator.races.findings", "emulator.races.fuzz"}
 
 
 def test_every_package_is_installed() -> None:

@@ -13,7 +13,7 @@ from emulator.bench.reporting.summary import anchor, summary
 from emulator.bench.reporting.table import VERDICTS
 from emulator.bench.reporting.trust import QUICK
 
-_STYLE = (
+STYLE = (
     PALETTE
     + """\
 body { background: var(--back); color: var(--text); font: 15px/1.5 system-ui, sans-serif; margin: 0 auto;
@@ -37,7 +37,7 @@ def document_html(document: Document) -> str:
         '<html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f'<title>pvperf bench, {escape(document.date)}</title><link rel="icon" href="data:,">',
-        f"<style>{_STYLE}</style></head><body>",
+        f"<style>{STYLE}</style></head><body>",
         f"<h1>pvperf bench: {escape(', '.join(document.suites))}</h1>",
         f"<p>{escape(_how(document))}</p>",
         _machine(document),

@@ -30,7 +30,7 @@ PALETTE = """
 """
 _COLOURS = [f"var(--c{k})" for k in range(8)]
 _TEXT = {"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal"}
-_LOOK = {
+LOOK = {
     "font": "system-ui, sans-serif",
     "lineBreak": "\n",
     "view": {"stroke": None},
@@ -47,7 +47,7 @@ _LOOK = {
     "tick": {"thickness": 2, "color": "var(--text)"},
 }
 #: Ticks as `number` writes them; those between powers of ten that have no label are faint.
-_SCALE = {
+TICKS = {
     "tickCount": 7,
     "labelExpr": "datum.label && format(datum.value, abs(datum.value) < 1e4 ? '.4~g' : '.4~s')",
     "gridOpacity": {"condition": {"test": "datum.label", "value": 1}, "value": 0.4},
@@ -83,7 +83,7 @@ def draw_panel(panel: Panel) -> str:
         "y": _axis("y", panel.y_label, heights, log=panel.log_y),
         "color": {"field": "series", "scale": colour, "legend": {"columns": max(1, fit)} if any(names) else None},
     }
-    return _svg(panel.title, points, {"height": _HEIGHT, "encoding": encoding, "layer": layers})
+    return draw(panel.title, points, {"height": _HEIGHT, "encoding": encoding, "layer": layers})
 
 
 def _points(panel: Panel, series: Series) -> Iterator[dict[str, Any]]:
@@ -123,7 +123,7 @@ def draw_rows(rows: Rows) -> str:
         ],
         "resolve": {"axis": {"y": "independent"}},
     }
-    return _svg(rows.title, points, plot)
+    return draw(rows.title, points, plot)
 
 
 def _labels(texts: list[str], side: str) -> dict[str, Any]:
@@ -147,7 +147,7 @@ def _axis(field: str, title: str, values: list[float], *, log: bool, zero: bool 
         "type": "quantitative",
         "title": f"{title}, logarithmic" if log else title,
         "scale": {"type": "log" if log else "linear", "domain": [low, high], "nice": False, "padding": 8},
-        "axis": _SCALE,
+        "axis": TICKS,
     }
 
 
@@ -155,11 +155,11 @@ def _can_show(value: float | None, *, log: bool) -> bool:
     return value is not None and (1 / _MOST <= value <= _MOST if log else abs(value) <= _MOST)
 
 
-def _svg(title: str, points: list[dict[str, Any]], plot: dict[str, Any]) -> str:
+def draw(title: str, points: list[dict[str, Any]], plot: dict[str, Any]) -> str:
     from vl_convert import vegalite_to_svg
 
     frame = {"width": WIDTH, "autosize": {"type": "fit-x", "contains": "padding"}, "padding": 0, "background": None}
-    spec = {"title": title, "data": {"values": points}, "config": _LOOK} | frame | plot
+    spec = {"title": title, "data": {"values": points}, "config": LOOK} | frame | plot
     svg = vegalite_to_svg(spec, vl_version=_LANGUAGE)
     svg = re.sub(r'(<path aria-label="([^"]*)"[^>]*"circle"[^>]*)/>', r"\1><title>\2</title></path>", svg)
     return svg.replace('class="marks"', f'class="plot" role="img" aria-label="{escape(title)}"', 1)

@@ -94,6 +94,14 @@ def test_specification_of_groups() -> None:
     assert apply(State(), Rules("posted", groups=True), 0, "lead", 1)[1] == -22
 
 
+def test_a_clock_leads_without_a_counter() -> None:
+    """The one counter there is is the sibling's."""
+    setup, program = Setup(counters=1), Program.parse(["open 1 clock 500; join 2 1; lead 3; join 0 3", "join 4 2"])
+    with Machine(setup, program) as machine:
+        verdict = machine.run("mix", seed=1, count=500)[1]
+    assert verdict.held, verdict.text
+
+
 def test_the_same_seed_is_the_same_schedule() -> None:
     """10,000 schedules of random programs, run twice: every trace and every end state is the same."""
     for number in range(100):

@@ -8,11 +8,11 @@ what histories of real threads are checked against.
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from emulator.races.explore.program import IDS, KINDS, Program
+from emulator.races.explore.program import IDS, KINDS, OF_CLOCK, OPENS, Program
 
 if TYPE_CHECKING:
     from emulator.races.explore.machine import Setup
@@ -48,6 +48,7 @@ class Rules:
     strict: bool = False
     groups: bool = False
     counters: int = 8
+    uncounted: frozenset[int] = frozenset()  # ids of events that need no counter: clocks, breakpoints
 
 
 def _find(state: State, owner: int, event_id: int) -> Event | None:
@@ -72,10 +73,11 @@ def _join(state: State, rules: Rules, owner: int, event_id: int, group: int) -> 
     leader = _find(state, owner, group)
     if not leader:
         return state, -ENOENT
-    members = len(_members(state, leader))
-    if leader.leader != leader.id or leader.runs or members + 1 > rules.counters:
+    members = _members(state, leader)
+    counters = sum(event.id not in rules.uncounted for event in members) + 1
+    if leader.leader != leader.id or leader.runs or counters > rules.counters:
         return state, -EINVAL
-    if members == _MEMBERS:
+    if len(members) == _MEMBERS:
         return state, -ENOSPC
     return _open(state, rules, Event(owner, event_id, group))
 
@@ -148,8 +150,19 @@ def table(rules: Rules, vcpus: int, ids: tuple[int, ...]) -> tuple[int, int, byt
     return states, len(_columns(rules)), cells
 
 
+def _uncounted(program: Program) -> frozenset[int]:
+    """Ids of events that need no counter. One that now needs one and now does not counts as one that does."""
+    opens = [op for ops in program.vcpus for op in ops if op.kind in OPENS]
+    counters = {op.id for op in opens if op.kind != "open" or op.value < OF_CLOCK}
+    return frozenset(op.id for op in opens) - counters
+
+
 def table_of(setup: Setup, program: Program) -> tuple[int, int, bytes]:
     """The table that a program needs on a machine."""
     groups = any(op.kind in ("lead", "join") for ops in program.vcpus for op in ops)
-    rules = Rules(setup.design, setup.max_events, bool(setup.strict_errno), groups, setup.counters if groups else 0)
+    rules = Rules(setup.design, setup.max_events, bool(setup.strict_errno))
+    if groups:
+        rules = replace(rules, groups=True, counters=setup.counters, uncounted=_uncounted(program))
+    else:
+        rules = replace(rules, counters=0)
     return table(rules, len(program.vcpus), tuple(program.ids()))

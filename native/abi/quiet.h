@@ -17,6 +17,7 @@ enum pv_quiet {
 	PV_QUIET_TAKEN = 2,  /* delivered is not what the guest has taken */
 	PV_QUIET_EVENTS = 4, /* host events are still in memory */
 	PV_QUIET_LIMIT = 8,  /* events count against the limit */
+	PV_QUIET_DELAYED = 16, /* no fault: NMIs were missed or throttled, or guest memory failed, since it was asked last */
 };
 
 #endif

@@ -4,6 +4,14 @@
 
 #include "core/vm/host.h"
 
+/* Since the last time, has anything kept overflows from the guest for a while? */
+static bool was_delayed(struct overflow_ledger *ledger)
+{
+	uint64_t delays = pv_u64_load(&ledger->misses) + pv_u64_load(&ledger->failed) + pv_u64_load(&ledger->throttled);
+
+	return pv_u64_exchange(&ledger->delays_told, delays) != delays;
+}
+
 int64_t quiet_check(struct pv_vcpu *vcpu, uint64_t taken)
 {
 	struct pv_vm *vm = vcpu->vm;
@@ -23,6 +31,8 @@ int64_t quiet_check(struct pv_vcpu *vcpu, uint64_t taken)
 		found |= PV_QUIET_EVENTS;
 	if (figures.open)
 		found |= PV_QUIET_LIMIT;
+	if (was_delayed(&vm->ledger))
+		found |= PV_QUIET_DELAYED;
 	pv_u64_count(&vcpu->figures.quiet_points, 1);
 	return found;
 }

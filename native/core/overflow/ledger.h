@@ -21,6 +21,7 @@ struct overflow_ledger {
 	pv_u64 throttled, unthrottled;
 	pv_u64 host_breakpoints; /* set on host addresses that the guest chose */
 	pv_u64 leaked_buffers;
+	pv_u64 delays_told; /* of misses, failures and throttlings: those that PV_HC_QUIET has told of */
 };
 
 #endif

@@ -53,8 +53,11 @@ static void quiet_points(void)
 	pv_u64_add(&fake.vm->ledger.raised, 1);
 	CHECK_EQ(quiet(OVERFLOWS), PV_QUIET_LOST);
 	pv_u64_sub(&fake.vm->ledger.raised, 1);
+	pv_u64_add(&fake.vm->ledger.misses, 1);
+	CHECK_EQ(quiet(OVERFLOWS), PV_QUIET_DELAYED);
+	CHECK_EQ(quiet(OVERFLOWS), 0);
 	vm_statistics(fake.vm, &figures);
-	CHECK_EQ(figures.quiet_points, 6);
+	CHECK_EQ(figures.quiet_points, 8);
 	fake_vm_destroy(&fake);
 }
 

@@ -72,9 +72,10 @@ def runtime_sources() -> list[Path]:
     return _sources_in(native_sources() / "guest" / "runtime")
 
 
-def bundled_sources() -> dict[str, Path]:
-    """Name of each bundled guest and the C file that it is made of."""
-    return {path.stem: path for path in sorted((native_sources() / "guest" / "guests").glob("*.c"))}
+def bundled_sources() -> dict[str, list[Path]]:
+    """Name of each bundled guest and what it is made of: a C file, or all sources in a folder."""
+    found = sorted((native_sources() / "guest" / "guests").iterdir())
+    return {path.stem: _sources_in(path) if path.is_dir() else [path] for path in found}
 
 
 def code_flags() -> list[str]:
@@ -182,7 +183,7 @@ def build_bundled(output_dir: str | Path, *, cc: str | None = None) -> list[Path
     """
     directory = Path(output_dir)
     directory.mkdir(parents=True, exist_ok=True)
-    programs = {directory / f"{name}.elf": [source] for name, source in bundled_sources().items()}
+    programs = {directory / f"{name}.elf": sources for name, sources in bundled_sources().items()}
     build_guests(programs, cc=cc, extra=_OWN)
     return list(programs)
 

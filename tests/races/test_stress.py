@@ -49,6 +49,26 @@ def test_the_guest_plays_what_it_is_told() -> None:
     assert outcome.host["overflows_delivered"] == outcome.ledger["overflows"] >= 7 * 50
 
 
+def test_the_guest_knows_what_was_counted() -> None:
+    """One vCPU knows it to the instruction at each DISABLE, and at each READ but for those that wrote it down."""
+    playing = alone("open 1; enable 1; run 100; disable 1; enable 1; run 7; read 1; disable 1")
+    ledger = boot(playing, rounds=10).ledger
+    assert ledger["bounded"] == 10 * 5  # with what is disabled behind the last operation, and with what stays
+    assert ledger["exact"] == 10 * 4
+    drawn = boot(Playing(playing.programs, playing.setup, sources=True), rounds=40)
+    assert drawn.oracle == "", drawn.text
+    assert drawn.ledger["exact"] >= 40 * 4
+
+
+def test_the_guest_looks_at_groups_and_times() -> None:
+    program = "lead 1 period 10; join 2 1 period 7; join 3 1; enable 1; run 50; read 1; run 50; close 3; read 1; read 2"
+    outcome = boot(alone(program, "peek 1; read 1; peek 2"), rounds=30)
+    assert outcome.oracle == "", outcome.text
+    assert min(outcome.ledger[figure] for figure in ("looked", "timed", "exact")) >= 30
+    assert outcome.host["hypercalls_open2"] == 30 * 3
+    assert outcome.ledger["overflows"] > 30 * 20
+
+
 def test_hostile_calls_are_refused() -> None:
     outcome = boot(alone("read 1; read 1; read 1; read 1"), rounds=50, hostile=1000)
     assert outcome.oracle == "", outcome.text

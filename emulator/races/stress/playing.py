@@ -4,24 +4,31 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from emulator.errors import UsageError
 from emulator.races.explore.case import MOST_VCPUS
 from emulator.races.explore.machine import Setup
-from emulator.races.explore.program import HYPERCALLS, IDS, OF_BREAKPOINT, OF_CLOCK, Op, Program
+from emulator.races.explore.program import GROUPS, IDS, OF_BREAKPOINT, OF_CLOCK, OPENS, Op, Program
 from emulator.races.explore.scenarios import Scenario
 
 #: Programs of a boot, which take turns round by round.
 _PROGRAMS = 8
-_LETTERS = {"open": "o", "close": "c", "enable": "e", "disable": "d", "read": "v", "run": "r", "kick": "k"}
+_LETTERS = {
+    **{"open": "o", "lead": "l", "join": "j", "close": "c", "enable": "e", "disable": "d", "read": "v", "peek": "p"},
+    **{"run": "r", "kick": "k"},
+}
 #: What a clock's period of one in the explorer is here, ns: a real one must not overflow at each instruction.
 _CLOCK_NS = 100
 #: How often random programs do what; --mix changes it.
-MIX = {"open": 15, "close": 15, "enable": 20, "disable": 10, "read": 10, "run": 26, "handle": 4, "kick": 4}
+MIX = {
+    **{"open": 12, "lead": 4, "join": 5, "close": 15, "enable": 20, "disable": 10, "read": 10, "peek": 3},
+    **{"run": 26, "handle": 4, "kick": 4},
+}
 _IDS = 3
 _OPS = 10
 _PERIODS = (0, 10, 10, 30, OF_CLOCK + 1000)
+_GROUP_PERIODS = (0, 7, 10)
 
 
 def parse_mix(text: str) -> dict[str, int]:
@@ -45,15 +52,24 @@ class Playing:
 
     programs: tuple[Program, ...]
     setup: Setup
+    sources: bool = False  # what events count is drawn, too: instructions, branches, those of one level
 
     @property
     def samples(self) -> bool:
-        return any(op.kind == "open" and 0 < op.value < OF_BREAKPOINT for ops in self._all() for op in ops)
+        return self.exact or any(op.kind == "open" and OF_CLOCK < op.value < OF_BREAKPOINT for op in self._opens())
 
     @property
     def exact(self) -> bool:
         """Are there events whose overflows must be their count by their period?"""
-        return any(op.kind == "open" and 0 < op.value < OF_CLOCK for ops in self._all() for op in ops)
+        return any(0 < _period(op) < OF_CLOCK for op in self._opens())
+
+    @property
+    def records(self) -> bool:
+        """Are there events of version 2, with times and groups?"""
+        return any(op.kind != "open" for op in self._opens())
+
+    def _opens(self) -> list[Op]:
+        return [op for ops in self._all() for op in ops if op.kind in OPENS]
 
     def _all(self) -> list[tuple[Op, ...]]:
         return [ops for program in self.programs for ops in program.vcpus]
@@ -61,8 +77,9 @@ class Playing:
     def arguments(self) -> list[str]:
         """The guest's command line."""
         vcpus = range(len(self.programs[0].vcpus))
-        exact = self.setup.counters >= IDS  # no event ever waits for a counter
-        return [f"p{k}=" + "/".join(_text(program, k, exact=exact) for program in self.programs) for k in vcpus]
+        how = ["rotates=1"] if self.setup.counters < IDS else []  # an event may wait for a counter
+        how += ["sources=1"] if self.sources else []
+        return how + [f"p{k}=" + "/".join(_text(program, k) for program in self.programs) for k in vcpus]
 
     def window(self, round_number: int) -> Program:
         """What round `round_number` played, as a program for the explorer."""
@@ -70,26 +87,12 @@ class Playing:
         return Program(program.vcpus[:MOST_VCPUS], program.timer)
 
 
-def _text(program: Program, vcpu: int, *, exact: bool) -> str:
-    ops = program.vcpus[vcpu]
-    least = [_least_count(ops, at) if exact and _owns(program, vcpu, op) else 0 for at, op in enumerate(ops)]
-    return ",".join(_op_text(op) + (f":{count}" if count else "") for op, count in zip(ops, least, strict=True))
+def _text(program: Program, vcpu: int) -> str:
+    return ",".join(map(_op_text, program.vcpus[vcpu]))
 
 
-def _owns(program: Program, vcpu: int, disable: Op) -> bool:
-    """Does only this vCPU decide when this event counts: enabled and disabled once, and opened by one operation?"""
-    if disable.kind != "disable":
-        return False
-    changes = [(k, op) for k, ops in enumerate(program.vcpus) for op in ops if op.id == disable.id]
-    opens = [op for _, op in changes if op.kind == "open"]
-    decides = sorted((k, op.kind) for k, op in changes if op.kind in ("enable", "disable", "close"))
-    return len(opens) == 1 and opens[0].value < OF_CLOCK and decides == [(vcpu, "disable"), (vcpu, "enable")]
-
-
-def _least_count(ops: tuple[Op, ...], at: int) -> int:
-    """What an event has counted at least when operation `at` disables it, if this vCPU had it enabled."""
-    enabled = max((k for k, op in enumerate(ops[:at]) if op.kind == "enable" and op.id == ops[at].id), default=at)
-    return sum(op.value for op in ops[enabled:at] if op.kind == "run")
+def _period(op: Op) -> int:
+    return op.value // GROUPS if op.kind == "join" else op.value
 
 
 def _op_text(op: Op) -> str:
@@ -101,7 +104,9 @@ def _op_text(op: Op) -> str:
         return f"b{op.id}"
     if op.kind == "open" and op.value & OF_CLOCK:
         return f"O{op.id}:{(op.value - OF_CLOCK) * _CLOCK_NS}"
-    return f"{_LETTERS[op.kind]}{op.id}" + (f":{op.value}" if op.kind == "open" and op.value else "")
+    leader = f".{op.group}" if op.kind == "join" else ""
+    period = f":{_period(op)}" if op.kind in OPENS and _period(op) else ""
+    return _LETTERS[op.kind] + str(op.id) + leader + period
 
 
 def ends_its_vm(scenario: Scenario) -> bool:
@@ -133,10 +138,10 @@ def _spread(program: Program, vcpus: int, limit: int) -> list[Program]:
     another round, each group of vCPUs on its own events, as far as there are ids and the limit is not reached by it.
     What a program opens twice itself all do."""
     size = len(program.vcpus)
-    opens = [op.id for ops in program.vcpus for op in ops if op.kind == "open"]
+    opens = [op.id for ops in program.vcpus for op in ops if op.kind in OPENS]
     again = [ops if len(set(opens)) < len(opens) else _without_opens(ops) for ops in program.vcpus]
     same = Program(tuple((program.vcpus if k < size else again)[k % size] for k in range(vcpus)), program.timer)
-    step = max((op.id for ops in program.vcpus for op in ops if op.kind in HYPERCALLS), default=0) + 1
+    step = max(program.ids(), default=0) + 1
     groups = min(IDS // step, vcpus // size, limit // max(1, len(opens)))
     if groups < 2:
         return [same]
@@ -146,14 +151,25 @@ def _spread(program: Program, vcpus: int, limit: int) -> list[Program]:
 
 
 def _without_opens(ops: tuple[Op, ...]) -> tuple[Op, ...]:
-    return tuple(op for op in ops if op.kind != "open")
+    return tuple(op for op in ops if op.kind not in OPENS)
 
 
 def _shifted(ops: tuple[Op, ...], by: int) -> tuple[Op, ...]:
-    return tuple(replace(op, id=op.id + by) if op.kind in HYPERCALLS else op for op in ops)
+    return tuple(op.renamed({name: name + by for name in range(IDS - by)}) for op in ops)
 
 
-def _random(rng: random.Random, vcpus: int, mix: dict[str, int], *, native: bool) -> Program:
+def _random_value(rng: random.Random, kind: str, *, clocks: bool) -> int:
+    match kind:
+        case "open":
+            return rng.choice([period for period in _PERIODS if clocks or period < OF_CLOCK])
+        case "lead":
+            return rng.choice(_GROUP_PERIODS)
+        case "join":
+            return rng.randrange(_IDS) + GROUPS * rng.choice(_GROUP_PERIODS)
+    return 0
+
+
+def _random(rng: random.Random, vcpus: int, mix: dict[str, int], *, native: bool, clocks: bool) -> Program:
     def op() -> Op:
         kind = rng.choices(list(mix), list(mix.values()))[0]
         match kind:
@@ -163,13 +179,28 @@ def _random(rng: random.Random, vcpus: int, mix: dict[str, int], *, native: bool
                 return Op("handle")
             case "kick":
                 return Op("kick", rng.randrange(vcpus) % MOST_VCPUS)
-        return Op(kind, rng.randrange(_IDS), rng.choice(_PERIODS) if kind == "open" else 0)
+        return Op(kind, rng.randrange(_IDS), _random_value(rng, kind, clocks=clocks))
 
     def timer_op() -> Op:
         return Op("clock") if rng.random() < 0.5 else Op("tick", rng.randrange(vcpus) % MOST_VCPUS)
 
     ops = tuple(tuple(op() for _ in range(rng.randint(2, _OPS))) for _ in range(vcpus))
     return Program(ops, tuple(timer_op() for _ in range(rng.choice((0, 1, 3)))) if native else ())
+
+
+def _random_programs(
+    rng: random.Random, base: Setup, vcpus: int, mix: dict[str, int], *, native: bool
+) -> list[Program]:
+    """With groups and with clocks by turns: what the specification says of a group it says of counters. Where it is the
+    judge, `per-vcpu` has no groups: there would be too many states."""
+    plain = {kind: weight for kind, weight in mix.items() if kind not in ("lead", "join", "peek")}
+    never, always = native and base.design == "per-vcpu", not any(plain.values())
+
+    def program(number: int) -> Program:
+        groups = always or (number % 2 == 1 and not never)
+        return _random(rng, vcpus, mix if groups else plain, native=native, clocks=not groups)
+
+    return [program(number) for number in range(_PROGRAMS)]
 
 
 def play(
@@ -180,11 +211,10 @@ def play(
         raise UsageError("hostile takes a guest that passes what makes no sense: whole VMs alone play it")
     if not scenario.programs:
         rng = random.Random(f"stress:{seed}:{boot}")
-        programs = tuple(_random(rng, vcpus, mix, native=native) for _ in range(_PROGRAMS))
-        return Playing(programs, scenario.setup(base, boot))
+        programs = tuple(_random_programs(rng, base, vcpus, mix, native=native))
+        return Playing(programs, scenario.setup(base, boot), sources=True)
     setup = scenario.setup(base, boot)
     for program in scenario.programs:
         _refuse(scenario, program, setup, native=native)
-    return Playing(
-        tuple(spread for program in scenario.programs for spread in _spread(program, vcpus, setup.max_events)), setup
-    )
+    spread = tuple(each for program in scenario.programs for each in _spread(program, vcpus, setup.max_events))
+    return Playing(spread, setup, sources=boot % 2 == 1)

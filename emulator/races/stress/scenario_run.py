@@ -63,6 +63,7 @@ class Stressed:
     killing: bool = False
     samples: bool = False
     exact: bool = False
+    records: bool = False  # of version 2
     full: bool = False  # as many events were open as may be
     no_memory: int = 0  # VMs that an allocation which was made to fail has ended
     specified: bool = True  # results were compared with the specification
@@ -85,6 +86,7 @@ class Stressed:
             self.host.update(outcome.host)
         self.samples = self.samples or playing.samples
         self.exact = self.exact or playing.exact
+        self.records = self.records or (playing.records and self.design != "posted")  # which has no OPEN2
         self.full = self.full or outcome.host.get("events_open_peak", 0) >= config.max_events
         self.no_memory += outcome.no_memory
         self.specified = self.specified and outcome.specified
@@ -118,8 +120,10 @@ class Stressed:
             return [oracle for oracle in VM_ORACLES if not oracle.startswith("O10")]
         untried = [] if self.full else ["O3 limit"]
         untried += [] if self.specified and not self._too_short_for_o8() else ["O8 linearizability"]
-        untried += [] if self.samples else ["O5 conservation"]
-        return untried + ([] if self.exact else ["O6 nothing stranded"])
+        untried += [] if self.samples or self.guest["bounded"] else ["O5 conservation"]
+        untried += [] if self.samples else ["O11 NMIs"]
+        untried += [] if self.exact else ["O6 nothing stranded", "O12 periods"]
+        return untried + ([] if self.records else ["O13 times", "O14 records"])
 
     def doubts(self) -> dict[str, str]:
         """The oracles that cannot be trusted: what they look for had no chance to happen."""
@@ -136,6 +140,15 @@ class Stressed:
             doubts["O5 conservation"] = "no NMI found the lock taken: run longer, or with --fault trylock=10%"
         if self.exact and not self.guest["compared"]:
             doubts["O6 nothing stranded"] = "no event was still open at the end of its round"
+        return doubts | self._doubts_of_records()
+
+    def _doubts_of_records(self) -> dict[str, str]:
+        """Of a guest that has looked for any: the native stress looks at each that is written."""
+        doubts = {}
+        if self.records and "looked" in self.guest and not self.guest["looked"]:
+            doubts["O14 records"] = "no record was whole when a vCPU looked at it"
+        if self.records and "timed" in self.guest and not self.guest["timed"]:
+            doubts["O13 times"] = "no time could be compared with the time-stamp counter"
         return doubts
 
     def _starved(self) -> str:

@@ -263,9 +263,9 @@ def test_a_guest_that_cannot_go_on_is_a_violation(monkeypatch: pytest.MonkeyPatc
 
 def test_all_scenarios_but_those_that_a_vm_cannot_play() -> None:
     names = {scenario.name for scenario in all_playable()}
-    assert set(SCENARIOS) - names == {"halt-kick", "halt-nmi", "handler-sync", "group-close", "group-move", "record"}
+    assert set(SCENARIOS) - names == {"halt-kick", "halt-nmi", "handler-sync"}
     native = {scenario.name for scenario in all_playable(native=True)}
-    assert native - names == {"handler-sync", "group-close", "group-move", "record"}
+    assert native - names == {"handler-sync"}
     assert names - native == {"hostile"}
 
 
@@ -275,7 +275,6 @@ def test_all_scenarios_but_those_that_a_vm_cannot_play() -> None:
         (["a" * 300], "there is no scenario or file 'aaa"),
         (["close-enabel"], "there is no scenario or file 'close-enabel'; did you mean close-enable"),
         (["halt-kick"], "halt-kick halts vCPUs for good"),
-        (["group-close"], "group-close makes calls of version 2: pvperf explore can do that, and --native"),
         (["churn", "--mix", "walk=1"], "there is no operation 'walk' to mix"),
         (["churn", "--mix", "open=x"], "the weight of open is a whole number, and 'x' is not"),
         (["churn", "--design", "best"], "design 'best' is not known"),

@@ -118,8 +118,6 @@ def _refuse(scenario: Scenario, program: Program, setup: Setup, *, native: bool)
     """What real vCPUs cannot be made to do is said, not left out."""
     if any(op.kind == "halt" for each in program.vcpus for op in each):
         raise UsageError(f"{scenario.name} halts vCPUs for good: pvperf explore can do that, stress cannot")
-    if not native and any(op.kind in ("lead", "join", "peek") for each in program.vcpus for op in each):
-        raise UsageError(f"{scenario.name} makes calls of version 2: pvperf explore can do that, and --native")
     if setup.no_handler and not native:
         raise UsageError(f"{scenario.name} needs a guest without a handler: pvperf explore has that, and --native")
 

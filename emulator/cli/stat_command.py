@@ -11,7 +11,7 @@ from typing import Any
 
 from emulator.cli.launch import Launcher
 from emulator.errors import PvperfError, UsageError
-from emulator.events import Event, parse_events
+from emulator.events import Event, detailed_events, parse_events
 from emulator.files import Files
 from emulator.files.output import Output
 from emulator.guest.code_place import crash_of
@@ -22,8 +22,6 @@ from emulator.terminal.printable import printable
 from emulator.vm.result import Result
 
 DEFAULT_EVENTS = "instructions,branches,cycles,task-clock"
-#: Of perf's -d; its LLC-loads and LLC-load-misses are the model's cache-references and cache-misses.
-DETAILED_EVENTS = "L1-dcache-loads,L1-dcache-load-misses,cache-references,cache-misses"
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -34,10 +32,8 @@ def main(arguments: argparse.Namespace) -> int:
         raise UsageError("the separator of -x cannot be empty")
     if arguments.interval and arguments.repeat > 1:
         raise UsageError("-I prints what one run counts, and -r the mean of several: it is one or the other")
-    if arguments.detailed > 1:
-        raise UsageError("more detailed than -d is nothing here: there is no model of instruction cache and TLBs")
     events = parse_events(arguments.event or DEFAULT_EVENTS)
-    events += parse_events(DETAILED_EVENTS) if arguments.detailed else ()
+    events += detailed_events(arguments.detailed)
     started = time.ctime() if arguments.output not in (None, "-") else ""
     with Files() as files, Launcher(arguments, files) as launcher:
         output = files.output(arguments.output, append=arguments.append)

@@ -90,7 +90,7 @@ KNOWN = (
     ),
 )
 
-_KERNEL = "the guest's kernel would have to count it, and there is none"
+KERNEL_EVENT = "the guest's kernel would have to count it, and there is none"
 _LAST_LEVEL = "the last level of the model has cache-references and cache-misses"
 _NO_MODEL = "there is no model of it"
 
@@ -98,9 +98,9 @@ _NO_MODEL = "there is no model of it"
 _WITHOUT_COUNTER = {
     re.compile(pattern): why
     for pattern, why in (
-        (r"(page|minor|major|alignment|emulation)-faults|faults", _KERNEL),
-        (r"context-switches|cs|cpu-migrations|migrations|cgroup-switches|bpf-output", _KERNEL),
-        (r"[a-z][a-z_0-9]*:[a-z_0-9]+_[a-z_0-9]*", _KERNEL),  # a tracepoint
+        (r"(page|minor|major|alignment|emulation)-faults|faults", KERNEL_EVENT),
+        (r"context-switches|cs|cpu-migrations|migrations|cgroup-switches|bpf-output", KERNEL_EVENT),
+        (r"[a-z][a-z_0-9]*:[a-z_0-9]+_[a-z_0-9]*", KERNEL_EVENT),  # a tracepoint
         (r"LLC-(loads|load-misses)", _LAST_LEVEL),
         (r"LLC-(stores|store-misses|prefetches|prefetch-misses)", _LAST_LEVEL),
         (r"L1-dcache-(store-misses|prefetches|prefetch-misses)", "the model tells no stores and prefetches that miss"),

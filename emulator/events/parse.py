@@ -10,10 +10,14 @@ from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from emulator.errors import UsageError
-from emulator.events.known import KNOWN, by_name, number, why_without_counter
+from emulator.events.cache_names import canonical_cache_name
+from emulator.events.known import KERNEL_EVENT, KNOWN, Known, by_name, number, why_without_counter
 from emulator.events.lists import split_groups
 
 _RAW = re.compile(r"r([0-9a-fA-F]{1,16})")
+_CONFIG = re.compile(r"config=(0[xX][0-9a-fA-F]{1,16}|0|[1-9][0-9]{0,18})")
+_NAMED = re.compile(r"name=([\w.:@+-]+)")
+_TRACEPOINT = re.compile(r"[a-z][a-z_0-9]*:[A-Za-z_0-9]+")
 _PMU = re.compile(r"cpu/(.*)/")
 _BREAKPOINT = re.compile(
     r"mem:(?P<address>0[xX][0-9a-fA-F]{1,32}|[0-9]{1,32})(?:/(?P<length>0[xX][0-9a-fA-F]{1,8}|[1-9][0-9]{0,8}))?"
@@ -67,12 +71,16 @@ def _parse(item: str) -> Event:
         return _raw(item, int(raw[1], 16), flags)
     if pmu := _PMU.fullmatch(name):
         return _parse_pmu(item, pmu[1], flags)
-    row = by_name().get(name)
+    row = _row(name)
     if row is None:
         _refuse(name)
     if not row.countable:
         raise UsageError(f"event {name} has no counter: there is no model of it; see pvperf events")
     return Event(item, row.name, number(row.type), number(row.config), flags, row.unit)
+
+
+def _row(name: str) -> Known | None:
+    return by_name().get(name) or by_name().get(canonical_cache_name(name))
 
 
 def _split_modifiers(item: str) -> tuple[str, str]:
@@ -81,7 +89,7 @@ def _split_modifiers(item: str) -> tuple[str, str]:
         return body + "/", modifiers.removeprefix(":")
     name, _, modifiers = item.partition(":")
     if modifiers and not set(modifiers) <= set(_MODIFIERS + _FOREIGN_MODIFIERS):
-        if why_without_counter(item):
+        if why_without_counter(item) or (_TRACEPOINT.fullmatch(item) and not _row(name) and not _close(name, 0.7)):
             return item, ""
         raise UsageError(f"'{modifiers}' in '{item}' is not a modifier; there are u and k")
     return name, modifiers
@@ -115,19 +123,24 @@ def _has(constant: str) -> bool:
 
 
 def _parse_pmu(item: str, body: str, flags: int) -> Event:
-    """cpu/event=0x..,umask=0x../ or cpu/NAME/."""
-    if body in by_name():
+    """cpu/event=0x..,umask=0x../, cpu/config=0x../, cpu/rNNN/ or cpu/NAME/; of each also with name=NAME."""
+    *terms, last = body.split(",")
+    if (named := _NAMED.fullmatch(last)) and terms:
+        return replace(_parse_pmu(item, ",".join(terms), flags), name=named[1])
+    if _row(body) or _RAW.fullmatch(body):
         return replace(_parse(body), name=item, flags=flags)
+    if config := _CONFIG.fullmatch(body):
+        return _raw(item, int(config[1], 0), flags)
     fields = {"event": 0, "umask": 0}
     for term in body.split(","):
         key, _, value = term.partition("=")
         try:
-            number = int(value, 0)
+            byte = int(value, 0)
         except ValueError:
-            number = -1
-        if key not in fields or not 0 <= number <= 0xFF:
+            byte = -1
+        if key not in fields or not 0 <= byte <= 0xFF:
             raise UsageError(f"'{term}' in '{item}' is not event=0x.. or umask=0x.., from 0 to 0xff")
-        fields[key] = number
+        fields[key] = byte
     return _raw(item, fields["event"] | fields["umask"] << 8, flags)
 
 
@@ -150,9 +163,14 @@ def _parse_breakpoint(item: str) -> Event:
     return Event(item, "mem", number("PV_TYPE_BREAKPOINT"), 0, flags, breakpoint=(bits, address, length))
 
 
+def _close(name: str, cutoff: float = 0.5) -> list[str]:
+    return difflib.get_close_matches(name, by_name(), n=3, cutoff=cutoff)
+
+
 def _refuse(name: str) -> NoReturn:
-    if why := why_without_counter(name):
-        raise UsageError(f"event {name} has no counter: {why}; see pvperf events")
-    close = difflib.get_close_matches(name, by_name(), n=3, cutoff=0.5)
+    why = why_without_counter(name) or why_without_counter(canonical_cache_name(name))
+    if why or _TRACEPOINT.fullmatch(name):
+        raise UsageError(f"event {name} has no counter: {why or KERNEL_EVENT}; see pvperf events")
+    close = _close(name)
     hint = f"; did you mean {' or '.join(close)}?" if close else "; see pvperf events"
     raise UsageError(f"unknown event: {name}{hint}")

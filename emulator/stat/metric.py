@@ -12,10 +12,36 @@ _CLOCKS = ("task-clock", "cpu-clock")
 
 
 class Metric(NamedTuple):
-    """A value, and what it is of."""
+    """A value, what it is of, and how perf's table has it."""
 
     value: float
     unit: str
+    form: str = "%8.3f"
+
+    @property
+    def text(self) -> str:
+        """In the table."""
+        return self.form % self.value
+
+    @property
+    def digits(self) -> str:
+        """The number alone, as in the table."""
+        return self.text.strip(" %")
+
+
+class _Share(NamedTuple):
+    """A count in percent of another."""
+
+    of: str
+    unit: str
+    form: str = "%7.2f%%"
+
+
+_SHARES = {
+    "branch-misses": _Share("branches", "of all branches"),
+    "L1-dcache-load-misses": _Share("L1-dcache-loads", "of all L1-dcache accesses"),
+    "cache-misses": _Share("cache-references", "of all cache refs", "%8.3f %%"),
+}
 
 
 def derive(reading: Reading, readings: Sequence[Reading], *, elapsed_s: float, real_cycles: bool) -> Metric | None:
@@ -30,6 +56,8 @@ def derive(reading: Reading, readings: Sequence[Reading], *, elapsed_s: float, r
         return Metric(reading.value / 1e9 / elapsed_s, "CPUs utilized") if elapsed_s > 0 else None
     if name == "instructions" and (cycles := _beside(reading, readings, "cycles", same_flags=True)):
         return Metric(reading.value / cycles, "insn per cycle")
+    if (share := _SHARES.get(name)) and (whole := _beside(reading, readings, share.of, same_flags=True)):
+        return Metric(100 * reading.value / whole, share.unit, share.form)
     clock_ns = next((ns for clock in _CLOCKS if (ns := _beside(reading, readings, clock, same_flags=False))), None)
     if not clock_ns:
         return None

@@ -70,7 +70,7 @@ def rows(report: Report) -> list[str]:
 def _row(reading: Reading, metric: Metric | None) -> str:
     vcpu = "" if reading.vcpu is None else f"CPU{reading.vcpu:<8}"
     row = f"{vcpu}{_people_value(reading):>{_VALUE}} {reading.event.unit:<{_UNIT}} {reading.event.name:<{_NAME}}"
-    row += f" # {metric.value:8.3f} {metric.unit:<{_METRIC - 12}}" if metric else " " * _METRIC
+    row += f" # {f'{metric.text} {metric.unit}':<{_METRIC - 3}}" if metric else " " * _METRIC
     if reading.spread is not None:
         row += f"  ( +-{reading.spread:6.2f}% )"
     if reading.value is not None and reading.running_ns != reading.enabled_ns:
@@ -119,7 +119,7 @@ def field_rows(report: Report, separator: str) -> list[str]:
         row += [_plain_value(reading), reading.event.unit, _quote(reading.event.name, separator)]
         row += [] if report.runs == 1 else [f"{reading.spread or 0:.2f}%"]
         row += [f"{reading.running_ns:.0f}", f"{reading.share:.2f}"]
-        row += [f"{metric.value:.3f}", metric.unit] if metric else ["", ""]
+        row += [metric.digits, metric.unit] if metric else ["", ""]
         lines.append(separator.join(row))
     return lines
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from emulator.cli import stat_command
 from emulator.errors import GuestShutdown, PvperfError
-from emulator.events import Event
+from emulator.events import Event, parse_events
 from emulator.stat.intervals import Layout
 from emulator.stat.reading import Reading, mean, read_runs, spread, standard_error
 from emulator.stat.table import Report, fields, json_lines, table
@@ -116,6 +116,29 @@ def test_instructions_per_cycle_of_the_same_group() -> None:
     assert "                30      instructions                     #    1.500 insn per cycle\n" in table(
         report(run, events=events)
     )
+
+
+def test_misses_are_shares_as_perf_has_them() -> None:
+    """Of what was counted at the same privilege levels."""
+    events = parse_events(
+        "branches,branch-misses,L1-dcache-loads,L1-dcache-load-misses,cache-references,cache-misses,branch-misses:u"
+    )
+    run = result([[counted(value) for value in (800, 20, 1000, 33, 300, 1, 7)]], events)
+    rows = table(report(run, events=events)).splitlines()[3:10]
+    assert [row.partition("#")[2] for row in rows] == [
+        "",
+        "    2.50% of all branches",
+        "",
+        "    3.30% of all L1-dcache accesses",
+        "",
+        "    0.333 % of all cache refs",
+        "",
+    ]
+    assert fields(report(run, events=events), ",").splitlines()[1] == (
+        "20,,branch-misses,100000000,100.00,2.50,of all branches"
+    )
+    made = json.loads(json_lines(report(run, events=events)).splitlines()[5])
+    assert (made["metric-value"], made["metric-unit"]) == (0.333333, "of all cache refs")
 
 
 def test_a_multiplexed_count_is_scaled_and_marked() -> None:

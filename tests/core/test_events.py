@@ -3,6 +3,11 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+
 import pytest
 
 from emulator.errors import UsageError
@@ -48,6 +53,17 @@ def one(text: str) -> Event:
         ("L1-dcache-load-misses:u", "L1-dcache-load-misses", 3, 0x10000, NO_KERNEL),
         ("L1-dcache-stores", "L1-dcache-stores", 3, 0x100, DISABLED),
         ("r412e", "cache-misses", 4, 0x412E, DISABLED),
+        ("cpu/r412e/k", "cache-misses", 4, 0x412E, NO_USER),
+        ("cpu/config=0xc4/", "branches", 4, 0xC4, DISABLED),
+        ("cpu/branch-instructions/u", "branches", 0, 4, NO_KERNEL),
+        ("cpu/l1d-read/", "L1-dcache-loads", 3, 0, DISABLED),
+        ("L1-dcache", "L1-dcache-loads", 3, 0, DISABLED),
+        ("l1d-loads", "L1-dcache-loads", 3, 0, DISABLED),
+        ("L1-data-read-access:u", "L1-dcache-loads", 3, 0, NO_KERNEL),
+        ("l1-d-refs-load", "L1-dcache-loads", 3, 0, DISABLED),
+        ("L1-dcache-misses", "L1-dcache-load-misses", 3, 0x10000, DISABLED),
+        ("l1d-miss-read", "L1-dcache-load-misses", 3, 0x10000, DISABLED),
+        ("L1-dcache-write-ops", "L1-dcache-stores", 3, 0x100, DISABLED),
         ("cpu/event=0x2e,umask=0x4f/", "cache-references", 4, 0x4F2E, DISABLED),
     ],
 )
@@ -133,6 +149,15 @@ def test_several_options_keep_their_order() -> None:
         ("cycles:uh", "modifier 'h' in 'cycles:uh' is not supported"),
         ("stalled-cycles-backend", "stalled-cycles-backend has no counter: there is no model of it"),
         ("LLC-loads", "LLC-loads has no counter: the last level of the model has cache-references and cache-misses"),
+        ("L2-write-miss", "L2-write-miss has no counter: the last level"),
+        ("l1d-speculative-read", "l1d-speculative-read has no counter: the model tells no stores and prefetches"),
+        ("Data-TLB-miss", "Data-TLB-miss has no counter: there is no model of it"),
+        ("bpu", "bpu has no counter: there is no model of it"),
+        ("l1d-load-stores", "unknown event: l1d-load-stores"),
+        ("kmem:kfree", "kmem:kfree has no counter: the guest's kernel"),
+        ("ftrace:print", "ftrace:print has no counter: the guest's kernel"),
+        ("cpu/config=0x1c4/", "0x01c4 in 'cpu/config=0x1c4/' has no counter"),
+        ("cpu/name=x/", "'name=x' in 'cpu/name=x/' is not event=0x"),
         ("LLC-load-misses:u", "LLC-load-misses has no counter: the last level"),
         ("context-switches", "context-switches has no counter: the guest's kernel would have to count it"),
         ("cs", "cs has no counter: the guest's kernel"),
@@ -200,6 +225,33 @@ def test_every_countable_event_is_in_the_list() -> None:
 def test_what_bus_cycles_says_of_itself_is_so() -> None:
     text = next(row.counts for row in KNOWN if row.name == "bus-cycles")
     assert text == f"one for every {lib.PV_CYCLES_PER_BUS_CYCLE} cycles"
+
+
+def test_a_name_of_ones_own() -> None:
+    named, plain = parse_events("cpu/event=0xc4,name=taken/u,cpu/event=0xc4/u")
+    assert (named.name, plain.name) == ("taken", "cpu/event=0xc4/u")
+    assert replace(named, name=plain.name) == plain
+
+
+@pytest.mark.skipif(not shutil.which("perf"), reason="perf is not installed")
+def test_all_that_perf_lists_is_known() -> None:
+    """Each name is counted, or it is said why it is not: none is unknown. What perf lists depends on the machine."""
+    listed = subprocess.run(["perf", "list"], capture_output=True, text=True, timeout=60, check=False).stdout
+    kinds = "Hardware event|Software event|Hardware cache event|Tool event|Kernel PMU event|Tracepoint event"
+    rows = re.findall(rf"(?m)^  (\S.*?) +\[(?:{kinds})\]$", listed)
+    names = [name for row in rows for name in row.split(" OR ")]
+    assert {"context-switches", "cs", "faults", "cpu-clock"} <= set(names)
+    said = dict(zip(names, map(complaint, names), strict=True))
+    assert {name: text for name, text in said.items() if text and f"event {name} has no counter: " not in text} == {}
+
+
+def complaint(name: str) -> str:
+    """What is said against this event; empty: it is counted."""
+    try:
+        parse_events(name)
+    except UsageError as error:
+        return str(error)
+    return ""
 
 
 def test_names_are_unique() -> None:

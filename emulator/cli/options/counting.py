@@ -30,7 +30,7 @@ def add_stat(parser: Parser) -> None:
     which = "EVENT[:uk] or {EVENT,...}[:uk], more behind commas, repeatable; see pvperf events"
     add("-e", "--event", action="append", metavar="EVENT", help=which)
     add("-A", "--no-aggr", action="store_true", dest="per_vcpu", help="a count for each vCPU")
-    add("-d", "--detailed", action="count", default=0, help="also the events of the cache models")
+    add("-d", "--detailed", action="count", default=0, help="also those of the caches; -dd, -ddd: as perf")
     add("-I", "--interval-print", type=positive, dest="interval", metavar="MS", help="print what each MS ms counted")
     add("--summary", action="store_true", help="with -I: the whole run's counts behind the intervals")
     add("-r", "--repeat", type=positive, default=1, metavar="N", help="boot N times, print mean and spread")

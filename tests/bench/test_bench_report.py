@@ -22,7 +22,7 @@ from emulator.bench.measuring.case import Case, Plot, Ratio
 from emulator.bench.measuring.machine import Conditions
 from emulator.bench.measuring.panel import Panel, Row, Rows, Series
 from emulator.bench.measuring.result import CaseResult, Document, GroupResult, load_document
-from emulator.bench.reporting import browser
+from emulator.bench.reporting import browser, plot
 from emulator.bench.reporting.html import document_html
 from emulator.bench.reporting.number import number
 from emulator.bench.reporting.page import document_page
@@ -293,6 +293,17 @@ def test_without_the_extra_there_are_figures(
     assert figures.read_text() == document_csv(document)
     assert page.read_text() == document_page(document)
     assert "READ / futex" in document_table(document)
+
+
+def test_a_plot_that_cannot_be_drawn_costs_the_page_alone(
+    document: Document, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(plot.TICKS, "labelExpr", "no ( expression")
+    kept = tmp_path / "it.json"
+    kept.write_text(document.as_json())
+    assert main(["bench", "report", str(kept), "--html", str(tmp_path / "it.html")]) == 125
+    assert capsys.readouterr().err.startswith("pvperf: the plot 'By vCPUs' cannot be drawn: Vega-Lite")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["it.csv", "it.json"]
 
 
 def grouped(*ratios: Ratio, plots: tuple[Plot, ...] = (), higher_is_better: bool = False) -> Document:

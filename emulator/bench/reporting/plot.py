@@ -12,7 +12,7 @@ from typing import Any
 
 from emulator.bench.measuring.panel import Panel, Rows, Series
 from emulator.bench.reporting.number import number
-from emulator.errors import Unsupported
+from emulator.errors import HostError, Unsupported
 
 WIDTH, _HEIGHT = 720, 280
 _NAME = 56  # characters of a row's name on one line
@@ -156,10 +156,15 @@ def _can_show(value: float | None, *, log: bool) -> bool:
 
 
 def draw(title: str, points: list[dict[str, Any]], plot: dict[str, Any]) -> str:
+    """An <svg> element of a plot, which lacks its data and its size. HostError if that is none."""
     from vl_convert import vegalite_to_svg
 
     frame = {"width": WIDTH, "autosize": {"type": "fit-x", "contains": "padding"}, "padding": 0, "background": None}
     spec = {"title": title, "data": {"values": points}, "config": LOOK} | frame | plot
-    svg = vegalite_to_svg(spec, vl_version=_LANGUAGE)
+    try:
+        svg = vegalite_to_svg(spec, vl_version=_LANGUAGE)
+    except (ValueError, RuntimeError) as error:  # of JavaScript, and of Rust: a sentence or two, and a backtrace
+        said = " ".join(str(error).splitlines()[:2])
+        raise HostError(f"the plot '{title}' cannot be drawn: {said}") from None
     svg = re.sub(r'(<path aria-label="([^"]*)"[^>]*"circle"[^>]*)/>', r"\1><title>\2</title></path>", svg)
     return svg.replace('class="marks"', f'class="plot" role="img" aria-label="{escape(title)}"', 1)

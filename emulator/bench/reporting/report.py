@@ -24,7 +24,7 @@ class Reports:
     def __init__(self, args: argparse.Namespace, files: Files) -> None:
         if args.html is not None or args.png is not None:
             require()
-        self._outputs: list[tuple[Output, Callable[[Document], str]]] = []
+        self._outputs: list[tuple[Output, Callable[[Document], str | bytes]]] = []
         csv_name = args.csv
         if args.html is not None:
             html = files.output(args.html)
@@ -33,27 +33,24 @@ class Reports:
         for name, make in ((csv_name, document_csv), (getattr(args, "markdown", None), document_page)):
             if name is not None:
                 self._outputs.append((files.output(name), make))
-        self._png = files.output(args.png) if args.png is not None else None
-        if self._png:
-            from emulator.bench.reporting.browser import find_chromium
+        if args.png is not None:
+            from emulator.bench.reporting.browser import find_chromium, screenshot
 
+            self._outputs.append((files.output(args.png), lambda document: screenshot(document_html(document))))
             find_chromium()
 
     @property
     def wanted(self) -> bool:
         """Is there any?"""
-        return bool(self._outputs or self._png)
+        return bool(self._outputs)
 
     def write(self, document: Document) -> PvperfError | None:
-        """Makes them of this document: all are made before the first is given to its file. Why there is no picture, if
-        the browser failed, which costs no other."""
-        undrawn = None
-        made: list[tuple[Output, str | bytes]] = [(output, make(document)) for output, make in self._outputs]
-        if self._png:
-            from emulator.bench.reporting.browser import screenshot
-
+        """Makes them of this document: all are made before the first is given to its file. Why one is missing, if it
+        could not be drawn, which costs no other."""
+        undrawn, made = None, list[tuple[Output, str | bytes]]()
+        for output, make in self._outputs:
             try:
-                made.append((self._png, screenshot(document_html(document))))
+                made.append((output, make(document)))
             except HostError as error:
                 undrawn = error
         with uninterrupted():

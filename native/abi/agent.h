@@ -3,8 +3,8 @@
  * The agent: guest code that `stat` and `record` place behind the guest's RAM, where the guest cannot reach it: it runs on a
  * CPU of its own, which alone has that memory. On each vCPU it opens and enables the wanted events through KVM_PERF_OP
  * before the guest's entry, and disables and closes them when the VM ends. Events of a group count all together or not at
- * all: where one cannot be opened none is enabled. The counters of a vCPU stay frozen while it is in the agent. Its events are not there for the guest, nor the guest's for it:
- * each has its own ids, and may open as many as the limit says.
+ * all: where one cannot be opened none is enabled. The counters of a vCPU stay frozen while it is in the agent. Its events
+ * are not there for the guest, nor the guest's for it: each has its own ids, and may open as many as the limit says.
  *
  * The NMIs of the agent's own events are its own, too: the engine writes where the guest is
  * into the vCPU's pv_agent_frame, and runs the agent's NMI handler, which takes

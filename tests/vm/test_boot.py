@@ -186,8 +186,9 @@ def test_agent_configuration() -> None:
             kind, config_, *sampling, flags = struct.unpack_from("<6Q", ram, at)
             breakpoint_ = struct.unpack_from("<IxxxxQQ", ram, at + 48)
             assert Attr(kind, config_, flags, *breakpoint_, *sampling) == attr
+        opened = load_core().ffi.offsetof("struct pv_agent_slot", "opened")
         for index in range(6):  # nothing opened yet: no result looks like a success
-            results = struct.unpack_from("<4i", ram, slots + 128 * index + 40)
+            results = struct.unpack_from("<4i", ram, slots + 128 * index + opened)
             assert results == (boot.NOT_YET,) * 4
 
 

@@ -25,8 +25,12 @@ _PF_EXECUTE = 1
 
 # A note: length of its name, of its body, type.
 _NOTE = struct.Struct("<III")
-_NT_GNU_BUILD_ID = 3
+_NT_GNU_ABI_TAG, _NT_GNU_BUILD_ID = 1, 3
 _MOST_NOTE_BYTES = 1 << 16
+
+#: What to do with a program that is somebody else's, and no guest yet.
+_BUILD = "build its source with pvperf guests build"
+_LINK = f"{_BUILD}, or link it with -static -no-pie"
 
 
 class Segment(NamedTuple):
@@ -107,7 +111,9 @@ def _read_image(fd: int, ram_bytes: int) -> Image:
     for number, header in enumerate(_PROGRAM_HEADER.iter_unpack(os.pread(fd, entries * _PROGRAM_HEADER.size, table))):
         kind, flags, offset, vaddr, _paddr, file_bytes, memory_bytes, _align = header
         if kind == _PT_INTERP:
-            raise UsageError("is dynamically linked: link it with -static -no-pie")
+            raise UsageError(f"is dynamically linked, as this system's own programs are: {_LINK}")
+        if kind == _PT_NOTE and _find_note(fd, offset, file_bytes, _NT_GNU_ABI_TAG):
+            raise UsageError(f"is a program for Linux, by its ABI note, and a guest has no system below it: {_BUILD}")
         if kind != _PT_LOAD or memory_bytes == 0:
             continue
         segment = Segment(vaddr, offset, file_bytes, memory_bytes, bool(flags & _PF_EXECUTE))
@@ -121,7 +127,7 @@ def _read_image(fd: int, ram_bytes: int) -> Image:
 def _check_header(data: bytes, size: int) -> tuple[int, int, int]:
     """(entry, offset of the program headers, their number) of an ELF header that is fit to boot."""
     if data[:4] != b"\x7fELF":
-        raise UsageError("is not an ELF file")
+        raise UsageError(_what_else(data))
     if len(data) < _HEADER.size:
         raise UsageError("is truncated: its ELF header is incomplete")
     ident, kind, machine, version, entry, table, _, _, _, entry_bytes, entries, _, _, _ = _HEADER.unpack(data)
@@ -132,9 +138,9 @@ def _check_header(data: bytes, size: int) -> tuple[int, int, int]:
     if ident[6] != 1 or version != 1:
         raise UsageError("has an unknown ELF version")
     if kind == _ET_DYN:
-        raise UsageError("is position-independent or shared: link it with -static -no-pie")
+        raise UsageError(f"is position-independent or shared, as this system's own programs are: {_LINK}")
     if kind == _ET_REL:
-        raise UsageError("is an object file: link it first, with -static -no-pie")
+        raise UsageError(f"is an object file, and no guest yet: {_LINK}")
     if kind != _ET_EXEC:
         raise UsageError(f"is not an executable (ELF type {kind})")
     if entries == 0:
@@ -144,6 +150,15 @@ def _check_header(data: bytes, size: int) -> tuple[int, int, int]:
     if table + entries * entry_bytes > size:
         raise UsageError("is truncated: its program headers lie beyond the end of the file")
     return entry, table, entries
+
+
+def _what_else(data: bytes) -> str:
+    """What a file is that is no ELF file, by how it begins."""
+    if data.startswith(b"#!"):
+        return "is a script of this system, and a guest is machine code, with no system below it: see pvperf guests"
+    if data.startswith(b"!<arch>\n"):
+        return "is an archive of object files, and no guest yet: link them with -static -no-pie"
+    return "is not an ELF file: pvperf guests build makes one of C or assembly"
 
 
 def _check_segment(segment: Segment, number: int, size: int, ram_bytes: int) -> None:
@@ -177,18 +192,21 @@ def read_build_id(fd: int) -> bytes:
     for kind, _, offset, _, _, size, *_ in _PROGRAM_HEADER.iter_unpack(
         os.pread(fd, entries * _PROGRAM_HEADER.size, table)
     ):
-        if kind == _PT_NOTE and (found := _find_build_id(os.pread(fd, min(size, _MOST_NOTE_BYTES), offset))):
+        if kind == _PT_NOTE and (found := _find_note(fd, offset, size, _NT_GNU_BUILD_ID)):
             return found
     return b""
 
 
-def _find_build_id(notes: bytes) -> bytes:
-    at = 0
+def _find_note(fd: int, offset: int, size: int, wanted: int) -> bytes:
+    """The body of GNU's note of this kind; empty if there is none among the notes there, or they are not whole."""
+    if offset + size > os.fstat(fd).st_size:
+        return b""
+    notes, at = os.pread(fd, min(size, _MOST_NOTE_BYTES), offset), 0
     while at + _NOTE.size <= len(notes):
         name_bytes, size, kind = _NOTE.unpack_from(notes, at)
         name = at + _NOTE.size
         body = name + (name_bytes + 3 & -4)
-        if kind == _NT_GNU_BUILD_ID and notes[name : name + name_bytes] == b"GNU\0" and size <= 20:
+        if kind == wanted and notes[name : name + name_bytes] == b"GNU\0" and size <= 20:
             return notes[body : body + size]
         at = body + (size + 3 & -4)
     return b""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -116,10 +117,41 @@ def test_the_limits_themselves_are_fine() -> None:
     read_bytes(replace(GOOD, entry=CODE_GPA + 6).image())
 
 
-@pytest.mark.parametrize("data", [b"", b"\x7fEL", b"#!/bin/sh\n", bytes(4096)])
-def test_what_is_no_elf_is_called_so(data: bytes) -> None:
-    with pytest.raises(UsageError, match="is not an ELF file"):
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (b"", "is not an ELF file: pvperf guests build makes one"),
+        (b"\x7fEL", "is not an ELF file"),
+        (bytes(4096), "is not an ELF file"),
+        (b"#!/bin/sh\n", "is a script of this system"),
+        (b"!<arch>\n", "is an archive of object files"),
+    ],
+)
+def test_what_is_no_elf_is_called_so(data: bytes, sentence: str) -> None:
+    with pytest.raises(UsageError, match=sentence):
         read_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["-c"], "is an object file, and no guest yet: build its source with pvperf guests build, or link it"),
+        (["-pie"], "is position-independent or shared, as this system's own programs are: build its source"),
+        (["-no-pie"], "is dynamically linked, as this system's own programs are: build its source"),
+        (["-static", "-no-pie"], "is a program for Linux, by its ABI note, and a guest has no system below it: build"),
+    ],
+)
+def test_what_a_compiler_makes_unasked(options: list[str], sentence: str, tmp_path: Path) -> None:
+    (tmp_path / "main.c").write_text("int main(void) { return 0; }\n")
+    subprocess.run(["cc", *options, "-o", tmp_path / "main", tmp_path / "main.c"], check=True, timeout=60)
+    with pytest.raises(UsageError, match=sentence):
+        read(tmp_path / "main", 64 << 20)
+
+
+def test_notes_that_are_not_whole_are_none() -> None:
+    """Nor is an offset beyond what a file can have an error of Python's."""
+    note = replace(CODE, kind=4, offset=(1 << 64) - 1)
+    assert len(read_bytes(replace(GOOD, loads=(CODE, note)).image()).segments) == 1
 
 
 def test_what_cannot_be_opened(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ make_venv() {
 	header="$("$python" -c 'import sysconfig; print(sysconfig.get_path("include") + "/Python.h")')"
 	[[ -e "$header" ]] || fail "needs Python's C headers, and $header is not there: install python3-dev"
 	[[ ! -e .venv ]] || fail "$PWD/.venv is there and has no pip: remove it"
-	"$python" -m venv .venv || fail "$python cannot make a virtual environment in $PWD/.venv"
+	alive "making .venv" "$python" -m venv .venv || fail "$python cannot make a virtual environment in $PWD/.venv"
 }
 
 # What the installation was made of.
@@ -58,14 +58,67 @@ print(*(project["build-system"]["requires"] if sys.argv[1] == "build" else proje
     sep="\n")' "$1"
 }
 
-# Says on stderr which part of the build is at work, and since when; the lines are those of the build.
+on_terminal() {
+	[[ -t 2 && "${TERM:-dumb}" != dumb ]]
+}
+
+# On a terminal: puts this in place of the line that is there; nothing takes it away.
+show_line() {
+	if on_terminal; then
+		printf '\r\033[K%s' "${1:0:$((${COLUMNS:-80} - 1))}" >&2
+	fi
+}
+
+# Runs a command that is silent. On a terminal a line says meanwhile for how long it has been at work.
+alive() {
+	local what="$1" begin=$SECONDS status=0 ticker
+	shift
+	if ! on_terminal; then
+		"$@"
+		return
+	fi
+	# In the background is the ticker, since Ctrl-C has to reach the command. It ends with this shell, whatever ends that.
+	while kill -0 $$ 2>/dev/null; do
+		show_line "pvperf: $what, $((SECONDS - begin)) s"
+		sleep 1
+	done 9>&- &
+	ticker=$!
+	trap 'kill "$ticker"; show_line ""; trap - INT; kill -INT $$' INT
+	"$@" || status=$?
+	trap - INT
+	kill "$ticker"
+	wait "$ticker" 2>/dev/null || true
+	show_line ""
+	return "$status"
+}
+
+# Says on stderr which part of the build is at work, and since when; the lines are those of the build. On a terminal a
+# line has how much was compiled until now, anew each second.
 tell_progress() {
-	local line begin=$SECONDS
-	while IFS= read -r line; do
-		if [[ "$line" =~ building\ \'([^\']+)\'\ extension ]]; then
-			echo "pvperf: compiling ${BASH_REMATCH[1]} ($((SECONDS - begin)) s)" >&2
+	local line="" part begin=$SECONDS shown=-1 files=0 status
+	trap 'show_line ""' EXIT
+	while true; do
+		status=0
+		IFS= read -r -t 1 part || status=$?
+		line+="$part"
+		((status > 128)) || { # else it was the second that is over, and more of the line is to come
+			if [[ "$line" =~ building\ \'([^\']+)\'\ extension ]]; then
+				show_line ""
+				echo "pvperf: compiling ${BASH_REMATCH[1]} ($((SECONDS - begin)) s)" >&2
+			elif [[ "$line" == *" -c "*.c\ * ]]; then
+				files=$((files + 1))
+			fi
+			line=""
+		}
+		if ((status > 0 && status <= 128)); then
+			break
+		fi
+		if ((SECONDS != shown)); then
+			shown=$SECONDS
+			show_line "pvperf: $files file$( ((files == 1)) || echo s) compiled, $((SECONDS - begin)) s"
 		fi
 	done
+	show_line ""
 	echo "pvperf: $((SECONDS - begin)) s" >&2
 }
 
@@ -73,7 +126,7 @@ install_package() {
 	local log=.venv/pvperf-build.log requires
 	echo "pvperf: installing what the build needs ..." >&2
 	mapfile -t requires < <(packages build)
-	pip --quiet install "${requires[@]}" || fail "pip could not install what the build needs"
+	alive "pip is at work" pip --quiet install "${requires[@]}" || fail "pip could not install what the build needs"
 	echo "pvperf: building in .venv, which takes a minute or two; $log has all of it ..." >&2
 	pip --verbose install --no-build-isolation --config-settings editable_mode=compat --editable . 2>&1 |
 		tee "$log" | tell_progress || {
@@ -86,7 +139,7 @@ install_extra() {
 	local wanted
 	echo "pvperf: installing what '$1' needs ..." >&2
 	mapfile -t wanted < <(packages "$1")
-	pip --quiet install "${wanted[@]}" || fail "pip could not install what '$1' needs"
+	alive "pip is at work" pip --quiet install "${wanted[@]}" || fail "pip could not install what '$1' needs"
 }
 
 # Does a stamp say this?

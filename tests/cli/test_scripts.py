@@ -3,8 +3,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pty
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import tomllib
@@ -19,8 +23,10 @@ case "$*" in
 *"-m pip"*install*)
 	shift 2
 	echo "$*" >>pip.log
+	sleep "${PIP_SECONDS:-0}"
 	case "$*" in *editable*)
 		echo "  building 'emulator._core' extension"
+		for part in ${SLOWLY:-}; do echo "  gcc -O2 -c $part.c -o $part.o"; sleep 1.2; done
 		: >emulator/_core.abi3.so
 		exit ${BROKEN:-0};;
 	esac;;
@@ -108,6 +114,53 @@ def test_a_build_that_fails_says_what_it_said(project: Path) -> None:
     assert said.endswith("pvperf: the installation failed; pip says above why\n")
     assert builds(prepare(project)[0]) == 1, "and is tried again"
     assert asked
+
+
+def on_a_terminal(project: Path, interrupt: str = "", **environment: str) -> tuple[str, int]:
+    """What is said to one, which sends Ctrl-C after it was said that; and the status."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        ["bash", "-c", "source scripts/environment.sh; prepare_environment"],
+        cwd=project,
+        env={**os.environ, "TERM": "xterm", **environment},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    said = ""
+    with contextlib.suppress(OSError):  # the last one that has the terminal has ended
+        while data := os.read(ours, 4096):
+            said += data.decode()
+            if interrupt and interrupt in said:
+                interrupt = ""
+                os.killpg(process.pid, signal.SIGINT)
+    os.close(ours)
+    return said, process.wait(60)
+
+
+def left(said: str) -> list[str]:
+    """The lines as they stay."""
+    return [re.split(r"\r(?:\x1b\[K)?", line)[-1] for line in said.replace("\r\n", "\n").split("\n")]
+
+
+def test_a_build_shows_a_terminal_that_it_is_alive(project: Path) -> None:
+    said, status = on_a_terminal(project, SLOWLY="a b c", PIP_SECONDS="1.5")
+    assert status == 0
+    assert re.search(r"pvperf: pip is at work, [1-9]\d* s", said)
+    assert re.search(r"pvperf: [23] files compiled, [1-9]\d* s", said)
+    assert [line.split()[1] for line in left(said) if line][:-1] == ["installing", "building", "compiling"]
+    assert left(said)[-1] == ""
+
+
+@pytest.mark.parametrize("when", ["pip is at work, 1", "1 file compiled, 1"])
+def test_ctrl_c_in_a_build_leaves_the_terminal_clean(project: Path, when: str) -> None:
+    said, status = on_a_terminal(project, when, SLOWLY="a b c d e f g h", PIP_SECONDS="5" if "pip" in when else "0")
+    assert status == -signal.SIGINT
+    assert left(said)[-1] == ""
+    assert "at work" not in "".join(left(said))
+    assert "file" not in "".join(left(said))
 
 
 def test_a_run_that_is_cut_short_has_named_what_failed(tmp_path: Path) -> None:

@@ -12,9 +12,11 @@ import sys
 import sysconfig
 from pathlib import Path
 
-from setuptools import Extension, setup
+from setuptools import Distribution, Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
+
+from distutils.command.install_data import install_data  # isort: skip - setuptools' own, behind it
 
 ROOT = Path(__file__).resolve().parent
 
@@ -63,6 +65,26 @@ class BuildPy(build_py):
             build_data(Path(self.build_lib) / "emulator", sources=True)
 
 
+class InstallData(install_data):
+    """Makes the manual pages from the parser, for share/man, where man(1) finds what is beside a bin/ in PATH."""
+
+    def run(self) -> None:
+        sys.path.insert(0, str(ROOT))
+        try:
+            from emulator.cli.manual.man_command import write_pages
+        finally:
+            sys.path.remove(str(ROOT))
+        folder = Path(self.get_finalized_command("build").build_temp, "man1")
+        self.data_files = [("share/man/man1", write_pages(folder))]
+        super().run()
+
+
+class WithData(Distribution):
+    """What is used from its sources gets its data, too: setuptools asks for that by a name that is not there."""
+
+    has_data = Distribution.has_data_files
+
+
 class BuildExt(build_ext):
     """Builds the data beside the sources when the package is used from there; the extensions side by side."""
 
@@ -96,6 +118,7 @@ class BuildExt(build_ext):
 
 check_platform()
 setup(
+    distclass=WithData,
     cffi_modules=[
         *(f"native/build_{name}.py:ffi" for name in ("core", "engine", "explore", "stress", "bench")),
         "native/build_explore.py:races",
@@ -113,5 +136,6 @@ setup(
         )
     ],
     options={"bdist_wheel": {"py_limited_api": "cp311"}},  # what cffi compiles keeps to the stable ABI
-    cmdclass={"build_py": BuildPy, "build_ext": BuildExt},
+    data_files=[("share/man/man1", [])],  # by InstallData
+    cmdclass={"build_py": BuildPy, "build_ext": BuildExt, "install_data": InstallData},
 )

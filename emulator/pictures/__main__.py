@@ -59,7 +59,7 @@ def _page(*parts: str) -> str:
 
 PICTURES: dict[str, tuple[Callable[[], str], int]] = {
     "report": (_report, 760),
-    "race": (_race, 1180),
+    "race": (_race, 1200),
     "trace": (_trace, 800),
 }
 

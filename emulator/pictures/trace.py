@@ -13,7 +13,7 @@ from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import Trace, TrackEvent
 
 from emulator.bench.reporting.plot import TICKS, draw
 
-_BEFORE, _AFTER = 3, 9  # NMIs, of one in the middle of the run that misses
+_NMIS, _MISSES = 12, 5  # that are shown, and how many of them miss at least
 _KINDS = {"guest": 0, "exit": 1, "sync": 2, "held": 3, "waiting": 4}
 
 
@@ -21,10 +21,12 @@ def trace(file: Path, title: str) -> str:
     """Of its first vCPU: what it does, who holds its lock, and what waits for the next sync."""
     everything = list(_bars(file))
     nmis = [bar for bar in everything if bar.get("name") in ("NMI", "NMI miss")]
-    misses = [at for at, nmi in enumerate(nmis) if nmi["name"] == "NMI miss"]
-    middle = misses[len(misses) // 2]
-    first, last = nmis[middle - _BEFORE]["begin"], nmis[middle + _AFTER]["begin"]
-    length, bars = last - first, []
+    pieces = [nmis[at : at + _NMIS] for at in range(len(nmis) - _NMIS)]
+    piece = min(  # what the machine disturbed least
+        (piece for piece in pieces if sum(nmi["name"] == "NMI miss" for nmi in piece) >= _MISSES),
+        key=lambda piece: piece[-1]["begin"] - piece[0]["begin"],
+    )
+    first, length, bars = piece[0]["begin"], piece[-1]["begin"] - piece[0]["begin"], []
     for bar in everything:
         begin, end = max(0.0, bar["begin"] - first), min(length, bar["end"] - first)
         if begin <= end:

@@ -19,7 +19,8 @@ STYLE = (
 body { background: var(--back); color: var(--text); font: 15px/1.5 system-ui, sans-serif; margin: 0 auto;
   max-width: 740px; padding: 16px 24px 48px; }
 h1 { font-size: 24px; } h2 { font-size: 18px; margin-top: 40px; border-top: 1px solid var(--rule); padding-top: 16px; }
-table { border-collapse: collapse; font-size: 13px; } td, th { padding: 2px 12px 2px 0; text-align: left; }
+table { border-collapse: collapse; font-size: 13px; display: block; overflow-x: auto; }
+td, th { padding: 2px 12px 2px 0; text-align: left; }
 td.n { text-align: right; font-variant-numeric: tabular-nums; } tr:nth-child(even) td { background: var(--soft); }
 .warn { color: var(--warn); } .met { color: var(--met); } .missed { color: var(--missed); font-weight: 600; }
 .absent { opacity: .75; } summary { cursor: pointer; } a { color: inherit; }

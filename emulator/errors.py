@@ -105,7 +105,8 @@ def missing(error: ImportError) -> str:
     name = (error.name or "").partition(".")[0]
     if name in ("", "emulator"):
         return f"pvperf is not installed as a whole ({error}): reinstall it"
-    return f"the Python package {name} cannot be loaded ({error}): pip install {name}"
+    package = {"elftools": "pyelftools"}.get(name, name)
+    return f"the Python package {package} cannot be loaded ({error}): pip install {package}"
 
 
 def cannot(what: str, error: OSError) -> PvperfError:

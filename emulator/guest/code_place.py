@@ -8,7 +8,6 @@ import re
 
 from emulator.errors import PvperfError
 
-_ADDR2LINE_SECONDS = 5
 #: What native/guest/runtime/exception.c says of an exception that the guest has no handler for.
 _CRASH = re.compile(rb"guest: (vCPU \d{1,2}: unexpected [^\n]* at RIP (0x[0-9a-f]{1,16})), ")
 STATUS_CRASHED = 70  # native/guest/runtime/cpu.h
@@ -18,31 +17,17 @@ _SHUTDOWN = re.compile(r"\bat rip (0x[0-9a-f]{1,16})\b")
 
 def place_of(path: str | os.PathLike[str], address: int) -> str:
     """ "main+0x4, count.c:12": symbol, and source line where there is one; empty if the file knows no symbol."""
-    from emulator.guest.symbols import read_symbols
-
     try:
+        from emulator.guest.lines import line_of
+        from emulator.guest.symbols import read_symbols
+
         symbol = read_symbols(os.fspath(path))[0].find(address)
-    except PvperfError:
+    except (PvperfError, ImportError):  # the crash is what has to be told
         return ""
     if symbol is None:
         return ""
-    line = _line(path, address)
+    line = line_of(path, address)
     return f"{symbol.name}+{address - symbol.address:#x}" + (f", {line}" if line else "")
-
-
-def _line(path: str | os.PathLike[str], address: int) -> str:
-    """From the file's DWARF, by binutils' addr2line; empty without either."""
-    from subprocess import TimeoutExpired
-
-    from emulator.places import run_program
-
-    command = ["addr2line", "--basenames", "-e", os.path.abspath(path), f"{address:#x}"]
-    try:
-        said = run_program(command, timeout=_ADDR2LINE_SECONDS).stdout.split()
-    except (OSError, TimeoutExpired):
-        return ""
-    file, _, number = said[0].partition(":") if said else ("", "", "")
-    return f"{file}:{number}" if file != "??" and number.isdigit() and number != "0" else ""
 
 
 def with_place(sentence: str, path: str | os.PathLike[str]) -> str:

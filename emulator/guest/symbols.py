@@ -8,15 +8,14 @@ import struct
 from bisect import bisect_right
 from typing import NamedTuple
 
+from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import Section
+
 from emulator.errors import UsageError
 from emulator.guest import elf
 
 # ELF-64, System V ABI chapter 4.
-_SECTION = struct.Struct("<IIQQQQIIQQ")
 _SYMBOL = struct.Struct("<IBBHQQ")
-_SECTION_TABLE_AT = 0x28  # in the ELF header: offset; their size and number are at 0x3a
-_SECTION_NUMBERS_AT = 0x3A
-_SHT_SYMTAB = 2
 _SHF_EXECUTE = 4
 _STT_NOTYPE, _STT_FUNC = 0, 2
 _STB_LOCAL = 0
@@ -60,40 +59,43 @@ def read_symbols(path: str) -> tuple[SymbolTable, bytes]:
     fd = elf.open_guest(path)
     try:
         elf.read_image(fd, name=path, ram_bytes=1 << 64)
-        return SymbolTable(_read(fd)), elf.read_build_id(fd)
-    except (struct.error, IndexError):
+        build_id = elf.read_build_id(fd)
+        with open(fd, "rb", closefd=False) as file:
+            return SymbolTable(_read(ELFFile(file), os.fstat(fd).st_size)), build_id
+    except UsageError:
+        raise
+    except Exception:  # of damaged files pyelftools raises all kinds
         raise UsageError(f"guest {path!r} is damaged: its symbols cannot be read") from None
     finally:
         os.close(fd)
 
 
-def _read(fd: int) -> list[Symbol]:
-    size = os.fstat(fd).st_size
-    header = os.pread(fd, 64, 0)
-    (table,) = struct.unpack_from("<Q", header, _SECTION_TABLE_AT)
-    _, number = struct.unpack_from("<HH", header, _SECTION_NUMBERS_AT)
-    if table == 0 or table + number * _SECTION.size > size:
+def _read(file: ELFFile, size: int) -> list[Symbol]:
+    header = file.header
+    if not header.e_shoff or header.e_shoff + header.e_shnum * header.e_shentsize > size:
         return []
-    sections = list(_SECTION.iter_unpack(os.pread(fd, number * _SECTION.size, table)))
+    sections = list(file.iter_sections())
     found: dict[int, _Candidate] = {}
     for section in sections:
-        if section[1] == _SHT_SYMTAB and section[4] + section[5] <= size:
-            names = _bytes(fd, sections[section[6]], size)
-            _collect(found, _bytes(fd, section, size), names, sections)
+        if section["sh_type"] == "SHT_SYMTAB":
+            _collect(found, _bytes(section, size), _bytes(sections[section["sh_link"]], size), sections)
     return _arrange(found, sections)
 
 
-def _bytes(fd: int, section: tuple[int, ...], size: int) -> bytes:
-    offset, length = section[4], section[5]
-    return os.pread(fd, length, offset) if offset + length <= size else b""
+def _bytes(section: Section, size: int) -> bytes:
+    """What of it is in the file, which has `size` bytes."""
+    inside = section["sh_type"] != "SHT_NOBITS" and section["sh_offset"] + section["sh_size"] <= size
+    return section.data() if inside else b""
 
 
-def _collect(found: dict[int, _Candidate], table: bytes, names: bytes, sections: list[tuple[int, ...]]) -> None:
+def _collect(found: dict[int, _Candidate], table: bytes, names: bytes, sections: list[Section]) -> None:
+    """pyelftools would make an object of each, which takes eight times as long as all else that `report` does."""
+    code = [bool(section["sh_flags"] & _SHF_EXECUTE) for section in sections]
     for name, info, _, section, value, size in _SYMBOL.iter_unpack(table[: len(table) // _SYMBOL.size * _SYMBOL.size]):
         kind, binding = info & 15, info >> 4
         if kind not in (_STT_NOTYPE, _STT_FUNC) or not 0 < section < len(sections):
             continue
-        if not sections[section][2] & _SHF_EXECUTE or name >= len(names):
+        if not code[section] or name >= len(names):
             continue
         text = names[name : names.find(b"\0", name)].decode(errors="replace")
         candidate = _Candidate(kind == _STT_FUNC, binding != _STB_LOCAL, size, text)
@@ -101,10 +103,10 @@ def _collect(found: dict[int, _Candidate], table: bytes, names: bytes, sections:
             found[value] = candidate
 
 
-def _arrange(found: dict[int, _Candidate], sections: list[tuple[int, ...]]) -> list[Symbol]:
+def _arrange(found: dict[int, _Candidate], sections: list[Section]) -> list[Symbol]:
     """What has no size reaches up to the next symbol, or to the end of its section."""
     addresses = sorted(found)
-    ends = sorted(section[3] + section[5] for section in sections if section[2] & _SHF_EXECUTE)
+    ends = sorted(s["sh_addr"] + s["sh_size"] for s in sections if s["sh_flags"] & _SHF_EXECUTE)
     symbols = []
     for index, address in enumerate(addresses):
         candidate = found[address]

@@ -15,7 +15,17 @@ from emulator import places
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = Path(sys.executable).with_name("pvperf")
-NEEDED = {"cffi", "_cffi_backend", "capstone", "dill", "distributed", "multiprocess", "posix_ipc", "unicorn"}
+NEEDED = {
+    "cffi",
+    "_cffi_backend",
+    "capstone",
+    "dill",
+    "distributed",
+    "elftools",
+    "multiprocess",
+    "posix_ipc",
+    "unicorn",
+}
 
 # What Python itself imports for -m, before anything of ours.
 _PYTHONS_OWN = "import runpy, sys; print(*{name.partition('.')[0] for name in sys.modules})"

@@ -18,7 +18,7 @@ ffi.cdef(declarations(HEADERS))
 ffi.set_source(
     "emulator._bench",
     "".join(f'#include "{name}"\n' for name in HEADERS),
-    sources=relative([*NATIVE.glob("bench/*.c"), NATIVE / "core/vm/guest_mem.c"]),
+    sources=relative([*NATIVE.glob("bench/*.c"), NATIVE / "core/host/guest_mem.c"]),
     include_dirs=[str(path) for path in INCLUDES],
     extra_compile_args=FLAGS,
 )

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Which room needs which: docs/architecture.md says it, a table for each folder of rooms, and sources do nothing else.
 
-A room of C needs another one if it includes a header of it, or uses a function or a variable that is defined there; a
+A room of C needs another one if it includes a header of it, or uses a function or a variable that is defined there. In
+the core, whose VM is one struct with a part of every room in it, use alone counts. A
 room of Python, if it imports a module of it, be that within a function or by its name in a string.
 """
 
@@ -11,7 +12,7 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -112,8 +113,9 @@ def definers(folder: str) -> dict[str, set[str]]:
     """The rooms that define a name; several, if it is another one in another build."""
     ret: dict[str, set[str]] = defaultdict(set)
     for path, text in c_sources().items():
-        if path.suffix == ".c" and any(ROOT / each in path.parents for each in (folder, *LINKED[folder])):
-            for name in defined(text)[0]:
+        if any(ROOT / each in path.parents for each in (folder, *LINKED[folder])):
+            macros = re.findall(r"^[ \t]*#\s*define\s+(\w+)\(", text, flags=re.MULTILINE)
+            for name in defined(text)[0] if path.suffix == ".c" else (*defined(text)[1], *macros):
                 ret[name].add(room_of(path))
     return ret
 
@@ -125,7 +127,7 @@ def closest(rooms: set[str], room: str) -> set[str]:
     return {other for other in rooms if Path(other).parent == Path(room).parent} or rooms
 
 
-def c_edges(folder: str) -> Edges:
+def c_edges(folder: str, *, by_use_alone: bool = False) -> Edges:
     ret: Edges = {}
     for path, text in c_sources().items():
         room = room_of(path)
@@ -134,7 +136,8 @@ def c_edges(folder: str) -> Edges:
         needs = ret.setdefault(room, set())
         # From the file itself: without_comments() has emptied the names.
         included = re.findall(r'^\s*#\s*include "([^"]+)"', path.read_text(), flags=re.MULTILINE)
-        needs.update(f"native/{Path(name).parent}" for name in included if "/" in name)
+        if not by_use_alone:
+            needs.update(f"native/{Path(name).parent}" for name in included if "/" in name)
         for name in used(text, path.suffix == ".h") - defined(text)[1]:
             needs.update(closest(definers(folder).get(name, set()), room))
         needs.discard(room)
@@ -209,6 +212,7 @@ def test_no_modules_import_each_other() -> None:
 
 CHECKERS: dict[str, Callable[[str], Edges]] = {
     "emulator": python_edges,
+    "native/core": partial(c_edges, by_use_alone=True),
     "native/engine": c_edges,
 }
 #: Folders whose rooms do not have a direction yet.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* How the host core hands overflows to the guest, without the rest of a sync. */
 #include "bench/bench_clock.h"
-#include "core/vm/guest_mem.h"
+#include "core/host/guest_mem.h"
 #include "bench/peer.h"
 #include "core/locks/pv_sync.h"
 

@@ -7,6 +7,7 @@
 #include "fuzz/machine.h"
 #include "fuzz/memory.h"
 #include "fuzz/player.h"
+#include "core/overflow/nmi.h"
 
 typedef unsigned long long ull;
 

@@ -9,6 +9,9 @@
 #include "fuzz/check.h"
 #include "fuzz/memory.h"
 #include "fuzz/player.h"
+#include "core/exits/exit.h"
+#include "core/vcpu/vcpu.h"
+#include "core/vm/vm_config.h"
 
 struct machine machine;
 

@@ -3,7 +3,7 @@
 #ifndef FUZZ_MACHINE_H
 #define FUZZ_MACHINE_H
 
-#include "core/vm/host.h"
+#include "core/host/host.h"
 #include "fuzz/model.h"
 #include "fuzz/record.h"
 

@@ -4,7 +4,7 @@
 #include <sanitizer/asan_interface.h>
 #include <string.h>
 
-#include "core/vm/guest_mem.h"
+#include "core/host/guest_mem.h"
 #include "fuzz/model.h"
 #include "fuzz/point.h"
 

@@ -6,6 +6,7 @@
 #include "fuzz/machine.h"
 #include "fuzz/memory.h"
 #include "fuzz/player.h"
+#include "core/designs/find.h"
 
 enum { MOST_EVENTS = 256 };
 

@@ -14,6 +14,8 @@
 #include "explore/fibers/schedule.h"
 #include "stress/violation.h"
 #include "explore/play/world.h"
+#include "core/exits/exit.h"
+#include "core/vcpu/vcpu.h"
 
 static struct pv_thread checker;
 static bool started;

@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "core/vm/host.h"
+#include "core/host/host.h"
 
 int closed_times_create(struct pv_vm *vm, struct closed_times *closed, uint32_t capacity)
 {

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/vm/host.h"
-#include "core/overflow/spacing.h"
+#include "core/host/host.h"
+#include "core/host/spacing.h"
 
 /* A freed event is filled with the poison, so that who still uses it is found out. */
 static const uint64_t magic_live = 0x746e657665565045;  /* "EPVevent" */
@@ -143,7 +143,7 @@ struct host_event *event_create(struct pv_vm *vm, int32_t id, gpa_t guest_addr,
 	event->members = 1;
 	event->counters = source->kind == SOURCE_COUNTER;
 	event->breakpoints = source->kind == SOURCE_BREAKPOINT;
-	overflow_init(&event->overflow, source,
+	period_init(&event->overflow, source,
 		      vm->config.poisson ? spacing_seed(vm->config.seed, (uint32_t)id) : 0);
 	pv_mutex_init(&event->lock, PV_RANK_EVENT, "an event's lock");
 	set_add(&vm->events, event);

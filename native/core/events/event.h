@@ -11,9 +11,9 @@
 #define PV_EVENT_H
 
 #include "core/events/attr.h"
-#include "core/overflow/clock_heap.h"
-#include "core/overflow/overflow.h"
+#include "core/events/period.h"
 #include "core/locks/pv_sync.h"
+#include "core/overflow/clock_heap.h"
 #include "core/vm/vm.h"
 
 struct pv_vm;
@@ -77,7 +77,7 @@ struct host_event {
 	bool owed_elsewhere; /* one was owed on the vCPU that it has left */
 	uint32_t slot; /* SOURCE_BREAKPOINT: of the vCPU's breakpoints */
 
-	/* Sampling: overflow.c. As above; in guest mode, its vCPU's NMI context. */
+	/* Sampling: period.h. As above; in guest mode, its vCPU's NMI context. */
 	struct event_overflow overflow;
 
 	/* NMI context of its vCPU writes, anyone reads. */

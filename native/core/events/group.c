@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-#include "core/vm/host.h"
+#include "core/host/host.h"
 
 /* Members that the leader's guest memory has room for. */
 static uint64_t room(const struct host_event *leader)

@@ -5,27 +5,24 @@
 #include <errno.h>
 
 #include "abi/agent.h"
-#include "core/vm/host.h"
+#include "core/host/host.h"
 
 int agent_events_create(struct pv_vm *vm)
 {
 	struct agent_events *agent = &vm->agent_events;
 	const uint32_t most = vm->config.vcpus * PV_AGENT_MAX_EVENTS;
-	int ret;
 
 	if (!vm->config.agent_start.rip)
 		return 0;
 	agent->open.limit = vm->config.max_events;
 	agent->table = table_create(vm, most);
-	ret = agent->table ? closed_times_create(vm, &agent->closed, most) : -ENOMEM;
-	return ret ? ret : agent_counts_create(vm);
+	return agent->table ? closed_times_create(vm, &agent->closed, most) : -ENOMEM;
 }
 
 void agent_events_destroy(struct pv_vm *vm)
 {
 	table_destroy(vm, vm->agent_events.table);
 	closed_times_destroy(vm, &vm->agent_events.closed);
-	agent_counts_destroy(vm);
 }
 
 int owner_insert(struct pv_vcpu *vcpu, struct host_event *event)

@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-#include "core/vm/host.h"
+#include "core/host/host.h"
 
 static void note_opened(struct open_events *events, uint32_t open)
 {

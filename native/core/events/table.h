@@ -3,7 +3,7 @@
 #ifndef PV_TABLE_H
 #define PV_TABLE_H
 
-#include "core/events/policy.h"
+#include "core/host/policy.h"
 #include "core/locks/pv_sync.h"
 
 /* Of one VM: those of the guest, or of the agent. The limit is exact, whoever asks at the same time. */

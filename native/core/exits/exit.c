@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Serves one VM exit. */
+#include "core/exits/exit.h"
+
 #include <errno.h>
 #include <stdio.h>
 
-#include "core/vm/host.h"
+#include "core/host/host.h"
+#include "core/vcpu/agent.h"
+#include "core/vcpu/halt.h"
 
 static enum pv_entry_action end_by_engine(struct pv_vcpu *vcpu, int32_t error, const char *text)
 {

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Hypercalls by number. The result goes to the guest's RAX; no other register changes. */
 #include "abi/agent.h"
-#include "core/vm/host.h"
 #include "abi/quiet.h"
+#include "core/exits/exit.h"
+#include "core/exits/perf_op.h"
+#include "core/host/host.h"
+#include "core/vcpu/agent.h"
 
 static int64_t kick_cpu(struct pv_vcpu *vcpu, uint64_t index)
 {

@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <stddef.h>
 
-#include "core/vm/host.h"
+#include "core/events/group.h"
+#include "core/exits/perf_op.h"
+#include "core/host/host.h"
 
 /* What either of them asks for, once it is checked. */
 struct opening {

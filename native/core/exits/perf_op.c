@@ -4,9 +4,15 @@
  * serialised by its lock, over the write to the guest too, so that counts in guest
  * memory never go backwards and nothing is written once close has returned.
  */
+#include "core/exits/perf_op.h"
+
 #include <errno.h>
 
-#include "core/vm/host.h"
+#include "core/events/group.h"
+#include "core/events/reading.h"
+#include "core/host/host.h"
+#include "core/overflow/delivery.h"
+#include "core/vcpu/vcpu.h"
 
 /* An id as the guest passes it: a zero- or sign-extended s32. */
 static bool id_parse(uint64_t rcx, int32_t *ret)

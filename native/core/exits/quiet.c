@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* PV_HC_QUIET: the law of the ledger, and that nothing is left, at a point where the guest says that all is quiet. */
 #include "abi/quiet.h"
-
-#include "core/vm/host.h"
+#include "core/exits/exit.h"
+#include "core/host/host.h"
 
 /* Since the last time, has anything kept overflows from the guest for a while? */
 static bool was_delayed(struct overflow_ledger *ledger)

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* pv_sync.h on real threads: futexes, and the policing of locks. */
-#include "core/locks/pv_sync.h"
-
 #include <linux/futex.h>
 #include <sched.h>
 #include <sys/syscall.h>
@@ -9,6 +7,7 @@
 #include <unistd.h>
 
 #include "abi/recheck.h"
+#include "core/locks/pv_sync.h"
 
 #ifndef pv_lock_point /* before a lock is taken, and with it held; sync_noise.h has one */
 #define pv_lock_point() ((void)0)

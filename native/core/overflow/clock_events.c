@@ -4,7 +4,9 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#include "core/vm/host.h"
+#include "core/host/host.h"
+#include "core/overflow/nmi.h"
+#include "core/overflow/overflow.h"
 
 enum {
 	NS_PER_SECOND = 1000000000,

@@ -3,7 +3,9 @@
 
 #include <stddef.h>
 
-#include "core/vm/host.h"
+#include "core/events/group.h"
+#include "core/events/reading.h"
+#include "core/host/host.h"
 
 /* A clock's kernel share is a difference of two clocks, whose rates differ by a hair: never backwards. */
 uint64_t deliver_value(struct host_event *event, const struct pmu_value *value)

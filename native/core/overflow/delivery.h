@@ -3,7 +3,7 @@
 #ifndef PV_DELIVERY_H
 #define PV_DELIVERY_H
 
-#include "core/vm/guest_mem.h"
+#include "core/host/guest_mem.h"
 
 struct host_event;
 struct pmu_value;

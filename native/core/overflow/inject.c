@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "core/overflow/inject.h"
 
-#include "core/vm/host.h"
+#include "core/host/host.h"
 
 void inject_init(struct pv_vcpu *vcpu)
 {

@@ -3,7 +3,10 @@
 
 #include <stddef.h>
 
-#include "core/vm/host.h"
+#include "core/events/reading.h"
+#include "core/host/host.h"
+#include "core/host/policy.h"
+#include "core/overflow/overflow.h"
 
 /* Overflows of one event, raised already, try to reach the queue. */
 static void deliver_nmi(struct pv_vcpu *vcpu, struct host_event *event, uint64_t raised)

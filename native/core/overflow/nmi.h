@@ -22,4 +22,6 @@ void nmi_counters(struct pv_vcpu *vcpu);
 /* Timer thread, the lock of its clocks held: a clock of this vCPU stands at `count`. True: the vCPU is to be brought out. */
 bool nmi_clock(struct pv_vcpu *vcpu, struct host_event *event, uint64_t count);
 
+extern const struct pv_nmi_policy nmi_trylock, nmi_deferred, nmi_lockless;
+
 #endif

@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-#include "core/vm/host.h"
+#include "core/host/host.h"
 
 static void append(struct overflow_queue *queue, struct host_event *event)
 {

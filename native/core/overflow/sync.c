@@ -3,7 +3,8 @@
 
 #include <stddef.h>
 
-#include "core/vm/host.h"
+#include "core/events/reading.h"
+#include "core/host/host.h"
 
 /* Delivers one event, and adds how many overflows to *total; false: it must be tried again. A fault that is
  * injected is guest memory without a byte. */

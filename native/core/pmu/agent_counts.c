@@ -4,13 +4,17 @@
 #include <errno.h>
 #include <string.h>
 
-#include "core/vm/host.h"
+#include "core/events/reading.h"
+#include "core/host/host.h"
+#include "core/overflow/delivery.h"
 
 int agent_counts_create(struct pv_vm *vm)
 {
-	struct agent_counts *counts =
-		vm->hooks.alloc(vm->hooks.context, (uint64_t)vm->config.vcpus * sizeof(*counts));
+	struct agent_counts *counts;
 
+	if (!vm->config.agent_start.rip)
+		return 0;
+	counts = vm->hooks.alloc(vm->hooks.context, (uint64_t)vm->config.vcpus * sizeof(*counts));
 	if (!counts)
 		return -ENOMEM;
 	vm->agent_events.counts = counts;

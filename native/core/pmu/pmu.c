@@ -3,7 +3,10 @@
 
 #include <stddef.h>
 
-#include "core/vm/host.h"
+#include "core/events/group.h"
+#include "core/events/reading.h"
+#include "core/host/host.h"
+#include "core/overflow/overflow.h"
 
 static void list_append(struct event_list *list, struct host_event *event)
 {

@@ -53,14 +53,6 @@ int pmu_attach(struct pv_vcpu *vcpu, struct host_event *leader);
 void pmu_detach(struct pv_vcpu *vcpu, struct host_event *leader);
 /* The same for one sibling, which leaves its group, while that goes on. */
 void pmu_leave(struct pv_vcpu *vcpu, struct host_event *sibling);
-/* What an attached event has counted so far. */
-struct pmu_value pmu_read(const struct pv_vcpu *vcpu, const struct host_event *event);
-/* The same at a moment that pmu_now() has told: so that several events are read at one. */
-struct pmu_value pmu_read_at(const struct pv_vcpu *vcpu, const struct host_event *event, uint64_t now);
-/* Its times at that moment. */
-struct pv_event_times pmu_times_at(const struct host_event *event, uint64_t now);
-/* The vCPU's own time in ns: it stands still while frozen. */
-uint64_t pmu_now(const struct pv_vcpu *vcpu);
 /* Gives the counters to the next groups, if they need more than there are. */
 void pmu_rotate(struct pv_vcpu *vcpu);
 void pmu_freeze(struct pv_vcpu *vcpu);
@@ -70,23 +62,8 @@ void pmu_arm(struct pv_vcpu *vcpu);
 /* The vCPU stands in HLT, or goes on: task-clock events do not count meanwhile. */
 void pmu_park(struct pv_vcpu *vcpu, bool parked);
 
-/* The count that a value of this event stands for. */
-uint64_t pmu_count(const struct host_event *event, const struct pmu_value *value);
-
 /* Between the files of the PMU: */
 
-/* Where the event's source stands on this vCPU, at that moment. */
-struct pmu_value pmu_reading_at(const struct pv_vcpu *vcpu, const struct host_event *event, uint64_t now);
-/* The larger of two readings. One may lie a little below 0: see pmu_unfreeze(). */
-uint64_t pmu_later(uint64_t a, uint64_t b);
-/* How long an attached event has run so far, HLT aside. */
-uint64_t pmu_event_ran(const struct host_event *event);
-/* The same of its vCPU, at a moment that pmu_now() has told. */
-uint64_t pmu_vcpu_ran(const struct pv_vcpu *vcpu, uint64_t now);
-/* Does it count with a raw counter, and with which? */
-bool pmu_has_counter(const struct host_event *event);
-unsigned pmu_counter_of(const struct host_event *event);
-bool pmu_is_clock(const struct host_event *event);
 /* The event has begun to run, or is about to stop: a clock that samples is armed, and disarmed.
  * Time that is read behind the latter is no earlier than what its overflows stand for. */
 void pmu_clock_start(struct pv_vcpu *vcpu, struct host_event *event);

@@ -2,7 +2,8 @@
 /* What the engine is told of the PMU at an entry: alarms, counters that need hooks, breakpoints. */
 #include <stddef.h>
 
-#include "core/vm/host.h"
+#include "core/events/reading.h"
+#include "core/host/host.h"
 
 /* The nearest alarm of each kind is the one that matters. */
 static void alarm_set(struct pv_run *run, unsigned number, uint64_t value)

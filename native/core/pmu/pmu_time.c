@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* When the time of a vCPU stands still: in the agent, and for task clocks in HLT. */
-#include "core/vm/host.h"
+#include "core/events/reading.h"
+#include "core/host/host.h"
 
 /* A clock that counts at no level always stands, and where it counts at one alone it cannot sample. */
 static bool samples_time(const struct host_event *event)

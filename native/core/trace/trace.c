@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stddef.h>
 
-#include "core/vm/host.h"
+#include "core/host/host.h"
 
 int trace_create(struct pv_vm *vm)
 {

@@ -43,6 +43,12 @@ void trace_destroy(struct pv_vm *vm);
 struct trace_ring *trace_ring_of(struct pv_vm *vm, uint32_t number);
 /* Adds a record to the calling thread's ring, if it has one. Any context. */
 void trace_put(const struct pv_vm *vm, enum pv_trace_kind kind, uint32_t vcpu, int32_t id, uint64_t a, uint64_t b);
+/* trace(vm, kind, vcpu, id, a, b): the same, if records of this kind are wanted; only then are a and b looked at. */
+#define trace(vm, kind, ...) \
+	do { \
+		if (__builtin_expect((vm)->trace.kinds >> (kind) & 1, 0)) \
+			trace_put(vm, kind, __VA_ARGS__); \
+	} while (0)
 /* Takes up to `most` records out of a ring, oldest first. */
 uint32_t trace_take(struct pv_vm *vm, uint32_t number, struct pv_trace_record *to, uint32_t most);
 /* Of all rings, so far. */

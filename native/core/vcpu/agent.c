@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Where a vCPU is sent: to the guest's entry, or into the agent, where it is frozen. */
-#include "abi/agent.h"
+#include "core/vcpu/agent.h"
 
-#include "core/vm/host.h"
+#include "abi/agent.h"
+#include "core/host/host.h"
 
 static void set_stage(struct pv_vcpu *vcpu, enum vcpu_stage stage, bool frozen)
 {

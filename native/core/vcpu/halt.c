@@ -1,25 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "core/vcpu/halt.h"
 
-#include "core/vm/host.h"
-
-void halt_init(struct pv_vm *vm)
-{
-	pv_spinlock_init(&vm->halt.lock, "the halt lock");
-}
+#include "core/host/host.h"
 
 enum parking { GO_ON, STAY, LAST_ONE };
-
-/* Halt lock held: the vCPU is parked no more, if an NMI waits for it. */
-static bool unpark_for_nmi(struct pv_vcpu *vcpu)
-{
-	if (!vcpu->parked || !pv_u32_load(&vcpu->queue.due))
-		return false;
-	vcpu->for_nmi = true;
-	vcpu->parked = false;
-	vcpu->vm->halt.parked--;
-	return true;
-}
 
 /*
  * Halt lock held, all vCPUs parked: can one go on, now or later? A clock that raises an NMI has that queued before
@@ -30,7 +14,7 @@ static bool can_wake(struct pv_vm *vm)
 	bool any = clock_events_may_wake(vm);
 
 	for (uint32_t i = 0; i < vm->config.vcpus; i++)
-		if (unpark_for_nmi(&vm->vcpus[i])) {
+		if (halt_unpark_for_nmi(&vm->vcpus[i])) {
 			pv_wake(&vm->vcpus[i].kick);
 			any = true;
 		}
@@ -112,29 +96,4 @@ void halt_park(struct pv_vcpu *vcpu)
 		pv_wait(&vcpu->kick, ticket);
 	}
 	set_parked_time(vcpu, false);
-}
-
-void halt_kick(struct pv_vcpu *vcpu)
-{
-	struct pv_vm *vm = vcpu->vm;
-
-	pv_spin_lock(&vm->halt.lock);
-	if (vcpu->parked) {
-		vcpu->parked = false;
-		vm->halt.parked--;
-	} else {
-		vcpu->kicked = !PV_CANARY(early_kick_forgotten);
-	}
-	pv_spin_unlock(&vm->halt.lock);
-	pv_wake(&vcpu->kick);
-}
-
-void halt_wake(struct pv_vcpu *vcpu)
-{
-	struct pv_vm *vm = vcpu->vm;
-
-	pv_spin_lock(&vm->halt.lock);
-	unpark_for_nmi(vcpu);
-	pv_spin_unlock(&vm->halt.lock);
-	pv_wake(&vcpu->kick);
 }

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/vm/host.h"
+#include "core/host/host.h"
 
 /* No counter comes so far between two exits: that is half a year of a time-stamp counter's ticks. */
 static const uint64_t most_between_exits = 1ull << 56;

@@ -6,15 +6,12 @@
  * out of guest mode takes only the vCPU's own event_mutex, and a vCPU that waits for
  * another one is itself in host mode: so no two can wait for each other.
  */
-#include "abi/handover.h"
-#include "core/vm/host.h"
+#include "core/vcpu/vcpu.h"
 
-void vcpu_ring(struct pv_vcpu *vcpu)
-{
-	pv_u64_add(&vcpu->vm->kicks, 1);
-	trace(vcpu->vm, PV_TRACE_KICK, vcpu->index, 0, 0, 0);
-	handover_ring(vcpu->vm->runs[vcpu->index]);
-}
+#include "core/host/host.h"
+#include "core/overflow/nmi.h"
+#include "core/overflow/sync.h"
+#include "core/vcpu/halt.h"
 
 /* A counter's overflow is an NMI that interrupts the guest: it comes before all else. */
 void vcpu_leave_guest(struct pv_vcpu *vcpu)

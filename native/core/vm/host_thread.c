@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The native threads of a VM: one that serves each vCPU's exits, and the timer's. */
+#include "core/vm/host_thread.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 
 #include "abi/handover.h"
-#include "core/vm/host.h"
+#include "core/exits/exit.h"
+#include "core/host/host.h"
 #include "core/locks/punctual.h"
 #include "core/vcpu/run_copy.h"
+#include "core/vcpu/vcpu.h"
+#include "core/vm/timer_thread.h"
 
 static void told_of_panic(void *context, const char *text)
 {

@@ -8,7 +8,9 @@
 #include <sys/random.h>
 #include <time.h>
 
-#include "core/vm/host.h"
+#include "core/host/host.h"
+#include "core/vm/host_thread.h"
+#include "core/vm/vm_config.h"
 
 static void *default_alloc(void *context, uint64_t size)
 {
@@ -98,6 +100,8 @@ static int parts_create(struct pv_vm *vm)
 	if (!ret)
 		ret = agent_events_create(vm);
 	if (!ret)
+		ret = agent_counts_create(vm);
+	if (!ret)
 		ret = trace_create(vm);
 	if (!ret)
 		ret = vm->design->create(vm);
@@ -114,6 +118,7 @@ static void vm_free(struct pv_vm *vm)
 		vm->design->destroy(vm);
 	closed_times_destroy(vm, &vm->closed);
 	agent_events_destroy(vm);
+	agent_counts_destroy(vm);
 	trace_destroy(vm);
 	console_destroy(vm);
 	hooks.release(hooks.context, vm->vcpus);

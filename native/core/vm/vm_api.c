@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "core/vm/host.h"
+#include "core/exits/perf_op.h"
+#include "core/host/host.h"
+#include "core/vm/host_thread.h"
 
 int vm_event_fd(const struct pv_vm *vm)
 {

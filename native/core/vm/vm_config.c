@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What a VM's configuration may be, and what is taken for what it leaves open. */
+#include "core/vm/vm_config.h"
+
 #include <stddef.h>
 
-#include "core/vm/host.h"
-#include "core/overflow/spacing.h"
+#include "core/designs/find.h"
+#include "core/host/host.h"
+#include "core/host/spacing.h"
 
 enum {
 	DEFAULT_BUCKETS_MOST = 1 << 20,

@@ -2,7 +2,8 @@
 /* The figures of a VM, gathered. */
 #include <string.h>
 
-#include "core/vm/host.h"
+#include "core/host/host.h"
+#include "core/vm/host_thread.h"
 
 static void add_vcpu(const struct vcpu_figures *from, struct pv_vm_statistics *to)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* host_thread.c where others play the host's threads: fibers, the stress's players, or the fuzzer's one thread. */
-#include "core/vm/host.h"
+#include "core/host/host.h"
+#include "core/vm/host_thread.h"
 
 int host_threads_start(struct pv_vm *vm)
 {

@@ -7,6 +7,7 @@
 #include "explore/play/guest_record.h"
 #include "explore/fibers/schedule.h"
 #include "explore/play/world.h"
+#include "core/events/group.h"
 
 static struct account accounts[WORLD_RESULTS];
 static uint64_t left_at[EXPLORE_VCPUS]; /* when each vCPU left guest mode */

@@ -12,6 +12,7 @@
 
 #include "explore/fibers/schedule.h"
 #include "explore/play/world.h"
+#include "core/exits/perf_op.h"
 
 enum { MOST_POSSIBILITIES = 2048 };
 

@@ -5,6 +5,7 @@
 #include "explore/fibers/arena.h"
 #include "explore/fibers/schedule.h"
 #include "explore/play/world.h"
+#include "core/overflow/nmi.h"
 
 /* Everybody who is in guest mode leaves it and enters it once more, so that nothing is left to be synced. */
 static void pass_all(void)

@@ -6,6 +6,9 @@
 
 #include "explore/judge/account.h"
 #include "explore/play/world.h"
+#include "core/exits/exit.h"
+#include "core/vcpu/vcpu.h"
+#include "core/vm/vm_config.h"
 
 struct world world;
 

@@ -10,6 +10,9 @@
 #include "explore/play/guest_record.h"
 #include "explore/fibers/schedule.h"
 #include "explore/play/world.h"
+#include "core/exits/exit.h"
+#include "core/exits/perf_op.h"
+#include "core/vcpu/vcpu.h"
 
 enum { OPEN_BYTES = 128, ATTR_BEHIND = sizeof(struct kvm_pv_perf_event_param2) };
 

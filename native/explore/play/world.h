@@ -4,7 +4,7 @@
 #define EXPLORE_WORLD_H
 
 #include "explore/play/explore.h"
-#include "core/vm/host.h"
+#include "core/host/host.h"
 
 enum {
 	WORLD_RAM = 65536,

@@ -6,8 +6,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "core_test.h"
 #include "abi/handover.h"
+#include "core/exits/exit.h"
+#include "core/vcpu/vcpu.h"
+#include "core/vm/vm_config.h"
+#include "core_test.h"
 
 static void *fake_alloc(void *context, uint64_t size)
 {

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/designs/find.h"
 #include "core_test.h"
 
 enum { HOSTILE_OPS = 25000, KILLS = 200, HOSTILE_RAM = 1 << 16, SLOTS = 64 };

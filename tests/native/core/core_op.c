@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "abi/agent.h"
+#include "core/vm/vm_config.h"
 #include "core_test.h"
 
 enum { OPEN = KVM_PV_PERF_OP_OPEN, CLOSE, ENABLE, DISABLE, READ };

@@ -2,8 +2,10 @@
 /* Overflow, NMI path, sync and injection, one vCPU's exits at a time. */
 #include <errno.h>
 
+#include "core/host/spacing.h"
+#include "core/overflow/overflow.h"
+#include "core/overflow/sync.h"
 #include "core_test.h"
-#include "core/overflow/spacing.h"
 
 enum { OPEN = KVM_PV_PERF_OP_OPEN, CLOSE, ENABLE, DISABLE, READ };
 enum { PARAM = 0x1000, EVENTS = 0x2000 };

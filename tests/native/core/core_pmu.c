@@ -3,6 +3,8 @@
 #include <errno.h>
 
 #include "abi/agent.h"
+#include "core/events/reading.h"
+#include "core/exits/exit.h"
 #include "core_test.h"
 
 enum { OPEN = KVM_PV_PERF_OP_OPEN, CLOSE, ENABLE, DISABLE, READ };

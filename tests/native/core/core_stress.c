@@ -6,8 +6,11 @@
 #include <pthread.h>
 #include <sched.h>
 
-#include "core_test.h"
 #include "abi/handover.h"
+#include "core/exits/exit.h"
+#include "core/vcpu/vcpu.h"
+#include "core/vm/host_thread.h"
+#include "core_test.h"
 
 enum { QUICK = 40000, MANY = 1000000, IDS = 48, STRESS_LIMIT = 32 };
 enum { OPEN = KVM_PV_PERF_OP_OPEN, CLOSE, ENABLE, DISABLE, READ };

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/vm/host.h"
+#include "core/host/host.h"
 
 struct core_test {
 	const char *name;

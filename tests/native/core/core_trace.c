@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/overflow/overflow.h"
+#include "core/vm/host_thread.h"
 #include "core_test.h"
 
 enum { OPEN = KVM_PV_PERF_OP_OPEN, CLOSE, ENABLE, DISABLE, READ };

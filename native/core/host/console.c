@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "core/vm/console.h"
+#include "core/host/console.h"
 
 #include <errno.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "core/vm/host.h"
+#include "core/host/host.h"
 
 int console_create(struct pv_vm *vm, uint32_t capacity)
 {

@@ -1,37 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The host side of a VM and of its vCPUs: what the files of the core share. */
+/* The host side of a VM and of its vCPUs: what the rooms of the core share. Each keeps its own part of it. */
 #ifndef PV_HOST_H
 #define PV_HOST_H
 
 #include <pthread.h>
 
-#include "core/events/attr.h"
-#include "core/vm/clock.h"
-#include "core/overflow/clock_events.h"
 #include "core/events/closed_times.h"
-#include "core/vm/console.h"
-#include "core/overflow/delivery.h"
-#include "core/vm/end.h"
 #include "core/events/event.h"
-#include "core/vm/fault.h"
-#include "core/events/group.h"
-#include "core/vm/guest_mem.h"
-#include "core/vcpu/halt.h"
+#include "core/events/owner.h"
+#include "core/events/table.h"
+#include "core/host/clock.h"
+#include "core/host/console.h"
+#include "core/host/fault.h"
+#include "core/host/guest_mem.h"
+#include "core/locks/pv_sync.h"
+#include "core/overflow/clock_events.h"
 #include "core/overflow/inject.h"
 #include "core/overflow/ledger.h"
-#include "core/overflow/nmi.h"
-#include "core/overflow/overflow.h"
-#include "core/events/owner.h"
+#include "core/overflow/queue.h"
 #include "core/pmu/agent_counts.h"
 #include "core/pmu/pmu.h"
-#include "core/events/policy.h"
-#include "core/locks/pv_sync.h"
-#include "core/overflow/queue.h"
-#include "core/overflow/sync.h"
-#include "core/events/table.h"
-#include "core/vm/timer.h"
 #include "core/trace/trace.h"
 #include "core/vm/vm.h"
+#include "core/wake/end.h"
+#include "core/wake/timer.h"
+#include "core/wake/wake.h"
+
+struct pv_design;
+struct pv_nmi_policy;
+struct pv_sync_policy;
 
 /* What the core takes from its surroundings; tests put their own in. */
 struct pv_host_hooks {
@@ -138,18 +135,6 @@ struct pv_vm {
 	bool timer_started;
 };
 
-/* vm_create() with other hooks. */
-int vm_create_hooked(const struct pv_vm_config *config, const struct pv_host_hooks *hooks,
-		     struct pv_vm **ret, char *why, uint64_t why_size);
-
-/* vm_config.c: the first field that is wrong, as a sentence; NULL: all are right. */
-const char *vm_config_check(const struct pv_vm_config *config);
-/* Takes it over into a new VM and its page, with defaults for what it leaves open. */
-void vm_config_apply(struct pv_vm *vm, const struct pv_vm_config *config);
-/* vm_api.c: calls what takes locks from a thread that is none of the VM's, so that a host panic
- * unwinds it like any other. False: it did. */
-bool vm_api_call(struct pv_vm *vm, void (*fn)(void *arg), void *arg);
-
 static inline enum vm_phase vm_phase(const struct pv_vm *vm)
 {
 	return (enum vm_phase)pv_u32_load(&vm->end.phase);
@@ -162,59 +147,5 @@ static inline bool vcpu_in_agent(const struct pv_vcpu *vcpu)
 
 	return stage == STAGE_AGENT_START || stage == STAGE_AGENT_FINISH;
 }
-
-/* trace(vm, kind, vcpu, id, a, b): adds a record to the calling thread's ring, if records of this
- * kind are wanted; only then are a and b looked at. */
-#define trace(vm, kind, ...) \
-	do { \
-		if (__builtin_expect((vm)->trace.kinds >> (kind) & 1, 0)) \
-			trace_put(vm, kind, __VA_ARGS__); \
-	} while (0)
-
-/* vcpu.c: guest mode, and how others bring a vCPU out of it. */
-
-/* Rings the doorbell: the vCPU leaves guest mode soon. */
-void vcpu_ring(struct pv_vcpu *vcpu);
-/* At an exit: the NMIs that caused it; then host mode, and a rotation that is due. */
-void vcpu_leave_guest(struct pv_vcpu *vcpu);
-/* At the tail of VM entry: waits until nobody wants the vCPU paused, and syncs. False: the VM is over. */
-bool vcpu_enter_guest(struct pv_vcpu *vcpu);
-/*
- * Takes the vCPU's event_mutex while it is in host mode, so that its counts are exact and
- * stand still. The caller holds at most one event's lock. False, and the mutex is not
- * held: the VM is over.
- */
-bool vcpu_hold(struct pv_vcpu *vcpu);
-/* The same for the calling thread's own vCPU, which is in host mode. */
-void vcpu_hold_own(struct pv_vcpu *vcpu);
-void vcpu_release(struct pv_vcpu *vcpu);
-
-/* exit.c: serves the exit that the run page describes, and says how to enter. */
-enum pv_entry_action exit_serve(struct pv_vcpu *vcpu);
-/* hypercall.c: the same for a hypercall; the result is in the run page. */
-enum pv_entry_action hypercall_serve(struct pv_vcpu *vcpu);
-
-/* perf_op.c: KVM_PERF_OP. The result for the guest, or HC_NO_RESULT. */
-enum { HC_NO_RESULT = INT32_MIN }; /* a host error: the guest gets no result and does not go on */
-int64_t perf_op(struct pv_vcpu *vcpu, uint64_t op, uint64_t rcx, uint64_t rdx);
-/* open.c */
-int64_t event_open(struct pv_vcpu *vcpu, gpa_t param);
-int64_t event_open2(struct pv_vcpu *vcpu, gpa_t param);
-int event_times(struct pv_vm *vm, bool agent, int32_t id, struct pv_event_times *ret);
-
-/* quiet.c: PV_HC_QUIET; bits of enum pv_quiet. */
-int64_t quiet_check(struct pv_vcpu *vcpu, uint64_t taken);
-
-/* agent.c: where a vCPU is sent. Each sets run->jump. */
-enum pv_entry_action agent_enter_start(struct pv_vcpu *vcpu); /* boots where there is no agent */
-enum pv_entry_action agent_enter_finish(struct pv_vcpu *vcpu);
-/* PV_HC_AGENT_DONE: 0 and the action, or a result for the guest. */
-int64_t agent_done(struct pv_vcpu *vcpu, uint64_t what, enum pv_entry_action *ret);
-
-/* host_thread.c */
-int host_threads_start(struct pv_vm *vm);
-void host_threads_join(struct pv_vm *vm);
-/* Makes the calling thread one that the VM's panics are told of. */
-void host_thread_adopt(struct pv_vm *vm, struct pv_thread *thread, const char *name);
 
 #endif

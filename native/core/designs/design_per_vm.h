@@ -3,7 +3,7 @@
 #ifndef PV_DESIGN_PER_VM_H
 #define PV_DESIGN_PER_VM_H
 
-#include "core/events/policy.h"
+#include "core/host/policy.h"
 
 int per_vm_create(struct pv_vm *vm);
 void per_vm_destroy(struct pv_vm *vm);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "core/vm/guest_mem.h"
+#include "core/host/guest_mem.h"
 
 #include <stddef.h>
 

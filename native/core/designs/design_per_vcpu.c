@@ -7,8 +7,11 @@
 #include <errno.h>
 #include <stddef.h>
 
-#include "core/events/design_per_vm.h"
-#include "core/vm/host.h"
+#include "core/designs/design_per_vm.h"
+#include "core/designs/find.h"
+#include "core/exits/perf_op.h"
+#include "core/host/host.h"
+#include "core/overflow/delivery.h"
 
 static void per_vcpu_destroy(struct pv_vm *vm)
 {

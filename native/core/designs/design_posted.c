@@ -17,8 +17,11 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "core/events/design_per_vm.h"
-#include "core/vm/host.h"
+#include "core/designs/design_per_vm.h"
+#include "core/designs/find.h"
+#include "core/events/reading.h"
+#include "core/host/host.h"
+#include "core/overflow/delivery.h"
 
 /* What was allocated and forgotten; in Linux it would be gone until the next boot. */
 struct leaked {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "core/vm/clock.h"
+#include "core/host/clock.h"
 
 #include <time.h>
 #include <x86intrin.h>
 
-#include "core/vm/host.h"
+#include "core/host/host.h"
 
 /* Over this time a reading that is 100 ns late makes an error of 5 in 100,000. */
 enum { CALIBRATION_NS = 2 * 1000 * 1000 };

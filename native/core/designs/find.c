@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "core/events/policy.h"
+#include "core/designs/find.h"
 
 #include <stddef.h>
 #include <string.h>
+
+#include "core/overflow/nmi.h"
 
 static const struct pv_design *const designs[] = {
 	&design_per_vm, &design_posted, &design_no_refcount, &design_per_vcpu,

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/vm/guest_mem.h"
+#include "core/host/guest_mem.h"
 
 struct pv_vm;
 struct pv_vcpu;
@@ -71,13 +71,5 @@ struct pv_sync_policy {
 	const char *name;
 	bool at_entry; /* at the tail of VM entry; else at the end of each exit, as posted */
 };
-
-extern const struct pv_design design_per_vm, design_per_vcpu, design_no_refcount, design_posted;
-extern const struct pv_nmi_policy nmi_trylock, nmi_deferred, nmi_lockless;
-
-/* NULL: no policy of that name. */
-const struct pv_design *design_find(const char *name);
-const struct pv_nmi_policy *nmi_policy_find(const char *name);
-const struct pv_sync_policy *sync_policy_find(const char *name);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The timer thread: rotation of counters, clocks that sample, throttling, and patience at the VM's end. */
+/* What keeps the timer thread awake. */
 #ifndef PV_TIMER_H
 #define PV_TIMER_H
 
@@ -19,7 +19,5 @@ struct pv_timer {
 void timer_want_rotation(struct pv_vcpu *vcpu, bool wanted);
 /* One more vCPU with counters that sample, or one less. */
 void timer_want_windows(struct pv_vm *vm, bool wanted);
-/* The thread's life: returns once every vCPU's thread has left. */
-void timer_run(struct pv_vm *vm);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Where the sources of events stand on a vCPU, and what that says of an event. */
-#include "core/vm/host.h"
+#include "core/events/reading.h"
+
+#include "core/host/host.h"
 
 uint64_t pmu_now(const struct pv_vcpu *vcpu)
 {

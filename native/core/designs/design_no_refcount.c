@@ -4,9 +4,11 @@
  * frees what another vCPU has just found, or has running or queued. What is freed is poisoned
  * and kept in quarantine, so that its use is a host panic that names both sides.
  */
-#include "core/events/design_per_vm.h"
-
-#include "core/vm/host.h"
+#include "core/designs/design_per_vm.h"
+#include "core/designs/find.h"
+#include "core/exits/perf_op.h"
+#include "core/host/host.h"
+#include "core/overflow/delivery.h"
 
 static void no_reference(struct host_event *event)
 {

@@ -5,11 +5,14 @@
  * event, so that a close meanwhile cannot free it (scenario 2). The spinlock is held
  * to find and reference, to insert, and to remove; never across an operation.
  */
-#include "core/events/design_per_vm.h"
+#include "core/designs/design_per_vm.h"
 
 #include <errno.h>
 
-#include "core/vm/host.h"
+#include "core/designs/find.h"
+#include "core/exits/perf_op.h"
+#include "core/host/host.h"
+#include "core/overflow/delivery.h"
 
 int per_vm_create(struct pv_vm *vm)
 {

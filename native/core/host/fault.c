@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "core/vm/fault.h"
+#include "core/host/fault.h"
 
-#include "core/vm/host.h"
+#include "core/host/host.h"
 
 /* The finaliser of splitmix64: every bit of the input changes half of the output's. */
 static uint64_t scatter(uint64_t x)

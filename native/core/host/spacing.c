@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "core/overflow/spacing.h"
+#include "core/host/spacing.h"
 
 /* xorshift64*: the state is never 0. */
 static uint64_t uniform(uint64_t *state)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "core/vm/end.h"
+#include "core/wake/end.h"
 
 #include <errno.h>
 #include <stdio.h>
 
 #include "abi/handover.h"
-#include "core/vm/host.h"
+#include "core/host/host.h"
 
 void end_init(struct pv_vm *vm)
 {

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The source line of an address, from an ELF file's DWARF. It is loaded when a guest has crashed, and not before."""
+"""Source lines of addresses, from an ELF file's DWARF. Loaded when they are asked for: after a crash, or to report."""
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 import time
-from typing import Any
+from bisect import bisect_right
+from typing import Any, NamedTuple
 
 from elftools.dwarf.ranges import BaseAddressEntry
 from elftools.elf.elffile import ELFFile
@@ -18,25 +21,64 @@ _MOST_SECONDS = 5.0
 
 def line_of(path: str | os.PathLike[str], address: int) -> str:
     """ "count.c:12"; empty if the file does not say, is damaged, or says so much that it would take too long."""
-    try:
-        with open(path, "rb") as file:
-            return _find(ELFFile(file), address)
-    except Exception:  # of damaged files pyelftools raises all kinds
+    return Lines(path, seconds=_MOST_SECONDS).find(address)
+
+
+class Lines:
+    """Those of one file, of which units are read as their addresses are asked for."""
+
+    def __init__(self, path: str | os.PathLike[str], *, seconds: float = math.inf) -> None:
+        """In this time it has all been found."""
+        self._deadline = time.monotonic() + seconds
+        self._dwarf: Any = None
+        self._units: list[Any] = []
+        self._rows: dict[int, list[_Row]] = {}  # of a unit, by its place among them
+        with contextlib.suppress(Exception), open(path, "rb") as file:  # of damaged files pyelftools raises all kinds
+            self._dwarf = _read(ELFFile(file))
+            for unit in self._dwarf.iter_CUs() if self._dwarf else ():
+                self._check_time()
+                self._units.append(unit)
+
+    def find(self, address: int) -> str:
+        """ "count.c:12"; empty if the file does not say, or is damaged."""
+        for index, unit in enumerate(self._units):
+            with contextlib.suppress(Exception):
+                if time.monotonic() > self._deadline:
+                    break
+                if _may_cover(self._dwarf, unit, address) and (line := _find(self._rows_of(index), address)):
+                    return line
         return ""
 
+    def _check_time(self) -> None:
+        if time.monotonic() > self._deadline:
+            raise TimeoutError
 
-def _find(elf: ELFFile, address: int) -> str:
-    deadline = time.monotonic() + _MOST_SECONDS
+    def _rows_of(self, index: int) -> list[_Row]:
+        if index not in self._rows:
+            self._rows[index] = []  # also if that fails
+            self._rows[index] = _rows_in(self._dwarf.line_program_for_CU(self._units[index]))
+        return self._rows[index]
+
+
+class _Row(NamedTuple):
+    """A row of a line table: it holds from `start` up to `end`."""
+
+    start: int
+    end: int
+    line: str
+
+
+def _find(rows: list[_Row], address: int) -> str:
+    at = bisect_right(rows, address, key=lambda row: row.start) - 1
+    return rows[at].line if at >= 0 and address < rows[at].end else ""
+
+
+def _read(elf: ELFFile) -> Any:
+    """None: there is nothing, or too much."""
     debug = [section for section in elf.iter_sections() if section.name.startswith((".debug", ".zdebug"))]
     if not debug or sum(section.data_size for section in debug) > _MOST_BYTES:
-        return ""
-    dwarf = elf.get_dwarf_info(relocate_dwarf_sections=False, follow_links=False)
-    for unit in dwarf.iter_CUs():
-        if time.monotonic() > deadline:
-            break
-        if _may_cover(dwarf, unit, address) and (line := _line_in(dwarf.line_program_for_CU(unit), address)):
-            return line
-    return ""
+        return None
+    return elf.get_dwarf_info(relocate_dwarf_sections=False, follow_links=False)
 
 
 def _may_cover(dwarf: Any, unit: Any, address: int) -> bool:
@@ -59,19 +101,19 @@ def _may_cover(dwarf: Any, unit: Any, address: int) -> bool:
     return True
 
 
-def _line_in(program: Any, address: int) -> str:
-    """A row holds up to the next one of its sequence."""
+def _rows_in(program: Any) -> list[_Row]:
+    """In the order of their addresses. A row holds up to the next one of its sequence."""
     if program is None or program.header.unit_length > _MOST_PROGRAM_BYTES:
-        return ""
-    row = None
+        return []
+    rows, before = [], None
     for entry in program.get_entries():
         state = entry.state
         if state is None:
             continue
-        if row is not None and row.address <= address < state.address:
-            return _name(program.header, row)
-        row = None if state.end_sequence else state
-    return ""
+        if before is not None and before.address < state.address:
+            rows.append(_Row(before.address, state.address, _name(program.header, before)))
+        before = None if state.end_sequence else state
+    return sorted(rows)
 
 
 def _name(header: Any, row: Any) -> str:

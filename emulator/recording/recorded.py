@@ -60,7 +60,7 @@ class Recorded:
         return made
 
     def report(self, sort: str = "symbol", *, call_graph: bool = False) -> str:
-        """The table of `pvperf report`: rows by `sort`, some of symbol, dso and vcpu, as in "vcpu,symbol".
+        """The table of `pvperf report`: rows by `sort`, some of symbol, srcline, dso and vcpu, as in "vcpu,symbol".
 
         Raises UsageError for a key that there is not.
         """

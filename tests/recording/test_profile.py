@@ -15,6 +15,7 @@ from perfetto.protos.perfetto.trace import perfetto_trace_pb2 as pb
 from synthetic import BRANCHES, INSTRUCTIONS, guest_of, record, sample
 
 from emulator.guest.bundled import find_guest
+from emulator.guest.lines import line_of
 from emulator.guest.symbols import Symbol, SymbolTable, read_symbols
 from emulator.recording.perfdata.losses import sum_losses
 from emulator.recording.perfdata.recorder import Shortfall
@@ -77,6 +78,18 @@ def test_report(recording: Path) -> None:
     assert (event["samples"], event["period"], event["lost"], document["no_room"]) == (200, 200_000, 0, 0)
     text = pvperf("report", "-i", recording, "--sort", "symbol,vcpu", "-g").stdout.decode()
     assert re.search(r"35\.00% +70  multiply +1\n +100\.00%  <- guest_main\n", text)
+
+
+def test_report_by_source_line(recording: Path, tmp_path: Path) -> None:
+    document = json.loads(pvperf("report", "-i", recording, "--json", "--sort", "srcline").stdout)
+    rows = {row["srcline"]: row["percent"] for row in document["events"][0]["rows"]}
+    assert rows == {line_of(MATMUL, address(name)): share for name, share in SHARES.items()}
+    assert {line.partition(":")[0] for line in rows} >= {"matmul.c"}
+    stripped = tmp_path / "guest.elf"  # whose symbols are there, and no lines
+    subprocess.run(["objcopy", "--strip-debug", str(MATMUL), str(stripped)], check=True, timeout=60)
+    record(tmp_path / "x", guest_of(stripped), [sample(address("multiply") + 1, 1000), sample(1 << 40, 1001)])
+    (event,) = json.loads(pvperf("report", "-i", tmp_path / "x", "--json", "--sort", "srcline").stdout)["events"]
+    assert [row["srcline"] for row in event["rows"]] == ["0x10000000000", "multiply+0x1"]
 
 
 def test_script(recording: Path) -> None:

@@ -52,7 +52,7 @@ def add_report(parser: Parser) -> None:
     _add_input(parser)
     add = parser.add_argument
     add("-g", action="store_true", dest="call_graph", help="below each row, the call chains that led there")
-    add("--sort", default="symbol", metavar="KEY[,KEY...]", help="of symbol, dso, vcpu (default symbol)")
+    add("--sort", default="symbol", metavar="KEY[,KEY...]", help="of symbol, srcline, dso, vcpu (default symbol)")
     output = parser.add_argument_group("what is printed")
     form = output.add_mutually_exclusive_group()
     form.add_argument("-j", "--json", action="store_true", help="print a JSON document")

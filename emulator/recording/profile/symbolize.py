@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from functools import lru_cache
 from itertools import chain
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from emulator.errors import PvperfError
 from emulator.guest.symbols import SymbolTable, read_symbols
@@ -14,6 +14,9 @@ from emulator.recording.perfdata.layout import GUEST_PID
 from emulator.recording.perfdata.reader import Mapping, PerfData
 from emulator.recording.perfdata.sample import Sample
 from emulator.terminal.printable import printable
+
+if TYPE_CHECKING:
+    from emulator.guest.lines import Lines
 
 UNKNOWN = "[unknown]"
 
@@ -50,6 +53,7 @@ class Symbolizer:
         self._mappings = data.mappings
         self._build_ids = {build.path: build.build_id for build in data.build_ids}
         self._tables: dict[str, SymbolTable] = {}
+        self._lines: dict[str, Lines] = {}
         self.warnings: list[str] = []
         self.place = lru_cache(maxsize=None)(self._place)
         self.caller = lru_cache(maxsize=None)(self._caller)
@@ -94,6 +98,17 @@ class Symbolizer:
             except PvperfError as error:
                 self.warnings.append(f"no symbols: {error}")
         return self._tables[path]
+
+    def line(self, sample: Sample) -> str:
+        """Its source line, "count.c:12"; where there is none, symbol and offset, or the address."""
+        place, mapping = self.of(sample), self._mapping(sample.ip, sample.pid)
+        if mapping is None or not place.symbol:
+            return place.name
+        if mapping.path not in self._lines:
+            from emulator.guest.lines import Lines
+
+            self._lines[mapping.path] = Lines(mapping.path)
+        return printable(self._lines[mapping.path].find(sample.ip)) or place.exact
 
     def of(self, sample: Sample) -> Place:
         """Where a sample is."""

@@ -17,10 +17,11 @@ from emulator.recording.profile.symbolize import Place, Symbolizer
 SCHEMA_VERSION = 1
 
 #: What rows can be told apart by.
-KEYS: dict[str, Callable[[Sample, Place], str]] = {
-    "symbol": lambda _, place: place.name,
-    "dso": lambda _, place: place.file,
-    "vcpu": lambda sample, _: str(sample.vcpu),
+KEYS: dict[str, Callable[[Sample, Place, Symbolizer], str]] = {
+    "symbol": lambda _, place, __: place.name,
+    "srcline": lambda sample, _, symbolizer: symbolizer.line(sample),
+    "dso": lambda _, place, __: place.file,
+    "vcpu": lambda sample, _, __: str(sample.vcpu),
 }
 # Of a call chain, what has less of its row than this is not printed.
 _LEAST_SHARE = 0.005
@@ -78,7 +79,7 @@ def tables(data: PerfData, symbolizer: Symbolizer, keys: Sequence[str]) -> list[
     rows: list[dict[tuple[str, ...], Row]] = [{} for _ in data.events]
     for sample in data.samples:
         place = symbolizer.of(sample)
-        key = tuple(KEYS[name](sample, place) for name in keys)
+        key = tuple(KEYS[name](sample, place, symbolizer) for name in keys)
         row = rows[sample.event].setdefault(key, Row(key))
         row.period += sample.period
         row.samples += 1

@@ -156,7 +156,7 @@ class _Done:
         if self._seconds:
             share = max(share, (time.monotonic() - self._begin) / self._seconds)
         if self._canaries < self._of[0]:  # they come first
-            more = f"{self._canaries:,} of {self._of[0]:,} canaries"
+            more = f"{self._canaries:,} of {counted(self._of[0], 'canary')}"
         else:
             more = f"{self._blocks:,} of {counted(self._of[1], 'block')}"
         more += f", {counted(self._vms, 'VM')}" if self._vms else ""

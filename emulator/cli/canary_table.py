@@ -15,6 +15,7 @@ from emulator.races.explore.canaries import REPLAYS, Measured
 from emulator.races.explore.crew import Crew
 from emulator.races.explore.machine import Setup
 from emulator.races.explore.machine import canaries as canary_names
+from emulator.terminal.counted import counted
 from emulator.terminal.progress import Progress, Stand
 
 _SECONDS = 60.0
@@ -60,7 +61,7 @@ def _machine(setup: Setup) -> str:
 def _line(row: Measured) -> str:
     name = f"{row.caught.name:<30} {_machine(row.setup):<22}"
     if not row.small:
-        return f"{name} NOT FOUND in {row.caught.schedules:,} schedules"
+        return f"{name} NOT FOUND in {counted(row.caught.schedules, 'schedule')}"
     if not row.holds:
         return f"{name} NOT THE CANARY'S: without it the case violates an oracle, too"
     return (

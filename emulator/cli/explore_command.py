@@ -219,12 +219,13 @@ class Report:
         """The canaries, the figures and the verdict."""
         for each in caught:
             if self.arguments.verbose or not each.case:
-                took = f"found after {each.schedules:,} schedules, {each.seconds:.2f} s" if each.case else "NOT FOUND"
+                after = f"found after {counted(each.schedules, 'schedule')}, {each.seconds:.2f} s"
+                took = after if each.case else "NOT FOUND"
                 self._say(f"  canary {each.name:<32} {took}")
         tries = [each.schedules for each in caught]
         self._say(
             f"canaries: {sum(each.case is not None for each in caught)} of {len(caught)} found, in "
-            f"{statistics.median(tries):,.0f} schedules at the median, {max(tries):,} at most"
+            f"{counted(round(statistics.median(tries)), 'schedule')} at the median, {max(tries):,} at most"
         )
         doubts = self._doubts(caught)
         self._figures()
@@ -247,12 +248,13 @@ class Report:
         totals, coverage = self.totals(), self.coverage()
         pairs, both = coverage.pairs()
         self._say(
-            f"{totals.schedules:,} schedules of {totals.steps // max(1, totals.schedules)} steps, {self.rate():,.0f} "
-            f"a second and core; {totals.nmis:,} NMIs, {totals.trylock_failures:,} found the lock taken"
+            f"{counted(totals.schedules, 'schedule')} of {counted(totals.steps // max(1, totals.schedules), 'step')}, "
+            f"{self.rate():,.0f} a second and core; {counted(totals.nmis, 'NMI')}, "
+            f"{totals.trylock_failures:,} found the lock taken"
         )
         self._say(
-            f"{len(pairs)} pairs of places met, {len(both)} of them in both orders; {len(coverage.orders)} of "
-            f"{len(coverage.wanted)} orders of calls that have to do with each other"
+            f"{counted(len(pairs), 'pair')} of places met, {len(both)} of them in both orders; {len(coverage.orders)} "
+            f"of {counted(len(coverage.wanted), 'order')} of calls that have to do with each other"
         )
         if self.arguments.verbose:
             for first, second in sorted(pairs - both):
@@ -286,7 +288,7 @@ class Report:
         missing = sorted(coverage.wanted - coverage.orders)
         doubts += [f"never seen: {order}" for order in missing[:1]]
         if missing[1:]:
-            doubts.append(f"nor {len(missing) - 1} other orders of calls")
+            doubts.append(f"nor {counted(len(missing) - 1, 'other order')} of calls")
         if not totals.contended:
             doubts.append("no lock was ever taken when somebody wanted it")
         return doubts

@@ -21,6 +21,7 @@ from emulator.files import Files, cannot_write
 from emulator.guest import elf
 from emulator.guest.bundled import find_guest, refuse_source
 from emulator.guest.code_place import crash_of, crash_places
+from emulator.terminal.counted import agreed, counted
 from emulator.terminal.printable import printable
 from emulator.vm.machine import Machine, MachineConfig
 from emulator.vm.result import Result
@@ -215,7 +216,9 @@ def _print_loss(result: Result) -> None:
     """What a design loses is never passed over in silence, and only a broken one loses any."""
     lost, raised = result.statistics["overflows_lost"], result.statistics["overflows_raised"]
     if lost:
-        print(f"pvperf: lost: {lost:,} of {raised:,} overflows reached no guest, and are nowhere", file=sys.stderr)
+        are = agreed(lost, "is", "are")
+        said = f"{lost:,} of {counted(raised, 'overflow')} reached no guest, and {are} nowhere"
+        print(f"pvperf: lost: {said}", file=sys.stderr)
 
 
 def _print_statistics(result: Result) -> None:

@@ -19,6 +19,7 @@ from emulator.races.model.accept import compare
 from emulator.races.model.bounds import DEFECTS, Bounds, Model, modelled
 from emulator.races.model.search import Searched
 from emulator.terminal.columns import columns
+from emulator.terminal.counted import counted
 from emulator.terminal.progress import Progress, Stand
 
 HELD, VIOLATED, INCOMPLETE = 0, 1, 7
@@ -105,8 +106,8 @@ def _compare(model: Model, arguments: argparse.Namespace) -> int:
     if model.defect:
         print(f"  planted in the core alone: {model.defect}: {DEFECTS[model.defect].about}")
     print(
-        f"{compared.schedules:,} schedules of the core, of {compared.programs:,} programs, "
-        f"{compared.records:,} records; {compared.places:,} places of the model"
+        f"{counted(compared.schedules, 'schedule')} of the core, of {counted(compared.programs, 'program')}, "
+        f"{counted(compared.records, 'record')}; {counted(compared.places, 'place')} of the model"
     )
     if compared.program:
         print("\n".join(f"  {line}" for line in compared.program.lines()))
@@ -131,13 +132,14 @@ def _print(model: Model, searched: Searched, by: str) -> None:
     for number, step in enumerate(searched.trail, 1):
         print(f"  {number:>3}  {step}")
     if searched.violates:
-        print(f"{searched.states:,} states until one violates an oracle, in {len(searched.trail)} steps")
+        steps = counted(len(searched.trail), "step")
+        print(f"{counted(searched.states, 'state')} until one violates an oracle, in {steps}")
         print(f"verdict: violated: {searched.violates}")
     elif searched.complete:
-        print(f"{searched.states:,} states, complete")
+        print(f"{counted(searched.states, 'state')}, complete")
         print("verdict: held")
     else:
-        print(f"{searched.states:,} states, not complete: --states allows no more")
+        print(f"{counted(searched.states, 'state')}, not complete: --states allows no more")
         print("verdict: inconclusive")
 
 

@@ -13,6 +13,7 @@ from emulator.races.explore.interleaving import interleaving
 from emulator.races.explore.machine import DIVERGED, Verdict, identity
 from emulator.races.explore.shrink import same
 from emulator.terminal.columns import columns
+from emulator.terminal.counted import counted
 
 REPRODUCED, DIFFERS, INCONCLUSIVE = 1, 0, 7
 
@@ -62,7 +63,7 @@ def _difference(case: Case, verdict: Verdict) -> str:
         if now != then:
             return f"{states}; at step {then.step} it was at {now.where}, and is recorded at {then.where}"
     if len(verdict.switches) != len(case.switches):
-        return f"{states}, after {len(verdict.switches)} switches, and not {len(case.switches)}"
+        return f"{states}, after {counted(len(verdict.switches), 'switch')}, and not {len(case.switches)}"
     return f"{states}; all that they did, they did at the same places"
 
 

@@ -249,14 +249,14 @@ def _limits(runs: list[Stressed]) -> str:
 
 def _print_ledger(guest: Counter[str], host: Counter[str]) -> None:
     print(
-        f"ledger: {host['overflows_raised']:,} overflows raised = {host['overflows_delivered']:,} delivered + "
+        f"ledger: {counted(host['overflows_raised'], 'overflow')} raised = {host['overflows_delivered']:,} delivered + "
         f"{host['overflows_in_shadow']:,} kept + {host['overflows_dropped']:,} dropped at a close; "
         f"the guest took {guest['overflows']:,}"
     )
     print(
-        f"{guest['refused']:,} calls refused; {host['nmi_raised']:,} NMIs, "
+        f"{counted(guest['refused'], 'call')} refused; {counted(host['nmi_raised'], 'NMI')}, "
         f"{host['nmi_misses']:,} found the lock taken; "
-        f"{host['failed_syncs']:,} writes to the guest failed"
+        f"{counted(host['failed_syncs'], 'write')} to the guest failed"
     )
 
 

@@ -12,6 +12,7 @@ from emulator.errors import UsageError
 from emulator.files import Files, Growing, cannot_write
 from emulator.recording.perfetto import TraceWriter
 from emulator.recording.tracks import Tracks
+from emulator.terminal.counted import agreed, counted
 from emulator.vm.trace_records import Record
 
 #: Records kept at most, unless --trace-records says otherwise: some 40 MB.
@@ -66,9 +67,11 @@ class TraceFile:
                 self._file.close()
             self._growing.close()
         if self._left_out:
-            _say(f"{self._name} has the first records, and {self._left_out:,} more were left out (see --trace-records)")
+            more = f"{self._left_out:,} more {agreed(self._left_out, 'was', 'were')} left out"
+            _say(f"{self._name} has the first records, and {more} (see --trace-records)")
         if self.lost:
-            _say(f"{self.lost:,} records of the trace were lost: they came faster than they could be written")
+            lost = f"{counted(self.lost, 'record')} of the trace {agreed(self.lost, 'was', 'were')} lost"
+            _say(f"{lost}: they came faster than they could be written")
 
     def _finish(self) -> None:
         tracks, self._tracks = self._tracks, None

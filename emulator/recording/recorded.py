@@ -9,6 +9,7 @@ from emulator.recording.perfdata.losses import Losses, sum_losses
 from emulator.recording.perfdata.reader import PerfData
 from emulator.recording.profile import table
 from emulator.recording.profile.symbolize import Symbolizer
+from emulator.terminal.counted import counted
 from emulator.vm.asked import check_kind
 from emulator.vm.result import Result
 
@@ -71,4 +72,4 @@ class Recorded:
     def __repr__(self) -> str:
         events = ", ".join(event.name for event in self._data.events)
         lost = f", lost: {self.losses}" if self.losses else ""
-        return f"<Recorded: {len(self.samples):,} samples of {events}{lost}; {self.result!r}>"
+        return f"<Recorded: {counted(len(self.samples), 'sample')} of {events}{lost}; {self.result!r}>"

@@ -82,6 +82,9 @@ def test_json_has_a_short_option_everywhere(name: str) -> None:
 
 @pytest.mark.parametrize("number", [0, 1, 2, 1000])
 def test_numbers_of_things(number: int) -> None:
+    assert counted(number, "switch") == f"{number:,} switch{'' if number == 1 else 'es'}"
+    assert counted(number, "canary") == f"{number:,} {'canary' if number == 1 else 'canaries'}"
+    assert counted(number, "day") == f"{number:,} day{'' if number == 1 else 's'}"
     assert counted(number, "vCPU") == {0: "0 vCPUs", 1: "1 vCPU", 2: "2 vCPUs", 1000: "1,000 vCPUs"}[number]
 
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from emulator.errors import HostError, UsageError
 from emulator.races.campaign.job import code
+from emulator.terminal.counted import counted
 
 #: How long to wait for the scheduler, and for its first worker: machines are busy. Where nothing listens nobody waits.
 _WAIT_SECONDS = 120
@@ -64,7 +65,7 @@ class DaskWorkers:
 
     def __str__(self) -> str:
         threads = self._client.nthreads()
-        return f"Dask at {self._address}: {len(threads)} workers, {sum(threads.values())} threads"
+        return f"Dask at {self._address}: {counted(len(threads), 'worker')}, {counted(sum(threads.values()), 'thread')}"
 
     def as_done(self, jobs: Iterable[Callable[[], Any]]) -> Iterator[Any]:
         """What the jobs return, as they end. Dask does again what a worker that is gone has not finished."""

@@ -13,6 +13,7 @@ from emulator.races.campaign.plan import Plan
 from emulator.races.campaign.signature import normalised, signature
 from emulator.races.explore.canaries import canaries_of
 from emulator.races.explore.machine import Setup
+from emulator.terminal.counted import agreed, counted
 
 HELD, VIOLATED, INCONCLUSIVE = "held", "violated", "inconclusive"
 #: Failures that are taken for one, before any is shrunk: design, scenario, oracle, normalised text.
@@ -176,16 +177,18 @@ def summarise(journal: Journal, plan: Plan, *, blocks_left: int, vms_left: int) 
     doubts = []
     if not seeds and not any(machine.vms for machine in machines):
         doubts.append("no schedule was explored, and no VM was booted")
-    if left := [f"{n:,} {what}" for n, what in ((blocks_left, "blocks"), (vms_left, "VMs")) if n]:
-        doubts.append(f"{' and '.join(left)} are still to be done")
+    if left := [counted(n, what) for n, what in ((blocks_left, "block"), (vms_left, "VM")) if n]:
+        doubts.append(f"{' and '.join(left)} {agreed(blocks_left + vms_left, 'is', 'are')} still to be done")
     if disagreed:
-        doubts.append(f"{disagreed:,} seeds that were run twice did not end the same")
+        doubts.append(
+            f"{counted(disagreed, 'seed')} that {agreed(disagreed, 'was', 'were')} run twice did not end the same"
+        )
     doubts += [
         f"{where}: canary {name} was not found"
         for where, name in journal.rows("SELECT design || '/' || nmi || '/' || sync, name FROM canary WHERE NOT found")
     ]
     if missing := len(journal.missing_canaries(canaries_for(plan))):
-        doubts.append(f"{missing} canaries are still to be searched for")
+        doubts.append(f"{counted(missing, 'canary')} {agreed(missing, 'is', 'are')} still to be searched for")
     doubts += [doubt for machine in machines for doubt in _doubts(machine)]
     doubts += [f"the case of {kind.signature} does not replay" for kind in kinds if kind.replay and not kind.replays]
     return Summary(plan, journal.stored("code"), machines, kinds, doubts, seeds, ns)

@@ -30,7 +30,9 @@ def _explore_cell(crew: Crew, scenario: Scenario, setup: Setup, seed: int, secon
     found = search(crew, blocks_of(scenario, setup, seed, schedules=None, seconds=seconds))
     if not found.case:
         return "held"
-    return f"{found.case.oracle.split()[0]} {found.totals.ns / 1e6:.1f} ms, {found.totals.schedules:,} schedules"
+    return (
+        f"{found.case.oracle.split()[0]} {found.totals.ns / 1e6:.1f} ms, {counted(found.totals.schedules, 'schedule')}"
+    )
 
 
 def matrix(

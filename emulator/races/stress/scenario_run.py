@@ -14,6 +14,7 @@ from emulator.races.stress.boot import Outcome, run
 from emulator.races.stress.faults import draw_faults, fault_text, with_faults
 from emulator.races.stress.native import NativeRunner
 from emulator.races.stress.playing import Playing, ends_its_vm, play
+from emulator.terminal.counted import agreed, counted
 from emulator.vm.machine import MachineConfig
 
 #: Those that a run of a whole VM says something about; data races are the explorer's.
@@ -157,11 +158,12 @@ class Stressed:
             return ""
         if self.chance.rounds is None:
             return f"{PLANTED}, which is planted to be found, was not found in {_CHANCE_OPS:,} operations"
-        done, needed, what = self.rounds, self.chance.rounds, "rounds"
+        done, needed, what = self.rounds, self.chance.rounds, "round"
         if self.history:  # each is one round, of many
-            done, needed, what = self.guest["done"], self.chance.operations, "operations"
+            done, needed, what = self.guest["done"], self.chance.operations, "operation"
         if done < needed:
-            return f"{done:,} {what} are too few: it took up to {needed:,} to find {PLANTED}, which is planted"
+            are = agreed(done, "is", "are")
+            return f"{counted(done, what)} {are} too few: it took up to {needed:,} to find {PLANTED}, which is planted"
         return ""
 
     def _too_short_for_o8(self) -> bool:
@@ -173,9 +175,10 @@ class Stressed:
         if not self.specified:
             why = "there are too many states to judge a history by"
         elif self.unknown:
-            why = f"in {self.unknown} histories too much ran at once to follow it, or there was no memory for it"
+            histories = counted(self.unknown, "history")
+            why = f"in {histories} too much ran at once to follow it, or there was no memory for it"
         elif self.shortest is not None:
-            why = f"a VM ended after {self.shortest:,} operations of {self.history:,}"
+            why = f"a VM ended after {counted(self.shortest, 'operation')} of {self.history:,}"
         return {"O8 linearizability": why} if why else {}
 
     @property

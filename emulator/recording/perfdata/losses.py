@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from emulator.recording.perfdata.recorder import Shortfall
+from emulator.terminal.counted import agreed, counted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,15 +39,18 @@ class Losses:
     def __str__(self) -> str:
         missing = self.accumulated + self.left + self.no_room + self.dropped
         parts = [
-            (self.accumulated, f"came together with another ({self.misses:,} of {self.raised:,} NMIs missed)"),
+            (self.accumulated, f"came together with another ({self.misses:,} of {counted(self.raised, 'NMI')} missed)"),
             (self.left, "came at the end, without an NMI"),
             (self.no_room, "found no room in a ring"),
             (self.dropped, "were dropped when their event was closed"),
         ]
         text = ", ".join(f"{number:,} ({_percent(number, self.overflows)}) {what}" for number, what in parts if number)
-        share = f"{missing:,} of {self.overflows:,} overflows ({_percent(missing, self.overflows)})"
-        sentences = [f"{share} have no sample of their own: {text}"] if missing else []
-        return "; ".join(sentences + ([f"events were throttled {self.throttled:,} times"] if self.throttled else []))
+        have = agreed(missing, "has no sample of its", "have no sample of their")
+        share = f"{missing:,} of {counted(self.overflows, 'overflow')} ({_percent(missing, self.overflows)})"
+        sentences = [f"{share} {have} own: {text}"] if missing else []
+        return "; ".join(
+            sentences + ([f"events were throttled {counted(self.throttled, 'time')}"] if self.throttled else [])
+        )
 
 
 def _percent(number: int, whole: int) -> str:

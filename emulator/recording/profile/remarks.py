@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from emulator.recording.perfdata.reader import PerfData
+from emulator.terminal.counted import agreed, counted
 
 CUT_OFF = "unknown (the recording was cut off)"
 
@@ -13,15 +14,23 @@ def no_room(data: PerfData) -> int:
     return sum(data.lost.values())
 
 
+def without_room(data: PerfData) -> str:
+    """That, in a sentence; empty if there are none."""
+    number = no_room(data)
+    are = agreed(number, "its way and is", "their way and are")
+    return f"{counted(number, 'sample')} found no room on {are} missing" if number else ""
+
+
 def remarks(data: PerfData) -> list[str]:
     """A sentence for each thing that is missing, for the forms of output that have no place for it."""
     made = [] if data.complete else [f"lost samples: {CUT_OFF}"]
     if number := sum(data.lost_samples.values()):
-        made.append(f"{number:,} overflows have no sample of their own")
-    if number := no_room(data):
-        made.append(f"{number:,} samples found no room on their way and are missing")
+        have = agreed(number, "has no sample of its", "have no sample of their")
+        made.append(f"{counted(number, 'overflow')} {have} own")
+    if said := without_room(data):
+        made.append(said)
     if data.throttled:
-        made.append(f"events were throttled {data.throttled:,} times")
+        made.append(f"events were throttled {counted(data.throttled, 'time')}")
     return made
 
 

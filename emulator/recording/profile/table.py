@@ -11,8 +11,9 @@ from emulator.errors import UsageError
 from emulator.recording.perfdata.layout import SAMPLE_CALLCHAIN
 from emulator.recording.perfdata.reader import PerfData
 from emulator.recording.perfdata.sample import Sample
-from emulator.recording.profile.remarks import CUT_OFF, no_room
+from emulator.recording.profile.remarks import CUT_OFF, no_room, without_room
 from emulator.recording.profile.symbolize import Place, Symbolizer
+from emulator.terminal.counted import counted
 
 SCHEMA_VERSION = 1
 
@@ -99,8 +100,8 @@ def tables(data: PerfData, symbolizer: Symbolizer, keys: Sequence[str]) -> list[
 
 def text(data: PerfData, made: Sequence[EventTable], *, chains: bool) -> str:
     """For people, in the manner of perf report --stdio."""
-    head = [f"# {missing:,} samples found no room on their way and are missing"] if (missing := no_room(data)) else []
-    head += [f"# Events were throttled {data.throttled:,} times"] if data.throttled else []
+    head = [f"# {said}" for said in [without_room(data)] if said]
+    head += [f"# Events were throttled {counted(data.throttled, 'time')}"] if data.throttled else []
     head += [f"# {data.about}"] if data.about else []
     return "\n".join([*head, *(["#"] if head else []), *(_text(table, chains) for table in made)])
 

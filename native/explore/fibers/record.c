@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "explore/fibers/record.h"
 
-static struct explore_switch switches[3 * SCHEDULE_STEPS]; /* a step: who takes it, and what it does not wait for */
-static struct explore_step steps[SCHEDULE_STEPS];
+struct explore_switch record_switches[RECORD_SWITCHES];
+struct explore_step record_steps[SCHEDULE_STEPS];
 
 static const char *const point_names[POINT_KINDS] = {
 	[POINT_LOAD] = "load", [POINT_STORE] = "store", [POINT_UPDATE] = "update",
@@ -20,33 +20,17 @@ const char *explore_point_name(uint32_t kind)
 const struct explore_switch *explore_switches(uint32_t *n)
 {
 	*n = schedule.switches;
-	return switches;
+	return record_switches;
 }
 
 const struct explore_step *explore_steps(uint32_t *n)
 {
 	*n = schedule.logging ? schedule.step : 0;
-	return steps;
+	return record_steps;
 }
 
-void record_switch(const struct fiber *from, unsigned to, bool preempts)
+_Noreturn void record_too_long(unsigned number, const char *where)
 {
-	switches[schedule.switches++] = (struct explore_switch){
-		.step = schedule.step, .from = (uint8_t)(from - schedule.fiber), .to = (uint8_t)to,
-		.op = from->op, .preempts = preempts, .where = from->where };
-	schedule.preemptions += preempts;
-}
-
-void record_step(unsigned number, const struct fiber *stands)
-{
-	uint64_t what = (uint64_t)number << 16 | (uint64_t)stands->kind << 8 | stands->op;
-
-	schedule.trace_hash = (schedule.trace_hash ^ what) * 0x100000001b3 + (schedule.trace_hash >> 29);
-	if (schedule.logging)
-		steps[schedule.step] = (struct explore_step){
-			.fiber = (uint8_t)number, .op = stands->op, .kind = stands->kind,
-			.where = stands->where };
-	if (++schedule.step == SCHEDULE_STEPS)
-		schedule_violation(EXPLORE_PROGRESS, "no end after %u steps; %s is at %s",
-				   (unsigned)SCHEDULE_STEPS, schedule.fiber[number].thread.name, stands->where);
+	schedule_violation(EXPLORE_PROGRESS, "no end after %u steps; %s is at %s", (unsigned)SCHEDULE_STEPS,
+			   schedule.fiber[number].thread.name, where);
 }

@@ -28,7 +28,7 @@ static void checker_body(unsigned fiber)
 /* Where every fiber begins. One that returns is over, and somebody else goes on. */
 static void fiber_entry(void)
 {
-	unsigned self = (unsigned)(schedule.current - schedule.fiber);
+	unsigned self = schedule.current->number;
 
 	if (self == SCHEDULE_CHECKER)
 		checker_body(self);
@@ -91,7 +91,7 @@ static bool may_pass(const struct fiber *self)
 /* Others' stores that matter to this step wait in their buffers: are they made before it? */
 static void settle(struct fiber *self)
 {
-	unsigned me = (unsigned)(self - schedule.fiber), next = SCHEDULE_STORES;
+	unsigned me = self->number, next = SCHEDULE_STORES;
 	uint32_t matter;
 
 	while (next != me && (matter = store_buffer_matters(self))) {
@@ -109,7 +109,7 @@ static void settle(struct fiber *self)
 
 static void take_step(struct fiber *self)
 {
-	unsigned me = (unsigned)(self - schedule.fiber);
+	unsigned me = self->number;
 
 	if (schedule.buffered) {
 		settle(self);
@@ -125,7 +125,7 @@ static void take_step(struct fiber *self)
 /* Does nobody else care when this step is taken? */
 static bool is_private(const struct fiber *self)
 {
-	bool drains = schedule.buffered >> (self - schedule.fiber) & 1 && store_buffer_drained_by(self->kind);
+	bool drains = schedule.buffered >> self->number & 1 && store_buffer_drained_by(self->kind);
 
 	return touched_by_one(self) && !drains;
 }
@@ -133,7 +133,7 @@ static bool is_private(const struct fiber *self)
 /* The fiber stands at its point; whoever the strategy picks goes on, and takes the step. */
 static void decide(struct fiber *self)
 {
-	unsigned me = (unsigned)(self - schedule.fiber), next;
+	unsigned me = self->number, next;
 	uint32_t enabled = enabled_fibers();
 
 	if (!enabled)
@@ -155,7 +155,7 @@ static void decide(struct fiber *self)
 
 static void stand_at(struct fiber *self, enum point_kind kind, const void *object, const char *where)
 {
-	uint32_t bit = 1u << (self - schedule.fiber);
+	uint32_t bit = 1u << self->number;
 
 	self->kind = (uint8_t)kind;
 	self->object = object;
@@ -182,7 +182,7 @@ void schedule_point(enum point_kind kind, const void *object, const char *where)
 void schedule_fence(void)
 {
 	if (schedule.buffered)
-		store_buffer_drain((unsigned)(schedule.current - schedule.fiber));
+		store_buffer_drain(schedule.current->number);
 }
 
 void schedule_wait(const void *object, uint32_t ticket, const char *where)
@@ -302,6 +302,7 @@ int schedule_create(uint32_t vcpus)
 			fiber->stack = fiber_stack_create();
 		if (!fiber->stack)
 			return -1;
+		fiber->number = (uint8_t)i;
 		snprintf(fiber->thread.name, sizeof(fiber->thread.name),
 			 i == SCHEDULE_CHECKER ? "the check" : i == vcpus ? "the timer" : "vCPU %u", i);
 	}

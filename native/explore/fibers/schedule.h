@@ -40,6 +40,7 @@ struct fiber {
 	uint8_t *stack;
 	uint64_t steps;
 	struct pv_thread thread;
+	uint8_t number; /* in schedule.fiber */
 	/* Where it stands: */
 	uint8_t kind; /* enum point_kind */
 	uint8_t op;

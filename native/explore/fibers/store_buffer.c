@@ -33,7 +33,7 @@ bool store_buffer_drained_by(uint8_t kind)
 
 static unsigned me(void)
 {
-	return (unsigned)(schedule.current - schedule.fiber);
+	return schedule.current->number;
 }
 
 void store_buffer_put(void *word, const void *value, uint32_t size, const char *where)
@@ -100,7 +100,7 @@ static uint32_t close_over(uint32_t found, uint32_t others)
 
 uint32_t store_buffer_matters(const struct fiber *self)
 {
-	unsigned own = (unsigned)(self - schedule.fiber);
+	unsigned own = self->number;
 	uint32_t others = schedule.buffered & ~(1u << own), found = 0;
 	bool drained = store_buffer_drained_by(self->kind);
 

@@ -14,10 +14,17 @@ static const char *name_of(const struct pv_thread *thread)
 	return thread ? thread->name : "nobody";
 }
 
+/* pv_self(), where every step counts. */
+static inline struct pv_thread *self_here(void)
+{
+	return schedule.current ? &schedule.current->thread : pv_self();
+}
+
 /* Held locks need not stand in the order of their ranks: a trylock may have come out of order. */
 static void check_order(const struct pv_thread *self, const struct pv_lock *lock, const char *where)
 {
-	pv_not_in_nmi(lock->name);
+	if (self->nmi)
+		pv_not_in_nmi(lock->name);
 	if (lock->owner == self)
 		schedule_violation(EXPLORE_LOCKS, "%s at %s locks %s again, which it took at %s", self->name,
 				   where, lock->name, place_of(lock));
@@ -31,12 +38,12 @@ static void check_order(const struct pv_thread *self, const struct pv_lock *lock
 
 void pv_nmi_enter(void)
 {
-	pv_self()->nmi++;
+	self_here()->nmi++;
 }
 
 void pv_nmi_exit_at(const char *where)
 {
-	if (!pv_self()->nmi--)
+	if (!self_here()->nmi--)
 		schedule_violation(EXPLORE_LOCKS, "%s at %s leaves an NMI that it is not in", pv_self()->name,
 				   where);
 }
@@ -72,7 +79,7 @@ static void let_go(struct pv_thread *self, struct pv_lock *lock, const char *whe
 
 static void lock_at(struct pv_lock *lock, const char *where)
 {
-	struct pv_thread *self = pv_self();
+	struct pv_thread *self = self_here();
 
 	check_order(self, lock, where);
 	if (schedule.controlled && lock->state.v)
@@ -90,7 +97,7 @@ static void unlock_at(struct pv_lock *lock, const char *where)
 {
 	schedule_point(POINT_UNLOCK, lock, where);
 	race_release(lock);
-	let_go(pv_self(), lock, where);
+	let_go(self_here(), lock, where);
 	lock->state.v = 0;
 }
 
@@ -101,7 +108,7 @@ static void release_at(struct pv_lock *lock, const char *where)
 
 	schedule_point(POINT_RELEASE, lock, where);
 	race_release(lock);
-	let_go(pv_self(), lock, where);
+	let_go(self_here(), lock, where);
 	if (schedule.tso)
 		store_buffer_put(&lock->state.v, &is_free, sizeof(is_free), where);
 	else
@@ -130,7 +137,7 @@ void pv_mutex_lock_at(struct pv_mutex *mutex, const char *where)
 bool pv_mutex_trylock_at(struct pv_mutex *mutex, const char *where)
 {
 	struct pv_lock *lock = &mutex->lock;
-	struct pv_thread *self = pv_self();
+	struct pv_thread *self = self_here();
 
 	if (!self->nmi && lock->owner == self)
 		schedule_violation(EXPLORE_LOCKS, "%s at %s locks %s again, which it took at %s", self->name,
@@ -173,7 +180,7 @@ void pv_spin_give_way(struct pv_spinlock *spin)
 
 void pv_hold_nothing_at(const char *where)
 {
-	const struct pv_thread *self = pv_self();
+	const struct pv_thread *self = self_here();
 
 	if (self->held)
 		schedule_violation(EXPLORE_LOCKS, "%s at %s still holds %s, taken at %s", self->name, where,

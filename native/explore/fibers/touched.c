@@ -33,7 +33,7 @@ bool touched_by_one(const struct fiber *self)
 	if (!offset || self->kind == POINT_WAIT)
 		return false;
 	before = *mask;
-	*mask |= 1u << (self - schedule.fiber);
+	*mask |= 1u << self->number;
 	if (touched_changes(self->kind))
 		*mask |= CHANGED;
 	schedule.grown = schedule.grown || is_shared(*mask) != is_shared(before);

@@ -51,16 +51,19 @@ static void for_members(struct pv_vcpu *vcpu, struct host_event *leader, account
 	}
 }
 
-/* Calls fn for every event that is attached to the vCPU. */
-static void for_attached(struct pv_vcpu *vcpu, account_fn fn)
+static inline void for_list(struct pv_vcpu *vcpu, struct host_event *leader, account_fn fn)
 {
-	struct host_event *const first[] = { vcpu->pmu.rotating.first, vcpu->pmu.fixed.first };
+	for (; leader; leader = leader->behind) {
+		event_check_live(leader, "counts");
+		for_members(vcpu, leader, fn);
+	}
+}
 
-	for (int i = 0; i < 2; i++)
-		for (struct host_event *leader = first[i]; leader; leader = leader->behind) {
-			event_check_live(leader, "counts");
-			for_members(vcpu, leader, fn);
-		}
+/* Calls fn for every event that is attached to the vCPU. At most exits there is none. */
+static inline void for_attached(struct pv_vcpu *vcpu, account_fn fn)
+{
+	for_list(vcpu, vcpu->pmu.rotating.first, fn);
+	for_list(vcpu, vcpu->pmu.fixed.first, fn);
 }
 
 /* Overflows come a period apart, wherever the event was meanwhile. */
@@ -207,7 +210,8 @@ void account_watch(struct pv_vm *vm)
 
 void account_begin(void)
 {
-	memset(accounts, 0, sizeof(accounts));
+	for (uint32_t i = 0; i < world.machine.vcpus; i++)
+		memset(&accounts[i * EXPLORE_OPS], 0, world.program.length[i] * sizeof(*accounts));
 	memset(left_at, 0, sizeof(left_at));
 }
 

@@ -77,7 +77,7 @@ static bool counts(uint8_t kind)
 
 void coverage_step(const struct fiber *self)
 {
-	uint8_t fiber = (uint8_t)(self - schedule.fiber), place;
+	uint8_t fiber = self->number, place;
 	uint32_t offset = arena_offset(self->object);
 	struct last *before = &last[offset / WORD];
 

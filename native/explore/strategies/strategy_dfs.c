@@ -33,7 +33,7 @@ static unsigned take(struct decision *decision, unsigned fiber)
 /* What costs nothing is tried first, and alone where nothing more may be spent. */
 static unsigned choose(bool settles)
 {
-	uint32_t me = 1u << (schedule.current - schedule.fiber);
+	uint32_t me = 1u << schedule.current->number;
 	struct decision *decision = &stack[schedule.decisions - 1];
 	uint32_t costless = settles ? schedule.enabled & ~me : me;
 

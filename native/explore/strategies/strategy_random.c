@@ -38,7 +38,7 @@ static unsigned nth(uint32_t mask, uint32_t n)
 
 static unsigned me(void)
 {
-	return (unsigned)(schedule.current - schedule.fiber);
+	return schedule.current->number;
 }
 
 static bool again(void)

@@ -18,7 +18,7 @@ static const struct explore_switch *due_now(void)
 {
 	const struct explore_switch *due = schedule.switches < planned ? &plan[schedule.switches] : NULL;
 
-	return due && due->step == schedule.step && due->from == schedule.current - schedule.fiber ? due : NULL;
+	return due && due->step == schedule.step && due->from == schedule.current->number ? due : NULL;
 }
 
 static bool concerns_stores(const struct explore_switch *due)
@@ -38,7 +38,7 @@ static unsigned replay_settle(void)
 /* The switches in which nobody was asked are the schedule's own; they count all the same. */
 static unsigned replay_next(void)
 {
-	unsigned me = (unsigned)(schedule.current - schedule.fiber);
+	unsigned me = schedule.current->number;
 	const struct explore_switch *due = schedule.switches < planned ? &plan[schedule.switches] : NULL;
 
 	if (due_now() && !concerns_stores(due)) {

@@ -98,7 +98,7 @@ class BuildExt(build_ext):
             build_data(ROOT / "emulator", sources=False)
 
     def build_extension(self, ext: Extension) -> None:
-        """Of emulator._races the core alone is instrumented; its hooks are in native/explore/judge/race.c.
+        """Of emulator._races the core alone is instrumented; its hooks are in native/explore/fibers/race.c.
 
         The same sources are compiled another way for each: objects of two that are built at a time must not meet.
         """

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Which room needs which: docs/architecture.md says it, a table for each folder of rooms, and sources do nothing else.
 
-A room of C needs another one if it includes a header of it, or uses a function or a variable that is defined there. In
-the core, whose VM is one struct with a part of every room in it, use alone counts. A
-room of Python, if it imports a module of it, be that within a function or by its name in a string.
+A room of C needs another one if it includes a header of it, or uses a function or a variable that is defined there; in
+the core, whose VM is one struct with a part of every room in it, and in the explorer use alone counts. A room of Python
+needs another one if it imports a module of it, be that within a function or by its name in a string.
 """
 
 from __future__ import annotations
@@ -144,6 +144,22 @@ def c_edges(folder: str, *, by_use_alone: bool = False) -> Edges:
     return ret
 
 
+def file_edges(folder: str) -> Edges:
+    """Of sources, each with its header: whose functions and variables they use."""
+    texts = {path: text for path, text in c_sources().items() if ROOT / folder in path.parents}
+    homes = {name: path.stem for path, text in texts.items() if path.suffix == ".c" for name in defined(text)[0]}
+    ret: Edges = defaultdict(set)
+    for path, text in texts.items():
+        names = used(text, path.suffix == ".h") - defined(text)[1]
+        ret[path.stem].update({homes[name] for name in names & homes.keys()} - {path.stem})
+    return ret
+
+
+@pytest.mark.parametrize("folder", ["native/core", "native/explore"])
+def test_no_sources_use_each_other(folder: str) -> None:
+    check_no_circle(file_edges(folder), "uses")
+
+
 # ---- What modules of Python do. What one needs for its types alone is not looked at.
 
 
@@ -201,11 +217,15 @@ def python_edges(folder: str) -> Edges:
     return ret
 
 
-def test_no_modules_import_each_other() -> None:
+def check_no_circle(edges: Edges, verb: str) -> None:
     try:
-        TopologicalSorter(module_edges()).prepare()
+        TopologicalSorter(edges).prepare()
     except CycleError as error:
-        pytest.fail(" imports ".join(reversed(error.args[1])))
+        pytest.fail(f" {verb} ".join(reversed(error.args[1])))
+
+
+def test_no_modules_import_each_other() -> None:
+    check_no_circle(module_edges(), "imports")
 
 
 # ---- Both.
@@ -214,6 +234,7 @@ CHECKERS: dict[str, Callable[[str], Edges]] = {
     "emulator": python_edges,
     "native/core": partial(c_edges, by_use_alone=True),
     "native/engine": c_edges,
+    "native/explore": partial(c_edges, by_use_alone=True),
 }
 #: Folders whose rooms do not have a direction yet.
 NO_DIRECTION = {"native/engine"}

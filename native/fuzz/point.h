@@ -4,7 +4,7 @@
 #ifndef FUZZ_POINT_H
 #define FUZZ_POINT_H
 
-#include "explore/judge/canary.h"
+#include "explore/fibers/canary.h"
 
 void fuzz_point(const char *where);
 #define pv_point(tag) fuzz_point(tag)

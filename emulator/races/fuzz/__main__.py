@@ -37,7 +37,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("inputs", nargs="*", metavar="INPUT", type=Path, help="only play these, each twice, and tell what they do")
     add("--design", choices=_DESIGNS, help="of the event table (default: per-vm and per-vcpu, as the input says)")
-    add("--canary", metavar="NAME", help="plant this defect first (native/explore/judge/canary.h)")
+    add("--canary", metavar="NAME", help="plant this defect first (native/explore/fibers/canary.h)")
     add("--seed", type=whole, metavar="N", help="of libFuzzer (default: a fresh one, which is printed)")
     add("--runs", type=positive, metavar="N", help="end after so many inputs: ends the same each time")
     add("--duration", type=duration, default=60.0, metavar="TIME", help="end after so long (default 60s)")

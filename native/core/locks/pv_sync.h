@@ -35,7 +35,7 @@
  *   pv_point(tag)                        a place where a scheduler may switch; nothing in the real build
  */
 
-/* A defect planted for the explorer to find, by its name in native/explore/judge/canary.h. */
+/* A defect planted for the explorer to find, by its name in native/explore/fibers/canary.h. */
 #ifndef PV_CANARY
 #define PV_CANARY(name) 0
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "explore/fibers/schedule.h"
+#include "explore/fibers/store_buffer.h"
 
 enum { POISON = 0x6b };
 
@@ -45,7 +46,7 @@ void arena_release(void *context, void *memory)
 	(void)context;
 	if (!memory)
 		return;
-	schedule_fence(); /* the poison is no store that could come after those that wait */
+	store_buffer_fence(); /* the poison is no store that could come after those that wait */
 	if (block->freed && schedule.current)
 		schedule_violation(EXPLORE_MEMORY, "%s frees memory twice", schedule.current->thread.name);
 	block->freed = 1;

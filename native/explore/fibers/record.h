@@ -34,7 +34,5 @@ static inline void record_step(unsigned number, const struct fiber *stands)
 		record_too_long(number, stands->where);
 }
 
-/* trace_log.c: a schedule begins. */
-void record_traces(void);
 
 #endif

@@ -1,27 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "explore/fibers/schedule.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "explore/strategies/coverage.h"
 #include "explore/fibers/fiber.h"
 #include "core/locks/pv_sync.h"
-#include "explore/judge/race.h"
+#include "explore/fibers/race.h"
 #include "explore/fibers/record.h"
 #include "explore/fibers/store_buffer.h"
 #include "explore/fibers/touched.h"
 
-struct schedule schedule;
-
-static void (*fiber_body)(unsigned fiber);
-static void (*check_body)(void);
+static struct schedule_players players;
 
 static void checker_body(unsigned fiber)
 {
 	(void)fiber;
-	check_body();
+	players.check();
 	schedule_leave();
 }
 
@@ -32,7 +27,7 @@ static void fiber_entry(void)
 
 	if (self == SCHEDULE_CHECKER)
 		checker_body(self);
-	fiber_body(self);
+	players.body(self);
 	schedule.alive &= ~(1u << self);
 	schedule.conditional &= ~(1u << self);
 	schedule_point(POINT_IDLE, NULL, "the end");
@@ -70,7 +65,7 @@ static _Noreturn void nobody_can(void)
 	for (uint32_t left = schedule.alive; left; left &= left - 1) {
 		const struct fiber *fiber = &schedule.fiber[__builtin_ctz(left)];
 
-		if (fiber->kind == POINT_IDLE || guest_may_stay((unsigned)__builtin_ctz(left)))
+		if (fiber->kind == POINT_IDLE || players.may_stay((unsigned)__builtin_ctz(left)))
 			continue;
 		if (fiber->kind == POINT_LOCK && ((const struct pv_lock *)fiber->object)->rank > PV_RANK_LEAF)
 			schedule_violation(EXPLORE_MEMORY, "%s waits at %s for a lock in memory that was freed",
@@ -117,8 +112,8 @@ static void take_step(struct fiber *self)
 			store_buffer_drain(me);
 	}
 	self->steps++;
-	if (coverage_number)
-		coverage_step(self);
+	if (schedule.seen)
+		schedule.seen(self);
 	record_step(me, self);
 }
 
@@ -179,12 +174,6 @@ void schedule_point(enum point_kind kind, const void *object, const char *where)
 		decide(self);
 }
 
-void schedule_fence(void)
-{
-	if (schedule.buffered)
-		store_buffer_drain(schedule.current->number);
-}
-
 void schedule_wait(const void *object, uint32_t ticket, const char *where)
 {
 	if (!schedule.controlled)
@@ -197,26 +186,6 @@ void schedule_guest(const uint32_t *doorbell, uint8_t op, bool idle)
 {
 	schedule.current->op = op;
 	schedule_point(idle ? POINT_IDLE : POINT_GUEST, doorbell, "guest mode");
-}
-
-_Noreturn void schedule_leave(void)
-{
-	void *nowhere;
-
-	fiber_switch(&nowhere, schedule.main);
-	__builtin_unreachable();
-}
-
-_Noreturn void schedule_violation(enum explore_oracle oracle, const char *format, ...)
-{
-	struct explore_verdict *verdict = schedule.verdict;
-	va_list args;
-
-	verdict->oracle = oracle;
-	va_start(args, format);
-	vsnprintf(verdict->text, sizeof(verdict->text), format, args);
-	va_end(args);
-	schedule_leave();
 }
 
 static void fiber_prepare(unsigned i)
@@ -261,12 +230,11 @@ static void first_fiber(void)
 	fiber_switch(&schedule.main, schedule.current->context);
 }
 
-void schedule_run(uint32_t n, bool tso, void (*body)(unsigned fiber), void (*check)(void))
+void schedule_run(uint32_t n, bool tso, const struct schedule_players *who)
 {
 	struct explore_verdict *verdict = schedule.verdict;
 
-	fiber_body = body;
-	check_body = check;
+	players = *who;
 	schedule.fibers = n;
 	schedule.alive = (1u << n) - 1;
 	schedule.conditional = 0;

@@ -70,6 +70,7 @@ struct schedule {
 	uint32_t step, decisions, preemptions, switches;
 	uint64_t trace_hash;
 	const struct strategy *strategy;
+	void (*seen)(const struct fiber *self); /* NULL: nobody looks at the steps */
 	struct explore_totals *totals;
 	struct explore_verdict *verdict;
 	bool tso;              /* stores go into buffers: store_buffer.h */
@@ -83,11 +84,18 @@ struct schedule {
 };
 extern struct schedule schedule;
 
+/* What the fibers do. */
+struct schedule_players {
+	void (*body)(unsigned fiber);
+	bool (*may_stay)(unsigned fiber); /* where it waits, though nobody will wake it */
+	void (*check)(void);
+};
+
 /* The fibers' names: vCPUs, then the timer. */
 int schedule_create(uint32_t vcpus);
 void schedule_destroy(void);
-/* Runs fibers 0 to n - 1, each from its body(), to the end; then check(), uncontrolled. */
-void schedule_run(uint32_t n, bool tso, void (*body)(unsigned fiber), void (*check)(void));
+/* Runs fibers 0 to n - 1 to the end; then the check, uncontrolled. */
+void schedule_run(uint32_t n, bool tso, const struct schedule_players *who);
 /* Ends the schedule: the first violation counts. Does not return. */
 _Noreturn void schedule_violation(enum explore_oracle oracle, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -97,13 +105,9 @@ void schedule_catch_faults(void);
 void schedule_release_faults(void);
 /* The current fiber is at a point; returns when it may go on. */
 void schedule_point(enum point_kind kind, const void *object, const char *where);
-/* The current fiber's stores are visible from here on. */
-void schedule_fence(void);
 void schedule_wait(const void *object, uint32_t ticket, const char *where);
 /* The current fiber is in guest mode, where only its own vCPU's doorbell concerns it. */
 void schedule_guest(const uint32_t *doorbell, uint8_t op, bool idle);
-/* guest.c: may this vCPU stay where it waits, though nobody will wake it? */
-bool guest_may_stay(unsigned fiber);
 /* panic_oracle.c: which oracle a panic's text is a violation of. */
 enum explore_oracle panic_oracle(const char *text);
 

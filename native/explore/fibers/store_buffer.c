@@ -131,3 +131,9 @@ void store_buffer_drain(unsigned fiber)
 	while (schedule.buffered >> fiber & 1)
 		store_buffer_let_go(fiber);
 }
+
+void store_buffer_fence(void)
+{
+	if (schedule.buffered)
+		store_buffer_drain(schedule.current->number);
+}

@@ -28,5 +28,7 @@ void store_buffer_let_go(unsigned fiber);
 void store_buffer_drain(unsigned fiber);
 /* Does this step wait until the buffer is empty? */
 bool store_buffer_drained_by(uint8_t kind);
+/* The current fiber's stores are visible from here on. */
+void store_buffer_fence(void);
 
 #endif

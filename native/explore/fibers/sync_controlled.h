@@ -5,8 +5,8 @@
 
 #include <stdint.h>
 
-#include "explore/judge/canary.h"
-#include "explore/judge/race.h"
+#include "explore/fibers/canary.h"
+#include "explore/fibers/race.h"
 #include "explore/fibers/schedule.h"
 #include "explore/fibers/store_buffer.h"
 
@@ -106,7 +106,7 @@ PV_INLINE uint64_t pv_u64_add_at(pv_u64 *word, uint64_t n, const char *where)
 
 PV_INLINE void pv_u64_set_once(pv_u64 *word, uint64_t value)
 {
-	schedule_fence();
+	store_buffer_fence();
 	if (!word->v)
 		word->v = value;
 }

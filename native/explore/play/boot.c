@@ -4,13 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "explore/judge/account.h"
+#include "explore/play/account.h"
 #include "explore/play/world.h"
 #include "core/exits/exit.h"
 #include "core/vcpu/vcpu.h"
 #include "core/vm/vm_config.h"
-
-struct world world;
 
 _Static_assert(sizeof(((struct explore_machine *)0)->fault_permille) ==
 	       sizeof(((struct pv_vm_config *)0)->fault_permille), "as many faults");
@@ -69,12 +67,4 @@ int world_boot(const struct explore_machine *machine, const struct pv_host_hooks
 	if (!ret)
 		boot();
 	return ret;
-}
-
-void world_release(void *page)
-{
-	free(page);
-	free(world.ram);
-	free(world.run_pages);
-	memset(&world, 0, sizeof(world));
 }

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "explore/judge/account.h"
+#include "explore/play/account.h"
 #include "explore/play/alarm.h"
 #include "explore/play/guest_record.h"
 #include "explore/fibers/schedule.h"

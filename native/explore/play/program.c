@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "explore/judge/account.h"
+#include "explore/play/account.h"
 #include "explore/play/world.h"
 
 static struct explore_result results[WORLD_RESULTS];

@@ -58,15 +58,17 @@ static inline const struct explore_op *world_op_of(const struct explore_result *
 	return &world.program.op[result->fiber][result->op];
 }
 
-/* boot.c: world.vm, whose vCPUs stand at the guest's first instruction; 0, or a negative errno with a reason. */
-int world_boot(const struct explore_machine *machine, const struct pv_host_hooks *hooks, char *why, uint64_t why_size);
 /* What world_boot() took, and the VM's page; the VM is gone. */
 void world_release(void *page);
+/* boot.c: world.vm, whose vCPUs stand at the guest's first instruction; 0, or a negative errno with a reason. */
+int world_boot(const struct explore_machine *machine, const struct pv_host_hooks *hooks, char *why, uint64_t why_size);
 /* program.c. -EINVAL: it does not fit the machine. */
 int world_program_set(const struct explore_program *program);
 /* Nothing has been done yet, and guest memory is as it was. */
 void world_begin(void);
-/* Begins a schedule from the kept state. */
+/* trace_log.c: a schedule begins, whose trace is kept if that is wanted. */
+void world_trace(void);
+/* machine.c: begins a schedule from the kept state. */
 void world_restore(void);
 /* The fibers: vCPUs, then the timer. */
 uint32_t world_fibers(void);
@@ -76,6 +78,8 @@ void world_body(unsigned fiber);
 bool guest_do(unsigned vcpu, unsigned at);
 bool guest_answer(unsigned vcpu);
 bool guest_pass(unsigned vcpu);
+/* May this vCPU stay where it waits, though nobody will wake it? */
+bool guest_may_stay(unsigned vcpu);
 /* An operation of the timer's. */
 void timer_do(const struct explore_op *op);
 gpa_t guest_event_word(unsigned fiber, unsigned op);

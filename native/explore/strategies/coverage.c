@@ -16,7 +16,8 @@ struct last {
 	uint8_t place;
 };
 static struct last last[ARENA_BYTES / WORD];
-uint32_t coverage_number;
+/* The number of the schedule, if it is one of those that are looked at; else 0. */
+static uint32_t number;
 static uint32_t looked_at;
 static bool results_too;
 
@@ -34,12 +35,6 @@ void coverage_forget(void)
 {
 	memset(met, 0, sizeof(met));
 	memset(ordered, 0, sizeof(ordered));
-}
-
-void coverage_begin(uint64_t at)
-{
-	coverage_number = mix64(at) % BETWEEN ? 0 : ++looked_at;
-	results_too = coverage_number || at < ALL_OF_FIRST;
 }
 
 static uint8_t find_place(const char *where)
@@ -75,7 +70,7 @@ static bool counts(uint8_t kind)
 	return kind <= POINT_TRYLOCK || kind == POINT_WAKE;
 }
 
-void coverage_step(const struct fiber *self)
+static void look_at(const struct fiber *self)
 {
 	uint8_t fiber = self->number, place;
 	uint32_t offset = arena_offset(self->object);
@@ -84,10 +79,17 @@ void coverage_step(const struct fiber *self)
 	if (!offset || !counts(self->kind))
 		return;
 	place = place_of(self->where);
-	if (before->schedule == coverage_number && before->fiber != fiber &&
+	if (before->schedule == number && before->fiber != fiber &&
 	    (touched_changes(self->kind) || touched_changes(before->kind)))
 		met[before->place][place] = 1;
-	*before = (struct last){ coverage_number, fiber, self->kind, place };
+	*before = (struct last){ number, fiber, self->kind, place };
+}
+
+void coverage_begin(uint64_t at)
+{
+	number = mix64(at) % BETWEEN ? 0 : ++looked_at;
+	schedule.seen = number ? look_at : NULL;
+	results_too = number || at < ALL_OF_FIRST;
 }
 
 void coverage_end(void)
@@ -100,7 +102,8 @@ void coverage_end(void)
 		for (uint32_t j = 0; j < world.result_count; j++)
 			if (results[i].returned < results[j].returned && results[j].returned != UINT32_MAX)
 				ordered[results[i].fiber][results[i].op][results[j].fiber] |= 1u << results[j].op;
-	coverage_number = 0;
+	number = 0;
+	schedule.seen = NULL;
 	results_too = false;
 }
 

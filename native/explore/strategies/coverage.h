@@ -11,14 +11,9 @@
 
 /* A search begins: nothing has met. */
 void coverage_forget(void);
-/* The number of the schedule, if it is one of those that are looked at; else 0. */
-extern uint32_t coverage_number;
-
 /* A schedule begins, the `at`-th of its search. */
 void coverage_begin(uint64_t at);
 /* The schedule is over: in which order did its operations return? */
 void coverage_end(void);
-/* The fiber takes the step at which it stands. */
-void coverage_step(const struct fiber *self);
 
 #endif

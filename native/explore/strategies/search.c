@@ -49,6 +49,8 @@ static uint64_t state_hash(void)
 	return ret;
 }
 
+static const struct schedule_players players = { .body = world_body, .may_stay = guest_may_stay, .check = oracle_check };
+
 static void run_one(const struct strategy *strategy, struct explore_totals *totals,
 		    struct explore_verdict *verdict)
 {
@@ -58,8 +60,8 @@ static void run_one(const struct strategy *strategy, struct explore_totals *tota
 	schedule.totals = totals;
 	schedule.verdict = verdict;
 	world_restore();
-	record_traces();
-	schedule_run(world_fibers(), world.machine.tso, world_body, oracle_check);
+	world_trace();
+	schedule_run(world_fibers(), world.machine.tso, &players);
 	coverage_end();
 	totals->nmis += world.vm->ledger.nmis.v;
 	totals->nmi_misses += world.vm->ledger.misses.v;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Vector clocks, as FastTrack has them (Flanagan and Freund 2009), behind the calls that -fsanitize=thread makes. */
-#include "explore/judge/race.h"
+#include "explore/fibers/race.h"
 
 #ifdef EXPLORE_RACES
 #include <string.h>

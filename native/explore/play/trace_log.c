@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* core/trace/trace.c on fibers: what the core says that it does, in the one order in which it was done. */
-#include "explore/fibers/record.h"
 #include "core/trace/trace.h"
+#include "explore/fibers/schedule.h"
 #include "explore/play/world.h"
 
 static struct explore_trace log[SCHEDULE_STEPS];
 static uint32_t logged;
 
-void record_traces(void)
+void world_trace(void)
 {
 	logged = 0;
 	world.vm->trace.kinds = schedule.tracing ? ~0u : 0;

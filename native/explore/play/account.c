@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "explore/judge/account.h"
+#include "explore/play/account.h"
 
 #include <stddef.h>
 #include <string.h>

@@ -12,7 +12,7 @@
 #define EXPLORE_ACCOUNT_H
 
 #include "core/events/event.h"
-#include "explore/judge/stretch.h"
+#include "explore/play/stretch.h"
 
 struct account {
 	uint64_t count;       /* instructions that retired in its windows */

@@ -105,7 +105,10 @@ def run(command: Command) -> None:
 def stat(command: Command) -> None:
     _machine(command)
     _guest(command)
-    command.maybe("-e instructions,branches", "-A", "-r 2", "!-e nosuch", "!-x --json")
+    command.maybe("-e instructions,branches", "-e {instructions,cycles}:u,dummy", "-A", "-dd", "-r 2", "-I 5 --summary")
+    command.maybe("!-e nosuch", "!-e {cycles", "!-I 0", "!-x --json")
+    if {"-r", "-I"} <= set(command.words):
+        command.verdicts.add("usage")
     command.output("-o", special=True, chance=0.9)
     if command.outputs and command.outputs[-1] != "-":
         command.maybe("--append")

@@ -138,7 +138,7 @@ def test_without_shtab_it_says_so(tmp_path: Path) -> None:
     """As where the extra is not installed."""
     (tmp_path / "shtab.py").write_text("raise ModuleNotFoundError(name='shtab')")
     done = pvperf("completion", "bash", PYTHONPATH=str(tmp_path))
-    sentence = "pvperf: the Python package shtab writes completions, and is not there: pip install shtab\n"
+    sentence = "pvperf: completions are written by shtab: pip install 'pvperf[completion]'\n"
     assert (done.returncode, done.stdout, done.stderr) == (126, "", sentence)
 
 
@@ -152,6 +152,13 @@ def test_there_is_a_page_for_each_command(pages: list[Path]) -> None:
     names = {path.name for path in pages}
     assert names >= {"pvperf.1", "pvperf-stat.1", "pvperf-guests-build.1", "pvperf-bench-nmi-miss.1"}
     assert pvperf("man", "guests", "build").stdout == next(p for p in pages if "guests-build" in p.name).read_text()
+
+
+def test_an_installation_has_them(pages: list[Path], tmp_path: Path) -> None:
+    command = [sys.executable, "setup.py", "-q", "install_data", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, capture_output=True, timeout=120, check=True)
+    installed = {path.name: path.read_text() for path in (tmp_path / "share" / "man" / "man1").iterdir()}
+    assert installed == {path.name: path.read_text() for path in pages}
 
 
 def test_groff_has_no_complaint(pages: list[Path]) -> None:

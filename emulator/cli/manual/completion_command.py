@@ -33,7 +33,7 @@ def main(arguments: argparse.Namespace) -> int:
     try:
         import shtab
     except ImportError:
-        raise Unsupported("the Python package shtab writes completions, and is not there: pip install shtab") from None
+        raise Unsupported("completions are written by shtab: pip install 'pvperf[completion]'") from None
     parser = build(COMMANDS)
     for command in _all(parser):
         for action in command._actions:

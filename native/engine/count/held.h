@@ -22,7 +22,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "engine/count/predictor.h"
+#include "engine/models/predictor.h"
 #include "abi/run_page.h"
 
 struct pv_engine;

@@ -11,10 +11,10 @@
 
 #include <unicorn/unicorn.h>
 
-#include "engine/memory/breakpoint.h"
-#include "engine/count/cache.h"
+#include "engine/models/breakpoint.h"
+#include "engine/models/cache.h"
 #include "engine/count/held.h"
-#include "engine/count/predictor.h"
+#include "engine/models/predictor.h"
 
 enum {
 	HOOKS_CACHES = 1 << PV_COUNT_L1D_LOADS | 1 << PV_COUNT_L1D_LOAD_MISSES | 1 << PV_COUNT_L1D_STORES |

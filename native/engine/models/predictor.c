@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "engine/count/predictor.h"
+#include "engine/models/predictor.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "engine/memory/breakpoint.h"
+#include "engine/models/breakpoint.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "engine/count/cache.h"
+#include "engine/models/cache.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -237,7 +237,7 @@ CHECKERS: dict[str, Callable[[str], Edges]] = {
     "native/explore": partial(c_edges, by_use_alone=True),
 }
 #: Folders whose rooms do not have a direction yet.
-NO_DIRECTION = {"native/engine"}
+NO_DIRECTION: set[str] = set()
 
 
 @pytest.mark.parametrize("folder", CHECKERS)

@@ -163,7 +163,7 @@ def test_locked_operations_stay_in_their_blocks(built: Path) -> None:
 
 def test_more_blocks_than_are_kept(built: Path) -> None:
     """Or oracle_many_blocks does not say anything of what it is about."""
-    kept = re.search(r"\bBLOCKS = 1 << (\d+)", (ROOT / "native/engine/run/state.h").read_text())
+    kept = re.search(r"\bBLOCKS = 1 << (\d+)", (ROOT / "native/engine/unicorn/blocks.h").read_text())
     assert kept
     with VirtualMachine() as vm:
         result = vm.run(built / "oracle_many_blocks.elf", timeout=100)

@@ -4,31 +4,34 @@
  * agent's, so that sampling does not sample itself. Counting goes on as ever, and is
  * then thrown away; the run page has what the counters stood at.
  */
-#include "engine/run/state.h"
+#include "engine/count/freeze.h"
 
 #include <string.h>
 
-void count_freeze(struct pv_engine *e)
+#include "engine/count/count.h"
+#include "engine/count/cpu.h"
+
+void count_freeze(struct cpu *cpu)
 {
-	count_fold(e);
-	if (e->freeze.depth++)
+	count_fold(cpu);
+	if (cpu->freeze.depth++)
 		return;
-	count_publish_all(e);
-	memcpy(e->freeze.total, e->total, sizeof(e->total));
-	e->oracle.pending = false;
-	e->attend &= ~(uint32_t)ATTEND_ALARM;
-	count_fold(e); /* no alarm is near any more */
+	count_publish_all(cpu);
+	memcpy(cpu->freeze.total, cpu->count.total, sizeof(cpu->count.total));
+	cpu->oracle.pending = false;
+	cpu->count.attend &= ~(uint32_t)ATTEND_ALARM;
+	count_fold(cpu); /* no alarm is near any more */
 }
 
-void count_thaw(struct pv_engine *e)
+void count_thaw(struct cpu *cpu)
 {
-	if (e->freeze.depth > 1) {
-		e->freeze.depth--;
+	if (cpu->freeze.depth > 1) {
+		cpu->freeze.depth--;
 		return;
 	}
-	count_fold(e);
-	memcpy(e->freeze.total[PV_COUNT_GUEST_TSC], e->total[PV_COUNT_GUEST_TSC], sizeof(e->total[0]));
-	memcpy(e->total, e->freeze.total, sizeof(e->total));
-	e->freeze.depth = 0;
-	count_fold(e); /* alarms are back */
+	count_fold(cpu);
+	memcpy(cpu->freeze.total[PV_COUNT_GUEST_TSC], cpu->count.total[PV_COUNT_GUEST_TSC], sizeof(cpu->count.total[0]));
+	memcpy(cpu->count.total, cpu->freeze.total, sizeof(cpu->count.total));
+	cpu->freeze.depth = 0;
+	count_fold(cpu); /* alarms are back */
 }

@@ -25,7 +25,7 @@
 #include "engine/models/predictor.h"
 #include "abi/run_page.h"
 
-struct pv_engine;
+struct cpu;
 struct block;
 
 enum { HELD_PIECES = 128 }; /* an fxsave has some 30, an enter of the deepest nesting 65 */
@@ -49,17 +49,17 @@ struct held {
 };
 
 /* From a hook: the instruction at `rip` accesses memory, or is about to be executed. */
-void held_access(struct pv_engine *e, uint64_t rip, const struct held_piece *access);
-void held_execute(struct pv_engine *e, uint64_t rip);
+void held_access(struct cpu *cpu, uint64_t rip, const struct held_piece *access);
+void held_execute(struct cpu *cpu, uint64_t rip);
 /* A block is about to begin at `rip`: what it cannot take back has retired. */
-void held_arrive(struct pv_engine *e, uint64_t rip);
+void held_arrive(struct cpu *cpu, uint64_t rip);
 /* The block that begins at `rip` continues no rep: all that came before has retired. */
-void held_retire(struct pv_engine *e, uint64_t rip);
+void held_retire(struct cpu *cpu, uint64_t rip);
 /* This block is executed. */
-void held_begin(struct pv_engine *e, const struct block *block);
+void held_begin(struct cpu *cpu, const struct block *block);
 /* The vCPU is at `rip`, in the midst of a block: what lies elsewhere has retired. */
-void held_settle(struct pv_engine *e, uint64_t rip);
+void held_settle(struct cpu *cpu, uint64_t rip);
 /* The block was left at `rip`: what lies elsewhere has retired, and that instruction has not. */
-void held_leave(struct pv_engine *e, uint64_t rip);
+void held_leave(struct cpu *cpu, uint64_t rip);
 
 #endif

@@ -9,12 +9,17 @@
 #ifndef PV_HOOKS_H
 #define PV_HOOKS_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include <unicorn/unicorn.h>
 
-#include "engine/models/breakpoint.h"
-#include "engine/models/cache.h"
+#include "abi/run_page.h"
 #include "engine/count/held.h"
+#include "engine/models/cache.h"
 #include "engine/models/predictor.h"
+
+struct cpu;
 
 enum {
 	HOOKS_CACHES = 1 << PV_COUNT_L1D_LOADS | 1 << PV_COUNT_L1D_LOAD_MISSES | 1 << PV_COUNT_L1D_STORES |
@@ -23,6 +28,7 @@ enum {
 };
 
 struct hooks {
+	bool never; /* the host wants nothing of this CPU counted */
 	uint32_t wanted; /* pv_run.wanted and pv_run.breakpoint, as the hooks are set for */
 	bool memory;     /* accesses are reported */
 	struct pv_breakpoint breakpoint[PV_BREAKPOINTS];
@@ -48,14 +54,14 @@ static inline bool hooks_data_breakpoint(const struct hooks *hooks, unsigned slo
 }
 
 /* 0, or a negative errno and a sentence in `why`. */
-int hooks_create(struct pv_engine *e, const char **why);
-void hooks_destroy(struct pv_engine *e);
+int hooks_create(struct cpu *cpu, const char **why);
+void hooks_destroy(struct cpu *cpu);
 /* After an entry: asks for a change, if the host wants other counters now. */
-void hooks_entered(struct pv_engine *e);
+void hooks_entered(struct cpu *cpu);
 /* The change, first part, inside Unicorn and before it stops: what is removed with Unicorn stopped makes
  * code that is translated in the next run as slow as if it were there. */
-void hooks_remove(struct pv_engine *e);
+void hooks_remove(struct cpu *cpu);
 /* Second part, with Unicorn stopped and about to drop all translated code. */
-void hooks_change(struct pv_engine *e);
+void hooks_change(struct cpu *cpu);
 
 #endif

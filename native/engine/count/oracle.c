@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * An oracle for the counts: a hook before every single instruction, which counts
- * one when the next begins, and knows nothing of blocks. At every VM exit its
- * sums must equal those of count.c. It tells branches by their opcode bytes.
- */
-#include "engine/run/state.h"
+#include "engine/count/oracle.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "engine/count/cpu.h"
+#include "engine/count/freeze.h"
+#include "engine/decode/decode.h"
+#include "engine/unicorn/registers.h"
 
 enum { REX_MASK = 0xf0, REX = 0x40 };
 
@@ -56,13 +56,13 @@ static void count_pending(struct oracle *o)
 }
 
 /* The block hook was handed the block that is executed now, and not what was found out about another one. */
-static bool is_in_its_block(struct pv_engine *e, uint64_t address)
+static bool is_in_its_block(struct cpu *cpu, uint64_t address)
 {
-	const struct block *block = e->current;
+	const struct block *block = cpu->count.current;
 
 	if (block && address - block->address < block->size)
 		return true;
-	vmexit_fail(e, -EINVAL, "the instruction at 0x%llx is executed, and the block is taken for one at 0x%llx",
+	cpu_fail(cpu, -EINVAL, "the instruction at 0x%llx is executed, and the block is taken for one at 0x%llx",
 		    (unsigned long long)address, (unsigned long long)(block ? block->address : 0));
 	return false;
 }
@@ -74,11 +74,11 @@ static bool is_in_its_block(struct pv_engine *e, uint64_t address)
  */
 void on_oracle(uc_engine *uc, uint64_t address, uint32_t size, void *data)
 {
-	struct pv_engine *e = data;
-	struct oracle *o = &e->oracle;
+	struct cpu *cpu = data;
+	struct oracle *o = &cpu->oracle;
 
 	(void)uc;
-	if (!is_in_its_block(e, address) || count_frozen(e))
+	if (!is_in_its_block(cpu, address) || count_frozen(&cpu->freeze))
 		return;
 	if (o->pending && o->address == address && !opcode_is_branch(opcode_of(o)))
 		return;
@@ -86,39 +86,44 @@ void on_oracle(uc_engine *uc, uint64_t address, uint32_t size, void *data)
 	if (size > MAX_INSTRUCTION)
 		size = MAX_INSTRUCTION; /* Unicorn does not know the length of what it cannot decode */
 	memset(o->bytes, 0, sizeof(o->bytes));
-	uc_vmem_read(e->uc, address, UC_PROT_EXEC, o->bytes, size);
+	uc_vmem_read(cpu->uc, address, UC_PROT_EXEC, o->bytes, size);
 	o->address = address;
 	o->size = size;
-	o->cpl = (reg_get(e, UC_X86_REG_CS) & 3) ? PV_CPL_USER : PV_CPL_KERNEL;
+	o->cpl = (reg_get(cpu->uc, UC_X86_REG_CS) & 3) ? PV_CPL_USER : PV_CPL_KERNEL;
 	o->pending = true;
 }
 
 /* Something came between instructions: the last one retired unless RIP is still on it.
  * Without a fault, that may also be a branch that went to itself. */
-void oracle_settle(struct pv_engine *e, uint64_t rip, bool fault)
+void oracle_settle(struct cpu *cpu, uint64_t rip, bool fault)
 {
-	bool stays = fault || !opcode_is_branch(opcode_of(&e->oracle));
+	bool stays;
 
-	if (e->oracle.pending && e->oracle.address == rip && stays)
-		e->oracle.pending = false;
+	if (!cpu->config.oracle)
+		return;
+	stays = fault || !opcode_is_branch(opcode_of(&cpu->oracle));
+	if (cpu->oracle.pending && cpu->oracle.address == rip && stays)
+		cpu->oracle.pending = false;
 	else
-		count_pending(&e->oracle);
+		count_pending(&cpu->oracle);
 }
 
 /* The exiting instruction, which oracle_settle() took as not retired, has retired. */
-void oracle_retire(struct pv_engine *e)
+void oracle_retire(struct cpu *cpu)
 {
-	e->oracle.count[PV_COUNT_INSTRUCTIONS][e->cpl]++;
+	cpu->oracle.count[PV_COUNT_INSTRUCTIONS][cpu->count.cpl]++;
 }
 
-void oracle_compare(struct pv_engine *e)
+void oracle_compare(struct cpu *cpu)
 {
-	struct pv_run *run = e->config.run;
+	struct pv_run *run = cpu->config.run;
 
+	if (!cpu->config.oracle)
+		return;
 	run->oracle_checks++;
 	for (unsigned what = PV_COUNT_INSTRUCTIONS; what <= PV_COUNT_BRANCHES; what++)
 		for (unsigned cpl = 0; cpl < PV_CPLS; cpl++) {
-			uint64_t counted = run->count[what][cpl], stepped = e->oracle.count[what][cpl];
+			uint64_t counted = run->count[what][cpl], stepped = cpu->oracle.count[what][cpl];
 
 			if (counted == stepped)
 				continue;

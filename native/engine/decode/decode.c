@@ -1,33 +1,36 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Decodes a translation block once, with Capstone, into what counting needs. */
-#include "engine/run/state.h"
+#include "engine/decode/decode.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAGE = 4096 };
-_Static_assert(PAGE / (int)CODE_LINE == 64, "a word for each page");
+#include "engine/atomic/lockop.h"
+#include "engine/decode/port_access.h"
+#include "engine/models/branch.h"
+#include "engine/models/predictor.h"
+#include "engine/unicorn/block.h"
+#include "engine/unicorn/blocks.h"
+#include "engine/unicorn/parallel.h"
+#include "engine/unicorn/registers.h"
 
-int decode_create(struct pv_engine *e)
+int decode_create(struct decode *decode, const struct parallel *parallel, bool lock_left)
 {
-	uint64_t pages = (e->config.ram_size + PAGE - 1) / PAGE;
-
-	if (cs_open(CS_ARCH_X86, CS_MODE_64, &e->capstone) != CS_ERR_OK)
+	decode->parallel = parallel;
+	decode->lock_left = lock_left;
+	if (cs_open(CS_ARCH_X86, CS_MODE_64, &decode->capstone) != CS_ERR_OK)
 		return -ENOMEM;
-	cs_option(e->capstone, CS_OPT_DETAIL, CS_OPT_ON);
-	e->insn = cs_malloc(e->capstone);
-	e->code_lines = calloc(pages, sizeof(*e->code_lines));
-	return e->insn && e->code_lines ? 0 : -ENOMEM;
+	cs_option(decode->capstone, CS_OPT_DETAIL, CS_OPT_ON);
+	decode->insn = cs_malloc(decode->capstone);
+	return decode->insn ? 0 : -ENOMEM;
 }
 
-void decode_destroy(struct pv_engine *e)
+void decode_destroy(struct decode *decode)
 {
-	free(e->code_lines);
-	if (e->insn)
-		cs_free(e->insn, 1);
-	if (e->capstone)
-		cs_close(&e->capstone);
+	if (decode->insn)
+		cs_free(decode->insn, 1);
+	if (decode->capstone)
+		cs_close(&decode->capstone);
 }
 
 /*
@@ -134,36 +137,36 @@ static uint32_t last_flags(const cs_insn *insn)
 }
 
 /*
- * Decodes the next instruction into e->insn. Locked operations are decoded by
+ * Decodes the next instruction into decode->insn. Locked operations are decoded by
  * lockop.c, which knows prefix sequences that Capstone does not.
  */
-static bool next_instruction(struct pv_engine *e, const uint8_t **code, size_t *left, uint64_t *address)
+static bool next_instruction(struct decode *decode, const uint8_t **code, size_t *left, uint64_t *address)
 {
 	size_t size = *left < MAX_INSTRUCTION ? *left : MAX_INSTRUCTION;
 
-	e->is_locked = e->config.lock != PV_LOCK_LEFT && lockop_decode_bytes(*code, size, *address, &e->locked);
-	if (!e->is_locked)
-		return cs_disasm_iter(e->capstone, code, left, address, e->insn);
-	e->insn->id = X86_INS_INVALID;
-	e->insn->address = *address;
-	e->insn->size = e->locked.length;
-	memset(e->insn->detail, 0, sizeof(*e->insn->detail));
-	*code += e->locked.length;
-	*left -= e->locked.length;
-	*address += e->locked.length;
+	decode->is_locked = !decode->lock_left && lockop_decode_bytes(*code, size, *address, &decode->locked);
+	if (!decode->is_locked)
+		return cs_disasm_iter(decode->capstone, code, left, address, decode->insn);
+	decode->insn->id = X86_INS_INVALID;
+	decode->insn->address = *address;
+	decode->insn->size = decode->locked.length;
+	memset(decode->insn->detail, 0, sizeof(*decode->insn->detail));
+	*code += decode->locked.length;
+	*left -= decode->locked.length;
+	*address += decode->locked.length;
 	return true;
 }
 
-/* Does the instruction in e->insn need a trap, beside that of a breakpoint? */
-static bool find_trap(const struct pv_engine *e, enum trap_kind *kind)
+/* Does the instruction in decode->insn need a trap, beside that of a breakpoint? */
+static bool find_trap(const struct decode *decode, enum trap_kind *kind)
 {
-	if (e->is_locked && e->parallel.on && lockop_in_block(&e->locked, e->parallel.exchanges))
+	if (decode->is_locked && decode->parallel->on && lockop_in_block(&decode->locked, decode->parallel->exchanges))
 		return false;
-	if (e->is_locked) {
+	if (decode->is_locked) {
 		*kind = TRAP_LOCKED;
 		return true;
 	}
-	switch (e->insn->id) {
+	switch (decode->insn->id) {
 	case X86_INS_OUT:
 		*kind = TRAP_OUT;
 		return true;
@@ -174,7 +177,7 @@ static bool find_trap(const struct pv_engine *e, enum trap_kind *kind)
 		return true;
 	case X86_INS_MFENCE:
 		*kind = TRAP_FENCE;
-		return !e->parallel.on;
+		return !decode->parallel->on;
 	default:
 		return false;
 	}
@@ -191,65 +194,63 @@ static bool is_port(enum trap_kind kind)
 	return kind == TRAP_OUT || kind == TRAP_PORT;
 }
 
-/* Does a breakpoint watch the instruction in e->insn? */
-static bool is_watched(const struct pv_engine *e)
+/* Does a breakpoint watch the instruction in decode->insn? */
+static bool is_watched(const struct decode *decode)
 {
-	bool watched = false;
-
-	for (unsigned slot = 0; slot < PV_BREAKPOINTS; slot++)
-		watched |= hooks_code_breakpoint(&e->hooks, slot) &&
-			   e->hooks.breakpoint[slot].address == e->insn->address;
-	return watched;
+	for (unsigned i = 0; i < decode->watches; i++)
+		if (decode->watched[i] == decode->insn->address)
+			return true;
+	return false;
 }
 
-static int trap_add(struct pv_engine *e, struct block *block, enum trap_kind kind)
+static int trap_add(struct decode *decode, struct block *block, enum trap_kind kind)
 {
 	struct trap *traps = realloc(block->trap, (block->traps + 1u) * sizeof(*traps));
-	uint64_t next = kind == TRAP_WATCHED || is_string(e->insn) ? e->insn->address : NOWHERE;
+	uint64_t next = kind == TRAP_WATCHED || is_string(decode->insn) ? decode->insn->address : NOWHERE;
 
 	if (!traps)
 		return -ENOMEM;
 	block->trap = traps;
 	traps += block->traps++;
 	*traps = (struct trap){
-		.address = e->insn->address,
+		.address = decode->insn->address,
 		.kind = kind,
-		.length = (uint8_t)e->insn->size,
+		.length = (uint8_t)decode->insn->size,
 		.next_first = next,
 		.next_last = next,
 	};
 	if (kind == TRAP_LOCKED)
-		traps->locked = e->locked;
+		traps->locked = decode->locked;
 	else if (is_port(kind))
-		traps->port = port_decode(e->insn->bytes, e->insn->size);
+		traps->port = port_decode(decode->insn->bytes, decode->insn->size);
 	return 0;
 }
 
-/* Traps the instruction in e->insn, if need be. *trapped: the last trap leaves the block behind it. */
-static int trap_instruction(struct pv_engine *e, struct block *block, bool *trapped)
+/* Traps the instruction in decode->insn, if need be. *trapped: the last trap leaves the block behind it. */
+static int trap_instruction(struct decode *decode, struct block *block, bool *trapped)
 {
 	enum trap_kind kind;
 
 	*trapped = false;
-	if (is_watched(e) && trap_add(e, block, TRAP_WATCHED))
+	if (is_watched(decode) && trap_add(decode, block, TRAP_WATCHED))
 		return -ENOMEM;
-	if (!find_trap(e, &kind))
+	if (!find_trap(decode, &kind))
 		return 0;
 	*trapped = leaves_block(kind);
-	return trap_add(e, block, kind);
+	return trap_add(decode, block, kind);
 }
 
 /* The traps of the block that begins behind one that leaves its own. */
-static void find_next_traps(struct pv_engine *e, struct trap *trap, const uint8_t *code, size_t left, uint64_t address)
+static void find_next_traps(struct decode *decode, struct trap *trap, const uint8_t *code, size_t left, uint64_t address)
 {
 	enum trap_kind kind = TRAP_WATCHED;
 
-	while (left && !leaves_block(kind) && next_instruction(e, &code, &left, &address)) {
-		if (!find_trap(e, &kind) && !is_watched(e))
+	while (left && !leaves_block(kind) && next_instruction(decode, &code, &left, &address)) {
+		if (!find_trap(decode, &kind) && !is_watched(decode))
 			continue;
 		if (trap->next_first == NOWHERE)
-			trap->next_first = e->insn->address;
-		trap->next_last = e->insn->address;
+			trap->next_first = decode->insn->address;
+		trap->next_last = decode->insn->address;
 	}
 }
 
@@ -267,29 +268,29 @@ static void find_traps_behind_out(struct block *block)
  * Fills `block`, and offset[], which is long enough, from its bytes, up to the first trap that
  * leaves the block: nothing behind that matters.
  */
-static int decode_bytes(struct pv_engine *e, const uint8_t *bytes, struct block *block, uint16_t *offset)
+static int decode_bytes(struct decode *decode, const uint8_t *bytes, struct block *block, uint16_t *offset)
 {
 	const uint8_t *code = bytes;
 	size_t left = block->size;
 	uint64_t address = block->address;
 	bool trapped = false, wrmsr = false; /* which does not end a block */
 
-	while (left && !trapped && next_instruction(e, &code, &left, &address)) {
-		const cs_insn *insn = e->insn;
+	while (left && !trapped && next_instruction(decode, &code, &left, &address)) {
+		const cs_insn *insn = decode->insn;
 
-		if (trap_instruction(e, block, &trapped))
+		if (trap_instruction(decode, block, &trapped))
 			return -ENOMEM;
 		block->last_offset = (uint16_t)(insn->address - block->address);
 		offset[block->instructions++] = block->last_offset;
-		if (e->is_locked && !trapped) {
+		if (decode->is_locked && !trapped) {
 			offset[block->instructions - 1] |= OFFSET_LOCKED;
 			block->locked++;
 		}
 		wrmsr |= insn->id == X86_INS_WRMSR;
-		block->last_is_branch = is_branch(e->capstone, insn);
+		block->last_is_branch = is_branch(decode->capstone, insn);
 		block->branch = block->last_is_branch ? branch_kind(insn) : BRANCH_NONE;
 		block->flags = trapped ? 0 : last_flags(insn);
-		if (block->instructions == 1 && !left && !trapped && (e->is_locked || writes_memory(insn)) && !has_rep(insn) &&
+		if (block->instructions == 1 && !left && !trapped && (decode->is_locked || writes_memory(insn)) && !has_rep(insn) &&
 		    (!block->last_is_branch || insn->id == X86_INS_CALL))
 			block->flags |= BLOCK_LONE_STORE;
 	}
@@ -298,7 +299,7 @@ static int decode_bytes(struct pv_engine *e, const uint8_t *bytes, struct block 
 	if (wrmsr)
 		block->flags |= BLOCK_SPACE;
 	if (trapped)
-		find_next_traps(e, &block->trap[block->traps - 1], code, left, address);
+		find_next_traps(decode, &block->trap[block->traps - 1], code, left, address);
 	find_traps_behind_out(block);
 	block->offset = malloc(block->instructions * sizeof(*offset) + 1);
 	if (!block->offset)
@@ -307,59 +308,45 @@ static int decode_bytes(struct pv_engine *e, const uint8_t *bytes, struct block 
 	return 0;
 }
 
-static void mark_code(struct pv_engine *e, uint64_t address, uint32_t size)
+unsigned decode_fetch(uc_engine *uc, uint64_t rip, uint8_t code[MAX_INSTRUCTION])
 {
-	uint64_t next, end = address + size, gpa;
-
-	for (; address < end; address = next) {
-		next = (address | (CODE_LINE - 1)) + 1;
-		if (uc_vmem_translate(e->uc, address, UC_PROT_EXEC, &gpa) != UC_ERR_OK || gpa >= e->config.ram_size)
-			continue;
-		if (!e->code_lines[gpa / PAGE])
-			stores_look(e);
-		e->code_lines[gpa / PAGE] |= 1ull << gpa / CODE_LINE % 64;
-	}
-}
-
-unsigned decode_fetch(struct pv_engine *e, uint64_t rip, uint8_t code[MAX_INSTRUCTION])
-{
-	uint64_t cr2 = reg_get(e, UC_X86_REG_CR2); /* which a read that fails changes */
+	uint64_t cr2 = reg_get(uc, UC_X86_REG_CR2); /* which a read that fails changes */
 	unsigned n = 0;
 
-	if (uc_vmem_read(e->uc, rip, UC_PROT_EXEC, code, MAX_INSTRUCTION) == UC_ERR_OK)
+	if (uc_vmem_read(uc, rip, UC_PROT_EXEC, code, MAX_INSTRUCTION) == UC_ERR_OK)
 		return MAX_INSTRUCTION;
-	while (n < MAX_INSTRUCTION && uc_vmem_read(e->uc, rip + n, UC_PROT_EXEC, &code[n], 1) == UC_ERR_OK)
+	while (n < MAX_INSTRUCTION && uc_vmem_read(uc, rip + n, UC_PROT_EXEC, &code[n], 1) == UC_ERR_OK)
 		n++;
-	reg_set(e, UC_X86_REG_CR2, cr2);
+	reg_set(uc, UC_X86_REG_CR2, cr2);
 	return n;
 }
 
-bool decode_block(struct pv_engine *e, struct block *block, uint64_t address, uint32_t size)
+bool decode_is_locked(uc_engine *uc, uint64_t rip)
+{
+	uint8_t code[MAX_INSTRUCTION];
+	struct lockop ignored;
+
+	return lockop_decode_bytes(code, decode_fetch(uc, rip, code), rip, &ignored);
+}
+
+int decode_block(struct decode *decode, uc_engine *uc, struct block *block, uint64_t address, uint32_t size,
+		 const char **why)
 {
 	uint8_t bytes[BLOCK_MAX_BYTES];
 	uint16_t offset[BLOCK_MAX_BYTES];
 	uc_err err;
-	int ret;
 
 	if (size > sizeof(bytes)) {
-		vmexit_fail(e, -EOVERFLOW, "a block of %u bytes at 0x%llx", size, (unsigned long long)address);
-		return false;
+		*why = "it is too long";
+		return -EOVERFLOW;
 	}
-	err = uc_vmem_read(e->uc, address, UC_PROT_EXEC, bytes, size);
+	err = uc_vmem_read(uc, address, UC_PROT_EXEC, bytes, size);
 	if (err) {
-		vmexit_fail(e, -EFAULT, "cannot read the block at 0x%llx: %s",
-			    (unsigned long long)address, uc_strerror(err));
-		return false;
+		*why = uc_strerror(err);
+		return -EFAULT;
 	}
 	block->address = address;
 	block->size = size;
-	ret = decode_bytes(e, bytes, block, offset);
-	if (ret) {
-		vmexit_fail(e, ret, "cannot keep what was decoded of the block at 0x%llx",
-			    (unsigned long long)address);
-		return false;
-	}
-	mark_code(e, address, size);
-	e->config.run->blocks_decoded++;
-	return true;
+	*why = "no memory for what was decoded";
+	return decode_bytes(decode, bytes, block, offset);
 }

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * Delivers exceptions and software interrupts through the guest's IDT (Intel SDM
- * vol. 3, 6.14), which Unicorn leaves to its hooks.
- */
-#include "engine/run/state.h"
+#include "engine/exception/exception.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "abi/exception_name.h"
+#include "engine/count/count.h"
+#include "engine/count/cpu.h"
+#include "engine/count/oracle.h"
+#include "engine/decode/code.h"
+#include "engine/decode/decode.h"
+#include "engine/unicorn/hidden.h"
+#include "engine/unicorn/registers.h"
 
 enum {
 	VECTOR_DE = 0, VECTOR_DB = 1, VECTOR_NMI = 2, VECTOR_BP = 3, VECTOR_DF = 8, VECTOR_TS = 10, VECTOR_GP = 13,
@@ -64,36 +67,37 @@ static struct fault fault_gp(uint32_t error)
 }
 
 /* Supervisor access to guest memory by virtual address. */
-static struct fault system_read(struct pv_engine *e, uint64_t address, void *to, size_t size)
+static struct fault system_read(struct cpu *cpu, uint64_t address, void *to, size_t size)
 {
-	if (uc_vmem_read(e->uc, address, UC_PROT_READ, to, size) == UC_ERR_OK)
+	if (uc_vmem_read(cpu->uc, address, UC_PROT_READ, to, size) == UC_ERR_OK)
 		return fault_none();
 	return (struct fault){ .vector = VECTOR_PF, .address = address };
 }
 
 /* What Unicorn's API writes drops no translation of code that was there. */
-static struct fault system_write(struct pv_engine *e, uint64_t address, void *from, size_t size)
+static struct fault system_write(struct cpu *cpu, uint64_t address, void *from, size_t size)
 {
-	bool ok = uc_vmem_write(e->uc, address, UC_PROT_WRITE, from, size) == UC_ERR_OK;
+	bool ok = uc_vmem_write(cpu->uc, address, UC_PROT_WRITE, from, size) == UC_ERR_OK;
+	bool apart = address / PAGE != (address + size - 1) / PAGE;
 
-	if (ok ? trap_holds_code(e, address, (unsigned)size) : address / PAGE != (address + size - 1) / PAGE)
-		count_attend(e, ATTEND_FLUSH);
+	if (ok ? code_holds_operand(&cpu->code, cpu->uc, address, (unsigned)size) : apart)
+		count_attend(cpu, ATTEND_FLUSH);
 	if (ok)
 		return fault_none();
 	return (struct fault){ .vector = VECTOR_PF, .error = PF_WRITE, .address = address };
 }
 
-static struct fault gate_read(struct pv_engine *e, unsigned vector, struct gate *gate)
+static struct fault gate_read(struct cpu *cpu, unsigned vector, struct gate *gate)
 {
 	uint32_t error = vector * 8 + 2; /* a selector error code of the IDT */
 	uc_x86_mmr idt = { 0 };
 	uint32_t raw[4];
 	struct fault fault;
 
-	uc_reg_read(e->uc, UC_X86_REG_IDTR, &idt);
+	uc_reg_read(cpu->uc, UC_X86_REG_IDTR, &idt);
 	if (vector * 16 + 15 > idt.limit)
 		return fault_gp(error);
-	fault = system_read(e, idt.base + vector * 16, raw, sizeof(raw));
+	fault = system_read(cpu, idt.base + vector * 16, raw, sizeof(raw));
 	if (fault.vector >= 0)
 		return fault;
 	gate->type = raw[1] >> 8 & 0x1f;
@@ -107,35 +111,35 @@ static struct fault gate_read(struct pv_engine *e, unsigned vector, struct gate 
 }
 
 /* RSP0 (stack 0) or an IST entry of the task state segment. */
-static struct fault stack_from_tss(struct pv_engine *e, unsigned ist, uint64_t *rsp)
+static struct fault stack_from_tss(struct cpu *cpu, unsigned ist, uint64_t *rsp)
 {
 	uc_x86_mmr tr = { 0 };
 	uint32_t at = ist ? 36 + 8 * (ist - 1) : 4;
 
-	uc_reg_read(e->uc, UC_X86_REG_TR, &tr);
+	uc_reg_read(cpu->uc, UC_X86_REG_TR, &tr);
 	if (at + 7 > tr.limit)
 		return (struct fault){ .vector = VECTOR_TS, .error = tr.selector & 0xfffc };
-	return system_read(e, tr.base + at, rsp, sizeof(*rsp));
+	return system_read(cpu, tr.base + at, rsp, sizeof(*rsp));
 }
 
 /* Loads the handler's segment, flags, stack and RIP, the frame being in place. */
-static struct fault enter_handler(struct pv_engine *e, const struct gate *gate, uint64_t rflags, uint64_t stack)
+static struct fault enter_handler(struct cpu *cpu, const struct gate *gate, uint64_t rflags, uint64_t stack)
 {
 	uint16_t selector = gate->selector & 0xfffc;
 
-	if (uc_reg_write(e->uc, UC_X86_REG_CS, &selector) != UC_ERR_OK)
+	if (uc_reg_write(cpu->uc, UC_X86_REG_CS, &selector) != UC_ERR_OK)
 		return fault_gp(selector);
 	rflags &= ~(uint64_t)(RFLAGS_TF | RFLAGS_NT | RFLAGS_RF);
 	if (gate->type == GATE_INTERRUPT)
 		rflags &= ~(uint64_t)RFLAGS_IF;
-	reg_set(e, UC_X86_REG_EFLAGS, rflags);
-	reg_set(e, UC_X86_REG_RSP, stack);
-	rip_set(e, gate->target);
+	reg_set(cpu->uc, UC_X86_REG_EFLAGS, rflags);
+	reg_set(cpu->uc, UC_X86_REG_RSP, stack);
+	rip_set(cpu->uc, gate->target);
 	return fault_none();
 }
 
 /* One delivery, in CPL 0 already. */
-static struct fault deliver(struct pv_engine *e, unsigned vector, uint32_t error, bool software,
+static struct fault deliver(struct cpu *cpu, unsigned vector, uint32_t error, bool software,
 			    const struct interrupted *from)
 {
 	bool has_error = !software && pushes_error_code(vector);
@@ -145,21 +149,21 @@ static struct fault deliver(struct pv_engine *e, unsigned vector, uint32_t error
 	struct gate gate = { 0 };
 	struct fault fault;
 
-	fault = gate_read(e, vector, &gate);
+	fault = gate_read(cpu, vector, &gate);
 	if (fault.vector >= 0)
 		return fault;
 	if (software && gate.dpl < (from->cs & 3))
 		return fault_gp(vector * 8 + 2);
 	if ((from->cs & 3) || gate.ist) {
-		fault = stack_from_tss(e, gate.ist, &stack);
+		fault = stack_from_tss(cpu, gate.ist, &stack);
 		if (fault.vector >= 0)
 			return fault;
 	}
 	stack = (stack & ~15ull) - bytes;
-	fault = system_write(e, stack, has_error ? frame : frame + 1, bytes);
+	fault = system_write(cpu, stack, has_error ? frame : frame + 1, bytes);
 	if (fault.vector >= 0)
 		return fault;
-	return enter_handler(e, &gate, from->rflags, stack);
+	return enter_handler(cpu, &gate, from->rflags, stack);
 }
 
 static bool is_contributory(unsigned vector)
@@ -175,57 +179,52 @@ static bool doubles(unsigned first, unsigned second)
 	return is_contributory(first) && is_contributory(second);
 }
 
-/* What it is told of is where the frame points: at the instruction that faulted, or behind one that retired. */
-static void tell_oracle(struct pv_engine *e, const struct interrupted *from)
-{
-	if (e->config.oracle)
-		oracle_settle(e, from->rip, true);
-}
-
-/* At `rip`; `begin` is the same, or the address of the int n in front of it. */
-static void shut_down(struct pv_engine *e, unsigned first, uint32_t error)
+static void shut_down(struct cpu *cpu, unsigned first, uint32_t error)
 {
 	const char *name = exception_name(first);
 	char why[64];
 
 	snprintf(why, sizeof(why), "triple fault after %s (vector %u)", name ? name : "an interrupt", first);
-	vmexit_shutdown(e, VECTOR_DF, error, why);
+	cpu->calls->shut_down(cpu, VECTOR_DF, error, why);
 }
 
-static void raise(struct pv_engine *e, unsigned vector, uint32_t error, uint64_t rip, uint64_t begin)
+/* At `rip`; `begin` is the same, or the address of the int n in front of it. */
+static void raise(struct cpu *cpu, unsigned vector, uint32_t error, uint64_t rip, uint64_t begin)
 {
 	unsigned first = vector;
 	bool software = begin != rip;
 	struct interrupted from = {
 		.rip = rip,
-		.cs = reg_get(e, UC_X86_REG_CS),
-		.rflags = reg_get(e, UC_X86_REG_EFLAGS),
-		.rsp = reg_get(e, UC_X86_REG_RSP),
-		.ss = reg_get(e, UC_X86_REG_SS),
+		.cs = reg_get(cpu->uc, UC_X86_REG_CS),
+		.rflags = reg_get(cpu->uc, UC_X86_REG_EFLAGS),
+		.rsp = reg_get(cpu->uc, UC_X86_REG_RSP),
+		.ss = reg_get(cpu->uc, UC_X86_REG_SS),
 	};
 
 	/* What was charged so far belongs to the CPL that was interrupted. */
-	count_fold(e);
+	count_fold(cpu);
 	if (from.cs & 3)
-		hidden_enter_kernel(e);
+		count_enter_kernel(cpu);
 	for (;;) {
-		struct fault fault = deliver(e, vector, error, software, &from);
+		struct fault fault = deliver(cpu, vector, error, software, &from);
 
+		/* What the oracle is told of is where the frame points: at the instruction that faulted, or behind one that
+		 * retired. */
 		if (fault.vector < 0) {
-			tell_oracle(e, &from);
+			oracle_settle(cpu, from.rip, true);
 			return;
 		}
 		if (vector == VECTOR_DF && !software) {
-			tell_oracle(e, &from);
-			shut_down(e, first, error);
+			oracle_settle(cpu, from.rip, true);
+			shut_down(cpu, first, error);
 			return;
 		}
 		if (software) {
-			count_take_back_branch(e, (from.cs & 3) ? PV_CPL_USER : PV_CPL_KERNEL);
+			count_take_back_branch(cpu, (from.cs & 3) ? PV_CPL_USER : PV_CPL_KERNEL);
 			from.rip = begin;
 		}
 		if (fault.vector == VECTOR_PF)
-			reg_set(e, UC_X86_REG_CR2, fault.address);
+			reg_set(cpu->uc, UC_X86_REG_CR2, fault.address);
 		else if (!software)
 			fault.error |= ERROR_EXTERNAL;
 		if (!software && doubles(vector, (unsigned)fault.vector))
@@ -236,66 +235,59 @@ static void raise(struct pv_engine *e, unsigned vector, uint32_t error, uint64_t
 	}
 }
 
-void exception_raise(struct pv_engine *e, unsigned vector, uint32_t error, uint64_t rip)
+void exception_raise(struct cpu *cpu, unsigned vector, uint32_t error, uint64_t rip)
 {
-	e->config.run->exceptions++;
-	raise(e, vector, error, rip, rip);
+	cpu->config.run->exceptions++;
+	raise(cpu, vector, error, rip, rip);
 }
 
-void exception_deliver_nmi(struct pv_engine *e, uint64_t rip)
+void exception_deliver_nmi(struct cpu *cpu, uint64_t rip)
 {
-	raise(e, VECTOR_NMI, 0, rip, rip);
+	raise(cpu, VECTOR_NMI, 0, rip, rip);
 }
 
 /* Unicorn keeps breakpoints beside the registers that an entry of the agent exchanges: one that DR7
  * does not enable is the guest's, and not to be seen. */
-static bool skip_foreign_breakpoint(struct pv_engine *e, uint32_t vector)
+static bool skip_foreign_breakpoint(struct cpu *cpu, uint32_t vector)
 {
 	uint64_t rflags;
 
-	if (vector != VECTOR_DB || (reg_get(e, UC_X86_REG_DR7) & DR7_ENABLED))
+	if (vector != VECTOR_DB || (reg_get(cpu->uc, UC_X86_REG_DR7) & DR7_ENABLED))
 		return false;
-	rflags = reg_get(e, UC_X86_REG_EFLAGS);
+	rflags = reg_get(cpu->uc, UC_X86_REG_EFLAGS);
 	if (rflags & RFLAGS_TF)
 		return false;
-	reg_set(e, UC_X86_REG_EFLAGS, rflags | RFLAGS_RF);
+	reg_set(cpu->uc, UC_X86_REG_EFLAGS, rflags | RFLAGS_RF);
 	return true;
 }
 
 /* Where the int n, int3 or into in front of `rip` begins: it may have prefixes. */
-static uint64_t int_before(const struct pv_engine *e, uint64_t rip)
+static uint64_t int_before(const struct cpu *cpu, uint64_t rip)
 {
 	enum { SHORTEST = 2 };
-	const struct block *block = e->current;
+	const struct block *block = cpu->count.current;
 
 	return block ? block->address + block->last_offset : rip - SHORTEST;
 }
 
-/* Called by Unicorn between blocks: RIP is the faulting instruction, or the one
- * behind an int n. */
-void on_interrupt(uc_engine *uc, uint32_t vector, void *data)
+bool exception_take(struct cpu *cpu, uint32_t vector)
 {
-	struct pv_engine *e = data;
-	uint64_t rip = reg_get(e, UC_X86_REG_RIP), begin = rip;
+	uint64_t rip = reg_get(cpu->uc, UC_X86_REG_RIP), begin = rip;
 	uint32_t error;
 	bool software;
 
-	(void)uc;
-	hidden_take_exception(e, &error, &software);
+	hidden_take_exception(&cpu->hidden, &error, &software);
 	if (software)
-		begin = int_before(e, rip);
-	count_leave_block(e, rip);
-	if (!software && skip_foreign_breakpoint(e, vector)) {
-		if (e->config.oracle)
-			oracle_settle(e, rip, true);
-		return;
+		begin = int_before(cpu, rip);
+	count_leave_block(cpu, rip);
+	if (!software && skip_foreign_breakpoint(cpu, vector)) {
+		oracle_settle(cpu, rip, true);
+		return false;
 	}
 	/* Where it has to load first, Unicorn takes a locked operation for a read. A fetch lies in the instruction. */
-	if (vector == VECTOR_PF && reg_get(e, UC_X86_REG_CR2) - rip >= MAX_INSTRUCTION && trap_is_locked(e, rip))
+	if (vector == VECTOR_PF && reg_get(cpu->uc, UC_X86_REG_CR2) - rip >= MAX_INSTRUCTION && decode_is_locked(cpu->uc, rip))
 		error |= PF_WRITE;
-	e->config.run->exceptions++;
-	raise(e, vector, error, rip, begin);
-	/* A handler that faults at its first fetch never gets to a block. */
-	if (!e->stop)
-		boundary_attend(e, reg_get(e, UC_X86_REG_RIP), false);
+	cpu->config.run->exceptions++;
+	raise(cpu, vector, error, rip, begin);
+	return true;
 }

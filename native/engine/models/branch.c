@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Which predictor a branch instruction belongs to. */
-#include "engine/run/state.h"
+#include "engine/models/branch.h"
+
+#include "engine/models/predictor.h"
 
 enum { OPCODE_CALL = 0xe8, OPCODE_GROUP_5 = 0xff, GROUP_5_CALL = 2, GROUP_5_JUMP = 4 };
 

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/models/config.h"
+
 static const struct pv_cache_config default_l1d = { .bytes = 32 << 10, .ways = 8, .line = 64 };
 static const struct pv_cache_config default_llc = { .bytes = 1 << 20, .ways = 16, .line = 64 };
 

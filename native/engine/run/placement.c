@@ -79,3 +79,38 @@ bool placement_note(struct placement *placement, uint64_t ticks)
 	placement->trying = true;
 	return move(placement);
 }
+
+/* All of it is a hint: without, only slower. */
+static void pin(const struct cores *cores)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET((unsigned)cores->host, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+void cores_choose(struct cores *cores, int host, bool may_part)
+{
+	cores->host = host;
+	if (host < 0)
+		return;
+	if (may_part) {
+		sched_getaffinity(0, sizeof(cores->others), &cores->others);
+		CPU_CLR((unsigned)host, &cores->others);
+		cores->may_part = CPU_COUNT(&cores->others) > 0;
+	}
+	placement_init(&cores->placement);
+	pin(cores);
+}
+
+bool cores_note(struct cores *cores, uint64_t ticks)
+{
+	if (!cores->may_part || !placement_note(&cores->placement, ticks))
+		return false;
+	if (cores->placement.apart)
+		sched_setaffinity(0, sizeof(cores->others), &cores->others);
+	else
+		pin(cores);
+	return true;
+}

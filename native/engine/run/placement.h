@@ -8,6 +8,7 @@
 #ifndef PV_PLACEMENT_H
 #define PV_PLACEMENT_H
 
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -19,6 +20,19 @@ struct placement {
 	uint64_t spent, usual; /* ticks: of this window, and of one in the place that is kept */
 	uint32_t windows, patience; /* since the last try, and between two */
 };
+
+/* The same, with the cores that are meant. */
+struct cores {
+	struct placement placement;
+	int host; /* that of the host thread; negative: the vCPU runs wherever it is put */
+	bool may_part;
+	cpu_set_t others;
+};
+
+/* Pins the caller to that of its host thread. May it part from it, there being others? */
+void cores_choose(struct cores *cores, int host, bool may_part);
+/* A hand-over took so many ticks: where the vCPU runs from now on. True: not where it did. */
+bool cores_note(struct cores *cores, uint64_t ticks);
 
 void placement_init(struct placement *placement);
 /* A hand-over took so many ticks, to the entry. True: the vCPU has to move to where `apart` says. */

@@ -5,9 +5,20 @@
  * instruction, so a block is charged up to it. To others it adds what Unicorn leaves out, and the block goes on:
  * port I/O, whose privilege check and exit must be exact, mfence, and what is watched.
  */
-#include "engine/run/state.h"
+#include "engine/run/trap.h"
 
 #include <errno.h>
+
+#include "engine/atomic/lockop.h"
+#include "engine/atomic/span.h"
+#include "engine/count/count.h"
+#include "engine/count/cpu.h"
+#include "engine/count/held.h"
+#include "engine/decode/code.h"
+#include "engine/decode/decode.h"
+#include "engine/run/state.h"
+#include "engine/unicorn/blocks.h"
+#include "engine/unicorn/registers.h"
 
 enum { PAGE = 4096 };
 
@@ -39,12 +50,12 @@ static void registers_read(struct pv_engine *e, const struct lockop *op, struct 
 
 	int n = registers_of(op->reads | op->writes, regs, numbers, values);
 
-	uc_reg_read_batch(e->uc, numbers, values, n);
+	uc_reg_read_batch(e->cpu.uc, numbers, values, n);
 	if (op->flags)
-		regs->rflags = reg_get(e, UC_X86_REG_EFLAGS);
+		regs->rflags = reg_get(e->cpu.uc, UC_X86_REG_EFLAGS);
 	if (op->segment != LOCKOP_NONE) {
-		regs->fs_base = reg_get(e, UC_X86_REG_FS_BASE);
-		regs->gs_base = reg_get(e, UC_X86_REG_GS_BASE);
+		regs->fs_base = reg_get(e->cpu.uc, UC_X86_REG_FS_BASE);
+		regs->gs_base = reg_get(e->cpu.uc, UC_X86_REG_GS_BASE);
 	}
 }
 
@@ -55,29 +66,9 @@ static void registers_write(struct pv_engine *e, const struct lockop *op, struct
 
 	int n = registers_of(op->writes, regs, numbers, values);
 
-	uc_reg_write_batch(e->uc, numbers, values, n);
+	uc_reg_write_batch(e->cpu.uc, numbers, values, n);
 	if (op->flags)
-		reg_set(e, UC_X86_REG_EFLAGS, regs->rflags);
-}
-
-/* Where the first and the last byte of an operand lie. */
-struct operand_gpa {
-	gpa_t first, last;
-};
-
-/* False if the guest may not write all of it, or it is not in RAM: Unicorn then executes the
- * instruction, which faults as it should. */
-static bool writable_operand(struct pv_engine *e, uint64_t address, unsigned width, struct operand_gpa *ret)
-{
-	uint64_t last = address + width - 1;
-
-	if (last < address || uc_vmem_translate(e->uc, address, UC_PROT_WRITE, &ret->first) != UC_ERR_OK)
-		return false;
-	if (address / PAGE == last / PAGE)
-		ret->last = ret->first + width - 1;
-	else if (uc_vmem_translate(e->uc, last, UC_PROT_WRITE, &ret->last) != UC_ERR_OK)
-		return false;
-	return ret->first < e->config.ram_size && ret->last < e->config.ram_size;
+		reg_set(e->cpu.uc, UC_X86_REG_EFLAGS, regs->rflags);
 }
 
 /* Host memory of it; NULL ends the VM. */
@@ -86,38 +77,13 @@ static void *operand_memory(struct pv_engine *e, const struct operand_gpa *at, u
 	uint8_t *pages;
 
 	if (at->last == at->first + width - 1)
-		return e->config.ram + at->first;
-	pages = span_map(&e->span, e->config.ram + at->first / PAGE * PAGE, e->config.ram + at->last / PAGE * PAGE);
+		return e->cpu.config.ram + at->first;
+	pages = span_map(&e->span, e->cpu.config.ram + at->first / PAGE * PAGE, e->cpu.config.ram + at->last / PAGE * PAGE);
 	if (pages)
 		return pages + at->first % PAGE;
-	vmexit_fail(e, -errno, "cannot map the pages 0x%llx and 0x%llx, which a locked operation crosses",
+	cpu_fail(&e->cpu, -errno, "cannot map the pages 0x%llx and 0x%llx, which a locked operation crosses",
 		    (unsigned long long)at->first, (unsigned long long)at->last);
 	return NULL;
-}
-
-static bool holds_code(const struct pv_engine *e, gpa_t first, gpa_t last)
-{
-	for (gpa_t line = first / CODE_LINE; line <= last / CODE_LINE; line++)
-		if (e->code_lines[line / 64] >> line % 64 & 1)
-			return true;
-	return false;
-}
-
-bool trap_holds_code(struct pv_engine *e, uint64_t address, unsigned width)
-{
-	struct operand_gpa at;
-
-	return writable_operand(e, address, width, &at) &&
-	       (holds_code(e, at.first, at.first) || holds_code(e, at.last, at.last));
-}
-
-bool trap_may_be_no_execute(struct pv_engine *e)
-{
-	enum { MSR_EFER = 0xc0000080, EFER_NXE = 1 << 11, CR4_SMEP = 1 << 20 };
-	uc_x86_msr efer = { .rid = MSR_EFER };
-
-	uc_reg_read(e->uc, UC_X86_REG_MSR, &efer);
-	return (efer.value & EFER_NXE) || (reg_get(e, UC_X86_REG_CR4) & CR4_SMEP);
 }
 
 /*
@@ -130,12 +96,12 @@ static void drop_code(struct pv_engine *e, uint64_t address, const struct operan
 	bool apart = at->last != at->first + width - 1;
 	gpa_t end = apart ? at->first | (PAGE - 1) : at->last, begin = apart ? at->last / PAGE * PAGE : at->first;
 
-	if (!holds_code(e, at->first, end) && !holds_code(e, begin, at->last))
+	if (!code_holds(&e->cpu.code, at->first, end) && !code_holds(&e->cpu.code, begin, at->last))
 		return;
-	if (apart || trap_may_be_no_execute(e))
-		count_attend(e, ATTEND_FLUSH);
+	if (apart || may_be_no_execute(e->cpu.uc))
+		count_attend(&e->cpu, ATTEND_FLUSH);
 	else
-		uc_ctl_remove_cache(e->uc, address, address + width);
+		uc_ctl_remove_cache(e->cpu.uc, address, address + width);
 }
 
 /* Page by page, as Unicorn tells of accesses. */
@@ -145,18 +111,18 @@ static void note_access(struct pv_engine *e, uint64_t rip, uint64_t address, con
 	unsigned here = PAGE - at->first % PAGE;
 	struct held_piece piece = { at->first, address, here < width ? here : width, write, true };
 
-	held_access(e, rip, &piece);
+	held_access(&e->cpu, rip, &piece);
 	if (here >= width)
 		return;
 	piece = (struct held_piece){ at->last / PAGE * PAGE, address + here, width - here, write, true };
-	held_access(e, rip, &piece);
+	held_access(&e->cpu, rip, &piece);
 }
 
 /* The instruction has retired, and with it its block. */
 static void leave_behind(struct pv_engine *e, const struct trap *trap)
 {
-	e->current = NULL;
-	rip_set_in_block(e, trap->address + trap->length);
+	e->cpu.count.current = NULL;
+	rip_set_in_block(e->cpu.uc, trap->address + trap->length);
 }
 
 static void trap_locked(struct pv_engine *e, const struct trap *trap)
@@ -171,7 +137,7 @@ static void trap_locked(struct pv_engine *e, const struct trap *trap)
 	address = lockop_address(&trap->locked, &regs);
 	if (lockop_misaligned(&trap->locked, address))
 		return; /* Unicorn raises #GP */
-	if (!writable_operand(e, address, width, &gpa))
+	if (!code_operand(&e->cpu.code, e->cpu.uc, address, width, &gpa))
 		return;
 	memory = operand_memory(e, &gpa, width);
 	if (!memory)
@@ -179,22 +145,14 @@ static void trap_locked(struct pv_engine *e, const struct trap *trap)
 	lockop_execute(&trap->locked, memory, &regs);
 	registers_write(e, &trap->locked, &regs);
 	drop_code(e, address, &gpa, width);
-	if (e->hooks.memory) {
+	if (e->cpu.hooks.memory) {
 		note_access(e, trap->address, address, &gpa, width, false);
 		note_access(e, trap->address, address, &gpa, width, true);
 	}
-	count_penalty(e, PV_CYCLES_LOCKED_OP);
-	e->config.run->locked_ops++;
-	e->config.run->locked_trapped++;
+	count_penalty(&e->cpu, PV_CYCLES_LOCKED_OP);
+	e->cpu.config.run->locked_ops++;
+	e->cpu.config.run->locked_trapped++;
 	leave_behind(e, trap);
-}
-
-bool trap_is_locked(struct pv_engine *e, uint64_t rip)
-{
-	uint8_t code[MAX_INSTRUCTION];
-	struct lockop ignored;
-
-	return lockop_decode_bytes(code, decode_fetch(e, rip, code), rip, &ignored);
 }
 
 static void execute(struct pv_engine *e, const struct trap *trap)
@@ -211,22 +169,21 @@ static void execute(struct pv_engine *e, const struct trap *trap)
 		__builtin_ia32_mfence();
 		break;
 	case TRAP_WATCHED:
-		held_execute(e, trap->address);
+		held_execute(&e->cpu, trap->address);
 		break;
 	}
 }
 
-/* Before each instruction from the first trap of a block to its last. */
 void on_trap(uc_engine *uc, uint64_t address, uint32_t size, void *data)
 {
 	struct pv_engine *e = data;
-	const struct block *block = e->current;
+	const struct block *block = e->cpu.count.current;
 
 	(void)uc;
 	(void)size;
 	for (unsigned i = 0; block && i < block->traps; i++)
 		if (block->trap[i].address == address) {
-			blocks_expect(e, &block->trap[i]);
+			blocks_expect(&e->cpu.blocks, block->trap[i].next_first, block->trap[i].next_last);
 			execute(e, &block->trap[i]);
 		}
 }

@@ -20,25 +20,33 @@
  * What is known of blocks is dropped when the engine drops all translations: before too many
  * are known, and before Unicorn would drop them itself, for want of room. It might do
  * that while it executes a store into its own block, which it then no longer does alone, so
- * that count.c would not notice.
+ * that block_hook.c would not notice.
  *
  * With an oracle, whose hook makes two of that kind, the bounds are looked at as the code
  * is executed: they hold everything then.
  */
-#include "engine/run/state.h"
+#include "engine/unicorn/blocks.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/unicorn/block.h"
+
+/* A hook as Unicorn keeps it, as far as it looks at that when it translates. */
+struct hook_record {
+	uint64_t begin, end;
+	void *callback, *data;
+};
+
 #define HASH 0x9e3779b97f4a7c15ull /* code is aligned: its lowest bits tell little */
 
 /* Adds one, and finds where Unicorn keeps it: in what a uc_hook points to. */
-static int hook_add(struct pv_engine *e, int type, struct hook_record record, uc_hook *hook, struct hook_record **ret)
+static int hook_add(uc_engine *uc, int type, struct hook_record record, uc_hook *hook, struct hook_record **ret)
 {
 	enum { WORDS = 8 };
 
-	if (uc_hook_add(e->uc, hook, type, record.callback, record.data, record.begin, record.end))
+	if (uc_hook_add(uc, hook, type, record.callback, record.data, record.begin, record.end))
 		return -ENOMEM;
 	for (unsigned i = 0; i + sizeof(record) / sizeof(uint64_t) <= WORDS; i++) {
 		*ret = (struct hook_record *)((uint64_t *)*hook + i);
@@ -46,6 +54,14 @@ static int hook_add(struct pv_engine *e, int type, struct hook_record record, uc
 			return 0;
 	}
 	return -EOPNOTSUPP;
+}
+
+void on_block_empty(uc_engine *uc, uint64_t address, uint32_t size, void *data)
+{
+	(void)uc;
+	(void)address;
+	(void)size;
+	(void)data;
 }
 
 /* What two hooks were handed, call by call, the first of which changes both. */
@@ -72,7 +88,7 @@ static void on_probed(uc_engine *uc, uint64_t address, uint32_t size, void *data
 }
 
 /* Two blocks, run twice: each time as they were translated, whatever the hooks have by then. */
-static int probe_run(struct pv_engine *e, struct probe *probe, uint64_t address)
+static int probe_run(uc_engine *uc, struct probe *probe, uint64_t address)
 {
 	static const uint8_t code[] = { 0x90, 0xeb, 0x00, 0xf4 }; /* nop; jmp .+2; hlt */
 	const struct probed *expected[] = {
@@ -80,13 +96,13 @@ static int probe_run(struct pv_engine *e, struct probe *probe, uint64_t address)
 		&probe->first, &probe->instruction, &probe->others,
 	};
 
-	if (uc_mem_write(e->uc, address, code, sizeof(code)) || uc_emu_start(e->uc, address, 0, 0, 0) ||
-	    uc_emu_start(e->uc, address, 0, 0, 0))
+	if (uc_mem_write(uc, address, code, sizeof(code)) || uc_emu_start(uc, address, 0, 0, 0) ||
+	    uc_emu_start(uc, address, 0, 0, 0))
 		return -EOPNOTSUPP;
 	return probe->calls == 6 && !memcmp(expected, probe->seen, sizeof(expected)) ? 0 : -EOPNOTSUPP;
 }
 
-int blocks_calibrate(struct pv_engine *e, uint64_t page)
+int blocks_calibrate(uc_engine *uc, uint64_t page)
 {
 	struct probe probe = { .first.probe = &probe, .others.probe = &probe, .instruction.probe = &probe };
 	struct hook_record block = { 1, 0, (void *)on_probed, &probe.first };
@@ -94,45 +110,46 @@ int blocks_calibrate(struct pv_engine *e, uint64_t page)
 	uc_hook hook[2];
 	int ret;
 
-	ret = hook_add(e, UC_HOOK_BLOCK, block, &hook[0], &probe.hook);
+	ret = hook_add(uc, UC_HOOK_BLOCK, block, &hook[0], &probe.hook);
 	if (!ret)
-		ret = hook_add(e, UC_HOOK_CODE, instruction, &hook[1], &probe.traps);
+		ret = hook_add(uc, UC_HOOK_CODE, instruction, &hook[1], &probe.traps);
 	if (!ret)
-		ret = probe_run(e, &probe, page);
-	return !ret && (uc_hook_del(e->uc, hook[0]) || uc_hook_del(e->uc, hook[1])) ? -ENOMEM : ret;
+		ret = probe_run(uc, &probe, page);
+	return !ret && (uc_hook_del(uc, hook[0]) || uc_hook_del(uc, hook[1])) ? -ENOMEM : ret;
 }
 
 /* One that waits for the next translation. */
-static void draw(struct pv_engine *e)
+static void draw(struct blocks *blocks)
 {
-	struct blocks *blocks = &e->blocks;
 	struct block *block = &blocks->all[blocks->used++];
 
-	*block = (struct block){ .cost = COST_SLOW, .engine = e };
+	*block = (struct block){ .cost = COST_SLOW, .engine = blocks->engine };
 	blocks->hook->data = block;
 }
 
-int blocks_create(struct pv_engine *e)
+int blocks_create(struct blocks *blocks, uc_engine *uc, struct pv_engine *engine, bool stepped, code_hook_fn *block_hook,
+		  code_hook_fn *trap_hook)
 {
-	struct blocks *blocks = &e->blocks;
-	struct hook_record hook = { 1, 0, (void *)on_block, NULL };
-	struct hook_record traps = { NOWHERE, NOWHERE, (void *)on_trap, e };
+	struct hook_record hook = { 1, 0, (void *)block_hook, NULL };
+	struct hook_record traps = { NOWHERE, NOWHERE, (void *)trap_hook, engine };
 	uc_hook unused;
 	int ret;
 
-	if (e->config.oracle) {
+	if (stepped) {
 		traps.begin = 1;
 		traps.end = 0;
 	}
+	blocks->engine = engine;
+	blocks->stepped = stepped;
 	blocks->rest_first = blocks->rest_last = NOWHERE;
 	blocks->all = aligned_alloc(sizeof(*blocks->all), BLOCKS * sizeof(*blocks->all));
 	if (!blocks->all)
 		return -ENOMEM;
-	ret = hook_add(e, UC_HOOK_BLOCK, hook, &unused, &blocks->hook);
+	ret = hook_add(uc, UC_HOOK_BLOCK, hook, &unused, &blocks->hook);
 	if (!ret)
-		ret = hook_add(e, UC_HOOK_CODE, traps, &unused, &blocks->traps);
+		ret = hook_add(uc, UC_HOOK_CODE, traps, &unused, &blocks->traps);
 	if (!ret)
-		draw(e);
+		draw(blocks);
 	return ret;
 }
 
@@ -144,60 +161,47 @@ static void forget(struct blocks *blocks)
 	}
 }
 
-void blocks_destroy(struct pv_engine *e)
+void blocks_destroy(struct blocks *blocks)
 {
-	forget(&e->blocks);
-	free(e->blocks.all);
+	forget(blocks);
+	free(blocks->all);
 }
 
-void blocks_forget(struct pv_engine *e)
+void blocks_forget(struct blocks *blocks)
 {
-	e->current = NULL;
-	forget(&e->blocks);
-	draw(e);
+	forget(blocks);
+	draw(blocks);
 }
 
-void blocks_slow_locked(struct pv_engine *e)
+void blocks_slow_locked(struct blocks *blocks)
 {
-	struct blocks *blocks = &e->blocks;
-
 	for (uint32_t i = 0; i < blocks->used; i++)
 		if (blocks->all[i].locked)
 			blocks->all[i].cost = COST_SLOW;
 }
 
-/* Translations lie one behind the other, from the first on. */
-static bool is_nearly_full(struct blocks *blocks, uintptr_t code)
+int blocks_take(struct blocks *blocks, const struct block *block, const void *code)
 {
-	if (!blocks->code || code < blocks->code)
-		blocks->code = code;
-	return blocks->used >= BLOCKS - BLOCKS_RESERVE || code - blocks->code > TCG_BUFFER_BYTES / 4 * 3;
+	if (block != &blocks->all[blocks->used - 1])
+		return -EINVAL;
+	if (blocks->used == BLOCKS)
+		return -EOVERFLOW;
+	draw(blocks);
+	if (!blocks->code || (uintptr_t)code < blocks->code)
+		blocks->code = (uintptr_t)code;
+	return 0;
 }
 
-bool blocks_take(struct pv_engine *e, const struct block *block, const void *code)
+/* Translations lie one behind the other, from the first on. */
+bool blocks_are_nearly_full(const struct blocks *blocks, const void *code)
 {
-	struct blocks *blocks = &e->blocks;
-
-	if (block != &blocks->all[blocks->used - 1]) {
-		vmexit_fail(e, -EINVAL, "two translations have one block");
-		return false;
-	}
-	if (blocks->used == BLOCKS) {
-		vmexit_fail(e, -EOVERFLOW, "%u blocks were translated, and could not be dropped", BLOCKS);
-		return false;
-	}
-	draw(e);
-	if (is_nearly_full(blocks, (uintptr_t)code))
-		count_attend(e, ATTEND_FLUSH);
-	return true;
+	return blocks->used >= BLOCKS - BLOCKS_RESERVE || (uintptr_t)code - blocks->code > TCG_BUFFER_BYTES / 4 * 3;
 }
 
 /* The next translation comes with traps from here to there, or with those that all come with. */
-static void hook_from(struct pv_engine *e, uint64_t first, uint64_t last)
+void blocks_expect(struct blocks *blocks, uint64_t first, uint64_t last)
 {
-	struct blocks *blocks = &e->blocks;
-
-	if (e->config.oracle)
+	if (blocks->stepped)
 		return;
 	blocks->traps->begin = first == NOWHERE ? blocks->rest_first : first;
 	blocks->traps->end = first == NOWHERE ? blocks->rest_last : last;
@@ -223,27 +227,15 @@ static void note_retaken(struct blocks *blocks, uint64_t address, uint64_t first
 	blocks->rest_last = high;
 }
 
-bool blocks_trap(struct pv_engine *e, const struct block *block)
+bool blocks_trap(struct blocks *blocks, const struct block *block, uint64_t first, uint64_t last)
 {
-	const struct hook_record *traps = e->blocks.traps;
-	uint64_t first, last;
+	const struct hook_record *traps = blocks->traps;
 
-	if (!block->traps || e->config.oracle) {
-		hook_from(e, NOWHERE, NOWHERE);
+	if (first == NOWHERE || blocks->stepped || (traps->begin <= first && last <= traps->end)) {
+		blocks_expect(blocks, NOWHERE, NOWHERE);
 		return true;
 	}
-	first = block->trap[0].address;
-	last = block->trap[block->traps - 1].address;
-	if (traps->begin <= first && last <= traps->end) {
-		hook_from(e, NOWHERE, NOWHERE);
-		return true;
-	}
-	note_retaken(&e->blocks, block->address, first, last);
-	hook_from(e, first, last);
+	note_retaken(blocks, block->address, first, last);
+	blocks_expect(blocks, first, last);
 	return false;
-}
-
-void blocks_expect(struct pv_engine *e, const struct trap *trap)
-{
-	hook_from(e, trap->next_first, trap->next_last);
 }

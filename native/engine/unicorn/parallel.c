@@ -21,12 +21,16 @@
  * Where all this lies is known of one release. It is left alone unless everything in it is what it should
  * be, and a locked operation was then seen to do what it should.
  */
-#include "engine/run/state.h"
+#include "engine/unicorn/parallel.h"
 
 #include <malloc.h>
+#include <stddef.h>
 
+#include "engine/unicorn/blocks.h"
 #include "engine/unicorn/exchange.h"
 #include "engine/unicorn/inside.h"
+#include "engine/unicorn/registers.h"
+#include "engine/unicorn/stores.h"
 
 enum {
 	CF_PARALLEL = 1 << 19,
@@ -72,14 +76,14 @@ extern exchange_compare64_fn helper_atomic_cmpxchgq_le_mmu_x86_64 __attribute__(
 extern __typeof__(pv_exchange_by) pv_exchange_by __attribute__((weak));
 extern __typeof__(pv_exchange_was_called) pv_exchange_was_called __attribute__((weak));
 
-static struct known_engine *known_engine(const struct pv_engine *e)
+static struct known_engine *known_engine(uc_engine *uc)
 {
-	return (struct known_engine *)(void *)e->uc;
+	return (struct known_engine *)(void *)uc;
 }
 
 static void add_hook(uc_engine *uc, void *hook, void **args, int n)
 {
-	((struct known_engine *)(void *)uc)->generator->flags |= CF_PARALLEL;
+	known_engine(uc)->generator->flags |= CF_PARALLEL;
 	uc_add_inline_hook_x86_64(uc, hook, args, n);
 }
 
@@ -94,14 +98,14 @@ static bool stops(uc_engine *uc, int exception)
 }
 
 /* Something has been translated, so all of the engine is there. */
-static bool is_known(const struct pv_engine *e)
+static bool is_known(uc_engine *uc)
 {
-	struct known_engine *known = known_engine(e);
+	struct known_engine *known = known_engine(uc);
 
 	return uc_version(NULL, NULL) == INSIDE_RELEASE && uc_add_inline_hook_x86_64 && memory_map_io_x86_64 &&
 	       malloc_usable_size(known) >= sizeof(*known) && known->add_hook == uc_add_inline_hook_x86_64 &&
-	       known->map_io == (void *)memory_map_io_x86_64 && known->stops(e->uc, EXCEPTION_UD) &&
-	       !known->stops(e->uc, EXCEPTION_PF) && !known->stops(e->uc, EXCEPTION_ATOMIC) &&
+	       known->map_io == (void *)memory_map_io_x86_64 && known->stops(uc, EXCEPTION_UD) &&
+	       !known->stops(uc, EXCEPTION_PF) && !known->stops(uc, EXCEPTION_ATOMIC) &&
 	       known->generator->reserved_registers && !(known->generator->flags & ~(uint32_t)CF_KNOWN);
 }
 
@@ -112,25 +116,25 @@ static bool on_given_up(uc_engine *uc, void *data)
 }
 
 /* Executes this code, with one operand. Where Unicorn gave up, or 0. It comes to an end, whatever happens. */
-static uint64_t try_locked(struct pv_engine *e, uint64_t code, uint64_t operand)
+static uint64_t try_locked(uc_engine *uc, uint64_t code, uint64_t operand)
 {
 	enum { A_FEW = 8 };
 	uint64_t given_up = 0;
 	uc_hook block, invalid;
 
-	reg_set(e, UC_X86_REG_RDI, operand);
-	if (uc_hook_add(e->uc, &block, UC_HOOK_BLOCK, (void *)on_block_empty, NULL, (uint64_t)1, (uint64_t)0))
+	reg_set(uc, UC_X86_REG_RDI, operand);
+	if (uc_hook_add(uc, &block, UC_HOOK_BLOCK, (void *)on_block_empty, NULL, (uint64_t)1, (uint64_t)0))
 		return 0;
-	if (!uc_hook_add(e->uc, &invalid, UC_HOOK_INSN_INVALID, (void *)on_given_up, &given_up, (uint64_t)1, (uint64_t)0)) {
-		uc_emu_start(e->uc, code, 0, 0, A_FEW);
-		uc_hook_del(e->uc, invalid);
+	if (!uc_hook_add(uc, &invalid, UC_HOOK_INSN_INVALID, (void *)on_given_up, &given_up, (uint64_t)1, (uint64_t)0)) {
+		uc_emu_start(uc, code, 0, 0, A_FEW);
+		uc_hook_del(uc, invalid);
 	}
-	uc_hook_del(e->uc, block);
+	uc_hook_del(uc, block);
 	return given_up;
 }
 
 /* One is added to the operand that is aligned; the other one is left alone. */
-static bool works(struct pv_engine *e, uint64_t page)
+static bool works(uc_engine *uc, uint64_t page)
 {
 	/* nop; lock incq (%rdi); xchgq %rax, 8(%rdi); hlt */
 	static const uint8_t code[] = { 0x90, 0xf0, 0x48, 0xff, 0x07, 0x48, 0x87, 0x47, 0x08, 0xf4 };
@@ -138,15 +142,15 @@ static bool works(struct pv_engine *e, uint64_t page)
 	const uint64_t at = page + 0x400, aligned = page + 0x800, misaligned = page + 0xc01; /* others were executed in front */
 	uint64_t added = UINT32_MAX, left = UINT32_MAX, exchanged = 0;
 
-	reg_set(e, UC_X86_REG_RAX, MARK);
-	if (uc_mem_write(e->uc, at, code, sizeof(code)) || uc_mem_write(e->uc, aligned, &added, sizeof(added)) ||
-	    uc_mem_write(e->uc, misaligned, &left, sizeof(left)))
+	reg_set(uc, UC_X86_REG_RAX, MARK);
+	if (uc_mem_write(uc, at, code, sizeof(code)) || uc_mem_write(uc, aligned, &added, sizeof(added)) ||
+	    uc_mem_write(uc, misaligned, &left, sizeof(left)))
 		return false;
-	if (try_locked(e, at, aligned) || try_locked(e, at, misaligned) != at + AFTER_NOP)
+	if (try_locked(uc, at, aligned) || try_locked(uc, at, misaligned) != at + AFTER_NOP)
 		return false;
-	return !uc_mem_read(e->uc, aligned, &added, sizeof(added)) && added == UINT32_MAX + 1ull &&
-	       !uc_mem_read(e->uc, aligned + 8, &exchanged, sizeof(exchanged)) && exchanged == MARK &&
-	       !uc_mem_read(e->uc, misaligned, &left, sizeof(left)) && left == UINT32_MAX;
+	return !uc_mem_read(uc, aligned, &added, sizeof(added)) && added == UINT32_MAX + 1ull &&
+	       !uc_mem_read(uc, aligned + 8, &exchanged, sizeof(exchanged)) && exchanged == MARK &&
+	       !uc_mem_read(uc, misaligned, &left, sizeof(left)) && left == UINT32_MAX;
 }
 
 static bool can_exchange(void)
@@ -155,12 +159,12 @@ static bool can_exchange(void)
 	       helper_atomic_cmpxchgl_le_mmu_x86_64 && helper_atomic_cmpxchgq_le_mmu_x86_64;
 }
 
-void parallel_calibrate(struct pv_engine *e, uint64_t page)
+void parallel_calibrate(struct parallel *parallel, uc_engine *uc, uint64_t page)
 {
-	struct known_engine *known = known_engine(e);
+	struct known_engine *known = known_engine(uc);
 	stops_fn *own;
 
-	if (!is_known(e))
+	if (!is_known(uc))
 		return;
 	own = known->stops;
 	known->stops = stops;
@@ -172,40 +176,36 @@ void parallel_calibrate(struct pv_engine *e, uint64_t page)
 			.dword = helper_atomic_cmpxchgl_le_mmu_x86_64,
 			.qword = helper_atomic_cmpxchgq_le_mmu_x86_64,
 		});
-	e->parallel.able = works(e, page);
-	e->parallel.exchanges = can_exchange() && pv_exchange_was_called();
+	parallel->able = works(uc, page);
+	parallel->exchanges = can_exchange() && pv_exchange_was_called();
 	known->add_hook = uc_add_inline_hook_x86_64;
-	if (!e->parallel.able)
+	if (!parallel->able)
 		known->stops = own;
 }
 
-void parallel_choose(struct pv_engine *e)
+void parallel_choose(struct parallel *parallel, uc_engine *uc, bool accesses_hooked)
 {
-	if (!e->parallel.able && !e->parallel.on)
+	if (!parallel->able && !parallel->on)
 		return;
-	e->parallel.on = e->parallel.able && !e->hooks.memory;
-	known_engine(e)->add_hook = e->parallel.on ? add_hook : uc_add_inline_hook_x86_64;
+	parallel->on = parallel->able && !accesses_hooked;
+	known_engine(uc)->add_hook = parallel->on ? add_hook : uc_add_inline_hook_x86_64;
 }
 
-static void give_up(struct pv_engine *e)
+bool parallel_gave_up(struct parallel *parallel)
 {
-	e->parallel.able = false;
-	count_attend(e, ATTEND_FLUSH);
-}
-
-bool parallel_gave_up(struct pv_engine *e)
-{
-	bool ret = e->parallel.on && gave_up;
+	bool ret = parallel->on && gave_up;
 
 	if (ret)
-		give_up(e);
+		parallel->able = false;
 	return ret;
 }
 
 /* What is written through a page that may not be executed, Unicorn by itself does not take for code that is executed
  * elsewhere. */
-void parallel_look(struct pv_engine *e)
+bool parallel_gives_up(struct parallel *parallel, uc_engine *uc, const struct stores *stores)
 {
-	if (e->parallel.able && !stores_are_looked_at(e) && trap_may_be_no_execute(e))
-		give_up(e);
+	if (!parallel->able || stores_are_looked_at(stores) || !may_be_no_execute(uc))
+		return false;
+	parallel->able = false;
+	return true;
 }

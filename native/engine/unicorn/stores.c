@@ -3,13 +3,15 @@
  * Stores that do not go Unicorn's slow way (fast_store.h): only with the one release whose insides those functions
  * know, only after they were seen to work, and only while nobody else wants to know of each store.
  */
-#include "engine/run/state.h"
+#include "engine/unicorn/stores.h"
 
 #include <link.h>
 #include <string.h>
 #include <sys/mman.h>
 
+#include "engine/unicorn/fast_store.h"
 #include "engine/unicorn/inside.h"
+#include "engine/unicorn/registers.h"
 
 /* Nobody may have loaded the library of fast_store.c. */
 extern __typeof__(pv_store_fast) pv_store_fast __attribute__((weak));
@@ -74,20 +76,20 @@ static bool stored(const struct sample *sample, uint64_t mark)
 }
 
 /* How many stores came to fast_store.c and stayed there, or -1: they did not do what they should. */
-static int try_stores(struct pv_engine *e, uint64_t code, uint64_t data, struct sample *sample)
+static int try_stores(const struct stores *stores, uc_engine *uc, uint64_t code, uint64_t data, struct sample *sample)
 {
-	const uint64_t mark = 0x7076706572667374, before = e->stores.done;
+	const uint64_t mark = 0x7076706572667374, before = stores->fast.done;
 
 	memset(sample->data, 0, 2 * PAGE);
-	reg_set(e, UC_X86_REG_RAX, mark);
-	reg_set(e, UC_X86_REG_RDI, data);
-	if (uc_emu_start(e->uc, code, 0, 0, 0) || !stored(sample, mark))
+	reg_set(uc, UC_X86_REG_RAX, mark);
+	reg_set(uc, UC_X86_REG_RDI, data);
+	if (uc_emu_start(uc, code, 0, 0, 0) || !stored(sample, mark))
 		return -1;
-	return (int)(e->stores.done - before);
+	return (int)(stores->fast.done - before);
 }
 
 /* From the second time on: four of five to the page with code, and of the two to the other page the first. */
-static bool works(struct pv_engine *e, uint64_t page, struct sample *sample)
+static bool works(struct stores *stores, uc_engine *uc, uint64_t page, struct sample *sample)
 {
 	static const uint8_t code[] = {
 		0x48, 0x89, 0x07,                         /* movq %rax, (%rdi) */
@@ -101,15 +103,15 @@ static bool works(struct pv_engine *e, uint64_t page, struct sample *sample)
 	};
 	const uint64_t at = page + 0x600; /* others were executed in front */
 
-	if (uc_mem_write(e->uc, at, code, sizeof(code)) || try_stores(e, at, page + PAGE, sample) != 0)
+	if (uc_mem_write(uc, at, code, sizeof(code)) || try_stores(stores, uc, at, page + PAGE, sample) != 0)
 		return false;
-	if (!e->stores.env || !pv_store_is_known(((void **)(void *)e->uc)[INSIDE_CPU], e->stores.env))
+	if (!stores->fast.env || !pv_store_is_known(((void **)(void *)uc)[INSIDE_CPU], stores->fast.env))
 		return false;
-	e->stores.on = true;
-	return try_stores(e, at, page + PAGE, sample) == 5 && try_stores(e, at, page + PAGE, sample) == 4;
+	stores->fast.on = true;
+	return try_stores(stores, uc, at, page + PAGE, sample) == 5 && try_stores(stores, uc, at, page + PAGE, sample) == 4;
 }
 
-void stores_calibrate(struct pv_engine *e, uint64_t page)
+void stores_calibrate(struct stores *stores, uc_engine *uc, uint64_t page, const struct stores_ram *ram)
 {
 	struct sample sample = { .code_lines = { 1ull << 63 } };
 
@@ -118,39 +120,39 @@ void stores_calibrate(struct pv_engine *e, uint64_t page)
 	sample.data = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (sample.data == MAP_FAILED)
 		return;
-	if (!uc_mem_map_ptr(e->uc, page + PAGE, 2 * PAGE, UC_PROT_ALL, sample.data)) {
-		e->stores = (struct fast_stores){ .ram = sample.data, .size = 2 * PAGE, .code_lines = sample.code_lines };
-		pv_store_fast(&e->stores);
-		e->stores_able = works(e, page, &sample);
-		uc_mem_unmap(e->uc, page + PAGE, 2 * PAGE);
+	if (!uc_mem_map_ptr(uc, page + PAGE, 2 * PAGE, UC_PROT_ALL, sample.data)) {
+		stores->fast = (struct fast_stores){ .ram = sample.data, .size = 2 * PAGE, .code_lines = sample.code_lines };
+		pv_store_fast(&stores->fast);
+		stores->able = works(stores, uc, page, &sample);
+		uc_mem_unmap(uc, page + PAGE, 2 * PAGE);
 	}
 	munmap(sample.data, 2 * PAGE);
-	e->stores = (struct fast_stores){
-		.env = e->stores.env,
-		.ram = e->config.ram,
-		.size = e->config.ram_size,
-		.code_lines = e->code_lines,
+	stores->fast = (struct fast_stores){
+		.env = stores->fast.env,
+		.ram = ram->ram,
+		.size = ram->size,
+		.code_lines = ram->code_lines,
 	};
 }
 
-void stores_choose(struct pv_engine *e)
+void stores_choose(struct stores *stores, bool accesses_hooked)
 {
-	e->stores.on = e->stores_able && !e->hooks.memory;
+	stores->fast.on = stores->able && !accesses_hooked;
 }
 
-void stores_look(struct pv_engine *e)
+void stores_look(const struct stores *stores, uc_engine *uc)
 {
-	if (e->stores_able)
-		uc_ctl_flush_tlb(e->uc);
+	if (stores->able)
+		uc_ctl_flush_tlb(uc);
 }
 
-void stores_destroy(struct pv_engine *e)
+void stores_destroy(struct stores *stores)
 {
-	if (pv_store_fast && pv_store_fast_now() == &e->stores)
+	if (pv_store_fast && pv_store_fast_now() == &stores->fast)
 		pv_store_fast(NULL);
 }
 
-bool stores_are_looked_at(const struct pv_engine *e)
+bool stores_are_looked_at(const struct stores *stores)
 {
-	return e->stores_able && pv_store_fast_now() == &e->stores;
+	return stores->able && pv_store_fast_now() == &stores->fast;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "engine/run/state.h"
+#include "engine/unicorn/registers.h"
 
 enum { ALL_LEVELS = 3, SEEN_COUNTERS = PV_COUNT_CYCLES + 1, SEEN_BYTES = 0x20000 };
 enum { NMIS = GUEST_DATA + 0x800, LANDED = GUEST_DATA + 0x808, AGENT_NMIS = AGENT_DATA, AGENT_SAW = AGENT_DATA + 16 };
@@ -31,13 +32,13 @@ static void see_cpu(struct pv_engine *e, struct seen *seen)
 {
 	enum { HEADER = 64, TAIL = 8, FLAGS_BEFORE_HFLAGS = 40, FLAGS_BYTES = 36 };
 
-	uc_context_save(e->uc, e->context);
-	seen->cpu_bytes = uc_context_size(e->uc) - HEADER - TAIL;
+	uc_context_save(e->cpu.uc, e->cpu.hidden.context);
+	seen->cpu_bytes = uc_context_size(e->cpu.uc) - HEADER - TAIL;
 	if (seen->cpu_bytes > sizeof(seen->cpu))
 		abort();
-	memcpy(seen->cpu, (uint8_t *)e->context + HEADER, seen->cpu_bytes);
-	memset(seen->cpu + e->hidden.hflags - HEADER - FLAGS_BEFORE_HFLAGS, 0, FLAGS_BYTES);
-	seen->rflags = reg_get(e, UC_X86_REG_EFLAGS);
+	memcpy(seen->cpu, (uint8_t *)e->cpu.hidden.context + HEADER, seen->cpu_bytes);
+	memset(seen->cpu + e->cpu.hidden.hflags - HEADER - FLAGS_BEFORE_HFLAGS, 0, FLAGS_BYTES);
+	seen->rflags = reg_get(e->cpu.uc, UC_X86_REG_EFLAGS);
 }
 
 static void see(struct vcpu *vcpu, struct seen *seen)

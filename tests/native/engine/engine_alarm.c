@@ -264,7 +264,7 @@ static void alarm_of_events(void)
 
 	vcpu_start(&vcpu, false, false, 0);
 	vcpu_begin(&vcpu, GUEST_LABEL(guest_calls));
-	count_event(vcpu.engine, COUNTER, 5);
+	count_event(&vcpu.engine->cpu, COUNTER, 5);
 	alarm_arm(&vcpu, COUNTER, ALL_LEVELS, 7);
 	vcpu.run->wanted = 1u << COUNTER;
 	vcpu_resume(&vcpu, 0);
@@ -272,13 +272,13 @@ static void alarm_of_events(void)
 	CHECK_EQ(vcpu_sum(&vcpu, COUNTER, ALL_LEVELS), 5);
 	CHECK_EQ(vcpu_sum(&vcpu, COUNTER + 1, ALL_LEVELS), 0);
 	before = vcpu_sum(&vcpu, PV_COUNT_INSTRUCTIONS, ALL_LEVELS);
-	count_event(vcpu.engine, COUNTER, 2);
+	count_event(&vcpu.engine->cpu, COUNTER, 2);
 	CHECK_EQ(vcpu_resume(&vcpu, 0), PV_EXIT_OVERFLOW);
 	CHECK_EQ(vcpu_sum(&vcpu, COUNTER, ALL_LEVELS), 7);
 	CHECK_EQ(vcpu_sum(&vcpu, COUNTER, 1 << PV_CPL_USER), 0);
 	CHECK(vcpu_sum(&vcpu, PV_COUNT_INSTRUCTIONS, ALL_LEVELS) <= before + 3);
 	alarm_arm(&vcpu, COUNTER, 1 << PV_CPL_USER, 1); /* not of this level */
-	count_event(vcpu.engine, COUNTER, 2);
+	count_event(&vcpu.engine->cpu, COUNTER, 2);
 	for (unsigned i = 0; i < 9; i++) {
 		vcpu_resume(&vcpu, 0);
 		CHECK(vcpu_is_at(&vcpu, CALL_POINT));
@@ -351,10 +351,10 @@ static void alarm_time_is_never_earlier(void)
 		vcpu_start(&vcpu, false, cycles_tsc, 0);
 		vcpu_begin(&vcpu, GUEST_LABEL(guest_long));
 		for (unsigned counter = PV_COUNT_CYCLES; counter <= PV_COUNT_GUEST_TSC; counter++) {
-			before = vcpu.engine->total[counter][PV_CPL_KERNEL];
-			vcpu.engine->tsc_start += A_SECOND_OR_SO;
-			count_fold(vcpu.engine);
-			CHECK(vcpu.engine->total[counter][PV_CPL_KERNEL] >= before);
+			before = vcpu.engine->cpu.count.total[counter][PV_CPL_KERNEL];
+			vcpu.engine->cpu.count.tsc_start += A_SECOND_OR_SO;
+			count_fold(&vcpu.engine->cpu);
+			CHECK(vcpu.engine->cpu.count.total[counter][PV_CPL_KERNEL] >= before);
 		}
 		vcpu_run_to(&vcpu, CALL_END);
 		vcpu_stop(&vcpu);

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "engine/run/loop.h"
+
+#include <stdio.h>
+#include <x86intrin.h>
+
+#include "engine/count/hooks.h"
+#include "engine/run/engine.h"
+#include "engine/run/state.h"
+#include "engine/run/vmexit.h"
+#include "engine/unicorn/blocks.h"
+#include "engine/unicorn/parallel.h"
+#include "engine/unicorn/registers.h"
+#include "engine/unicorn/stores.h"
+
+enum { VECTOR_PF = 14 };
+
+/* Unicorn came back. Without an error and unasked, that is a hlt. */
+static void came_back(struct pv_engine *e, uc_err err)
+{
+	if (err) {
+		char why[128];
+
+		snprintf(why, sizeof(why), "%s: access outside RAM", uc_strerror(err));
+		vmexit_shutdown(&e->cpu, VECTOR_PF, 0, why);
+	} else {
+		vmexit_hlt(e);
+	}
+}
+
+void loop_go_on(struct pv_engine *e)
+{
+	while (!e->cpu.stop) {
+		uc_err err;
+
+		if (e->boundary.flush) {
+			e->boundary.flush = false;
+			hooks_change(&e->cpu);
+			parallel_choose(&e->cpu.parallel, e->cpu.uc, e->cpu.hooks.memory);
+			stores_choose(&e->cpu.stores, e->cpu.hooks.memory);
+			uc_ctl_flush_tb(e->cpu.uc);
+			e->cpu.count.current = NULL;
+			blocks_forget(&e->cpu.blocks);
+			continue;
+		}
+		err = uc_emu_start(e->cpu.uc, reg_get(e->cpu.uc, UC_X86_REG_RIP), 0, 0, 0);
+		if (!e->cpu.stop && !e->boundary.flush)
+			came_back(e, err);
+	}
+}
+
+int engine_run(struct pv_engine *e)
+{
+	e->cpu.count.tsc_start = __rdtsc();
+	vmexit_ready(e);
+	loop_go_on(e);
+	return e->cpu.failure;
+}

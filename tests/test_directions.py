@@ -95,6 +95,11 @@ def used(text: str, header: bool) -> set[str]:
     return set(re.findall(r"(?<![.\w])(?<!->)[A-Za-z_]\w*", text))
 
 
+def macros(text: str) -> set[str]:
+    """With arguments, that this source defines."""
+    return set(re.findall(r"^[ \t]*#\s*define\s+(\w+)\(", text, flags=re.MULTILINE))
+
+
 @cache
 def c_sources() -> dict[Path, str]:
     return {path: without_comments(path.read_text()) for path in sorted((ROOT / "native").rglob("*.[ch]"))}
@@ -114,8 +119,7 @@ def definers(folder: str) -> dict[str, set[str]]:
     ret: dict[str, set[str]] = defaultdict(set)
     for path, text in c_sources().items():
         if any(ROOT / each in path.parents for each in (folder, *LINKED[folder])):
-            macros = re.findall(r"^[ \t]*#\s*define\s+(\w+)\(", text, flags=re.MULTILINE)
-            for name in defined(text)[0] if path.suffix == ".c" else (*defined(text)[1], *macros):
+            for name in defined(text)[0] if path.suffix == ".c" else defined(text)[1] | macros(text):
                 ret[name].add(room_of(path))
     return ret
 
@@ -138,7 +142,7 @@ def c_edges(folder: str, *, by_use_alone: bool = False) -> Edges:
         included = re.findall(r'^\s*#\s*include "([^"]+)"', path.read_text(), flags=re.MULTILINE)
         if not by_use_alone:
             needs.update(f"native/{Path(name).parent}" for name in included if "/" in name)
-        for name in used(text, path.suffix == ".h") - defined(text)[1]:
+        for name in used(text, path.suffix == ".h") - defined(text)[1] - macros(text):
             needs.update(closest(definers(folder).get(name, set()), room))
         needs.discard(room)
     return ret

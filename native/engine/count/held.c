@@ -114,7 +114,7 @@ void held_access(struct cpu *cpu, uint64_t rip, const struct held_piece *access)
 	}
 	if (held->pieces == HELD_PIECES) {
 		cpu_fail(cpu, -EOVERFLOW, "the instruction at 0x%llx accesses memory in too many pieces",
-			    (unsigned long long)rip);
+			 (unsigned long long)rip);
 		return;
 	}
 	held->piece[held->pieces++] = *access;

@@ -63,7 +63,7 @@ static bool is_in_its_block(struct cpu *cpu, uint64_t address)
 	if (block && address - block->address < block->size)
 		return true;
 	cpu_fail(cpu, -EINVAL, "the instruction at 0x%llx is executed, and the block is taken for one at 0x%llx",
-		    (unsigned long long)address, (unsigned long long)(block ? block->address : 0));
+		 (unsigned long long)address, (unsigned long long)(block ? block->address : 0));
 	return false;
 }
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <stddef.h>
 
 #include "abi/handover.h"
 #include "engine/count/alarm.h"
@@ -23,6 +24,9 @@ enum {
 	REP_DOORBELL = 1024,  /* iterations of a rep between two looks at the doorbell */
 	PAUSES_TO_YIELD = 32, /* a spinning vCPU then lets another have the core */
 };
+
+_Static_assert(!offsetof(struct pv_engine, cpu) && !offsetof(struct cpu, count) && !offsetof(struct count, budget) &&
+	       offsetof(struct count, current) == sizeof(int64_t), "what on_block() touches of an engine lies together");
 
 /* What Unicorn is about to execute, and where its translation lies. */
 struct arrival {

@@ -127,10 +127,10 @@ static bool hypercall_takes(uint8_t prefix)
 }
 
 /* Bytes of the vmcall or vmmcall at `rip`, with its prefixes; 0: it is another instruction. */
-static unsigned hypercall_length(struct pv_engine *e, uint64_t rip)
+static unsigned hypercall_length(uc_engine *uc, uint64_t rip)
 {
 	uint8_t code[MAX_INSTRUCTION];
-	unsigned n = decode_fetch(e->cpu.uc, rip, code), at = 0;
+	unsigned n = decode_fetch(uc, rip, code), at = 0;
 
 	while (at < n && hypercall_takes(code[at]))
 		at++;
@@ -140,11 +140,11 @@ static unsigned hypercall_length(struct pv_engine *e, uint64_t rip)
 }
 
 /* Bytes of the int1 at `rip`, with its prefixes, which Unicorn does not know; 0: it is another instruction. */
-static unsigned int1_length(struct pv_engine *e, uint64_t rip)
+static unsigned int1_length(uc_engine *uc, uint64_t rip)
 {
 	enum { OPCODE = 0xf1, REPNE = 0xf2, REP = 0xf3, OPERAND = 0x66 };
 	uint8_t code[MAX_INSTRUCTION];
-	unsigned n = decode_fetch(e->cpu.uc, rip, code), at = 0;
+	unsigned n = decode_fetch(uc, rip, code), at = 0;
 
 	while (at < n && (hypercall_takes(code[at]) || code[at] == OPERAND || code[at] == REP || code[at] == REPNE))
 		at++;
@@ -152,28 +152,27 @@ static unsigned int1_length(struct pv_engine *e, uint64_t rip)
 }
 
 /* If there is one: a trap, so it has retired; and no int n, so nobody asks for the gate's DPL (SDM vol. 2, INT n). */
-static bool raise_int1(struct pv_engine *e, uint64_t rip)
+static bool raise_int1(struct cpu *cpu, uint64_t rip)
 {
-	unsigned length = int1_length(e, rip);
+	unsigned length = int1_length(cpu->uc, rip);
 
 	if (!length)
 		return false;
-	e->cpu.count.total[PV_COUNT_INSTRUCTIONS][e->cpu.count.cpl]++;
-	e->cpu.count.total[PV_COUNT_BRANCHES][e->cpu.count.cpl]++;
-	exception_raise(&e->cpu, VECTOR_DB, 0, rip + length);
+	cpu->count.total[PV_COUNT_INSTRUCTIONS][cpu->count.cpl]++;
+	cpu->count.total[PV_COUNT_BRANCHES][cpu->count.cpl]++;
+	exception_raise(cpu, VECTOR_DB, 0, rip + length);
 	return true;
 }
 
 bool on_invalid(uc_engine *uc, void *data)
 {
 	struct pv_engine *e = data;
-	uint64_t rip = reg_get(e->cpu.uc, UC_X86_REG_RIP);
+	uint64_t rip = reg_get(uc, UC_X86_REG_RIP);
 	unsigned length;
 
-	(void)uc;
 	count_leave_block(&e->cpu, rip);
-	length = hypercall_length(e, rip);
-	if (!length && raise_int1(e, rip))
+	length = hypercall_length(uc, rip);
+	if (!length && raise_int1(&e->cpu, rip))
 		return true;
 	oracle_settle(&e->cpu, rip, true);
 	if (parallel_gave_up(&e->cpu.parallel)) {

@@ -43,46 +43,46 @@ static int registers_of(uint16_t mask, struct lockop_registers *regs, int *numbe
 	return n;
 }
 
-static void registers_read(struct pv_engine *e, const struct lockop *op, struct lockop_registers *regs)
+static void registers_read(uc_engine *uc, const struct lockop *op, struct lockop_registers *regs)
 {
 	int numbers[16];
 	void *values[16];
 
 	int n = registers_of(op->reads | op->writes, regs, numbers, values);
 
-	uc_reg_read_batch(e->cpu.uc, numbers, values, n);
+	uc_reg_read_batch(uc, numbers, values, n);
 	if (op->flags)
-		regs->rflags = reg_get(e->cpu.uc, UC_X86_REG_EFLAGS);
+		regs->rflags = reg_get(uc, UC_X86_REG_EFLAGS);
 	if (op->segment != LOCKOP_NONE) {
-		regs->fs_base = reg_get(e->cpu.uc, UC_X86_REG_FS_BASE);
-		regs->gs_base = reg_get(e->cpu.uc, UC_X86_REG_GS_BASE);
+		regs->fs_base = reg_get(uc, UC_X86_REG_FS_BASE);
+		regs->gs_base = reg_get(uc, UC_X86_REG_GS_BASE);
 	}
 }
 
-static void registers_write(struct pv_engine *e, const struct lockop *op, struct lockop_registers *regs)
+static void registers_write(uc_engine *uc, const struct lockop *op, struct lockop_registers *regs)
 {
 	int numbers[16];
 	void *values[16];
 
 	int n = registers_of(op->writes, regs, numbers, values);
 
-	uc_reg_write_batch(e->cpu.uc, numbers, values, n);
+	uc_reg_write_batch(uc, numbers, values, n);
 	if (op->flags)
-		reg_set(e->cpu.uc, UC_X86_REG_EFLAGS, regs->rflags);
+		reg_set(uc, UC_X86_REG_EFLAGS, regs->rflags);
 }
 
 /* Host memory of it; NULL ends the VM. */
 static void *operand_memory(struct pv_engine *e, const struct operand_gpa *at, unsigned width)
 {
-	uint8_t *pages;
+	uint8_t *ram = e->cpu.config.ram, *pages;
 
 	if (at->last == at->first + width - 1)
-		return e->cpu.config.ram + at->first;
-	pages = span_map(&e->span, e->cpu.config.ram + at->first / PAGE * PAGE, e->cpu.config.ram + at->last / PAGE * PAGE);
+		return ram + at->first;
+	pages = span_map(&e->span, ram + at->first / PAGE * PAGE, ram + at->last / PAGE * PAGE);
 	if (pages)
 		return pages + at->first % PAGE;
 	cpu_fail(&e->cpu, -errno, "cannot map the pages 0x%llx and 0x%llx, which a locked operation crosses",
-		    (unsigned long long)at->first, (unsigned long long)at->last);
+		 (unsigned long long)at->first, (unsigned long long)at->last);
 	return NULL;
 }
 
@@ -91,68 +91,69 @@ static void *operand_memory(struct pv_engine *e, const struct operand_gpa *at, u
  * the store's address, from there on in RAM: where it is not allowed to execute that, it would find nothing and
  * take it for a fault, and of two pages it knows the first.
  */
-static void drop_code(struct pv_engine *e, uint64_t address, const struct operand_gpa *at, unsigned width)
+static void drop_code(struct cpu *cpu, uint64_t address, const struct operand_gpa *at, unsigned width)
 {
 	bool apart = at->last != at->first + width - 1;
 	gpa_t end = apart ? at->first | (PAGE - 1) : at->last, begin = apart ? at->last / PAGE * PAGE : at->first;
 
-	if (!code_holds(&e->cpu.code, at->first, end) && !code_holds(&e->cpu.code, begin, at->last))
+	if (!code_holds(&cpu->code, at->first, end) && !code_holds(&cpu->code, begin, at->last))
 		return;
-	if (apart || may_be_no_execute(e->cpu.uc))
-		count_attend(&e->cpu, ATTEND_FLUSH);
+	if (apart || may_be_no_execute(cpu->uc))
+		count_attend(cpu, ATTEND_FLUSH);
 	else
-		uc_ctl_remove_cache(e->cpu.uc, address, address + width);
+		uc_ctl_remove_cache(cpu->uc, address, address + width);
 }
 
 /* Page by page, as Unicorn tells of accesses. */
-static void note_access(struct pv_engine *e, uint64_t rip, uint64_t address, const struct operand_gpa *at,
+static void note_access(struct cpu *cpu, uint64_t rip, uint64_t address, const struct operand_gpa *at,
 			unsigned width, bool write)
 {
 	unsigned here = PAGE - at->first % PAGE;
 	struct held_piece piece = { at->first, address, here < width ? here : width, write, true };
 
-	held_access(&e->cpu, rip, &piece);
+	held_access(cpu, rip, &piece);
 	if (here >= width)
 		return;
 	piece = (struct held_piece){ at->last / PAGE * PAGE, address + here, width - here, write, true };
-	held_access(&e->cpu, rip, &piece);
+	held_access(cpu, rip, &piece);
 }
 
 /* The instruction has retired, and with it its block. */
-static void leave_behind(struct pv_engine *e, const struct trap *trap)
+static void leave_behind(struct cpu *cpu, const struct trap *trap)
 {
-	e->cpu.count.current = NULL;
-	rip_set_in_block(e->cpu.uc, trap->address + trap->length);
+	cpu->count.current = NULL;
+	rip_set_in_block(cpu->uc, trap->address + trap->length);
 }
 
 static void trap_locked(struct pv_engine *e, const struct trap *trap)
 {
+	struct cpu *cpu = &e->cpu;
 	struct lockop_registers regs = { .rip = trap->address };
 	const unsigned width = trap->locked.width;
 	struct operand_gpa gpa;
 	uint64_t address;
 	void *memory;
 
-	registers_read(e, &trap->locked, &regs);
+	registers_read(cpu->uc, &trap->locked, &regs);
 	address = lockop_address(&trap->locked, &regs);
 	if (lockop_misaligned(&trap->locked, address))
 		return; /* Unicorn raises #GP */
-	if (!code_operand(&e->cpu.code, e->cpu.uc, address, width, &gpa))
-		return;
+	if (!code_operand(&cpu->code, cpu->uc, address, width, &gpa))
+		return; /* Unicorn executes it, and it faults as it should */
 	memory = operand_memory(e, &gpa, width);
 	if (!memory)
 		return;
 	lockop_execute(&trap->locked, memory, &regs);
-	registers_write(e, &trap->locked, &regs);
-	drop_code(e, address, &gpa, width);
-	if (e->cpu.hooks.memory) {
-		note_access(e, trap->address, address, &gpa, width, false);
-		note_access(e, trap->address, address, &gpa, width, true);
+	registers_write(cpu->uc, &trap->locked, &regs);
+	drop_code(cpu, address, &gpa, width);
+	if (cpu->hooks.memory) {
+		note_access(cpu, trap->address, address, &gpa, width, false);
+		note_access(cpu, trap->address, address, &gpa, width, true);
 	}
-	count_penalty(&e->cpu, PV_CYCLES_LOCKED_OP);
-	e->cpu.config.run->locked_ops++;
-	e->cpu.config.run->locked_trapped++;
-	leave_behind(e, trap);
+	count_penalty(cpu, PV_CYCLES_LOCKED_OP);
+	cpu->config.run->locked_ops++;
+	cpu->config.run->locked_trapped++;
+	leave_behind(cpu, trap);
 }
 
 static void execute(struct pv_engine *e, const struct trap *trap)

@@ -343,7 +343,7 @@ void vmexit_shutdown(struct cpu *cpu, unsigned vector, uint32_t error, const cha
 
 	if (e->guest) {
 		cpu_fail(&e->cpu, -EFAULT, "the agent%s: %s at rip 0x%llx", e->agent_of.nmi ? "'s NMI handler" : "", why,
-			    (unsigned long long)rip);
+			 (unsigned long long)rip);
 		return;
 	}
 	run->arg[0] = vector;

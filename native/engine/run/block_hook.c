@@ -266,7 +266,8 @@ static __attribute__((noinline, cold)) void block_slow(struct pv_engine *e, stru
 	}
 }
 
-void on_block(uc_engine *uc, uint64_t address, uint32_t size, void *data)
+/* Within one line of the instruction cache: nothing is called more often. */
+__attribute__((aligned(64))) void on_block(uc_engine *uc, uint64_t address, uint32_t size, void *data)
 {
 	struct block *block = data;
 	struct pv_engine *e = block->engine;

@@ -112,9 +112,12 @@ def test_an_errno_that_is_none_is_found() -> None:
         ("errno", "O8 linearizability"),
     ],
 )
-def test_defects_of_the_posted_design(scenario: str, oracle: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_defects_of_the_posted_design(
+    scenario: str, oracle: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Every seed finds something, and no defect hides this one from all of them."""
     arguments = ["stress", scenario, "--design", "posted", "--ops", "100000", "--search", "0.1"]
+    arguments += ["-o", str(tmp_path / "case.replay")]
     told = ""
     for seed in range(40):
         assert main([*arguments, "--seed", str(seed)]) == 1

@@ -19,7 +19,10 @@ from pathlib import Path
 NATIVE = Path(__file__).resolve().parent
 #: What of the explorer does not care what its vCPUs run on: the stress has it, too.
 SHARED = [
-    *(NATIVE / "explore/play" / f"{name}.c" for name in ("account", "boot", "guest", "guest_record", "program", "world")),
+    *(
+        NATIVE / "explore/play" / f"{name}.c"
+        for name in ("account", "boot", "guest", "guest_record", "program", "world")
+    ),
     *(NATIVE / "explore/judge" / f"{name}.c" for name in ("linearize", "oracle")),
     *(NATIVE / "explore/fibers" / f"{name}.c" for name in ("no_threads", "panic_oracle")),
 ]

@@ -40,7 +40,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 def _search(model: Model, arguments: argparse.Namespace, files: Files, output: Output | None) -> int:
     by = spin if arguments.spin else search
-    with Progress(patience=0 if arguments.spin else 2) as progress:
+    with Progress(patience=0 if arguments.spin else None) as progress:
         tick = _Ticks("Spin searches", "", progress) if arguments.spin else _Ticks("model", "state", progress)
         searched = by.search(model, most_states=arguments.states, tick=tick)
     if not arguments.json:

@@ -36,10 +36,10 @@ class Stand(NamedTuple):
 class Progress:
     """On stderr, if that is a terminal. A context manager, behind which the terminal is as it was."""
 
-    def __init__(self, *, patience: float = _PATIENCE_SECONDS) -> None:
+    def __init__(self, *, patience: float | None = None) -> None:
         self._possible = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
         self._begin = time.monotonic()
-        self._next = self._begin + patience
+        self._next = self._begin + (_PATIENCE_SECONDS if patience is None else patience)
         self._look: Callable[[], Stand] | None = None
         self._drawn: Any = None  # a rich.progress.Progress, while there is a line
 

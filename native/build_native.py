@@ -19,12 +19,11 @@ from pathlib import Path
 NATIVE = Path(__file__).resolve().parent
 #: What of the explorer does not care what its vCPUs run on: the stress has it, too.
 SHARED = [
-    *(
-        NATIVE / "explore/play" / f"{name}.c"
-        for name in ("account", "boot", "guest", "guest_record", "program", "world")
-    ),
-    *(NATIVE / "explore/judge" / f"{name}.c" for name in ("linearize", "oracle")),
-    *(NATIVE / "explore/fibers" / f"{name}.c" for name in ("no_threads", "panic_oracle")),
+    NATIVE / f"explore/{name}.c"
+    for name in (
+        *("fibers/no_threads", "fibers/panic_oracle", "judge/linearize", "judge/oracle"),
+        *("play/account", "play/boot", "play/guest", "play/guest_record", "play/program", "play/world"),
+    )
 ]
 #: Headers are named by their rooms: "core/pmu/pmu.h".
 INCLUDES = [NATIVE]

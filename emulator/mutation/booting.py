@@ -24,7 +24,7 @@ _LIMIT_SECONDS = 150.0
 def build() -> None:
     """Once: the guests are not what is mutated."""
     GUESTS.mkdir(parents=True, exist_ok=True)
-    sources = {source.stem: source for source in (ROOT / "tests/guests").glob("*.[cS]")}
+    sources = {source.stem: source for source in (ROOT / "tests/guests").rglob("*.[cS]")}
     build_guests({GUESTS / f"{name}.elf": [source] for name, source in sources.items()})
 
 

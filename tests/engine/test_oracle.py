@@ -48,7 +48,7 @@ STEPPED_ARGS = {
     "memwalk": ["bytes=4096", "steps=500"],
     "spin": ["iterations=5000"],
 }
-PROGRAMS = sorted(source.stem for source in GUESTS.glob("oracle_*.[cS]"))
+PROGRAMS = sorted(source.stem for source in GUESTS.rglob("oracle_*.[cS]"))
 #: Guest tests that reach what no other guest does: errors, hostile arguments, locked operations, migration.
 TESTS = {
     "errno": [],
@@ -66,7 +66,7 @@ TESTS = {
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("oracle")
-    build_guests({output / f"{name}.elf": list(GUESTS.glob(f"{name}.[cS]")) for name in (*PROGRAMS, *TESTS)})
+    build_guests({output / f"{name}.elf": list(GUESTS.rglob(f"{name}.[cS]")) for name in (*PROGRAMS, *TESTS)})
     return output
 
 

@@ -108,7 +108,7 @@ SAMPLING_CASES = [
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Every guest test, compiled once."""
     output = tmp_path_factory.mktemp("guests")
-    build_guests({output / f"{source.stem}.elf": [source] for source in GUESTS.glob("*.[cS]")}, extra=("-Werror",))
+    build_guests({output / f"{source.stem}.elf": [source] for source in GUESTS.rglob("*.[cS]")}, extra=("-Werror",))
     return output
 
 
@@ -165,7 +165,7 @@ def test_a_bundled_guest_refuses_what_it_does_not_know(guest: str, word: str) ->
 
 
 def test_every_guest_test_has_a_case() -> None:
-    programs = {source.stem for source in GUESTS.glob("*.[cS]") if not source.stem.startswith("oracle_")}
+    programs = {source.stem for source in GUESTS.rglob("*.[cS]") if not source.stem.startswith("oracle_")}
     assert programs == {case.guest for case in ALL_CASES} | {"lockresults", "store_parts"}  # compared with themselves
 
 

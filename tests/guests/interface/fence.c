@@ -51,7 +51,7 @@ static void meet(unsigned me, uint64_t n)
 {
 	atomic_store(&sides[me].at, n);
 	while (atomic_load(&sides[1 - me].at) < n)
-		;
+		cpu_relax(); /* who waits for long lets another vCPU have the core */
 }
 
 static void play(void *arg)

@@ -311,7 +311,7 @@ def test_a_seed_that_goes_another_way_is_seen(
     arguments = ["close-nmi", "--design", "per-vm", *SHORT, "--seeds", "3", "--workers", "1"]
     assert main(["campaign", str(tmp_path / "twice"), *arguments, "--twice"]) == 7
     assert runs == [0, 0, 1, 1, 2, 2]
-    assert "  1 seeds that were run twice did not end the same" in capsys.readouterr().out
+    assert "  1 seed that was run twice did not end the same" in capsys.readouterr().out
 
 
 def test_a_canary_that_is_not_found_leaves_it_open(

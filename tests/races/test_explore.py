@@ -20,7 +20,7 @@ from emulator.races.explore.case import Case, read_case
 from emulator.races.explore.coverage import Coverage
 from emulator.races.explore.crew import Crew
 from emulator.races.explore.interleaving import interleaving
-from emulator.races.explore.machine import Machine, Setup, Step, build, identity
+from emulator.races.explore.machine import ORACLES, Machine, Setup, Step, build, identity
 from emulator.races.explore.machine import canaries as canary_names
 from emulator.races.explore.program import IDS, MOST_OPS, Program, parse_op, random_program
 from emulator.races.explore.scenarios import SCENARIOS
@@ -610,6 +610,13 @@ def test_an_interleaving_is_not_cut_and_fits_the_terminal(monkeypatch: pytest.Mo
 def test_explore_refuses(capsys: pytest.CaptureFixture[str], arguments: list[str], complaint: str) -> None:
     assert main(["explore", *arguments]) == 2
     assert complaint in capsys.readouterr().err
+
+
+def test_oracles_have_the_numbers_of_the_core() -> None:
+    header = (ROOT / "native/explore/play/explore.h").read_text()
+    listed = header.partition("enum explore_oracle {")[2].partition("}")[0]
+    assert re.findall(r"/\* (O\d+)\b", listed) == [name.split()[0] for name in ORACLES[1:-1]]
+    assert len(re.findall(r"^\tEXPLORE_\w+", listed, flags=re.MULTILINE)) == len(ORACLES) + 1
 
 
 def test_ctrl_c_tells_what_was_searched_until_then() -> None:

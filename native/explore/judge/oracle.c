@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What has to hold when every vCPU is idle in guest mode. The names O1 to O10 are explore.h's. */
+/* What has to hold when every vCPU is idle in guest mode. The names O1 to O14 are explore.h's. */
 #include <stddef.h>
 
 #include "explore/fibers/arena.h"

@@ -169,7 +169,7 @@ def campaign(command: Command) -> None:
     command.add("campaign")
     name = command.random.choice(["new", "journal", "close-nmi", "per-vm", "", *OUTPUTS, *INPUTS])
     good = {"new": "ok", "journal": "ok", **{n: v for n, v in OUTPUTS.items() if v in ("ok", "host")}}
-    if name in ("old", "to old", "ro/old"):  # no journals
+    if name in ("old", "to old", "ro/old", "full/old"):  # no journals
         good.pop(name)
     command.verdicts.add(good.get(name, "usage"))
     command.outputs.append(name)

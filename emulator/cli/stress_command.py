@@ -29,6 +29,7 @@ from emulator.vm.machine import MachineConfig
 HELD, VIOLATED, INCONCLUSIVE = 0, 1, 7
 
 _DEFAULT_SECONDS = 10.0
+_HISTORY_SECONDS = 60.0  # at most: it ends once one has shown what is judged, which takes a second
 _NAMED = 3
 _LONGEST_HISTORY = 10_000_000  # all of it is kept in memory, in 48 bytes an operation
 
@@ -51,8 +52,9 @@ def main(arguments: argparse.Namespace) -> int:
         return _print_table(lines, 2 + len(DESIGNS) * len(scenarios))
     hands_over = not arguments.kill
     replays = ReplayFiles(Files(), scenarios if hands_over else (), design=config.design, name=arguments.output)
-    ops = arguments.ops or (1 if arguments.history and not arguments.duration else None)
-    seconds = None if ops else (arguments.duration or _DEFAULT_SECONDS) / len(scenarios)
+    default = _HISTORY_SECONDS if arguments.history else _DEFAULT_SECONDS
+    seconds = None if arguments.ops else (arguments.duration or default) / len(scenarios)
+    amount = Amount(seconds, arguments.ops, judged=bool(arguments.history and not arguments.duration))
     cores = len(os.sched_getaffinity(0))
     print(
         f"stress: design {config.design}, nmi {config.nmi}, sync {config.sync}, "
@@ -60,7 +62,7 @@ def main(arguments: argparse.Namespace) -> int:
         flush=True,
     )
     with Progress() as progress:
-        return _stress(scenarios, config, Amount(seconds, ops), how, arguments, replays, progress, seed=seed, mix=mix)
+        return _stress(scenarios, config, amount, how, arguments, replays, progress, seed=seed, mix=mix)
 
 
 def _print_table(lines: Iterator[str], number: int) -> int:

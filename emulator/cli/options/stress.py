@@ -48,7 +48,8 @@ def _add_ways(parser: Parser) -> None:
         type=positive,
         default=0,
         metavar="N",
-        help="with --native: N operations and more that never come to rest, judged as one history (O8)",
+        help="with --native: N operations and more that never come to rest, judged as one history (O8); and another "
+        "one until all that is judged had a chance (without --duration: for a minute at most)",
     )
     add("--kill", action="store_true", help="kill a process of each VM at a random moment")
     add(

@@ -19,15 +19,15 @@ _PERMILLE_OF = {
 }
 
 
-def draw_faults(design: str, seed: int, boot: int) -> str:
+def draw_faults(design: str, seed: int, boot: int, *, ends: bool = True) -> str:
     """As part of the noise, by seed: every second boot loses trylocks, some threads are delayed while they hold a
-    lock, and now and then there is no memory. Guest memory fails in the scenarios that say so; and, in `posted`, so
-    does memory, for what that does there would come before all else."""
+    lock, and now and then there is no memory, if that may be what `ends` the VM. Guest memory fails in the scenarios
+    that say so; and, in `posted`, so does memory, for what that does there would come before all else."""
     rng = random.Random(f"faults:{seed}:{boot}")
     faults = ["trylock=10%"] if boot % 2 == 0 else []
     if rng.random() < 0.5:
         faults.append(rng.choice(("delay=0.2%", "delay=1%")))
-    if boot % 8 == 7 and design != "posted":
+    if ends and boot % 8 == 7 and design != "posted":
         faults.append("alloc=0.2%")
     return ",".join(faults)
 

@@ -72,16 +72,18 @@ struct x86_insn {
 	uint8_t vvvv;        /* not inverted; 0 where there is none */
 	bool vex_l;          /* 256 bits */
 	uint8_t segment;     /* X86_FS, X86_GS, X86_NONE */
+	bool void_segment;   /* an override of another segment, which does nothing, stands in front, too */
 	bool has_modrm;
 	uint8_t modrm;
 	uint8_t opcode_at, modrm_at, displacement_at, immediate_at; /* offsets; 0: there is none */
-	uint8_t displacement_bytes, immediate_bytes;
-	/* The memory operand of ModRM: */
+	uint8_t displacement_bytes, immediate_bytes; /* of two immediates, both */
+	uint8_t is4;         /* the upper half of the last immediate: a vector's number, in some instructions */
+	/* The memory operand of ModRM, of A0 to A3 (no base, 64 bits of displacement), and of maskmovq and maskmovdqu (RDI): */
 	bool memory;
 	uint8_t base;        /* 0..15, X86_RIP, X86_NONE */
 	uint8_t index;       /* 0..15 (a vector for X86_GATHER), X86_NONE */
 	uint8_t scale;
-	int32_t displacement;
+	int64_t displacement;
 	uint16_t memory_bytes; /* that it accesses; 0: none (lea, nop, prefetch) or more than that says */
 	uint8_t memory_access; /* X86_READ, X86_WRITE */
 	uint8_t alignment;     /* #GP unless the operand is aligned to this; 0: any */

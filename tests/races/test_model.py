@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The model of the protocol: in Python and by Spin it is the same system, and what is planted in it is found."""
 
+import functools
 import json
 import re
 import shutil
@@ -26,13 +27,20 @@ LARGE = {"late-nmi"}
 needs_spin = pytest.mark.skipif(not shutil.which("spin"), reason="Spin is not installed")
 
 
-def both(model: Model) -> tuple[Searched, Searched]:
-    return search.search(model, most_states=MOST), spin.search(model, most_states=MOST)
+@functools.cache
+def by_python(model: Model) -> Searched:
+    """Of some models more than one test asks that; it is always the same."""
+    return search.search(model, most_states=MOST)
+
+
+@functools.cache
+def by_spin(model: Model) -> Searched:
+    return spin.search(model, most_states=MOST)
 
 
 @pytest.mark.parametrize(("design", "nmi"), SOUND)
 def test_sound_designs_hold_in_all_states(design: str, nmi: str) -> None:
-    found = search.search(Model(design, nmi), most_states=MOST)
+    found = by_python(Model(design, nmi))
     assert found.held
     assert found.states > 5000
 
@@ -40,16 +48,16 @@ def test_sound_designs_hold_in_all_states(design: str, nmi: str) -> None:
 @pytest.mark.parametrize("name", DEFECTS)
 def test_what_is_planted_is_found(name: str) -> None:
     model = modelled("per-vm", "deferred", name, {})
-    found = search.search(model, most_states=MOST)
+    found = by_python(model)
     assert found.violates == DEFECTS[name].oracle
     assert 3 <= len(found.trail) <= 30
-    sound = spin if name in LARGE and shutil.which("spin") else search
-    assert sound.search(replace(model, defect=""), most_states=MOST).held
+    sound = by_spin if name in LARGE and shutil.which("spin") else by_python
+    assert sound(replace(model, defect="")).held
 
 
 def test_scenario_2_is_found_without_references() -> None:
     """In the shortest trail it is another CLOSE that works on what CLOSE freed, and not ENABLE."""
-    found = search.search(Model("no-refcount"), most_states=MOST)
+    found = by_python(Model("no-refcount"))
     assert found.violates == "O1 memory"
     closer = next(step.partition(":")[0] for step in found.trail if "is done with event" in step)
     assert any(step.startswith(f"{closer}: CLOSE") for step in found.trail)
@@ -68,18 +76,18 @@ def test_scenario_2_is_found_without_references() -> None:
     ],
 )
 def test_both_reach_as_many_states(design: str, nmi: str, bounds: Bounds) -> None:
-    by_python, by_spin = both(Model(design, nmi, bounds=bounds))
-    assert by_python.held
-    assert by_python == by_spin
+    model = Model(design, nmi, bounds=bounds)
+    assert by_python(model).held
+    assert by_python(model) == by_spin(model)
 
 
 @needs_spin
 @pytest.mark.parametrize("name", DEFECTS)
 def test_both_find_what_is_planted(name: str) -> None:
     """Breadth first, no trail is shorter; which of the shortest is found depends on the order of a state's steps."""
-    by_python, by_spin = both(modelled("per-vm", "deferred", name, {}))
-    assert by_spin.violates == by_python.violates == DEFECTS[name].oracle
-    assert len(by_spin.trail) == len(by_python.trail)
+    model = modelled("per-vm", "deferred", name, {})
+    assert by_spin(model).violates == by_python(model).violates == DEFECTS[name].oracle
+    assert len(by_spin(model).trail) == len(by_python(model).trail)
 
 
 @needs_spin
@@ -87,9 +95,9 @@ def test_both_find_what_is_planted(name: str) -> None:
     "design", [pytest.param("per-vcpu", marks=pytest.mark.slow), pytest.param("per-vm", marks=pytest.mark.soak)]
 )
 def test_three_calls_and_three_nmis(design: str) -> None:
-    by_python, by_spin = both(Model(design, bounds=Bounds(ops=3, nmis=3)))
-    assert by_python.held
-    assert by_python == by_spin
+    model = Model(design, bounds=Bounds(ops=3, nmis=3))
+    assert by_python(model).held
+    assert by_python(model) == by_spin(model)
 
 
 @pytest.mark.parametrize("design", DESIGNS)

@@ -24,7 +24,7 @@ with contextlib.suppress(PvperfError):
 # Everything that a test starts inherits this, also what outlives its parent.
 _VARIABLE = "PVPERF_TEST_RUN"
 _SEGMENT = re.compile(r"pvperf-(\d+)-.*")
-_LEAVE_SECONDS = 2.0
+_LEAVE_SECONDS = 10.0
 
 
 def pytest_configure(config: pytest.Config) -> None:

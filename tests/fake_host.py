@@ -35,7 +35,7 @@ PAGES = {
     0x40004000: 0x300000 | 7,
 }
 PAGE_TABLE = TABLES + 0x4000  # of PAGES
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 POLL_NS = 5_000_000  # of the vCPU: this host does not wake a sleeper
 
 Breakpoint = tuple[int, int, int]  # address, length, PV_BP_*

@@ -37,7 +37,7 @@ QUIET = Conditions(seconds=1.0, stolen=0.0, others=0.0)
 @pytest.mark.parametrize(("hook", "counts"), [("count", True), ("empty", False), ("none", False)])
 def test_only_the_counting_hook_counts(hook: str, counts: bool) -> None:
     with VirtualMachine(hook=hook) as vm:
-        result = vm.run("spin", ["iterations=100000"], events=parse_events("branches"), timeout=60)
+        result = vm.run("spin", ["iterations=100000"], events=parse_events("branches"), timeout=300)
     assert result.status == 0
     (count,) = result.counts
     assert ((count.value or 0) > 100_000) == counts

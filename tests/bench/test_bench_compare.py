@@ -128,7 +128,7 @@ def test_a_speed_gets_worse_by_falling() -> None:
 
 def pvperf(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "emulator", "bench", "compare", *words]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=100, cwd=cwd)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, cwd=cwd)
 
 
 @pytest.fixture

@@ -249,7 +249,7 @@ def test_a_real_browser_has_nothing_to_complain_about(document: Document, tmp_pa
     page = tmp_path / "page.html"
     page.write_text(document_html(document))
     command = browser.command("--dump-dom", "--enable-logging=stderr", page.as_uri(), profile=str(tmp_path))
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
     assert done.stdout.count("<svg") == 4
     assert "CONSOLE" not in done.stderr
 

@@ -28,7 +28,7 @@ def pvperf(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
         cwd=ROOT,
     )
@@ -56,7 +56,7 @@ def test_a_shell_accepts_its_script(shell: str, scripts: dict[str, Path]) -> Non
     needs(shell)
     fast = {"bash": ["--norc"], "zsh": ["-f"], "tcsh": ["-f"], "fish": ["--no-config"]}[shell]
     done = subprocess.run(
-        [shell, *fast, "-n", str(scripts[shell])], capture_output=True, text=True, timeout=60, check=False
+        [shell, *fast, "-n", str(scripts[shell])], capture_output=True, text=True, timeout=300, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -82,7 +82,7 @@ def test_bash_completes(typed: str, scripts: dict[str, Path], tmp_path: Path) ->
         'printf "%s\\n" "${COMPREPLY[@]}"'
     )
     done = subprocess.run(
-        ["bash", "--norc", "-c", program], capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path
+        ["bash", "--norc", "-c", program], capture_output=True, text=True, timeout=300, check=False, cwd=tmp_path
     )
     assert (set(done.stdout.split()), done.stderr) == (COMPLETED[typed], "")
 
@@ -96,7 +96,7 @@ def test_fish_completes(typed: str, scripts: dict[str, Path], tmp_path: Path) ->
         env={**os.environ, "HOME": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
         cwd=tmp_path,
     )
@@ -114,7 +114,7 @@ def on_a_terminal(command: list[str], steps: list[tuple[str, str]], place: Path)
     try:
         for typed, wanted in [("", "ready>"), *steps]:
             os.write(terminal, typed.encode())
-            said, end = "", time.monotonic() + 30
+            said, end = "", time.monotonic() + 120
             while wanted not in said and time.monotonic() < end:
                 if select.select([terminal], [], [], 0.1)[0]:
                     said += os.read(terminal, 4096).decode(errors="replace")
@@ -156,7 +156,7 @@ def test_there_is_a_page_for_each_command(pages: list[Path]) -> None:
 
 def test_an_installation_has_them(pages: list[Path], tmp_path: Path) -> None:
     command = [sys.executable, "setup.py", "-q", "install_data", "-d", str(tmp_path)]
-    subprocess.run(command, cwd=ROOT, capture_output=True, timeout=120, check=True)
+    subprocess.run(command, cwd=ROOT, capture_output=True, timeout=300, check=True)
     installed = {path.name: path.read_text() for path in (tmp_path / "share" / "man" / "man1").iterdir()}
     assert installed == {path.name: path.read_text() for path in pages}
 
@@ -165,7 +165,11 @@ def test_groff_has_no_complaint(pages: list[Path]) -> None:
     needs("groff")
     for page in pages:
         done = subprocess.run(
-            ["groff", "-man", "-Tutf8", "-ww", "-z", str(page)], capture_output=True, text=True, timeout=60, check=False
+            ["groff", "-man", "-Tutf8", "-ww", "-z", str(page)],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
         )
         assert (done.returncode, done.stderr) == (0, ""), page.name
 
@@ -178,7 +182,7 @@ def test_man_shows_what_the_help_says(pages: list[Path]) -> None:
         env={**os.environ, "MANWIDTH": "200", "MAN_KEEP_FORMATTING": "", "LC_ALL": "C.UTF-8"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")

@@ -30,7 +30,7 @@ def pvperf(*arguments: str, **environment: str) -> Finished:
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 

@@ -61,7 +61,7 @@ def test_console(session: str, tmp_path: Path) -> None:
     for step in re.split(r"(?m)^\$ ", session)[1:]:
         command, _, expected = step.partition("\n")
         done = subprocess.run(
-            command, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100, check=False
+            command, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False
         )
         assert done.returncode == 0, done.stderr
         assert shape(done.stdout + done.stderr) == shape(expected)
@@ -76,7 +76,7 @@ def test_python_example(tmp_path: Path) -> None:
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
         check=True,
     )
     totals, table = done.stdout.split("\n", 1)

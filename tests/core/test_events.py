@@ -236,7 +236,7 @@ def test_a_name_of_ones_own() -> None:
 @pytest.mark.skipif(not shutil.which("perf"), reason="perf is not installed")
 def test_all_that_perf_lists_is_known() -> None:
     """Each name is counted, or it is said why it is not: none is unknown. What perf lists depends on the machine."""
-    listed = subprocess.run(["perf", "list"], capture_output=True, text=True, timeout=60, check=False).stdout
+    listed = subprocess.run(["perf", "list"], capture_output=True, text=True, timeout=300, check=False).stdout
     kinds = "Hardware event|Software event|Hardware cache event|Tool event|Kernel PMU event|Tracepoint event"
     rows = re.findall(rf"(?m)^  (\S.*?) +\[(?:{kinds})\]$", listed)
     names = [name for row in rows for name in row.split(" OR ")]

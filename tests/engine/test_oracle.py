@@ -73,7 +73,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def compare(guest: str | Path, args: list[str], smp: int, events: str = EVENTS) -> None:
     """Runs with the engine's oracle, which is asked at every VM exit; a difference raises HostError."""
     with VirtualMachine(smp=smp, oracle=True) as vm:
-        result = vm.run(guest, args, events=parse_events(events) if events else (), timeout=100)
+        result = vm.run(guest, args, events=parse_events(events) if events else (), timeout=300)
     assert (result.ended, result.status) == ("exit", 0), result.console.decode()
     assert result.statistics["oracle_checks"] >= 3 * smp
     assert all(count.error is None for count in result.counts)
@@ -106,24 +106,24 @@ def test_what_unicorn_misses(built: Path) -> None:
     """Else its stores need not be looked at: then fast_store.c can forget what it knows of pages with code."""
     for program in MISSED_BY_UNICORN:
         with VirtualMachine(stores="unicorn") as vm:
-            assert vm.run(built / f"{program}.elf", timeout=60).status != 0
+            assert vm.run(built / f"{program}.elf", timeout=300).status != 0
 
 
 def test_stores_go_the_short_way(built: Path) -> None:
     """To memory without code translated code goes by itself, from the second store on; else as often as it stores."""
     with VirtualMachine() as vm:
-        loop = vm.run("matmul", ["size=32", "rounds=4"], timeout=60).statistics
-        mixed = vm.run(built / "oracle_alias_store.elf", timeout=60).statistics
+        loop = vm.run("matmul", ["size=32", "rounds=4"], timeout=300).statistics
+        mixed = vm.run(built / "oracle_alias_store.elf", timeout=300).statistics
     assert 0 < loop["stores_short"] < 1000
     assert mixed["stores_short"] > 300
     with VirtualMachine(stores="unicorn") as vm:
-        assert vm.run("matmul", ["size=32", "rounds=4"], timeout=60).statistics["stores_short"] == 0
+        assert vm.run("matmul", ["size=32", "rounds=4"], timeout=300).statistics["stores_short"] == 0
 
 
 def counts_of(guest: Path, **config: Any) -> tuple[list[int | None], int]:
     """On one vCPU, where they are the same each time; and how many operations were locked."""
     with VirtualMachine(**config) as vm:
-        result = vm.run(guest, events=parse_events(EVENTS), timeout=60)
+        result = vm.run(guest, events=parse_events(EVENTS), timeout=300)
     assert (result.ended, result.status) == ("exit", 0), result.console.decode()
     return [count.value for count in result.counts], result.statistics["locked_ops"]
 
@@ -142,7 +142,7 @@ def test_program_without_the_oracle(program: str, built: Path) -> None:
 def trapped(guest: str | Path, *args: str, **config: Any) -> tuple[int, int]:
     """Locked operations of a guest that finds nothing wrong: all, and those for which the block was left."""
     with VirtualMachine(**config) as vm:
-        result = vm.run(guest, list(args), timeout=60)
+        result = vm.run(guest, list(args), timeout=300)
     assert (result.ended, result.status) == ("exit", 0), result.console.decode()
     return result.statistics["locked_ops"], result.statistics["locked_trapped"]
 
@@ -166,14 +166,14 @@ def test_more_blocks_than_are_kept(built: Path) -> None:
     kept = re.search(r"\bBLOCKS = 1 << (\d+)", (ROOT / "native/engine/unicorn/blocks.h").read_text())
     assert kept
     with VirtualMachine() as vm:
-        result = vm.run(built / "oracle_many_blocks.elf", timeout=100)
+        result = vm.run(built / "oracle_many_blocks.elf", timeout=300)
     assert (result.status, result.statistics["blocks_decoded"] > 1 << int(kept[1])) == (0, True)
 
 
 def test_code_of_both_levels_is_not_translated_in_turns(built: Path) -> None:
     """900 rounds, in which each translation would drop the other one, of the same LOCK at another CPL."""
     with VirtualMachine() as vm:
-        result = vm.run(built / "oracle_both_levels.elf", timeout=100)
+        result = vm.run(built / "oracle_both_levels.elf", timeout=300)
     assert (result.status, result.statistics["locked_ops"] >= 1800) == (0, True)
     assert result.statistics["blocks_decoded"] < 900
 
@@ -189,7 +189,7 @@ def test_against_the_python_stepper(guest: str) -> None:
     """The count of `stat` is what the guest retires from its entry to the write to the exit port."""
     args = STEPPED_ARGS[guest]
     with VirtualMachine(smp=1) as vm:
-        result = vm.run(guest, args, events=parse_events("instructions,branches"), timeout=100)
+        result = vm.run(guest, args, events=parse_events("instructions,branches"), timeout=300)
     stepped = step(find_guest(guest), command_line=" ".join(args))
     assert result.console == bytes(stepped.console)
     assert [count.value for count in result.counts] == [stepped.instructions, stepped.branches]

@@ -57,7 +57,7 @@ def native(folder: Path, pieces: Path) -> list[Line]:
         f"-I{PROCESSOR}",
     ]
     subprocess.run([*command, *map(str, sources), "-o", str(program)], check=True)
-    output = subprocess.run([program], capture_output=True, text=True, timeout=100, check=True).stdout
+    output = subprocess.run([program], capture_output=True, text=True, timeout=300, check=True).stdout
     branches, lines = branches_of(program), []
     for words in map(str.split, output.splitlines()):
         retired = {int(at, 16): int(n) for at, n in (each.split(":") for each in words[1].split(",")[:-1])}
@@ -71,7 +71,7 @@ def guest(folder: Path, pieces: Path, **config: object) -> list[Line]:
     if not elf.exists():
         build_guests({elf: [PROCESSOR / "guest.c", PROCESSOR / "enter.S", pieces]}, extra=("-Werror", f"-I{PROCESSOR}"))
     with VirtualMachine(**config) as vm:
-        result = vm.run(elf, timeout=100)
+        result = vm.run(elf, timeout=300)
     assert (result.ended, result.status) == ("exit", 0), result.console.decode()[-2000:]
     words = [line.split() for line in result.console.decode().splitlines()]
     return [(int(each[1]), int(each[2]), each[3:]) for each in words]

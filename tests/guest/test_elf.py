@@ -143,7 +143,7 @@ def test_what_is_no_elf_is_called_so(data: bytes, sentence: str) -> None:
 )
 def test_what_a_compiler_makes_unasked(options: list[str], sentence: str, tmp_path: Path) -> None:
     (tmp_path / "main.c").write_text("int main(void) { return 0; }\n")
-    subprocess.run(["cc", *options, "-o", tmp_path / "main", tmp_path / "main.c"], check=True, timeout=60)
+    subprocess.run(["cc", *options, "-o", tmp_path / "main", tmp_path / "main.c"], check=True, timeout=300)
     with pytest.raises(UsageError, match=sentence):
         read(tmp_path / "main", 64 << 20)
 

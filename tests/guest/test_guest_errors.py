@@ -43,7 +43,7 @@ MISTAKES = {
 
 def pvperf(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "emulator", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)

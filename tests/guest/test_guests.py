@@ -160,7 +160,7 @@ def test_guest(case: Case, built: Path) -> None:
 @pytest.mark.parametrize("word", ["nosuch=1", "rounds", "p=o1", "px=o1"])
 def test_a_bundled_guest_refuses_what_it_does_not_know(guest: str, word: str) -> None:
     with VirtualMachine(smp=1) as vm:
-        result = vm.run(guest, [word], timeout=100)
+        result = vm.run(guest, [word], timeout=300)
     assert (result.status, result.console.decode()) == (2, f"guest: no such option: {word}\n")
 
 
@@ -177,7 +177,7 @@ def test_stores_in_parts(built: Path) -> None:
             with VirtualMachine() as vm:
                 events = parse_events("L1-dcache-stores")
                 result = vm.run(
-                    built / "store_parts.elf", [f"n={n}", f"rewrites={rewrites}"], events=events, timeout=100
+                    built / "store_parts.elf", [f"n={n}", f"rewrites={rewrites}"], events=events, timeout=300
                 )
             assert (result.ended, result.status) == ("exit", 0)
             stores[rewrites, n] = result.counts[0].value or 0
@@ -191,7 +191,7 @@ def test_locked_results(built: Path) -> None:
     left = []
     for atomics in ("host", "trap"):
         with VirtualMachine(atomics=atomics) as vm:
-            result = vm.run(built / "lockresults.elf", timeout=100)
+            result = vm.run(built / "lockresults.elf", timeout=300)
         assert (result.ended, result.status) == ("exit", 0), result.console.decode()
         consoles.append(result.console.decode().splitlines())
         left.append(result.statistics["locked_trapped"] / result.statistics["locked_ops"])

@@ -50,4 +50,4 @@ def test_a_guest_that_ends_itself(code: str, error: type[Exception], tmp_path: P
     output = tmp_path / "guest.elf"
     subprocess.run([*find_compiler(None), *LINK, str(source), "-o", str(output)], check=True, capture_output=True)
     with VirtualMachine() as vm, pytest.raises(error):
-        vm.run(output, timeout=20)
+        vm.run(output, timeout=300)

@@ -45,13 +45,13 @@ def build(folder: Path, *flags: str) -> Path:
     (folder / "some.c").write_text(SOURCE)
     (folder / "bare.S").write_text(".text\n.globl bare\n.type bare,@function\nbare: nop\n ret\n.size bare,.-bare\n")
     command = [*find_compiler(None), "-nostdlib", "-static", "-no-pie", "-ffreestanding", "-Wl,-Ttext=0x200000"]
-    subprocess.run([*command, *flags, "some.c", "bare.S", "-o", "guest.elf"], cwd=folder, check=True, timeout=100)
+    subprocess.run([*command, *flags, "some.c", "bare.S", "-o", "guest.elf"], cwd=folder, check=True, timeout=300)
     return folder / "guest.elf"
 
 
 def addr2line(path: Path, addresses: list[int]) -> list[str]:
     command = ["addr2line", "--basenames", "-e", str(path), *map(hex, addresses)]
-    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=100).stdout.splitlines()
+    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout.splitlines()
     found = [line.split()[0] for line in said]
     return ["" if line.startswith("??") or line.rpartition(":")[2] in ("0", "?") else line for line in found]
 
@@ -142,7 +142,7 @@ def test_what_boots_does_not_load_it(tmp_path: Path, command: list[str]) -> None
     """pyelftools takes longer to load than a small guest to run."""
     program = "import sys; from emulator.cli import main\nmain(sys.argv[1:])\nprint(*sys.modules)"
     arguments = [sys.executable, "-c", program, *command, "-q", "hello"]
-    done = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=100)
+    done = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=300)
     assert "emulator.vm.machine" in done.stdout
     assert "elftools" not in done.stdout
 
@@ -157,7 +157,7 @@ def test_without_pyelftools(tmp_path: Path) -> None:
 
     def pvperf(*arguments: str) -> tuple[int, str]:
         command = [sys.executable, "-P", "-c", program, *arguments]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=100)
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
         return done.returncode, done.stderr
 
     assert pvperf("guests", "build", "crash.c", "-o", "crash.elf")[0] == 0

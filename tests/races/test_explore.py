@@ -626,7 +626,7 @@ def test_ctrl_c_tells_what_was_searched_until_then() -> None:
         assert process.stdout.readline().startswith("explore: design per-vm")
         searched = process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        out, errors = process.communicate(timeout=60)
+        out, errors = process.communicate(timeout=300)
     assert (process.returncode, errors) == (-signal.SIGINT, "")
     done = re.search(r"follow-task +held  complete: (\d+) with at most 2 preemptions; sampled: ([\d,]+)", searched)
     assert done

@@ -254,7 +254,7 @@ def test_a_recording_that_perf_did_not_end(tmp_path: Path) -> None:
 
 def pvperf(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "emulator", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
 
 @pytest.mark.parametrize("command", [["report"], ["report", "--json"], ["report", "--format", "folded"], ["script"]])
@@ -280,7 +280,7 @@ def test_a_refusal_is_a_sentence_and_no_output(tmp_path: Path, command: list[str
 def test_what_the_real_perf_records_otherwise(tmp_path: Path, options: list[str], sentence: str) -> None:
     path = tmp_path / "perf.data"
     command = ["perf", "record", "-q", "-e", "cpu-clock", "-o", str(path), *options, "--", "true"]
-    done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, timeout=300, check=False)
     if done.returncode:
         pytest.skip(f"perf cannot do that here: {done.stderr.decode(errors='replace').strip()[-200:]}")
     if options == ["-o", "-"]:
@@ -297,11 +297,11 @@ def test_what_the_real_perf_records_is_read(tmp_path: Path, options: list[str]) 
     path = tmp_path / "perf.data"
     loop = "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done"
     command = ["perf", "record", "-q", "-e", "cpu-clock", "-o", str(path), *options, "--", "sh", "-c", loop]
-    done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, timeout=300, check=False)
     if done.returncode:
         pytest.skip(f"perf cannot do that here: {done.stderr.decode(errors='replace').strip()[-200:]}")
     script = ["perf", "script", "-i", str(path), "-F", "ip,time", "-G"]
-    told = subprocess.run(script, capture_output=True, text=True, timeout=60, check=True).stdout
+    told = subprocess.run(script, capture_output=True, text=True, timeout=300, check=True).stdout
     addresses = sorted(int(line.split(":")[1], 16) for line in told.splitlines() if ":" in line)
     data = read(str(path))
     assert len(data.samples) > 0

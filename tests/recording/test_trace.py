@@ -155,7 +155,7 @@ def traced(
 ) -> tuple[Result, list[Record]]:
     records: list[Record] = []
     with VirtualMachine(smp=vcpus, **config) as vm:
-        return vm.run(name, args, trace=records.extend, trace_kinds=only, timeout=60), records
+        return vm.run(name, args, trace=records.extend, trace_kinds=only, timeout=300), records
 
 
 def figures(result: Result, prefix: str) -> dict[str, int]:
@@ -254,7 +254,7 @@ def test_what_the_callback_raises_comes_out(tmp_path: Path) -> None:
         raise RuntimeError("no more")
 
     with VirtualMachine() as vm, pytest.raises(RuntimeError, match="no more"):
-        vm.run(guest(tmp_path, RESTLESS), trace=fail, timeout=30)
+        vm.run(guest(tmp_path, RESTLESS), trace=fail, timeout=300)
 
 
 def pvperf(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -262,7 +262,7 @@ def pvperf(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
         [*PVPERF, *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
         stdin=subprocess.DEVNULL,
     )
@@ -341,7 +341,7 @@ def test_the_file_outlives_what_is_killed(tmp_path: Path, victim: str) -> None:
     process = restless(tmp_path)
     [host] = children(process.pid)
     os.kill(host if victim == "host" else children(host)[0], signal.SIGKILL)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=300)
     assert (process.returncode, b"SIGKILL" in errors) == (125, True)
     check_file(tmp_path)
 
@@ -349,7 +349,7 @@ def test_the_file_outlives_what_is_killed(tmp_path: Path, victim: str) -> None:
 def test_the_file_after_an_interrupt(tmp_path: Path) -> None:
     process = restless(tmp_path)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=300)
     assert process.returncode == -signal.SIGINT
     assert b"Traceback" not in errors
     assert check_file(tmp_path)[-1] in ("exit: kick", "exit: io_out")
@@ -359,7 +359,7 @@ def test_the_file_of_a_front_end_that_is_killed(tmp_path: Path) -> None:
     """Nobody ends the slices then; that is all."""
     process = restless(tmp_path)
     process.kill()
-    process.communicate(timeout=30)
+    process.communicate(timeout=300)
     tracks = by_name(decode((tmp_path / "trace").read_bytes()))
     assert tracks["vCPU 0"].count("exit: io_out") > 0
 

@@ -199,7 +199,7 @@ def test_a_time_out_of_a_run_that_another_thread_ends(tmp_path: Path) -> None:
     vm, running = VirtualMachine(memory=MEMORY), threading.Event()
     ending = threading.Thread(target=lambda: (running.wait(), vm.stop()))
     ending.start()
-    result = vm.run(guest(tmp_path, say(b"x") + SPIN), timeout=60, console=lambda _: running.set())
+    result = vm.run(guest(tmp_path, say(b"x") + SPIN), timeout=300, console=lambda _: running.set())
     ending.join()
     assert result.ended == "stopped"
 

@@ -127,8 +127,8 @@ setup(
     ext_modules=[
         Extension(
             "emulator._interposed",
-            [f"native/engine/unicorn/{name}.c" for name in ("access", "exchange", "fast_store", "inside")],
-            depends=[f"native/engine/unicorn/{name}.h" for name in ("access", "exchange", "fast_store", "inside")],
+            [f"native/engine/unicorn/{name}.c" for name in ("access", "exchange", "fast_store", "inside", "system")],
+            depends=[f"native/engine/unicorn/{name}.h" for name in ("access", "exchange", "fast_store", "inside", "system")],
             include_dirs=["native"],
             libraries=["dl"],  # of its own before glibc 2.34
             extra_compile_args=["-std=c11", "-D_GNU_SOURCE", "-O2", "-g", "-fvisibility=hidden", "-Wall", "-Wextra"],

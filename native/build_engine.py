@@ -11,10 +11,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from build_native import FLAGS, INCLUDES, NATIVE, declarations, package_directory, relative
 from cffi import FFI
 
-HEADERS = ["abi/agent.h", "engine/run/engine.h"]
+HEADERS = ["abi/agent.h", "engine/run/engine.h", "engine/system/features.h"]
 UNICORN, CAPSTONE = package_directory("unicorn"), package_directory("capstone")
 INTERPOSED = {
-    NATIVE / "engine/unicorn" / name for name in ("access.c", "exchange.c", "fast_store.c", "inside.c")
+    NATIVE / "engine/unicorn" / name for name in ("access.c", "exchange.c", "fast_store.c", "inside.c", "system.c")
 }  # a library of their own: setup.py
 
 ffi = FFI()

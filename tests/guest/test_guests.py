@@ -56,6 +56,8 @@ CASES = [
     Case("halt", 1),
     Case("halt", 4),
     Case("closed", 4),
+    Case("system"),
+    Case("system", 1, (), {"oracle": True}),
     Case("fence", 2),
     Case("rotate", 1, (), {"rotate_us": 1000}),
     Case("rotate", 2, (), {"counters": 1}),

@@ -11,7 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define x86_insn capstones_x86_insn /* decode/x86.h has one, too */
 #include <capstone/capstone.h>
+#undef x86_insn
 
 enum {
 	LOCKOP_RIP = 16,       /* as base: the address of the next instruction */

@@ -26,6 +26,16 @@ enum pv_engine_store {
 	PV_STORE_UNICORN,
 };
 
+/* The guest's processor: see system/features.c. */
+enum pv_cpu {
+	PV_CPU_DEFAULT = 0, /* what Unicorn can do that is right */
+	PV_CPU_X86_64,      /* the levels of the x86-64 psABI */
+	PV_CPU_X86_64_V2,
+	PV_CPU_X86_64_V3,
+	PV_CPU_MAX,         /* what the host has and the engine can do */
+	PV_CPUS
+};
+
 struct pv_engine_config {
 	uint8_t *ram;
 	uint64_t ram_size;     /* what the guest has of it */
@@ -36,6 +46,7 @@ struct pv_engine_config {
 	uint32_t hook;         /* enum pv_engine_hook */
 	uint32_t lock;         /* enum pv_engine_lock */
 	uint32_t stores;       /* enum pv_engine_store */
+	uint32_t cpu;          /* enum pv_cpu */
 	uint32_t oracle;       /* 1: also step every instruction, and compare at every exit */
 	int32_t core;          /* pin to this core, which is its host thread's; -1: do not */
 	uint32_t may_part;     /* 1: as long as hand-overs are faster so, run on any core but that one */

@@ -47,9 +47,10 @@ enum {
 	ATTEND_IRET = 1 << 5,    /* the last block ended in an iret while an NMI was in service */
 	ATTEND_ALARM = 1 << 6,   /* an alarm may have been reached */
 	ATTEND_INJECT = 1 << 7,  /* an NMI is pending */
+	ATTEND_DEBUG = 1 << 8,   /* a data breakpoint was touched */
 
 	/* boundary.c's: they wait until it is known what the last block retired. */
-	ATTEND_BOUNDARY = ATTEND_FLUSH | ATTEND_ENTRY | ATTEND_IRET | ATTEND_ALARM | ATTEND_INJECT,
+	ATTEND_BOUNDARY = ATTEND_FLUSH | ATTEND_ENTRY | ATTEND_IRET | ATTEND_ALARM | ATTEND_INJECT | ATTEND_DEBUG,
 };
 
 struct count {

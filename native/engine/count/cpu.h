@@ -15,6 +15,7 @@
 #include "engine/count/oracle.h"
 #include "engine/decode/code.h"
 #include "engine/decode/decode.h"
+#include "engine/decode/x86.h"
 #include "engine/unicorn/blocks.h"
 #include "engine/unicorn/hidden.h"
 #include "engine/unicorn/parallel.h"
@@ -33,6 +34,7 @@ struct cpu {
 	struct freeze freeze;
 	struct pv_engine_config config;
 	const struct cpu_calls *calls;
+	struct x86_cpu x86; /* what the guest's processor has */
 	uc_engine *uc;
 	struct hidden hidden;
 	struct blocks blocks;

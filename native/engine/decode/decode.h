@@ -6,7 +6,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define x86_insn capstones_x86_insn /* decode/x86.h has one, too */
 #include <capstone/capstone.h>
+#undef x86_insn
 #include <unicorn/unicorn.h>
 
 #include "abi/run_page.h"

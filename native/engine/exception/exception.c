@@ -31,6 +31,7 @@ enum {
 	ERROR_EXTERNAL = 1, /* met in the delivery of what no int n has asked for (SDM vol. 3, 6.13) */
 
 	DR7_ENABLED = 0xff,
+	DR7_GD = 1 << 13,
 };
 
 /* A fault met while another is delivered. */
@@ -252,7 +253,7 @@ static bool skip_foreign_breakpoint(struct cpu *cpu, uint32_t vector)
 {
 	uint64_t rflags;
 
-	if (vector != VECTOR_DB || (reg_get(cpu->uc, UC_X86_REG_DR7) & DR7_ENABLED))
+	if (vector != VECTOR_DB || (reg_get(cpu->uc, UC_X86_REG_DR7) & (DR7_ENABLED | DR7_GD)))
 		return false;
 	rflags = reg_get(cpu->uc, UC_X86_REG_EFLAGS);
 	if (rflags & RFLAGS_TF)

@@ -2,7 +2,9 @@
 #ifndef PV_BRANCH_H
 #define PV_BRANCH_H
 
+#define x86_insn capstones_x86_insn /* decode/x86.h has one, too */
 #include <capstone/capstone.h>
+#undef x86_insn
 
 #include "engine/models/predictor.h"
 

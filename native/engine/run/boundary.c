@@ -12,6 +12,7 @@
 #include "engine/run/agent.h"
 #include "engine/run/state.h"
 #include "engine/run/vmexit.h"
+#include "engine/system/debug.h"
 #include "engine/unicorn/parallel.h"
 #include "engine/unicorn/registers.h"
 
@@ -75,6 +76,8 @@ bool boundary_attend(struct pv_engine *e, uint64_t rip, bool in_block)
 		return false;
 	if ((e->cpu.count.attend & ATTEND_ALARM) && !attend_alarm(e, rip, in_block))
 		return false;
+	if ((e->cpu.count.attend & ATTEND_DEBUG) && debug_deliver(&e->system, rip, in_block))
+		return false;
 	if ((e->cpu.count.attend & ATTEND_INJECT) && !attend_inject(e, rip, in_block))
 		return false;
 	if ((e->cpu.count.attend & ATTEND_FLUSH) && in_block) {
@@ -110,6 +113,8 @@ void on_interrupt(uc_engine *uc, uint32_t vector, void *data)
 {
 	struct pv_engine *e = data;
 
+	if (debug_comes_first(&e->system, vector, reg_get(uc, UC_X86_REG_RIP)))
+		return;
 	/* A handler that faults at its first fetch never gets to a block. */
 	if (exception_take(&e->cpu, vector) && !e->cpu.stop)
 		boundary_attend(e, reg_get(uc, UC_X86_REG_RIP), false);

@@ -21,6 +21,8 @@
 #include "engine/run/state.h"
 #include "engine/run/trap.h"
 #include "engine/run/vmexit.h"
+#include "engine/system/features.h"
+#include "engine/system/system.h"
 #include "engine/unicorn/blocks.h"
 #include "engine/unicorn/hidden.h"
 #include "engine/unicorn/parallel.h"
@@ -74,25 +76,6 @@ static int set_hooks(struct pv_engine *e)
 	return 0;
 }
 
-/* What Unicorn's CPU answers to CPUID leaf 1, with the hypervisor bit. Asked by executing it. */
-static int ask_cpuid1(struct pv_engine *e, uint64_t page)
-{
-	enum { ECX_HYPERVISOR = 31 };
-	static const uint8_t code[] = { 0x0f, 0xa2, 0xf4 }; /* cpuid; hlt */
-
-	if (uc_mem_write(e->cpu.uc, page, code, sizeof(code)))
-		return -ENOMEM;
-	reg_set(e->cpu.uc, UC_X86_REG_RAX, 1);
-	reg_set(e->cpu.uc, UC_X86_REG_RCX, 0);
-	if (uc_emu_start(e->cpu.uc, page, 0, 0, 0))
-		return -EOPNOTSUPP;
-	e->vmexit.cpuid1[0] = (uint32_t)reg_get(e->cpu.uc, UC_X86_REG_RAX);
-	e->vmexit.cpuid1[1] = (uint32_t)reg_get(e->cpu.uc, UC_X86_REG_RBX);
-	e->vmexit.cpuid1[2] = (uint32_t)reg_get(e->cpu.uc, UC_X86_REG_RCX) | 1u << ECX_HYPERVISOR;
-	e->vmexit.cpuid1[3] = (uint32_t)reg_get(e->cpu.uc, UC_X86_REG_RDX);
-	return 0;
-}
-
 /* What is found out about Unicorn by executing something, on a page of its own, before there is guest RAM. */
 static int try_out(struct pv_engine *e)
 {
@@ -104,7 +87,7 @@ static int try_out(struct pv_engine *e)
 		return -ENOMEM;
 	ret = blocks_calibrate(e->cpu.uc, PAGE);
 	if (!ret)
-		ret = ask_cpuid1(e, PAGE);
+		ret = system_calibrate(e->cpu.uc, PAGE);
 	if (!ret && e->cpu.config.lock == PV_LOCK_IN_BLOCK && e->cpu.config.hook == PV_ENGINE_COUNT)
 		parallel_calibrate(&e->cpu.parallel, e->cpu.uc, PAGE);
 	if (!ret && e->cpu.config.stores == PV_STORE_FAST && e->cpu.config.hook == PV_ENGINE_COUNT)
@@ -164,12 +147,19 @@ int engine_create(const struct pv_engine_config *config, struct pv_engine **ret,
 	}
 	e->cpu.config = *config;
 	e->cpu.calls = &calls;
+	e->cpu.x86.intel = true;
+	system_create(&e->system, &e->cpu);
 	e->cpu.count.chunk = CHUNK_INSTRUCTIONS;
 	e->cpu.count.budget = e->cpu.count.chunk << INSTRUCTION_SHIFT;
 	e->boundary.overflowed_at = UINT64_MAX;
 	cores_choose(&e->cores, config->core, config->may_part);
 	if (config->core >= 0)
 		config->run->together = 1;
+	err = engine_cpu_choose(config->cpu, &e->cpu.x86.features, why, why_size);
+	if (err) {
+		engine_destroy(e);
+		return err;
+	}
 	err = hooks_create(&e->cpu, &what);
 	if (!err)
 		err = try_code_memory(&what);

@@ -10,6 +10,8 @@ enum {
 	CR4_BOOT = 0x620,       /* PAE, OSFXSR, OSXMMEXCPT */
 	RFLAGS_BOOT = 2,
 	DR7_BOOT = 0x400,
+	MXCSR_BOOT = 0x1f80,
+	FPCW_BOOT = 0x37f,
 };
 
 static void clear_general_registers(uc_engine *uc)
@@ -56,6 +58,8 @@ void jump_load(struct cpu *cpu, const struct pv_jump *jump, bool in_block)
 	clear_general_registers(cpu->uc);
 	reg_set(cpu->uc, UC_X86_REG_EFLAGS, RFLAGS_BOOT);
 	reg_set(cpu->uc, UC_X86_REG_DR7, DR7_BOOT);
+	reg_set(cpu->uc, UC_X86_REG_MXCSR, MXCSR_BOOT);
+	reg_set(cpu->uc, UC_X86_REG_FPCW, FPCW_BOOT);
 	reg_set(cpu->uc, UC_X86_REG_RSP, jump->rsp);
 	reg_set(cpu->uc, UC_X86_REG_RDI, jump->rdi);
 	reg_set(cpu->uc, UC_X86_REG_RSI, jump->rsi);

@@ -8,6 +8,7 @@
 #include "engine/run/engine.h"
 #include "engine/run/state.h"
 #include "engine/run/vmexit.h"
+#include "engine/system/system.h"
 #include "engine/unicorn/blocks.h"
 #include "engine/unicorn/parallel.h"
 #include "engine/unicorn/registers.h"
@@ -31,19 +32,22 @@ static void came_back(struct pv_engine *e, uc_err err)
 void loop_go_on(struct pv_engine *e)
 {
 	while (!e->cpu.stop) {
+		struct system_calls *before;
 		uc_err err;
 
 		if (e->boundary.flush) {
 			e->boundary.flush = false;
 			hooks_change(&e->cpu);
-			parallel_choose(&e->cpu.parallel, e->cpu.uc, e->cpu.hooks.memory);
+			parallel_choose(&e->cpu.parallel, e->cpu.uc, e->cpu.hooks.memory || e->system.calls.watches);
 			stores_choose(&e->cpu.stores, e->cpu.hooks.memory);
 			uc_ctl_flush_tb(e->cpu.uc);
 			e->cpu.count.current = NULL;
 			blocks_forget(&e->cpu.blocks);
 			continue;
 		}
+		before = system_enter(&e->system);
 		err = uc_emu_start(e->cpu.uc, reg_get(e->cpu.uc, UC_X86_REG_RIP), 0, 0, 0);
+		system_leave(before);
 		if (!e->cpu.stop && !e->boundary.flush)
 			came_back(e, err);
 	}

@@ -14,6 +14,7 @@
 #include "engine/run/boundary.h"
 #include "engine/run/placement.h"
 #include "engine/run/vmexit.h"
+#include "engine/system/system.h"
 
 struct pv_engine {
 	struct cpu cpu; /* first: the block hook's line */
@@ -22,6 +23,7 @@ struct pv_engine {
 	struct boundary boundary;
 	struct vmexit vmexit;
 	struct nmi nmi;
+	struct system system;
 	struct agent agent;
 	struct pv_engine *guest; /* of the agent's CPU: the guest's; NULL: this is the guest's */
 	struct agent_of agent_of;

@@ -17,6 +17,7 @@
 #include "engine/decode/code.h"
 #include "engine/decode/decode.h"
 #include "engine/run/state.h"
+#include "engine/system/debug.h"
 #include "engine/unicorn/blocks.h"
 #include "engine/unicorn/registers.h"
 
@@ -146,6 +147,8 @@ static void trap_locked(struct pv_engine *e, const struct trap *trap)
 	lockop_execute(&trap->locked, memory, &regs);
 	registers_write(cpu->uc, &trap->locked, &regs);
 	drop_code(cpu, address, &gpa, width);
+	if (e->system.calls.watches)
+		debug_touched(&e->system, address, width, true);
 	if (cpu->hooks.memory) {
 		note_access(cpu, trap->address, address, &gpa, width, false);
 		note_access(cpu, trap->address, address, &gpa, width, true);

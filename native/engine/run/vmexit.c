@@ -21,6 +21,8 @@
 #include "engine/run/jump.h"
 #include "engine/run/placement.h"
 #include "engine/run/state.h"
+#include "engine/system/cpuid.h"
+#include "engine/system/system.h"
 #include "engine/unicorn/registers.h"
 
 /* The VM is over for this vCPU. */
@@ -126,6 +128,7 @@ static void leave(struct pv_engine *e, uint64_t rip, bool in_block)
 		return;
 	if (run->action == PV_ENTER_JUMP) {
 		jump_load(&e->cpu, &run->jump, in_block);
+		system_debug_registers_set(&e->system);
 		inject(e);
 	} else {
 		stop(e);
@@ -293,45 +296,21 @@ void vmexit_hypercall(struct pv_engine *e, uint64_t rip, unsigned length)
 	rip_set(e->cpu.uc, rip + length);
 }
 
-/* The leaves of the interface, and the bit that says that there is a hypervisor.
- * CPUID serialises: stores are seen by all, and code that another vCPU has changed is translated anew. */
+/* CPUID serialises: stores are seen by all, and code that another vCPU has changed is translated anew. */
 int on_cpuid(uc_engine *uc, void *data)
 {
+	static const int regs[4] = { UC_X86_REG_RAX, UC_X86_REG_RBX, UC_X86_REG_RCX, UC_X86_REG_RDX };
 	struct pv_engine *e = data;
-	const struct pv_vm_page *page = e->cpu.config.page;
-	uint32_t leaf = (uint32_t)reg_get(e->cpu.uc, UC_X86_REG_RAX);
-	uint32_t out[4] = { 0 };
+	uint32_t out[4];
 
-	(void)uc;
 	count_penalty(&e->cpu, PV_CYCLES_VM_EXIT);
 	__builtin_ia32_mfence();
-	if (page->vcpus > 1 && e->cpu.config.hook == PV_ENGINE_COUNT)
+	if (e->cpu.config.page->vcpus > 1 && e->cpu.config.hook == PV_ENGINE_COUNT)
 		count_attend(&e->cpu, ATTEND_FLUSH);
-	switch (leaf) {
-	case 1:
-		memcpy(out, e->vmexit.cpuid1, sizeof(out));
-		break;
-	case KVM_CPUID_SIGNATURE:
-		out[0] = KVM_CPUID_PV_PERF;
-		memcpy(&out[1], "KVMKVMKVM\0\0\0", 12);
-		break;
-	case KVM_CPUID_FEATURES:
-		out[0] = page->pv_perf ? 1u << KVM_FEATURE_PV_PERF : 0;
-		break;
-	case KVM_CPUID_PV_PERF:
-		if (page->pv_perf) {
-			out[0] = page->max_events;
-			out[1] = page->counters;
-			out[2] = page->pv_perf;
-		}
-		break;
-	default:
-		return 0;
-	}
-	reg_set(e->cpu.uc, UC_X86_REG_RAX, out[0]);
-	reg_set(e->cpu.uc, UC_X86_REG_RBX, out[1]);
-	reg_set(e->cpu.uc, UC_X86_REG_RCX, out[2]);
-	reg_set(e->cpu.uc, UC_X86_REG_RDX, out[3]);
+	cpuid_answer(&e->cpu, e->system.calls.xcr0, (uint32_t)reg_get(uc, UC_X86_REG_RAX), (uint32_t)reg_get(uc, UC_X86_REG_RCX),
+		     out);
+	for (unsigned i = 0; i < 4; i++)
+		reg_set(uc, regs[i], out[i]);
 	return 1;
 }
 

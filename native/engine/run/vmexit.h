@@ -12,7 +12,6 @@ struct cpu;
 struct pv_engine;
 
 struct vmexit {
-	uint32_t cpuid1[4];
 	bool out_exited; /* the out that Unicorn is about to execute */
 };
 

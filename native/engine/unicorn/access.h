@@ -13,6 +13,8 @@
 
 /* Of the access of this thread's that a hook has just been told of, once. False: nothing has noted one. */
 bool pv_access_take(uint64_t *address);
-void pv_access_note(uint64_t address);
+void pv_access_note(uint64_t address, unsigned bytes);
+/* What of this is part of the access that was noted last; all of it, if they have nothing in common. */
+void pv_access_within(uint64_t *address, uint64_t *bytes);
 
 #endif

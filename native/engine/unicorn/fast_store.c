@@ -118,7 +118,7 @@ EXPORTED store_byte_fn helper_ret_stb_mmu_x86_64;
 				helper_ret_stb_mmu_x86_64(env, address + i, (uint8_t)((uint64_t)value >> 8 * i), access, retaddr); \
 			return;                                                                                   \
 		}                                                                                                 \
-		pv_access_note(address);                                                                          \
+		pv_access_note(address, sizeof(value));                                                                          \
 		((name##_fn *)inside_next((void **)&unicorns, #name))(env, address, value, access, retaddr);      \
 	}
 

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "engine/unicorn/system.h"
+
+#include <stddef.h>
+
+#include "engine/unicorn/access.h"
+#include "engine/unicorn/inside.h"
+
+#define EXPORTED __attribute__((visibility("default")))
+
+/* By their numbers in instructions, which is their order in Unicorn's state. */
+enum { RAX, RCX, RDX };
+
+enum {
+	MXCSR_AT = 24, /* in the area of fxsave and xsave */
+	FXSAVE_ALIGNMENT = 16,
+	FXSAVE_BYTES = 512,
+	XSAVE_ALIGNMENT = 64,
+	XSAVE_BYTES = FXSAVE_BYTES + 64, /* with its header */
+	XCR0_SSE = 1 << 1,
+	XCR0_AVX = 1 << 2,
+	VECTOR_GP = 13,
+};
+
+static _Thread_local struct system_calls *now;
+
+EXPORTED struct system_calls *pv_system_of(struct system_calls *calls)
+{
+	struct system_calls *before = now;
+
+	now = calls;
+	return before;
+}
+
+static int ask(enum system_instruction what, uint64_t which, uint64_t *value)
+{
+	return now ? now->ask(now->owner, what, which, value) : SYSTEM_PASS;
+}
+
+/* The instruction whose code called there faults. */
+static _Noreturn void fault(void *env, int vector, uintptr_t retaddr)
+{
+	typedef void raise_fn(void *env, int vector, int error, uintptr_t retaddr);
+	static void *unicorns;
+
+	((raise_fn *)inside_next(&unicorns, "raise_exception_err_ra_x86_64"))(env, vector, 0, retaddr);
+	__builtin_unreachable();
+}
+
+/* True: nothing is left to do. */
+static bool answered(void *env, int answer, uintptr_t retaddr)
+{
+	if (answer >= 0)
+		fault(env, answer, retaddr);
+	return answer == SYSTEM_DONE;
+}
+
+#define HERE ((uintptr_t)__builtin_return_address(0))
+/* Unicorn's function of this name. */
+#define NEXT(name) ((__typeof__(name) *)inside_next(&unicorns, #name))
+
+EXPORTED void helper_rdmsr_x86_64(void *env);
+void helper_rdmsr_x86_64(void *env)
+{
+	static void *unicorns;
+	uint64_t *registers = env, value = 0;
+
+	if (!answered(env, ask(SYSTEM_RDMSR, (uint32_t)registers[RCX], &value), HERE)) {
+		NEXT(helper_rdmsr_x86_64)(env);
+		return;
+	}
+	registers[RAX] = (uint32_t)value;
+	registers[RDX] = value >> 32;
+}
+
+EXPORTED void helper_wrmsr_x86_64(void *env);
+void helper_wrmsr_x86_64(void *env)
+{
+	static void *unicorns;
+	const uint64_t *registers = env;
+	uint64_t value = (uint32_t)registers[RAX] | registers[RDX] << 32;
+
+	if (!answered(env, ask(SYSTEM_WRMSR, (uint32_t)registers[RCX], &value), HERE))
+		NEXT(helper_wrmsr_x86_64)(env);
+}
+
+EXPORTED uint64_t helper_read_crN_x86_64(void *env, int number);
+uint64_t helper_read_crN_x86_64(void *env, int number)
+{
+	static void *unicorns;
+	uint64_t value = 0;
+
+	if (answered(env, ask(SYSTEM_READ_CR, (uint64_t)number, &value), HERE))
+		return value;
+	return NEXT(helper_read_crN_x86_64)(env, number);
+}
+
+EXPORTED void helper_write_crN_x86_64(void *env, int number, uint64_t value);
+void helper_write_crN_x86_64(void *env, int number, uint64_t value)
+{
+	static void *unicorns;
+
+	if (!answered(env, ask(SYSTEM_WRITE_CR, (uint64_t)number, &value), HERE))
+		NEXT(helper_write_crN_x86_64)(env, number, value);
+}
+
+EXPORTED uint64_t helper_get_dr_x86_64(void *env, int number);
+uint64_t helper_get_dr_x86_64(void *env, int number)
+{
+	static void *unicorns;
+	uint64_t value = 0;
+
+	if (answered(env, ask(SYSTEM_READ_DR, (uint64_t)number, &value), HERE))
+		return value;
+	return NEXT(helper_get_dr_x86_64)(env, number);
+}
+
+EXPORTED void helper_set_dr_x86_64(void *env, int number, uint64_t value);
+void helper_set_dr_x86_64(void *env, int number, uint64_t value)
+{
+	static void *unicorns;
+
+	if (answered(env, ask(SYSTEM_WRITE_DR, (uint64_t)number, &value), HERE))
+		return;
+	NEXT(helper_set_dr_x86_64)(env, number, value);
+	ask(SYSTEM_WROTE_DR, (uint64_t)number, &value);
+}
+
+EXPORTED void helper_rdpmc_x86_64(void *env);
+void helper_rdpmc_x86_64(void *env)
+{
+	static void *unicorns;
+	uint64_t *registers = env, value = 0;
+
+	if (!answered(env, ask(SYSTEM_RDPMC, (uint32_t)registers[RCX], &value), HERE)) {
+		NEXT(helper_rdpmc_x86_64)(env);
+		return;
+	}
+	registers[RAX] = (uint32_t)value;
+	registers[RDX] = value >> 32;
+}
+
+EXPORTED void helper_xsetbv_x86_64(void *env, uint32_t number, uint64_t value);
+void helper_xsetbv_x86_64(void *env, uint32_t number, uint64_t value)
+{
+	static void *unicorns;
+
+	if (!answered(env, ask(SYSTEM_XSETBV, number, &value), HERE))
+		NEXT(helper_xsetbv_x86_64)(env, number, value);
+}
+
+EXPORTED void helper_ldmxcsr_x86_64(void *env, uint32_t to);
+void helper_ldmxcsr_x86_64(void *env, uint32_t to)
+{
+	static void *unicorns;
+	uint64_t value = to;
+
+	if (!answered(env, ask(SYSTEM_MXCSR, 0, &value), HERE))
+		NEXT(helper_ldmxcsr_x86_64)(env, to);
+}
+
+static uint32_t load(void *env, uint64_t address, uintptr_t retaddr)
+{
+	typedef uint32_t load_fn(void *env, uint64_t address, uintptr_t retaddr);
+	static void *unicorns;
+
+	return ((load_fn *)inside_next(&unicorns, "cpu_ldl_data_ra_x86_64"))(env, address, retaddr);
+}
+
+/*
+ * All of the area that is about to be loaded can be read, or it faults here: Unicorn's function would take it for a fault
+ * of no instruction, as it was not called by translated code. If MXCSR may not hold what there is for it: #GP.
+ */
+static void check_area(void *env, uint64_t area, unsigned bytes, bool mxcsr, uintptr_t retaddr)
+{
+	uint64_t value;
+
+	load(env, area, retaddr);
+	load(env, area + bytes - sizeof(uint32_t), retaddr);
+	value = load(env, area + MXCSR_AT, retaddr);
+	if (mxcsr)
+		answered(env, ask(SYSTEM_MXCSR, 0, &value), retaddr);
+}
+
+EXPORTED void helper_fxrstor_x86_64(void *env, uint64_t area);
+void helper_fxrstor_x86_64(void *env, uint64_t area)
+{
+	static void *unicorns;
+
+	if (area % FXSAVE_ALIGNMENT)
+		fault(env, VECTOR_GP, HERE);
+	check_area(env, area, FXSAVE_BYTES, true, HERE);
+	NEXT(helper_fxrstor_x86_64)(env, area);
+}
+
+EXPORTED void helper_xrstor_x86_64(void *env, uint64_t area, uint64_t components);
+void helper_xrstor_x86_64(void *env, uint64_t area, uint64_t components)
+{
+	uint64_t wanted = components & (now ? now->xcr0 : 0), header[3] = { 0 };
+	static void *unicorns;
+
+	answered(env, ask(SYSTEM_XRSTOR, 0, &wanted), HERE);
+	if (area % XSAVE_ALIGNMENT)
+		fault(env, VECTOR_GP, HERE);
+	check_area(env, area, XSAVE_BYTES, wanted & (XCR0_SSE | XCR0_AVX), HERE);
+	for (unsigned i = 0; i < 2 * sizeof(header) / sizeof(header[0]); i++)
+		header[i / 2] |= (uint64_t)load(env, area + FXSAVE_BYTES + i * sizeof(uint32_t), HERE) << i % 2 * 32;
+	if (now && ((header[0] & ~now->xcr0) || header[1] || header[2]))
+		fault(env, VECTOR_GP, HERE);
+	NEXT(helper_xrstor_x86_64)(env, area, components);
+}
+
+/* What Unicorn asks of CR4 in front of an instruction: for rdfsbase and its like alone, FSGSBASE. */
+EXPORTED void helper_cr4_testbit_x86_64(void *env, uint32_t bit);
+void helper_cr4_testbit_x86_64(void *env, uint32_t bit)
+{
+	typedef bool restore_fn(void *cpu, uintptr_t retaddr, bool leaves);
+	static void *unicorns, *restore;
+	uint64_t value = 0;
+
+	if (!now) {
+		NEXT(helper_cr4_testbit_x86_64)(env, bit);
+		return;
+	}
+	((restore_fn *)inside_next(&restore, "cpu_restore_state_x86_64"))((uint8_t *)env - INSIDE_STATE_BEHIND_CPU, HERE, false);
+	answered(env, ask(SYSTEM_FS_GS, 0, &value), HERE);
+}
+
+/* Data breakpoints. Unicorn marks the entries of its TLB for pages of which the first says so, and calls the second for
+ * accesses by those; its own do nothing. */
+EXPORTED int cpu_watchpoint_address_matches_x86_64(void *cpu, uint64_t address, uint64_t bytes);
+int cpu_watchpoint_address_matches_x86_64(void *cpu, uint64_t address, uint64_t bytes)
+{
+	(void)cpu;
+	return now && now->watches ? now->watched(now->owner, address, bytes) : 0;
+}
+
+EXPORTED void cpu_check_watchpoint_x86_64(void *cpu, uint64_t address, uint64_t bytes, uint32_t attributes, int access,
+					  uintptr_t retaddr);
+void cpu_check_watchpoint_x86_64(void *cpu, uint64_t address, uint64_t bytes, uint32_t attributes, int access,
+				 uintptr_t retaddr)
+{
+	(void)cpu;
+	(void)attributes;
+	(void)retaddr;
+	if (!now || !now->watches)
+		return;
+	pv_access_within(&address, &bytes); /* of a load that is not aligned these are two that are */
+	if (bytes)
+		now->touched(now->owner, address, bytes, access & SYSTEM_WRITE);
+}
+
+/* While there are some, an instruction is a block, and the exception comes behind it. */
+EXPORTED void gen_intermediate_code_x86_64(void *cpu, void *block, int most);
+void gen_intermediate_code_x86_64(void *cpu, void *block, int most)
+{
+	static void *unicorns;
+
+	NEXT(gen_intermediate_code_x86_64)(cpu, block, now && now->watches ? 1 : most);
+}

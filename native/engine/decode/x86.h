@@ -18,7 +18,7 @@ enum x86_feature {
 	X86_AVX, X86_F16C, X86_RDRAND, X86_LAHF, X86_LZCNT, X86_SSE4A, X86_PREFETCHW, X86_XOP, X86_FMA4, X86_TBM, X86_3DNOW,
 	X86_FSGSBASE, X86_BMI1, X86_AVX2, X86_BMI2, X86_INVPCID, X86_RTM, X86_RDSEED, X86_ADX, X86_SMAP, X86_CLFLUSHOPT,
 	X86_CLWB, X86_SHA, X86_VAES, X86_VPCLMULQDQ, X86_GFNI, X86_RDPID, X86_RDTSCP, X86_XSAVEOPT, X86_XSAVEC, X86_XGETBV1,
-	X86_MONITOR, X86_SVM, X86_VMX, X86_PKU, X86_CET, X86_SYSENTER, X86_FEATURES
+	X86_MONITOR, X86_SVM, X86_VMX, X86_PKU, X86_CET, X86_SYSENTER, X86_CR8_LEGACY, X86_XSAVES, X86_FEATURES
 };
 
 struct x86_cpu {
@@ -28,7 +28,7 @@ struct x86_cpu {
 
 enum x86_verdict {
 	X86_OK,
-	X86_UD,    /* no instruction that this processor has: #UD; length is that of the bytes that say so */
+	X86_UD,    /* no instruction that this processor has: #UD; length is that of the bytes that it fetches before it says so */
 	X86_GP,    /* longer than 15 bytes: #GP(0) */
 	X86_SHORT, /* it goes on behind the bytes that are there */
 };
@@ -84,14 +84,16 @@ struct x86_insn {
 	uint8_t index;       /* 0..15 (a vector for X86_GATHER), X86_NONE */
 	uint8_t scale;
 	int64_t displacement;
-	uint16_t memory_bytes; /* that it accesses; 0: none (lea, nop, prefetch) or more than that says */
-	uint8_t memory_access; /* X86_READ, X86_WRITE */
+	uint16_t memory_bytes; /* that it accesses, if nothing is masked; 0: none (lea, nop, prefetch), or how many depends on more
+				* than its bytes (XSAVE_OP, GATHER); of bt and its like by a register those at offset 0 */
+	uint8_t memory_access; /* X86_READ, X86_WRITE, or 0 */
 	uint8_t alignment;     /* #GP unless the operand is aligned to this; 0: any */
 	bool writes_memory;    /* in whatever way: push, call and strings, too */
 	/* Right for what may be executed natively: x87, MMX, SSE, VEX, BMI, and what x86_decode() says so of. */
-	uint16_t gpr_read, gpr_written; /* registers that are operands, not those of the address; bit n */
-	uint16_t vector_read, vector_written;
-	bool reads_flags, writes_flags; /* arithmetic flags */
+	uint16_t gpr_read, gpr_written; /* registers that are operands, not those of the address; bit n. What may not be written, or
+					 * not whole (8 or 16 bits), is read as well. */
+	uint16_t vector_read, vector_written; /* the same; SSE writes the lower 128 bits */
+	bool reads_flags, writes_flags; /* arithmetic flags; what is written may be some of them, or none */
 	bool mxcsr;                     /* rounds, or sets flags in MXCSR */
 };
 

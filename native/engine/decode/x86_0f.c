@@ -46,6 +46,8 @@ static const struct x86_row group_01[] = {
 	{ PF3 | BYTE(0xea), "", NEEDS(CET) },
 	{ NP | BYTE(0xee), "ad= dd= cd", NEEDS(PKU) },
 	{ NP | BYTE(0xef), "ad dd cd", NEEDS(PKU) },
+	{ AMD | BYTE(0xee), "ad= dd= cd", NEEDS(PKU) },
+	{ AMD | BYTE(0xef), "ad dd cd", NEEDS(PKU) },
 	{ BYTE(0xf8), "", 0 }, /* swapgs */
 	{ BYTE(0xf9), "ad= cd= dd=", NEEDS(RDTSCP) },
 	{ 0 }
@@ -77,7 +79,9 @@ static const struct x86_row group_ae[] = {
 static const struct x86_row group_c7[] = {
 	{ MEM | DIGIT(1) | W0, "Mq+ aq+ dq+ bq cq", FW | LOCKABLE }, /* cmpxchg8b, cmpxchg16b */
 	{ MEM | DIGIT(1) | W1, "Mo+ aq+ dq+ bq cq", FW | LOCKABLE | ALIGN16 | NEEDS(CX16) },
+	{ NP | MEM | DIGIT(3), "Mr ad dd", NEEDS(XSAVES) | KIND(XSAVE_OP) | ALIGN64 },
 	{ NP | MEM | DIGIT(4), "Mr= ad dd", NEEDS(XSAVEC) | KIND(XSAVE_OP) | ALIGN64 },
+	{ NP | MEM | DIGIT(5), "Mr= ad dd", NEEDS(XSAVES) | KIND(XSAVE_OP) | ALIGN64 },
 	{ MEM | DIGIT(6) | NP, "Mq", NEEDS(VMX) | FW },  /* vmptrld, vmclear, vmxon, vmptrst */
 	{ MEM | DIGIT(6) | P66, "Mq", NEEDS(VMX) | FW },
 	{ MEM | DIGIT(6) | PF3, "Mq", NEEDS(VMX) | FW },
@@ -98,8 +102,9 @@ x86_map x86_0f = {
 	[0x06] = ROWS({ 0, "", 0 }), /* clts */
 	[0x07] = ROWS({ 0, "", KIND(SYSRET) | FW }),
 	[0x08 ... 0x09] = ROWS({ 0, "", 0 }), /* invd, wbinvd */
-	[0x0d] = HINT,
+	[0x0d] = ROWS({ MEM, "Mn", KIND(NOP) }, { REG | INTEL, "", KIND(NOP) }), /* prefetch */
 	[0x0e] = ROWS({ 0, "", MMX | NEEDS(3DNOW) }),
+	[0x0f] = ROWS({ RM, "Ib", NEVER }), /* 3DNow!, looked up elsewhere */
 
 	[0x10] = ROWS({ NP | P66 | RM, "Vx= Wu", SSE }, { PF3 | MEM, "Vx= Wd", SSE }, { PF3 | REG, "Vx+ Wd", SSE },
 		      { PF2 | MEM, "Vx= Wq", SSE }, { PF2 | REG, "Vx+ Wq", SSE }),
@@ -115,13 +120,13 @@ x86_map x86_0f = {
 	[0x1e] = ROWS({ PF3 | REG | DIGIT(1), "Rg+", NEEDS(CET) }, { RM, "En", KIND(NOP) }), /* rdssp */
 	[0x1f] = HINT,
 
-	[0x20] = ROWS({ NO_MOD, "Rq= Cq", 0 }),
+	[0x20] = ROWS({ NO_MOD, "Rq= Cq", LOCK_CR8 }),
 	[0x21] = ROWS({ NO_MOD, "Rq= Dq", 0 }),
-	[0x22] = ROWS({ NO_MOD, "Cq= Rq", KIND(MOV_CR) }),
+	[0x22] = ROWS({ NO_MOD, "Cq= Rq", KIND(MOV_CR) | LOCK_CR8 }),
 	[0x23] = ROWS({ NO_MOD, "Dq= Rq", 0 }),
 	[0x28] = PACKED("Vx= Wx", 0),
 	[0x29] = PACKED("Wx= Vx", 0),
-	[0x2a] = ROWS({ NP | RM, "Vx+ Qq", MMX | MX }, { P66 | RM, "Vx= Qq", MMX | MX }, { PF3 | PF2 | RM, "Vx+ Eg", SSE | MX }),
+	[0x2a] = ROWS({ NP | RM, "Vx+ Qq", MMX | MX }, { P66 | RM, "Vx= Qq", MMX }, { PF3 | PF2 | RM, "Vx+ Eg", SSE | MX }),
 	[0x2b] = ROWS({ NP | P66 | MEM, "Wx= Vx", SSE }, { PF3 | MEM, "Wd= Vx", SSE | NEEDS(SSE4A) },
 		      { PF2 | MEM, "Wq= Vx", SSE | NEEDS(SSE4A) }),
 	[0x2c ... 0x2d] = ROWS({ NP | RM, "Pq= Wq", MMX | MX }, { P66 | RM, "Pq= Wx", MMX | MX }, { PF3 | RM, "Gg= Wd", SSE | MX },
@@ -155,8 +160,8 @@ x86_map x86_0f = {
 	[0x73] = ROWS(SHIFT(2), SHIFT(6), { P66 | REG | DIGIT(3), "Ux+ Ib", SSE }, { P66 | REG | DIGIT(7), "Ux+ Ib", SSE }),
 	[0x74 ... 0x76] = MMX_OR_SSE,
 	[0x77] = ROWS({ NP, "", MMX }), /* emms */
-	[0x78] = ROWS({ NP | RM, "Eq= Gq", NEEDS(VMX) | FW }, { P66 | REG | DIGIT(0), "Ux+ Ib Ib", SSE | NEEDS(SSE4A) },
-		      { PF2 | REG, "Vx+ Ux Ib Ib", SSE | NEEDS(SSE4A) }),
+	[0x78] = ROWS({ P66 | REG | DIGIT(0), "Ux+ Ib Ib", SSE | NEEDS(SSE4A) }, { PF2 | REG, "Vx+ Ux Ib Ib", SSE | NEEDS(SSE4A) },
+		      { NP | RM, "Eq= Gq", NEEDS(VMX) | FW }),
 	[0x79] = ROWS({ NP | RM, "Gq Eq", NEEDS(VMX) | FW }, { P66 | PF2 | REG, "Vx+ Ux", SSE | NEEDS(SSE4A) }),
 	[0x7c ... 0x7d] = ROWS({ P66 | PF2 | RM, "Vx+ Wx", SSE | MX | NEEDS(SSE3) }),
 	[0x7e] = ROWS({ NP | RM, "Eg= Pq", MMX }, { P66 | RM, "Eg= Vx", SSE }, { PF3 | RM, "Vx= Wq", SSE }),

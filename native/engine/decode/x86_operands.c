@@ -22,7 +22,7 @@ bool x86_next_operand(const char **operands, struct x86_operand *ret)
 
 unsigned x86_operand_size(const struct x86_cpu *cpu, const struct x86_insn *insn, uint64_t what)
 {
-	bool word = insn->operand16 && !insn->w;
+	bool word = insn->operand16 && !insn->w && insn->encoding == X86_LEGACY;
 
 	if (what & NEAR)
 		return word && !cpu->intel ? 2 : 8;
@@ -144,6 +144,8 @@ static void use_rm(struct x86_insn *insn, const struct x86_operand *operand, uns
 {
 	unsigned rm = (insn->modrm & 7u) | (insn->b ? 8u : 0);
 
+	if (operand->size == 'n')
+		return;
 	if (operand->where == 'E' || operand->where == 'R')
 		use_numbered(insn, rm, operand, bytes);
 	else if (operand->where == 'W' || operand->where == 'U')

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The opcode maps, as tables: for each opcode, rows, of which the first is taken that an instruction fulfils and whose
- * feature the processor has; #UD if there is none. Operands are spelt like those of the Intel SDM, vol. 2, appendix A.
+ * feature the processor has; #UD if there is none, once what the first one says has been fetched. Operands are spelt like
+ * those of the Intel SDM, vol. 2, appendix A.
  */
 #ifndef PV_X86_ROWS_H
 #define PV_X86_ROWS_H
@@ -49,6 +50,8 @@ typedef const struct x86_row *const x86_map[256];
 #define L0  0x40000u
 #define L1  0x80000u
 #define B0  0x100000u                      /* no REX.B */
+#define INTEL 0x400000u                    /* by vendor */
+#define AMD 0x800000u
 #define NO_MOD (RM | 0x200000u)            /* a register whatever ModRM's mod field says */
 
 /* Of `what`. */
@@ -68,6 +71,8 @@ typedef const struct x86_row *const x86_map[256];
 #define ALIGN64  (1ull << 34)
 #define VSIB     (1ull << 35)              /* the index is a vector */
 #define ALL_VECTORS (1ull << 36)           /* writes all */
+#define LOCK_CR8 (1ull << 37)              /* LOCK says CR8, where there is that */
+#define NEVER    (1ull << 38)              /* #UD, though all of it is fetched */
 
 #define X87 UNIT(X87)
 #define MMX UNIT(MMX)

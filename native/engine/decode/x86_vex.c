@@ -51,7 +51,8 @@ x86_map x86_vex_0f = {
 	[0x7e] = ROWS({ P66 | RM | L0, "Eg= Vx", VEX }, { PF3 | RM | L0, "Vx= Wq", VEX }),
 	[0x7f] = ROWS({ P66 | RM, "Wx= Vx", VEX | ALIGNED }, { PF3 | RM, "Wx= Vx", VEX }),
 
-	[0xae] = ROWS({ NP | MEM | DIGIT(2) | L0, "Md", VEX | KIND(MXCSR) }, { NP | MEM | DIGIT(3) | L0, "Md=", VEX | KIND(MXCSR) }),
+	[0xae] = ROWS({ NP | MEM | DIGIT(2) | L0, "Md", VEX | KIND(MXCSR) },
+		      { NP | MEM | DIGIT(3) | L0, "Md=", VEX | KIND(MXCSR) }),
 	[0xc2] = FLOATS("Vx= Hx", "Vx= Hx", " Ib"),
 	[0xc4] = ROWS({ P66 | MEM | L0, "Vx= Hx Mw Ib", VEX }, { P66 | REG | L0, "Vx= Hx Rd Ib", VEX }),
 	[0xc5] = ROWS({ P66 | REG | L0, "Gd= Ux Ib", VEX }),

@@ -8,7 +8,9 @@
 #define INTEGERS ROW(0, "Vx= Hx Wx", VEX | AVX2_256)
 #define EXTEND(operands) ROW(0, operands, VEX | AVX2_256)
 #define FMA_PACKED ROW(0, "Vx+ Hx Wx", VEX | NEEDS(FMA) | MX)
-#define FMA_SCALAR ROWS({ P66 | RM | W0, "Vx+ Hx Wd", VEX | NEEDS(FMA) | MX }, { P66 | RM | W1, "Vx+ Hx Wq", VEX | NEEDS(FMA) | MX })
+#define FMA_SCALAR                                                                                   \
+	ROWS({ P66 | RM | W0, "Vx+ Hx Wd", VEX | NEEDS(FMA) | MX },                                  \
+	     { P66 | RM | W1, "Vx+ Hx Wq", VEX | NEEDS(FMA) | MX })
 #define VECTOR_AES(operands) ROWS({ P66 | RM | L0, operands, VEX | NEEDS(AES) }, { P66 | RM | L1, operands, VEX | NEEDS(VAES) })
 #define MASKED(operands, feature) ROWS({ P66 | MEM | W0, operands, feature | KIND(MASKED) })
 #define MASKED_INTEGERS(operands) ROWS({ P66 | MEM, operands, AVX2 | KIND(MASKED) })

@@ -16,7 +16,7 @@ from pathlib import Path
 from hostile_options import MAKERS, QUICK, Command, make_command
 from hostile_place import PVPERF, fill, make_inputs, make_place, mount_hostile, snapshot
 
-SECONDS = 60
+SECONDS = 300
 Snapshot = dict[str, tuple[int, str]]
 
 

@@ -181,14 +181,20 @@ LONG = {
     "traces": (["model", "--traces", "2000"], r"traces .*schedules, [\d,]+/s, .* left"),
     "bench": (["bench", "boot", "--quick"], r"boot.*round \d of 3 .*left"),
     "matrix": (["stress", "--matrix", "close-enable", "--native", "--duration", "6s"], "matrix .*left"),
-    "canaries": (["explore", "--canaries"], "canaries .*left"),
     **({"spin": (["model", "--spin"], "Spin searches")} if shutil.which("spin") else {}),
 }
 
 
-@pytest.mark.parametrize(
-    "command", [pytest.param(name, marks=pytest.mark.slow) if name == "canaries" else name for name in LONG]
-)
+def test_a_table_says_how_far_it_is(terminals: list[Terminal]) -> None:
+    """It is not waited for: what is in it, others test."""
+    terminals.append(terminal := Terminal([*PVPERF, "explore", "--canaries"]))
+    terminal.until("canaries .*left")
+    os.killpg(terminal.process.pid, signal.SIGINT)
+    assert terminal.end() == -signal.SIGINT
+    assert_clean(terminal.said)
+
+
+@pytest.mark.parametrize("command", LONG)
 def test_whatever_takes_long_says_how_far_it_is(command: str, terminals: list[Terminal], tmp_path: Path) -> None:
     words, wanted = LONG[command]
     words = [str(tmp_path / "journal") if word == "J" else word for word in words]

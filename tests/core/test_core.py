@@ -102,14 +102,23 @@ LISTED = [name for suite, names in SUITES.items() for name in [*names, *([SLOW[s
 TIMEOUT_SECONDS = 500
 
 
+@pytest.fixture(scope="module")
+def built() -> dict[str, Path]:
+    """What was made until now, by its build."""
+    return {}
+
+
 @pytest.fixture(scope="module", params=BUILDS)
-def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def program(request: pytest.FixtureRequest, built: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The test program in one build."""
-    path = tmp_path_factory.mktemp(f"core-{request.param}") / "core_test"
-    command = [shutil.which("cc") or "gcc", *FLAGS, *BUILDS[request.param], *map(str, SOURCES), "-o", str(path)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False)
-    assert result.returncode == 0, result.stderr
-    return path
+    build = request.param
+    if build not in built:
+        path = tmp_path_factory.mktemp(f"core-{build}") / "core_test"
+        command = [shutil.which("cc") or "gcc", *FLAGS, *BUILDS[build], *map(str, SOURCES), "-o", str(path)]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False)
+        assert result.returncode == 0, result.stderr
+        built[build] = path
+    return built[build]
 
 
 def run(program: Path, *names: str) -> list[str]:
@@ -137,8 +146,19 @@ def test_core(program: Path, suite: str) -> None:
     assert run(program, *SUITES[suite]) == SUITES[suite]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", SLOW.values())
+#: Under ThreadSanitizer as much again as all other tests of the program; conserve_quick does the same policies there.
+LONGEST = ("thread", "conserve_million")
+
+
+@pytest.mark.parametrize(
+    ("program", "name"),
+    [
+        pytest.param(build, name, marks=pytest.mark.soak if (build, name) == LONGEST else pytest.mark.slow)
+        for build in BUILDS
+        for name in SLOW.values()
+    ],
+    indirect=["program"],
+)
 def test_a_million(program: Path, name: str) -> None:
     """A million operations on the table from four threads; a million overflows for each NMI policy, sync policy and
     share of lost trylocks: nothing lost, doubled, leaked or raced."""

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import pytest
 
 from emulator.cli import main
-from emulator.races.explore.canaries import blocks, catch
+from emulator.races.explore.canaries import Caught, blocks, catch
 from emulator.races.explore.case import read_case
 from emulator.races.explore.machine import Setup
 from emulator.races.explore.search import run_block
@@ -17,9 +18,14 @@ from emulator.races.explore.search import run_block
 CANARY = "due_cleared_by_a_store"
 
 
+@functools.cache
+def with_store_buffers(nmi: str) -> Caught:
+    return catch(CANARY, Setup(nmi=nmi, memory="tso"), seed=1, seconds=300)
+
+
 @pytest.mark.parametrize("nmi", ["lockless", "deferred"])
 def test_a_store_that_comes_late_is_found_and_replays(nmi: str, tmp_path: Path) -> None:
-    caught = catch(CANARY, Setup(nmi=nmi, memory="tso"), seed=1, seconds=60)
+    caught = with_store_buffers(nmi)
     assert caught.case
     assert caught.case.setup.memory == "tso"
     path = tmp_path / "late.replay"
@@ -32,14 +38,14 @@ def test_a_store_that_comes_late_is_found_and_replays(nmi: str, tmp_path: Path) 
 
 def test_without_store_buffers_it_is_no_defect() -> None:
     """The same search, over as many schedules as it needs with them, and more."""
-    with_buffers = catch(CANARY, Setup(nmi="lockless", memory="tso"), seed=1, seconds=60)
-    assert with_buffers.case
+    found = with_store_buffers("lockless")
+    assert found.case
     searched = 0
     for block in blocks(Setup(nmi="lockless", canary=CANARY), seed=1):
-        found = run_block(block)
-        assert not found.case
-        searched += found.totals.schedules
-        if searched > with_buffers.schedules:
+        result = run_block(block)
+        assert not result.case
+        searched += result.totals.schedules
+        if searched > found.schedules:
             break
 
 

@@ -35,7 +35,7 @@ COLUMNS = (
     Column("`per-vm --nmi lockless`, 2", Setup(nmi="lockless"), 2),
 )
 #: Takes most of the time; a quick check leaves them out where a search is complete to 3 preemptions.
-LARGE = frozenset({"clock-nmi", "halt-nmi", "nmi-storm", "throttle", "migrate"})
+LARGE = frozenset({"clock-nmi", "group-close", "group-move", "halt-nmi", "migrate", "nmi-storm", "throttle"})
 
 
 @dataclass(frozen=True)

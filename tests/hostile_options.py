@@ -144,7 +144,7 @@ def build(command: Command) -> None:
     command.input(["mine.c"], {"text": "usage", "missing": "usage", "dir": "usage", "w.elf": "usage"})
     if "mine.c" in command.inputs:
         command.inputs.add("mine.h")
-    command.maybe("!--cc nosuch")
+    command.maybe("--cflags=-O1", "!--cc nosuch", "!--cflags=-nosuch")
     command.output("-o")
 
 

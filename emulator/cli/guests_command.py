@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 
 from emulator.errors import HostError, PvperfError, Unsupported, UsageError
 
@@ -28,6 +29,13 @@ def _list(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _flags(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"--cflags: {text!r} is no list of words: {error}") from None
+
+
 def _build(arguments: argparse.Namespace) -> int:
     from emulator.files import Files
     from emulator.guest.build import GuestBuildError, find_compiler, make_guest
@@ -39,7 +47,7 @@ def _build(arguments: argparse.Namespace) -> int:
         try:
             command = find_compiler(arguments.cc)
             files.reads(*filter(None, [find_program(command[0])]))
-            elf, read = make_guest(arguments.sources, command)
+            elf, read = make_guest(arguments.sources, command, _flags(arguments.cflags))
         except GuestBuildError as error:
             raise _FAULTS[error.fault](str(error), details=error.details) from None
         files.reads(*read)

@@ -33,7 +33,7 @@ _COMMON_FLAGS = (
     "-fcf-protection=none",
     "-fno-asynchronous-unwind-tables",
     "-fno-tree-vectorize",
-    "-mno-avx",
+    "-march=x86-64",  # whatever the compiler's own default is; flags of a user's program come behind it
     "-mno-80387",  # handlers run on what XMM holds: vectors.S saves no x87
     "-g",
     "-Wall",
@@ -98,15 +98,18 @@ def find_compiler(cc: str | None = None) -> list[str]:
     raise GuestBuildError(f"{name}: install gcc, or name one in CC", fault="usage" if wanted else "absent")
 
 
-def make_guest(sources: Iterable[str | Path], command: Sequence[str]) -> tuple[bytes, list[str]]:
-    """The ELF of ``sources``, compiled by ``command``, and every file that was read for it.
+def make_guest(
+    sources: Iterable[str | Path], command: Sequence[str], extra: Sequence[str] = ()
+) -> tuple[bytes, list[str]]:
+    """The ELF of ``sources``, compiled by ``command`` with ``extra`` arguments, and every file that was read for it.
 
     Raises:
         GuestBuildError: with the compiler's own words.
     """
     with _scratch("guest") as scratch:
         elf, read = scratch / "guest.elf", scratch / "read"
-        build_guests({elf: [Path(source) for source in sources]}, cc=shlex.join(command), dependencies=read)
+        programs = {elf: [Path(source) for source in sources]}
+        build_guests(programs, cc=shlex.join(command), extra=extra, dependencies=read)
         return elf.read_bytes(), [*_listed(read), *map(str, runtime_sources())]
 
 

@@ -569,6 +569,17 @@ def test_a_guest_with_the_atomics_of_c(tmp_path: Path, headers: tuple[str, str])
     assert pvperf("run", program).returncode == 4
 
 
+def test_a_guest_with_flags_of_ones_own(tmp_path: Path) -> None:
+    source, program = tmp_path / "mine.c", tmp_path / "mine.elf"
+    source.write_text("int guest_main(void) { return NUMBER + 10 * __POPCNT__; }\n")
+    flags = '-O3 -march=x86-64-v2 -DNUMBER="(4 + 1)"'
+    assert pvperf("guests", "build", source, "-o", program, f"--cflags={flags}").returncode == 0
+    assert pvperf("run", program).returncode == 15
+    assert "unrecognized" in pvperf("guests", "build", source, "-o", program, "--cflags=-nosuch").stderr
+    unclosed = pvperf("guests", "build", source, "-o", program, "--cflags=-DX='")
+    assert "is no list of words" in sentence(unclosed, 2)
+
+
 def test_list_of_guests_by_name_of_the_action() -> None:
     assert pvperf("guests", "list", "--json").stdout == pvperf("guests", "--json").stdout
 

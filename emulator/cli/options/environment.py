@@ -36,7 +36,10 @@ def add_guests(parser: Parser) -> None:
 
 
 def _add_build(build: Parser) -> None:
-    build.examples = [("pvperf guests build count.c -o count.elf", "which pvperf stat ./count.elf counts")]
+    build.examples = [
+        ("pvperf guests build count.c -o count.elf", "which pvperf stat ./count.elf counts"),
+        ('pvperf guests build count.c -o count.elf --cflags="-O3 -march=x86-64-v2"', "as a distribution may compile"),
+    ]
     build.statuses = [
         ("0", "built"),
         ("2", "it does not compile, or usage"),
@@ -46,6 +49,7 @@ def _add_build(build: Parser) -> None:
     build.add_argument("sources", nargs="+", metavar="SOURCE", help="C or assembly files")
     build.add_argument("-o", "--output", required=True, metavar="FILE", help="the ELF file to write")
     build.add_argument("--cc", metavar="COMMAND", help="the compiler (default: $CC, cc, gcc or clang)")
+    build.add_argument("--cflags", metavar="FLAGS", default="", help="further flags of the compiler, for SOURCE alone")
 
 
 def add_doctor(parser: Parser) -> None:

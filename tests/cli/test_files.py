@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 import signal
@@ -49,7 +50,8 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     guest(folder, count_down(50_000) + leave(0), "w.elf")
     (folder / "mine.h").write_text("#define LINES 1\n")
     (folder / "mine.c").write_text(f'#include "mine.h"\n{(ROOT / "examples/count.c").read_text()}')
-    (folder / "result.json").write_bytes(RESULT.read_bytes())
+    result = json.loads(RESULT.read_text())
+    (folder / "result.json").write_text(json.dumps({**result, "groups": result["groups"][:1]}))
     (folder / "prog").write_text(REPLAY)
     assert pvperf("record", "-q", "-o", "p", "-c", "100", "w.elf", cwd=folder).returncode == 0
     return folder

@@ -133,7 +133,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(ROOT / "examples" / "count.c", path)
     before = [
         "record -o perf.data hello",
-        "campaign night.journal churn --seeds 1 --schedules 100",
+        "campaign night.journal churn --design per-vm --nmi trylock --seeds 1 --schedules 100",
         "explore close-enable --design no-refcount -o race.replay",
         "bench boot --quick --json before.json",
     ]
@@ -157,7 +157,13 @@ def run(place: Path, command: str) -> Finished:
     )
 
 
-@pytest.mark.parametrize("command", [each for each in examples() if " bench " not in each or each.startswith(MEASURED)])
+def tried() -> list[object]:
+    """A sweep of some points is a test of tests/bench, too."""
+    commands = [each for each in examples() if " bench " not in each or each.startswith(MEASURED)]
+    return [pytest.param(each, marks=pytest.mark.soak if "nmi-miss" in each else ()) for each in commands]
+
+
+@pytest.mark.parametrize("command", tried())
 def test_an_example_works(command: str, place: Path) -> None:
     if "| man" in command and not shutil.which("man"):
         pytest.skip("man is not there")

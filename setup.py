@@ -21,6 +21,10 @@ from distutils.command.install_data import install_data  # isort: skip - setupto
 ROOT = Path(__file__).resolve().parent
 
 
+#: Of native/engine/unicorn: what takes the place of Unicorn's functions.
+INTERPOSED = ("access", "exchange", "fast_store", "inside", "system", "translate")
+
+
 def fail(sentence: str) -> None:
     raise SystemExit(f"pvperf: {sentence}")
 
@@ -127,8 +131,8 @@ setup(
     ext_modules=[
         Extension(
             "emulator._interposed",
-            [f"native/engine/unicorn/{name}.c" for name in ("access", "exchange", "fast_store", "inside", "system")],
-            depends=[f"native/engine/unicorn/{name}.h" for name in ("access", "exchange", "fast_store", "inside", "system")],
+            [f"native/engine/unicorn/{name}.c" for name in INTERPOSED],
+            depends=[f"native/engine/unicorn/{name}.h" for name in INTERPOSED],
             include_dirs=["native"],
             libraries=["dl"],  # of its own before glibc 2.34
             extra_compile_args=["-std=c11", "-D_GNU_SOURCE", "-O2", "-g", "-fvisibility=hidden", "-Wall", "-Wextra"],

@@ -29,6 +29,8 @@ struct cpu_calls {
 	void (*shut_down)(struct cpu *cpu, unsigned vector, uint32_t error, const char *why);
 };
 
+struct native;
+
 struct cpu {
 	struct count count; /* first: the block hook's line */
 	struct freeze freeze;
@@ -44,6 +46,7 @@ struct cpu {
 	struct code code;
 	struct hooks hooks;
 	struct oracle oracle;
+	struct native *native; /* NULL: Unicorn executes all */
 	bool stop;   /* the host said so, or the VM is over */
 	int failure; /* negative errno once PV_EXIT_ERROR was raised */
 };

@@ -14,6 +14,7 @@
 #include "engine/decode/code.h"
 #include "engine/decode/decode.h"
 #include "engine/exception/fast_call.h"
+#include "engine/native/native.h"
 #include "engine/run/agent.h"
 #include "engine/run/block_hook.h"
 #include "engine/run/boundary.h"
@@ -120,6 +121,8 @@ static int open_unicorn(struct pv_engine *e)
 	ret = hidden_calibrate(&e->cpu.hidden, e->cpu.uc);
 	if (!ret)
 		ret = try_out(e);
+	if (!ret && e->cpu.config.hook == PV_ENGINE_COUNT)
+		ret = native_create(&e->cpu.native, &e->cpu);
 	if (ret)
 		return ret;
 	if (uc_mem_map_ptr(e->cpu.uc, 0, e->cpu.config.ram_size, UC_PROT_ALL, e->cpu.config.ram))
@@ -198,6 +201,7 @@ void engine_destroy(struct pv_engine *e)
 	agent_destroy(e);
 	hooks_destroy(&e->cpu);
 	span_unmap(&e->span);
+	native_destroy(e->cpu.native);
 	hidden_destroy(&e->cpu.hidden);
 	if (e->cpu.uc)
 		uc_close(e->cpu.uc);

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "engine/native/native.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <xmmintrin.h>
+
+#include "engine/count/cpu.h"
+#include "engine/unicorn/inside.h"
+#include "engine/unicorn/registers.h"
+
+/* Nobody may have loaded the library of translate.c. */
+extern __typeof__(pv_translate) pv_translate __attribute__((weak));
+extern __typeof__(pv_translate_no_more) pv_translate_no_more __attribute__((weak));
+extern __typeof__(pv_translate_fetch) pv_translate_fetch __attribute__((weak));
+
+/* What CPUID offers where no model says otherwise. */
+#define FEATURES                                                                                                           \
+	(1ull << X86_SSE3 | 1ull << X86_PCLMULQDQ | 1ull << X86_SSSE3 | 1ull << X86_CX16 | 1ull << X86_SSE41 | 1ull << X86_SSE42 | \
+	 1ull << X86_MOVBE | 1ull << X86_POPCNT | 1ull << X86_AES | 1ull << X86_XSAVE | 1ull << X86_RDRAND | 1ull << X86_LAHF |   \
+	 1ull << X86_LZCNT | 1ull << X86_FSGSBASE | 1ull << X86_BMI1 | 1ull << X86_BMI2 | 1ull << X86_SMAP | 1ull << X86_RDTSCP | \
+	 1ull << X86_XSAVEOPT | 1ull << X86_SYSENTER)
+
+enum { PAGE = 4096, MXCSR_FLAGS = 0x3f };
+
+static struct native *native_of(struct translation *translation)
+{
+	return (struct native *)(void *)((uint8_t *)translation - offsetof(struct native, translation));
+}
+
+/* Nothing that was translated is left. */
+static void forget(struct native *native)
+{
+	for (uint32_t i = 0; i < native->ops; i++)
+		free(native->op[i]);
+	native->ops = native->blocks = native->code_used = 0;
+	memset(native->slot, 0, sizeof(native->slot));
+}
+
+/* Translations lie one behind the other: one that begins in front of the last comes after all were dropped, and where the
+ * last began, that came to nothing. */
+static bool begin_block(struct native *native, uintptr_t code)
+{
+	struct native_block *last = native->blocks ? &native->block[native->blocks - 1] : NULL;
+
+	if (last && code < last->code) {
+		forget(native);
+	} else if (last && code == last->code) {
+		while (native->ops > last->first)
+			free(native->op[--native->ops]);
+		native->blocks--;
+		memset(native->slot, 0, sizeof(native->slot)); /* or all were dropped, and it was the only one */
+	}
+	if (native->blocks == native->block_room) {
+		uint32_t room = native->block_room ? native->block_room * 2 : 1024;
+		struct native_block *block = realloc(native->block, room * sizeof(*block));
+
+		if (!block)
+			return false;
+		native->block = block;
+		native->block_room = room;
+	}
+	native->block[native->blocks++] = (struct native_block){ code, native->ops, 0 };
+	return true;
+}
+
+static bool add_op(struct native *native, const struct native_op *op)
+{
+	if (native->ops == native->op_room) {
+		uint32_t room = native->op_room ? native->op_room * 2 : 1024;
+		struct native_op **ops = realloc(native->op, room * sizeof(*ops));
+
+		if (!ops)
+			return false;
+		native->op = ops;
+		native->op_room = room;
+	}
+	native->op[native->ops] = malloc(sizeof(*op));
+	if (!native->op[native->ops])
+		return false;
+	*native->op[native->ops++] = *op;
+	native->block[native->blocks - 1].ops++;
+	return true;
+}
+
+/* Behind it Unicorn translates nothing more of the block. */
+static bool ends_block(const struct x86_insn *insn)
+{
+	if (insn->verdict != X86_OK)
+		return true;
+	switch (insn->kind) {
+	case X86_JCC: case X86_JMP: case X86_JMP_INDIRECT: case X86_CALL: case X86_CALL_INDIRECT: case X86_RET: case X86_FAR:
+	case X86_IRET: case X86_INT: case X86_SYSCALL: case X86_SYSRET: case X86_SYSENTER_OP: case X86_SYSEXIT: case X86_HLT:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Looked at from the first byte to the end of the page: what lies in a block. */
+struct look {
+	uint8_t bytes[SHOWN_BYTES];
+	unsigned have; /* of the page */
+};
+
+/* Reads on, up to the end of the page, of which a byte can be executed: so all can. */
+static void look_ahead(struct look *look, void *env, uint64_t address, unsigned bytes)
+{
+	unsigned left = PAGE - (unsigned)(address % PAGE);
+
+	for (; look->have < bytes && look->have < left; look->have++)
+		look->bytes[look->have] = pv_translate_fetch(env, address + look->have);
+}
+
+/* The first instruction goes on in the next page: that may be a fault of the guest's. */
+static unsigned look_across(struct look *look, const struct native *native, uint64_t address, struct x86_insn *insn)
+{
+	unsigned n = look->have;
+
+	while (insn->verdict == X86_SHORT && n < X86_MAX_LENGTH) {
+		look->bytes[n] = pv_translate_fetch(native->translation.env, address + n);
+		x86_decode(&native->model, look->bytes, ++n, insn);
+	}
+	return n;
+}
+
+/* False: no memory to note it. *ends: Unicorn does not know that it ends the block. */
+static bool plan_instruction(struct native *native, const struct x86_insn *insn, const uint8_t *bytes, uint64_t address,
+			     uint8_t *shown, bool *ends)
+{
+	struct native_op op = { .address = address, .insn = *insn };
+	enum native_choice choice = native_choose(&native->model, insn, shown);
+
+	*ends = choice != NATIVE_LEFT && ends_block(insn);
+	if (choice == NATIVE_LEFT)
+		return true;
+	op.whole = choice == NATIVE_WHOLE;
+	memcpy(op.bytes, bytes, insn->length);
+	return add_op(native, &op);
+}
+
+static int plan(struct translation *translation, uint64_t address, uintptr_t code, int most)
+{
+	struct native *native = native_of(translation);
+	struct shown *shown = &translation->shown;
+	struct look look = { .have = 0 };
+	unsigned at = 0;
+	int n = 0;
+
+	shown->size = 0;
+	if (!native->on || !begin_block(native, code))
+		return most;
+	shown->address = address;
+	while (n < most && at + address % PAGE < PAGE) {
+		struct x86_insn insn;
+		bool ends;
+
+		look_ahead(&look, translation->env, address, at + X86_MAX_LENGTH);
+		x86_decode(&native->model, look.bytes + at, look.have - at < X86_MAX_LENGTH ? look.have - at : X86_MAX_LENGTH, &insn);
+		if (insn.verdict == X86_SHORT && n)
+			return n; /* it begins another block: what comes before it is executed, whatever the next page is */
+		if (insn.verdict == X86_SHORT)
+			look.have = look_across(&look, native, address, &insn);
+		memcpy(shown->bytes + at, look.bytes + at, X86_MAX_LENGTH);
+		if (insn.verdict == X86_UD && insn.length < 2)
+			insn.length = 2;
+		if (!plan_instruction(native, &insn, look.bytes + at, address + at, shown->bytes + at, &ends))
+			return n ? n : most;
+		n++;
+		at += insn.length;
+		shown->size = at;
+		if (ends_block(&insn))
+			return ends ? n : most;
+	}
+	return n;
+}
+
+/* What inside.h says of the CPU's state, where the API can show it. */
+static bool is_known(uc_engine *uc, struct inside_state *state)
+{
+	uint64_t mark[4] = { 0x7076706572666e30, 0x7076706572666e31, 0x7076706572666e32, 0x7076706572666e33 }, zero[4] = { 0 };
+	uint64_t mxcsr = reg_get(uc, UC_X86_REG_MXCSR), cr4 = reg_get(uc, UC_X86_REG_CR4);
+	bool known;
+
+	reg_set(uc, UC_X86_REG_R15, mark[0]);
+	uc_reg_write(uc, UC_X86_REG_YMM13, mark);
+	reg_set(uc, UC_X86_REG_FPCW, 0x27f);
+	reg_set(uc, UC_X86_REG_MXCSR, 0x1fbf);
+	known = state->gpr[15] == mark[0] && !memcmp(state->vector[13], mark, sizeof(mark)) && state->x87_control == 0x27f &&
+		state->mxcsr == 0x1fbf && state->cr[4] == cr4 && state->xcr0 == 3;
+	reg_set(uc, UC_X86_REG_R15, 0);
+	uc_reg_write(uc, UC_X86_REG_YMM13, zero);
+	reg_set(uc, UC_X86_REG_FPCW, 0x37f);
+	reg_set(uc, UC_X86_REG_MXCSR, mxcsr);
+	return known;
+}
+
+int native_create(struct native **ret, struct cpu *cpu)
+{
+	struct native *native;
+	int err;
+
+	if (!pv_translate || uc_version(NULL, NULL) != INSIDE_RELEASE)
+		return 0;
+	native = aligned_alloc(64, (sizeof(*native) + 63) / 64 * 64);
+	if (!native)
+		return -ENOMEM;
+	memset(native, 0, sizeof(*native));
+	*ret = native;
+	native->uc = cpu->uc;
+	native->cpu = cpu;
+	native->translation.plan = plan;
+	native->translation.execute = native_execute;
+	native->translation.env = ((uint8_t **)(void *)cpu->uc)[INSIDE_CPU] + INSIDE_STATE_BEHIND_CPU;
+	native->pass.host_mxcsr = _mm_getcsr() & ~(uint32_t)MXCSR_FLAGS;
+	native->model = (struct x86_cpu){ cpu->config.cpu_features, cpu->config.cpu_intel };
+	if (!native->model.features)
+		native->model = (struct x86_cpu){ FEATURES, true };
+	if (!is_known(cpu->uc, native->translation.env))
+		return -EOPNOTSUPP;
+	native->code = mmap(NULL, NATIVE_CODE_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (native->code == MAP_FAILED) {
+		native->code = NULL;
+		return -errno;
+	}
+	err = stub_catch();
+	if (err)
+		return err;
+	((struct inside_state *)native->translation.env)->xcr0 = 1; /* as after a reset */
+	native->on = true;
+	return pv_translate(&native->translation) ? 0 : -ENOMEM;
+}
+
+void native_destroy(struct native *native)
+{
+	if (!native)
+		return;
+	pv_translate_no_more(&native->translation);
+	forget(native);
+	free(native->block);
+	free(native->op);
+	if (native->code)
+		munmap(native->code, NATIVE_CODE_BYTES);
+	free(native);
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Instructions that this machine's processor executes in Unicorn's place, on the guest's registers and memory: those that
+ * Unicorn gets wrong, or does not have. Which, is decided once, when a block is translated (choose.c): the translator
+ * is shown something that becomes a call (translate.h), and behind that call the instruction is looked up, its memory is
+ * reached as Unicorn would reach it, and code made for it is run (stub.h). What the processor does not do as a guest would
+ * see it, vectors of addresses and masked moves, is done here (whole.c).
+ */
+#ifndef PV_NATIVE_H
+#define PV_NATIVE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <unicorn/unicorn.h>
+
+#include "engine/decode/x86.h"
+#include "engine/native/stub.h"
+#include "engine/unicorn/translate.h"
+
+struct cpu;
+
+/* One instruction of a translation, executed natively. */
+struct native_op {
+	uint64_t address;
+	uint8_t bytes[16];
+	struct x86_insn insn;
+	struct stub stub; /* made when it is executed for the first time */
+	bool whole; /* whole.c does it */
+};
+
+struct native_block {
+	uintptr_t code;
+	uint32_t first, ops; /* among all */
+};
+
+enum { NATIVE_SLOT_BITS = 13, NATIVE_CODE_BYTES = 1 << 22 };
+
+struct native {
+	struct translation translation;
+	bool on;
+	uc_engine *uc;
+	struct cpu *cpu;
+	struct x86_cpu model;
+	struct stub_pass pass;
+	struct native_block *block;
+	uint32_t blocks, block_room;
+	struct native_op **op;
+	uint32_t ops, op_room;
+	uint8_t *code; /* of stubs */
+	uint32_t code_used;
+	struct native_slot {
+		uintptr_t retaddr;
+		struct native_op *op; /* NULL: that call is no instruction of ours */
+	} slot[1 << NATIVE_SLOT_BITS];
+	uint8_t bounce[1024]; /* an operand whose two pages are no neighbours */
+};
+
+/* For a new engine, whose CPU is as new. 0, or a negative errno; without the library of translate.c nothing is replaced. */
+int native_create(struct native **native, struct cpu *cpu);
+void native_destroy(struct native *native);
+
+/* choose.c: what the translator is shown of an instruction at `bytes`: changes them, and may change the byte behind. */
+enum native_choice { NATIVE_LEFT, NATIVE_EXECUTED, NATIVE_WHOLE };
+enum native_choice native_choose(const struct x86_cpu *model, const struct x86_insn *insn, uint8_t *bytes);
+/* run.c, for translate.h. */
+bool native_execute(struct translation *translation, uintptr_t retaddr);
+/* An exception of the guest's, at the instruction whose call came from `retaddr`. */
+void native_raise(struct native *native, unsigned vector, uint32_t error, uintptr_t retaddr) __attribute__((noreturn));
+/* reach.c: `bytes` of guest memory at a linear address, to be read, or also written; a fault of the guest's does not
+ * return. Of an operand that lies in pages that are no neighbours, a copy: native_reached() takes it back if it was written. */
+struct reached {
+	uint8_t *at;
+	uint8_t *part[2]; /* of a copy: where it came from */
+	uint64_t address;
+	uint32_t bytes, first; /* in part[0] */
+	bool write;
+};
+/* Who accesses memory: an instruction, called from there. `access`: X86_READ, X86_WRITE, or both. */
+struct reaching {
+	const struct native_op *op;
+	uintptr_t retaddr;
+};
+void native_reach(struct native *native, struct reached *reached, uint64_t address, uint32_t bytes, unsigned access,
+		  const struct reaching *by);
+void native_reached(struct reached *reached);
+uint64_t native_address(const struct native *native, const struct native_op *op);
+/* x87.c */
+void x87_load(struct inside_state *state, uint8_t fx[512]);
+void x87_store(struct inside_state *state, const uint8_t fx[512]);
+/* xsave.c: one of X86_XSAVE_OP with a memory operand. */
+void native_save(struct native *native, const struct reaching *by);
+/* whole.c: False: it is none of these. */
+bool native_whole(struct native *native, const struct reaching *by);
+
+#endif

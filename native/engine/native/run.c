@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* An instruction is executed natively: found by where its call came from, checked, and run. */
+#include <stddef.h>
+#include <string.h>
+
+#include "engine/count/cpu.h"
+#include "engine/native/native.h"
+#include "engine/unicorn/inside.h"
+
+/* Unicorn's: the state as it is at the call; the flags; an exception at the call. */
+bool cpu_restore_state_x86_64(void *cpu, uintptr_t retaddr, bool leaves);
+uint32_t cpu_cc_compute_all_x86_64(void *env, int kind);
+void raise_exception_err_ra_x86_64(void *env, int vector, int error, uintptr_t retaddr) __attribute__((noreturn));
+
+#define HASH 0x9e3779b97f4a7c15ull
+
+enum {
+	VECTOR_UD = 6, VECTOR_NM = 7, VECTOR_GP = 13, VECTOR_XM = 19,
+	HFLAGS_EM = 1 << 10, HFLAGS_TS = 1 << 11, HFLAGS_OSFXSR = 1 << 22,
+	CR4_OSXMMEXCPT = 1 << 10, CR4_OSXSAVE = 1 << 18,
+	XCR0_VECTORS = 6,
+	FLAGS_LOW = 0xd5, FLAG_OF_BIT = 11,
+};
+
+static struct native *native_of(struct translation *translation)
+{
+	return (struct native *)(void *)((uint8_t *)translation - offsetof(struct native, translation));
+}
+
+static struct inside_state *state_of(const struct native *native)
+{
+	return native->translation.env;
+}
+
+void native_raise(struct native *native, unsigned vector, uint32_t error, uintptr_t retaddr)
+{
+	raise_exception_err_ra_x86_64(native->translation.env, (int)vector, (int)error, retaddr);
+}
+
+/* The block in whose translation that lies: the last that does not begin behind it. */
+static const struct native_block *block_at(const struct native *native, uintptr_t retaddr)
+{
+	uint32_t low = 0, high = native->blocks;
+
+	while (low < high) {
+		uint32_t middle = (low + high) / 2;
+
+		if (native->block[middle].code <= retaddr)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low ? &native->block[low - 1] : NULL;
+}
+
+static struct native_op *find(struct native *native, uintptr_t retaddr)
+{
+	const struct native_block *block = block_at(native, retaddr);
+	uint8_t *cpu = (uint8_t *)native->translation.env - INSIDE_STATE_BEHIND_CPU;
+
+	if (!block || !block->ops || !cpu_restore_state_x86_64(cpu, retaddr, false))
+		return NULL;
+	for (uint32_t i = 0; i < block->ops; i++)
+		if (native->op[block->first + i]->address == state_of(native)->rip)
+			return native->op[block->first + i];
+	return NULL;
+}
+
+/* May it be executed at all, as CR0, CR4 and XCR0 are? (SDM vol. 2, 2.4 and vol. 3, 12.1) */
+static void check(struct native *native, const struct native_op *op, uintptr_t retaddr)
+{
+	const struct inside_state *state = state_of(native);
+	const struct x86_insn *insn = &op->insn;
+	bool vectors = insn->vector_read | insn->vector_written;
+
+	if (insn->unit == X86_INTEGER)
+		return;
+	if (insn->unit == X86_VEX && (!(state->cr[4] & CR4_OSXSAVE) || (state->xcr0 & XCR0_VECTORS) != XCR0_VECTORS))
+		native_raise(native, VECTOR_UD, 0, retaddr);
+	if ((insn->unit == X86_SSE || insn->unit == X86_MMX) && state->hflags & HFLAGS_EM)
+		native_raise(native, VECTOR_UD, 0, retaddr);
+	if ((insn->unit == X86_SSE || vectors) && insn->unit != X86_VEX && !(state->hflags & HFLAGS_OSFXSR))
+		native_raise(native, VECTOR_UD, 0, retaddr);
+	if (state->hflags & HFLAGS_TS || (insn->unit == X86_X87 && state->hflags & HFLAGS_EM))
+		native_raise(native, VECTOR_NM, 0, retaddr);
+}
+
+static void flags_in(struct native *native)
+{
+	uint32_t flags = cpu_cc_compute_all_x86_64(native->translation.env, (int)state_of(native)->cc_kind);
+
+	native->pass.flags = (uint16_t)((flags & FLAGS_LOW) << 8 | (flags >> FLAG_OF_BIT & 1));
+}
+
+static void flags_out(struct native *native)
+{
+	state_of(native)->cc_flags = (native->pass.flags >> 8 & FLAGS_LOW) | (uint64_t)(native->pass.flags & 1) << FLAG_OF_BIT;
+}
+
+/* The processor has raised an exception: #XM is one only for who says that it handles it. */
+static __attribute__((noreturn, cold)) void raised(struct native *native, struct stub_exception exception, uintptr_t retaddr)
+{
+	if (exception.vector == VECTOR_XM && !(state_of(native)->cr[4] & CR4_OSXMMEXCPT))
+		exception.vector = VECTOR_UD;
+	native_raise(native, exception.vector, exception.error, retaddr);
+}
+
+/* Code for stubs is never given back before all translations are dropped; if there is none left, the last is made anew. */
+static void make(struct native *native, struct native_op *op)
+{
+	if (native->code_used + STUB_MOST_BYTES > NATIVE_CODE_BYTES) {
+		native->code_used -= STUB_MOST_BYTES;
+		for (uint32_t i = 0; i < native->ops; i++)
+			if ((uint8_t *)(void *)native->op[i]->stub.run >= native->code + native->code_used)
+				native->op[i]->stub.run = NULL;
+	}
+	stub_make(&op->insn, op->bytes, native->code + native->code_used, &op->stub);
+	native->code_used += (uint32_t)(op->stub.end - (native->code + native->code_used) + 15) & ~15u;
+}
+
+static void execute(struct native *native, struct native_op *op, uintptr_t retaddr)
+{
+	const struct x86_insn *insn = &op->insn;
+	struct inside_state *state = state_of(native);
+	struct reached reached = { 0 };
+	struct stub_exception exception;
+	const struct reaching by = { op, retaddr };
+	bool fx = insn->unit == X86_X87 || insn->unit == X86_MMX;
+
+	if (insn->kind != X86_XSAVE_OP)
+		check(native, op, retaddr);
+	if (op->whole && native_whole(native, &by))
+		return;
+	if (insn->memory && insn->memory_bytes) {
+		uint64_t address = native_address(native, op);
+
+		if (insn->alignment && address % insn->alignment)
+			native_raise(native, VECTOR_GP, 0, retaddr);
+		native_reach(native, &reached, address, insn->memory_bytes, insn->memory_access, &by);
+	}
+	if (__builtin_expect(!op->stub.run, 0))
+		make(native, op);
+	if (insn->reads_flags || insn->writes_flags)
+		flags_in(native);
+	if (fx)
+		x87_load(state, native->pass.fx);
+	if (__builtin_expect(stub_run(&op->stub, state, reached.at, &native->pass, &exception) != 0, 0))
+		raised(native, exception, retaddr);
+	if (fx)
+		x87_store(state, native->pass.fx);
+	if (insn->writes_flags)
+		flags_out(native);
+	if (reached.at)
+		native_reached(&reached);
+}
+
+bool native_execute(struct translation *translation, uintptr_t retaddr)
+{
+	struct native *native = native_of(translation);
+	struct native_slot *slot = &native->slot[retaddr * HASH >> (64 - NATIVE_SLOT_BITS)];
+
+	if (__builtin_expect(slot->retaddr != retaddr, 0))
+		*slot = (struct native_slot){ retaddr, find(native, retaddr) };
+	if (!slot->op)
+		return false;
+	execute(native, slot->op, retaddr);
+	return true;
+}

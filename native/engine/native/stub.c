@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "engine/native/stub.h"
+
+#include <string.h>
+
+enum {
+	RAX = 0, RDX = 2, RBX = 3, RSP = 4, RBP = 5, RSI = 6, RDI = 7, R12 = 12, R15 = 15,
+	CALLEE_SAVED = 1 << RBX | 1 << RBP | 0xf << R12,
+};
+
+/* A stub in the making. */
+struct emitter {
+	uint8_t *at;
+	const struct x86_insn *insn;
+	const uint8_t *bytes;
+	uint8_t state, memory, pass; /* registers that hold the arguments */
+	uint8_t sp;                  /* the register that stands for RSP */
+	uint16_t used;               /* registers that the instruction has, RSP being `sp` */
+	uint16_t saved;
+};
+
+static void byte(struct emitter *e, unsigned value)
+{
+	*e->at++ = (uint8_t)value;
+}
+
+static void dword(struct emitter *e, uint32_t value)
+{
+	memcpy(e->at, &value, sizeof(value));
+	e->at += sizeof(value);
+}
+
+static void push(struct emitter *e, unsigned reg)
+{
+	if (reg >= 8)
+		byte(e, 0x41);
+	byte(e, 0x50 | (reg & 7));
+}
+
+static void pop(struct emitter *e, unsigned reg)
+{
+	if (reg >= 8)
+		byte(e, 0x41);
+	byte(e, 0x58 | (reg & 7));
+}
+
+/* ModRM of `reg` and memory at `base`, which is none of RSP and R12. */
+static void memory_at(struct emitter *e, unsigned reg, unsigned base, size_t offset)
+{
+	byte(e, 0x80 | (reg & 7) << 3 | (base & 7));
+	dword(e, (uint32_t)offset);
+}
+
+/* 64 bits, either way: 8B loads, 89 stores. */
+static void move(struct emitter *e, unsigned opcode, unsigned reg, size_t offset)
+{
+	byte(e, 0x48 | (reg >= 8) << 2 | (e->state >= 8));
+	byte(e, opcode);
+	memory_at(e, reg, e->state, offset);
+}
+
+/* 16 bytes of a vector: 10 loads, 11 stores. */
+static void move_vector(struct emitter *e, unsigned opcode, unsigned reg, size_t offset)
+{
+	if (reg >= 8 || e->state >= 8)
+		byte(e, 0x40 | (reg >= 8) << 2 | (e->state >= 8));
+	byte(e, 0x0f);
+	byte(e, opcode);
+	memory_at(e, reg, e->state, offset);
+}
+
+/* 32 bytes. */
+static void move_wide(struct emitter *e, unsigned opcode, unsigned reg, size_t offset)
+{
+	byte(e, 0xc4);
+	byte(e, (reg < 8) << 7 | 1 << 6 | (e->state < 8) << 5 | 1);
+	byte(e, 0xf << 3 | 1 << 2);
+	byte(e, opcode);
+	memory_at(e, reg, e->state, offset);
+}
+
+/* 0F AE with this extension: fxsave 0, fxrstor 1, ldmxcsr 2, stmxcsr 3. */
+static void control(struct emitter *e, unsigned extension, unsigned base, size_t offset)
+{
+	byte(e, 0x40 | (extension < 2) << 3 | (base >= 8));
+	byte(e, 0x0f);
+	byte(e, 0xae);
+	memory_at(e, extension, base, offset);
+}
+
+static uint8_t take_register(uint16_t *taken, const uint8_t *candidates)
+{
+	while (*taken >> *candidates & 1)
+		candidates++;
+	*taken |= (uint16_t)(1u << *candidates);
+	return *candidates;
+}
+
+/* Registers that the instruction does not have, the arguments' own if may be. RAX is wanted for flags; as a base with no
+ * displacement RBP and R13 cannot be. */
+static void choose_registers(struct emitter *e)
+{
+	static const uint8_t states[] = { RDI, RSI, RDX, 1, 8, 9, 10, 11, RBX }, memories[] = { RSI, RDI, RDX, 1, RBX, 8, 9, 10, 11 },
+			     passes[] = { RDX, RDI, RSI, 1, 8, 9, 10, 11, RBX }, sps[] = { 1, RBX, RBP, RDX, RSI, RDI, 8, 9, 10 };
+	uint16_t guests = e->insn->gpr_read | e->insn->gpr_written, taken;
+
+	taken = (uint16_t)((guests & ~(1u << RSP)) | 1u << RSP | 1u << RAX);
+	e->sp = RSP;
+	if (guests >> RSP & 1)
+		e->sp = take_register(&taken, sps);
+	e->used = (uint16_t)((guests & ~(1u << RSP)) | (guests >> RSP & 1u) << e->sp);
+	e->state = take_register(&taken, states);
+	e->memory = take_register(&taken, memories);
+	e->pass = take_register(&taken, passes);
+	e->saved = (uint16_t)((e->used | 1u << e->state | 1u << e->memory | 1u << e->pass) & CALLEE_SAVED);
+}
+
+static void save(struct emitter *e)
+{
+	bool elsewhere = e->state != RDI || e->memory != RSI || e->pass != RDX;
+
+	for (unsigned reg = 0; reg < 16; reg++)
+		if (e->saved >> reg & 1)
+			push(e, reg);
+	if (!elsewhere)
+		return;
+	push(e, RDX);
+	push(e, RSI);
+	push(e, RDI);
+	pop(e, e->state);
+	pop(e, e->memory);
+	pop(e, e->pass);
+}
+
+static void leave(struct emitter *e, unsigned ret)
+{
+	for (unsigned reg = 16; reg-- > 0;)
+		if (e->saved >> reg & 1)
+			pop(e, reg);
+	byte(e, 0xb8);
+	dword(e, ret);
+	byte(e, 0xc3);
+}
+
+static bool has_flags(const struct x86_insn *insn)
+{
+	return insn->reads_flags || insn->writes_flags;
+}
+
+static bool is_x87(const struct x86_insn *insn)
+{
+	return insn->unit == X86_X87 || insn->unit == X86_MMX;
+}
+
+static unsigned host_register(const struct emitter *e, unsigned guest)
+{
+	return guest == RSP ? e->sp : guest;
+}
+
+/* With 0 or 1 in AL, adding 0x7f sets OF to it; sahf loads the others. */
+static void load_flags(struct emitter *e)
+{
+	byte(e, 0x66); /* mov flags(pass), %ax */
+	byte(e, 0x40 | (e->pass >= 8));
+	byte(e, 0x8b);
+	memory_at(e, RAX, e->pass, offsetof(struct stub_pass, flags));
+	byte(e, 0x04); /* add $0x7f, %al */
+	byte(e, 0x7f);
+	byte(e, 0x9e); /* sahf */
+}
+
+static void store_flags(struct emitter *e)
+{
+	byte(e, 0x0f); /* seto %al */
+	byte(e, 0x90);
+	byte(e, 0xc0);
+	byte(e, 0x9f); /* lahf */
+	byte(e, 0x66); /* mov %ax, flags(pass) */
+	byte(e, 0x40 | (e->pass >= 8));
+	byte(e, 0x89);
+	memory_at(e, RAX, e->pass, offsetof(struct stub_pass, flags));
+}
+
+static void load(struct emitter *e)
+{
+	const struct x86_insn *insn = e->insn;
+	uint16_t gprs = insn->gpr_read | insn->gpr_written, vectors = insn->vector_read | insn->vector_written;
+
+	if (is_x87(insn))
+		control(e, 1, e->pass, offsetof(struct stub_pass, fx));
+	if (has_flags(insn))
+		load_flags(e);
+	for (unsigned reg = 0; reg < 16; reg++)
+		if (gprs >> reg & 1)
+			move(e, 0x8b, host_register(e, reg), offsetof(struct inside_state, gpr) + reg * sizeof(uint64_t));
+	for (unsigned reg = 0; reg < 16; reg++)
+		if (vectors >> reg & 1)
+			(insn->unit == X86_VEX ? move_wide : move_vector)(e, 0x10, reg,
+									  offsetof(struct inside_state, vector) + reg * 64ul);
+	if (insn->mxcsr)
+		control(e, 2, e->state, offsetof(struct inside_state, mxcsr));
+}
+
+static void store(struct emitter *e)
+{
+	const struct x86_insn *insn = e->insn;
+
+	for (unsigned reg = 0; reg < 16; reg++)
+		if (insn->gpr_written >> reg & 1)
+			move(e, 0x89, host_register(e, reg), offsetof(struct inside_state, gpr) + reg * sizeof(uint64_t));
+	for (unsigned reg = 0; reg < 16; reg++)
+		if (insn->vector_written >> reg & 1)
+			(insn->unit == X86_VEX ? move_wide : move_vector)(e, 0x11, reg,
+									  offsetof(struct inside_state, vector) + reg * 64ul);
+	if (insn->writes_flags)
+		store_flags(e);
+	if (is_x87(insn))
+		control(e, 0, e->pass, offsetof(struct stub_pass, fx));
+}
+
+/* The host's own state of what the instruction had of the guest's. */
+static void restore_host(struct emitter *e)
+{
+	if (e->insn->mxcsr) {
+		control(e, 3, e->state, offsetof(struct inside_state, mxcsr));
+		control(e, 2, e->pass, offsetof(struct stub_pass, host_mxcsr));
+	}
+	if (e->insn->unit == X86_VEX) { /* vzeroupper */
+		byte(e, 0xc5);
+		byte(e, 0xf8);
+		byte(e, 0x77);
+	}
+	if (is_x87(e->insn)) { /* fninit */
+		byte(e, 0xdb);
+		byte(e, 0xe3);
+	}
+}
+
+/* Is the register in ModRM.reg a general one, in an instruction that has vectors, too? */
+static bool reg_is_general(const struct x86_insn *insn)
+{
+	if (insn->unit == X86_INTEGER)
+		return true;
+	return insn->map == 1 && (insn->opcode == 0x2c || insn->opcode == 0x2d || insn->opcode == 0x50 || insn->opcode == 0xc5 ||
+				  insn->opcode == 0xd7);
+}
+
+static bool is_extension(const struct x86_insn *insn)
+{
+	/* ModRM.reg belongs to the opcode */
+	if (insn->unit == X86_X87)
+		return true;
+	if (insn->map == 1 && insn->opcode >= 0x71 && insn->opcode <= 0x73)
+		return true;
+	return insn->map == 2 && insn->opcode == 0xf3 && insn->encoding != X86_LEGACY; /* blsr, blsmsk, blsi */
+}
+
+/* The instruction's own bytes, with the memory operand at `memory`, and what stands for RSP. */
+static void instruction(struct emitter *e)
+{
+	const struct x86_insn *insn = e->insn;
+	unsigned reg = (insn->modrm >> 3 & 7) | insn->r << 3, rm = (insn->modrm & 7) | insn->b << 3, vvvv = insn->vvvv;
+	bool rsp = insn->gpr_read >> RSP & 1 || insn->gpr_written >> RSP & 1, x = insn->x && !insn->memory;
+	unsigned modrm;
+
+	if (rsp && !is_extension(insn) && reg_is_general(insn) && reg == RSP)
+		reg = e->sp;
+	if (rsp && !insn->memory && rm == RSP && (insn->unit == X86_INTEGER || !reg_is_general(insn)))
+		rm = e->sp;
+	if (rsp && insn->unit == X86_INTEGER && vvvv == RSP)
+		vvvv = e->sp;
+	if (insn->memory)
+		rm = e->memory;
+	modrm = (insn->memory ? 0 : 0xc0) | (reg & 7) << 3 | (rm & 7);
+	if (insn->encoding == X86_LEGACY) {
+		unsigned rex = insn->w << 3 | (reg >= 8) << 2 | x << 1 | (rm >= 8);
+
+		if (insn->operand16)
+			byte(e, 0x66);
+		if (insn->rep)
+			byte(e, insn->rep);
+		if (rex || insn->rex)
+			byte(e, 0x40 | rex);
+		if (insn->map >= 1)
+			byte(e, 0x0f);
+		if (insn->map >= 2)
+			byte(e, insn->map == 2 ? 0x38 : 0x3a);
+	} else {
+		byte(e, 0xc4);
+		byte(e, (reg < 8) << 7 | !x << 6 | (rm < 8) << 5 | insn->map);
+		byte(e, insn->w << 7 | (~vvvv & 0xf) << 3 | insn->vex_l << 2 | insn->pp);
+	}
+	byte(e, insn->opcode);
+	if (insn->has_modrm)
+		byte(e, modrm);
+	for (unsigned i = 0; i < insn->immediate_bytes; i++)
+		byte(e, e->bytes[insn->immediate_at + i]);
+}
+
+void stub_make(const struct x86_insn *insn, const uint8_t *bytes, uint8_t *code, struct stub *ret)
+{
+	struct emitter e = { .at = code, .insn = insn, .bytes = bytes };
+
+	choose_registers(&e);
+	save(&e);
+	load(&e);
+	instruction(&e);
+	store(&e);
+	restore_host(&e);
+	leave(&e, 0);
+	ret->fault = e.at;
+	restore_host(&e);
+	leave(&e, 1);
+	ret->end = e.at;
+	ret->run = (stub_fn *)(void *)code;
+}

@@ -80,6 +80,7 @@ struct reached {
 struct reaching {
 	const struct native_op *op;
 	uintptr_t retaddr;
+	uint32_t accessed; /* so many bytes of what must be accessible; 0: all */
 };
 void native_reach(struct native *native, struct reached *reached, uint64_t address, uint32_t bytes, unsigned access,
 		  const struct reaching *by);

@@ -82,20 +82,21 @@ static uint8_t *reach(struct native *native, uint64_t address, uint32_t bytes, b
 }
 
 /* What hooks of memory would have been told, had Unicorn made the access. */
-static __attribute__((noinline, cold)) void note(struct native *native, const struct reached *reached, unsigned access, uint64_t rip)
+static __attribute__((noinline, cold)) void note(struct native *native, const struct reached *reached, unsigned access,
+							   const struct reaching *by)
 {
-	uint32_t at = 0, bytes = reached->first;
+	uint32_t all = by->accessed ? by->accessed : reached->bytes, at = 0, bytes = reached->first < all ? reached->first : all;
 
-	for (unsigned i = 0; i < 2 && bytes; i++, at += reached->first, bytes = reached->bytes - reached->first) {
+	for (unsigned i = 0; i < 2 && bytes; i++, at += bytes, bytes = all - bytes) {
 		struct held_piece piece = {
 			(uint64_t)(reached->part[i] - native->cpu->config.ram), reached->address + at, bytes, false, true,
 		};
 
 		if (access & X86_READ)
-			held_access(native->cpu, rip, &piece);
+			held_access(native->cpu, by->op->address, &piece);
 		piece.write = true;
 		if (access & X86_WRITE)
-			held_access(native->cpu, rip, &piece);
+			held_access(native->cpu, by->op->address, &piece);
 	}
 }
 
@@ -128,7 +129,7 @@ void native_reach(struct native *native, struct reached *reached, uint64_t addre
 	else
 		reach_both(native, reached, here, by->retaddr);
 	if (__builtin_expect(native->cpu->hooks.memory, 0))
-		note(native, reached, access, by->op->address);
+		note(native, reached, access, by);
 }
 
 void native_reached(struct reached *reached)

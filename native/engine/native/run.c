@@ -124,7 +124,7 @@ static void execute(struct native *native, struct native_op *op, uintptr_t retad
 	struct inside_state *state = state_of(native);
 	struct reached reached = { 0 };
 	struct stub_exception exception;
-	const struct reaching by = { op, retaddr };
+	const struct reaching by = { op, retaddr, 0 };
 	bool fx = insn->unit == X86_X87 || insn->unit == X86_MMX;
 
 	if (insn->kind != X86_XSAVE_OP)

@@ -13,6 +13,7 @@ enum {
 	RAX = 0, RDX = 2, VECTORS = 16, HALF = 16,
 	X87 = 1, SSE = 2, AVX = 4,
 	LEGACY_BYTES = 512, HEADER_BYTES = 64, AVX_AT = LEGACY_BYTES + HEADER_BYTES, AVX_BYTES = VECTORS * HALF,
+	LEGACY_USED = 416, /* all of it must be there */
 	MXCSR_AT = 24, XMM_AT = 160,
 	MXCSR_INITIAL = 0x1f80, MXCSR_MASK = 0xffff,
 	X87_CONTROL_INITIAL = 0x37f,
@@ -253,7 +254,7 @@ void native_save(struct native *native, const struct reaching *by)
 	if (address % (legacy ? 16 : 64))
 		native_raise(native, VECTOR_GP, 0, by->retaddr);
 	if (legacy)
-		(digit ? fxrstor : fxsave)(native, address, by);
+		(digit ? fxrstor : fxsave)(native, address, &(struct reaching){ by->op, by->retaddr, LEGACY_USED });
 	else if (insn->opcode == 0xc7)
 		xsave(native, address, wanted, SAVING_COMPACT, by);
 	else if (digit == 5)

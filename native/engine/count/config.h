@@ -54,8 +54,6 @@ struct pv_engine_config {
 	gpa_t agent_frame;        /* of this vCPU's pv_agent_frame */
 	uint32_t predictor_bits; /* of global history; 0: the default (see predictor.h) */
 	struct pv_cache_config l1d, llc;
-	uint64_t cpu_features;   /* beyond x86-64 of 2003: bits of enum x86_feature; 0: PV_CPU_FEATURES */
-	uint32_t cpu_intel;      /* 1: as the vendor that CPUID names */
 };
 
 #endif

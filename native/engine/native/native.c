@@ -16,13 +16,6 @@ extern __typeof__(pv_translate) pv_translate __attribute__((weak));
 extern __typeof__(pv_translate_no_more) pv_translate_no_more __attribute__((weak));
 extern __typeof__(pv_translate_fetch) pv_translate_fetch __attribute__((weak));
 
-/* What CPUID offers where no model says otherwise. */
-#define FEATURES                                                                                                           \
-	(1ull << X86_SSE3 | 1ull << X86_PCLMULQDQ | 1ull << X86_SSSE3 | 1ull << X86_CX16 | 1ull << X86_SSE41 | 1ull << X86_SSE42 | \
-	 1ull << X86_MOVBE | 1ull << X86_POPCNT | 1ull << X86_AES | 1ull << X86_XSAVE | 1ull << X86_RDRAND | 1ull << X86_LAHF |   \
-	 1ull << X86_LZCNT | 1ull << X86_FSGSBASE | 1ull << X86_BMI1 | 1ull << X86_BMI2 | 1ull << X86_SMAP | 1ull << X86_RDTSCP | \
-	 1ull << X86_XSAVEOPT | 1ull << X86_SYSENTER)
-
 enum { PAGE = 4096, MXCSR_FLAGS = 0x3f };
 
 static struct native *native_of(struct translation *translation)
@@ -215,9 +208,7 @@ int native_create(struct native **ret, struct cpu *cpu)
 	native->translation.execute = native_execute;
 	native->translation.env = ((uint8_t **)(void *)cpu->uc)[INSIDE_CPU] + INSIDE_STATE_BEHIND_CPU;
 	native->pass.host_mxcsr = _mm_getcsr() & ~(uint32_t)MXCSR_FLAGS;
-	native->model = (struct x86_cpu){ cpu->config.cpu_features, cpu->config.cpu_intel };
-	if (!native->model.features)
-		native->model = (struct x86_cpu){ FEATURES, true };
+	native->model = cpu->x86;
 	if (!is_known(cpu->uc, native->translation.env))
 		return -EOPNOTSUPP;
 	native->code = mmap(NULL, NATIVE_CODE_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -5,6 +5,7 @@
 #include "engine/count/cpu.h"
 #include "engine/count/held.h"
 #include "engine/native/native.h"
+#include "engine/unicorn/access.h"
 #include "engine/unicorn/fast_store.h"
 #include "engine/unicorn/inside.h"
 
@@ -75,6 +76,7 @@ static uint8_t *reach(struct native *native, uint64_t address, uint32_t bytes, b
 		return (uint8_t *)(address + entry->addend);
 	if (write && known == (page | NOT_DIRTY) && holds_no_code(native, (uint8_t *)(address + entry->addend), bytes))
 		return (uint8_t *)(address + entry->addend);
+	pv_access_note(address, bytes);
 	at = probe_access_x86_64(state, address, (int)bytes, write ? PROBE_WRITE : PROBE_READ, table, retaddr);
 	if (!at)
 		reach_nothing(native, address, write, table, retaddr);

@@ -250,11 +250,7 @@ void cpu_check_watchpoint_x86_64(void *cpu, uint64_t address, uint64_t bytes, ui
 		now->touched(now->owner, address, bytes, access & SYSTEM_WRITE);
 }
 
-/* While there are some, an instruction is a block, and the exception comes behind it. */
-EXPORTED void gen_intermediate_code_x86_64(void *cpu, void *block, int most);
-void gen_intermediate_code_x86_64(void *cpu, void *block, int most)
+bool system_steps(void)
 {
-	static void *unicorns;
-
-	NEXT(gen_intermediate_code_x86_64)(cpu, block, now && now->watches ? 1 : most);
+	return now && now->watches;
 }

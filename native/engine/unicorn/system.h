@@ -42,6 +42,8 @@ struct system_calls {
 };
 enum { SYSTEM_READ = 1, SYSTEM_WRITE = 2 };
 
+/* Is each instruction a block, on this thread? */
+bool system_steps(void);
 /* From here on, on this thread; NULL: nobody. Who it was. */
 struct system_calls *pv_system_of(struct system_calls *calls);
 

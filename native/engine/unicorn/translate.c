@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include "engine/unicorn/inside.h"
+#include "engine/unicorn/system.h"
 
 #define EXPORTED __attribute__((visibility("default")))
 #define likely(x) __builtin_expect(!!(x), 1)
@@ -64,6 +65,8 @@ void gen_intermediate_code_x86_64(void *cpu, void *block, int most)
 	const struct inside_block *translated = block;
 
 	now = NULL;
+	if (system_steps())
+		most = 1;
 	if (translation) {
 		most = translation->plan(translation, translated->address, translated->code, most);
 		now = translation;

@@ -19,6 +19,8 @@ from setuptools.command.build_py import build_py
 from distutils.command.install_data import install_data  # isort: skip - setuptools' own, behind it
 
 ROOT = Path(__file__).resolve().parent
+#: What is found in front of Unicorn's own functions.
+INTERPOSED = ("access", "exchange", "fast_store", "inside", "system")
 
 
 #: Of native/engine/unicorn: what takes the place of Unicorn's functions.

@@ -117,7 +117,7 @@ def examples() -> list[str]:
 
 def short(command: str) -> str:
     """The same in seconds."""
-    command += " --exhaustive 1 --duration 1s" if command == "pvperf explore" else ""
+    command += " --duration 1s" if command == "pvperf explore" else ""
     command = command.replace("pvperf stress --duration", "pvperf stress churn --duration")  # and not each scenario
     return re.sub(r"--duration \S+", "--duration 1s --workers 2" if "campaign" in command else "--duration 1s", command)
 

@@ -32,6 +32,7 @@ enum {
 
 	DR7_ENABLED = 0xff,
 	DR7_GD = 1 << 13,
+	DR6_BS = 1 << 14,
 };
 
 /* A fault met while another is delivered. */
@@ -213,6 +214,8 @@ static void raise(struct cpu *cpu, unsigned vector, uint32_t error, uint64_t rip
 		 * retired. */
 		if (fault.vector < 0) {
 			oracle_settle(cpu, from.rip, true);
+			if (vector == VECTOR_DB) /* whose handler may use the debug registers */
+				reg_set(cpu->uc, UC_X86_REG_DR7, reg_get(cpu->uc, UC_X86_REG_DR7) & ~(uint64_t)DR7_GD);
 			return;
 		}
 		if (vector == VECTOR_DF && !software) {
@@ -247,18 +250,13 @@ void exception_deliver_nmi(struct cpu *cpu, uint64_t rip)
 	raise(cpu, VECTOR_NMI, 0, rip, rip);
 }
 
-/* Unicorn keeps breakpoints beside the registers that an entry of the agent exchanges: one that DR7
- * does not enable is the guest's, and not to be seen. */
+/* Unicorn keeps breakpoints beside the registers, which a jump sets anew: one that DR7 does not enable is not to be seen. */
 static bool skip_foreign_breakpoint(struct cpu *cpu, uint32_t vector)
 {
-	uint64_t rflags;
-
-	if (vector != VECTOR_DB || (reg_get(cpu->uc, UC_X86_REG_DR7) & (DR7_ENABLED | DR7_GD)))
+	if (vector != VECTOR_DB || (reg_get(cpu->uc, UC_X86_REG_DR7) & (DR7_ENABLED | DR7_GD)) ||
+	    (reg_get(cpu->uc, UC_X86_REG_DR6) & DR6_BS))
 		return false;
-	rflags = reg_get(cpu->uc, UC_X86_REG_EFLAGS);
-	if (rflags & RFLAGS_TF)
-		return false;
-	reg_set(cpu->uc, UC_X86_REG_EFLAGS, rflags | RFLAGS_RF);
+	reg_set(cpu->uc, UC_X86_REG_EFLAGS, reg_get(cpu->uc, UC_X86_REG_EFLAGS) | RFLAGS_RF);
 	return true;
 }
 

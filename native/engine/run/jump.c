@@ -7,6 +7,7 @@
 
 enum {
 	CR0_BOOT = 0x80000033u, /* PG, NE, ET, MP, PE */
+	DR6_BOOT = 0xffff0ff0u,
 	CR4_BOOT = 0x620,       /* PAE, OSFXSR, OSXMMEXCPT */
 	RFLAGS_BOOT = 2,
 	DR7_BOOT = 0x400,
@@ -57,6 +58,7 @@ void jump_load(struct cpu *cpu, const struct pv_jump *jump, bool in_block)
 	load_segments(cpu->uc, jump->gdt);
 	clear_general_registers(cpu->uc);
 	reg_set(cpu->uc, UC_X86_REG_EFLAGS, RFLAGS_BOOT);
+	reg_set(cpu->uc, UC_X86_REG_DR6, DR6_BOOT);
 	reg_set(cpu->uc, UC_X86_REG_DR7, DR7_BOOT);
 	reg_set(cpu->uc, UC_X86_REG_MXCSR, MXCSR_BOOT);
 	reg_set(cpu->uc, UC_X86_REG_FPCW, FPCW_BOOT);

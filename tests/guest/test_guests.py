@@ -56,6 +56,8 @@ CASES = [
     Case("halt", 1),
     Case("halt", 4),
     Case("closed", 4),
+    Case("debug"),
+    Case("debug", 1, (), {"oracle": True}),
     Case("system"),
     Case("system", 1, (), {"oracle": True}),
     Case("fence", 2),

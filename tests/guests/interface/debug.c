@@ -11,7 +11,7 @@ enum {
 };
 
 static uint64_t data[64] __attribute__((aligned(64)));
-static struct {
+static volatile struct {
 	uint64_t rip, dr6, rcx;
 } seen[MOST];
 static volatile unsigned hits;
@@ -134,7 +134,7 @@ static void test_dr6(void)
 	((volatile uint8_t *)data)[1] = 1;
 	report(hits == 1 && seen[0].dr6 == 6, "DR6 names two, one local and one global, 0x%lx", seen[0].dr6);
 	((volatile uint8_t *)data)[3] = 1;
-	report(hits == 2 && seen[1].dr6 == 4, "and the one that was touched, 0x%lx, %u", seen[1].dr6, hits);
+	report(hits == 2 && seen[1].dr6 == 4, "and the one that was touched, 0x%lx", seen[1].dr6);
 	watch_nothing();
 }
 

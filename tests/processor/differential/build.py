@@ -11,7 +11,10 @@ from pathlib import Path
 from emulator.guest.build import build_guests, find_compiler
 
 HERE = Path(__file__).resolve().parent
-COMMON = [HERE / f"{name}.c" for name in ("address", "exclude", "features", "form", "judge", "make", "run", "values")]
+COMMON = [
+    HERE / f"{name}.c"
+    for name in ("address", "exclude", "features", "form", "immediate", "judge", "make", "report", "run", "values")
+]
 #: Both: handlers run on the vectors of a case.
 FLAGS = ("-Werror", "-mgeneral-regs-only")
 NATIVE_FLAGS = (

@@ -50,7 +50,7 @@ enum {
 /* Registers, in the processor's order. */
 struct state {
 	uint64_t gpr[REGISTERS];
-	uint64_t rip, rflags;
+	uint64_t rip, rflags, fs_base, gs_base;
 	uint8_t xstate[XSTATE_BYTES] __attribute__((aligned(64))); /* as XSAVE lays it out */
 };
 
@@ -86,6 +86,8 @@ struct test_case {
 	uint64_t address;  /* of its first byte */
 	uint64_t target;   /* of its memory operand, 0: none */
 	uint8_t operand[OPERAND_BYTES];
+	bool has_header; /* of an XSAVE area that is loaded: */
+	uint8_t header[OPERAND_BYTES];
 	struct state state;
 };
 

@@ -67,8 +67,8 @@ static const char *excluded_0f(const struct form *form)
 		return MODEL;
 	case 0xae:
 		if (form->memory)
-			return reg >= 4 && reg != 7 && !(reg == 6 && form->pp == PP_66) ? STATE : NULL;
-		return (form->rep && reg < 4) || (form->pp && reg == 6) ? TAKES : NULL;
+			return reg == 6 && form->pp == PP_NONE ? STATE : NULL; /* xsaveopt */
+		return form->pp && reg == 6 ? TAKES : NULL; /* tpause, umonitor, umwait */
 	case 0xc7:
 		if (form->memory)
 			return reg == 1 ? NULL : STATE;

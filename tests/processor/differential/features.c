@@ -49,6 +49,10 @@ static uint64_t needed_0f(const struct form *form)
 	case 0xb8:
 		return BIT(POPCNT);
 	case 0xae:
+		if (form->memory && form->pp == PP_NONE && (reg == 4 || reg == 5))
+			return BIT(XSAVE);
+		if (!form->memory && form->rep == 0xf3 && reg < 4)
+			return BIT(FSGSBASE);
 		if (form->memory && form->pp == PP_66)
 			return reg == 7 ? BIT(CLFLUSHOPT) : reg == 6 ? BIT(CLWB) : 0;
 		return 0;

@@ -61,103 +61,6 @@ bool form_is_group(const struct form *form)
 	}
 }
 
-static unsigned full_immediate(const struct form *form)
-{
-	return form->p66 && !form->w ? 2 : 4;
-}
-
-static unsigned immediates_one(const struct form *form)
-{
-	const uint8_t opcode = form->opcode;
-	const bool tests = form_reg(form) < 2;
-
-	if (opcode < 0x40)
-		return (opcode & 7) == 4 ? 1 : (opcode & 7) == 5 ? full_immediate(form) : 0;
-	if (opcode >= 0xb8 && opcode < 0xc0)
-		return form->w ? 8 : full_immediate(form);
-	if (opcode >= 0xa0 && opcode < 0xa4)
-		return form->p67 ? 4 : 8;
-	if ((opcode & 0xf0) == 0x70 || (opcode & 0xf8) == 0xb0)
-		return 1;
-	switch (opcode) {
-	case 0x68: case 0x69: case 0x81: case 0xa9: case 0xc7: case 0xe8: case 0xe9:
-		return full_immediate(form);
-	case 0x6a: case 0x6b: case 0x80: case 0x82: case 0x83: case 0xa8: case 0xc0: case 0xc1: case 0xc6: case 0xcd:
-	case 0xe0: case 0xe1: case 0xe2: case 0xe3: case 0xe4: case 0xe5: case 0xe6: case 0xe7: case 0xeb:
-	case 0xd4: case 0xd5:
-		return 1;
-	case 0xc2: case 0xca:
-		return 2;
-	case 0xc8:
-		return 3;
-	case 0xf6:
-		return tests ? 1 : 0;
-	case 0xf7:
-		return tests ? full_immediate(form) : 0;
-	default:
-		return 0;
-	}
-}
-
-static unsigned immediates_0f(const struct form *form)
-{
-	const uint8_t opcode = form->opcode;
-
-	if ((opcode & 0xf0) == 0x80)
-		return full_immediate(form);
-	if (opcode == 0x78)
-		return form->map == MAP_0F && (form->pp == PP_66 || form->pp == PP_F2) ? 2 : 0;
-	return (opcode >= 0x70 && opcode <= 0x73) || opcode == 0xa4 || opcode == 0xac || opcode == 0xba || opcode == 0xc2 ||
-	       (opcode >= 0xc4 && opcode <= 0xc6) || opcode == 0x0f;
-}
-
-static unsigned immediates_of(const struct form *form)
-{
-	switch (form->map) {
-	case MAP_ONE:
-		return immediates_one(form);
-	case MAP_0F:
-		return immediates_0f(form);
-	case MAP_VEX1:
-		return (form->opcode & 0xf0) == 0x80 ? 0 : immediates_0f(form);
-	case MAP_0F3A:
-	case MAP_VEX3:
-	case MAP_EVEX:
-		return 1;
-	case MAP_XOP:
-		return form->vvvv & 1 ? 1 : 4;
-	default:
-		return 0;
-	}
-}
-
-static bool is_jump(const struct form *form)
-{
-	const uint8_t opcode = form->opcode;
-
-	if (form->map == MAP_0F)
-		return (opcode & 0xf0) == 0x80;
-	return form->map == MAP_ONE && ((opcode & 0xf0) == 0x70 || (opcode >= 0xe0 && opcode <= 0xe3) || opcode == 0xe8 ||
-					opcode == 0xe9 || opcode == 0xeb);
-}
-
-static void make_immediate(struct dice *dice, struct form *form)
-{
-	uint64_t value = dice_integer(dice);
-
-	form->immediates = (uint8_t)immediates_of(form);
-	/* Onto int3, in front or behind, and never onto itself. */
-	if (is_jump(form))
-		value = dice_percent(dice, 50) ? 4 + dice_below(dice, 100) : (uint64_t)0 - 24 - dice_below(dice, 100);
-	if (form->map == MAP_ONE && form->opcode >= 0xa0 && form->opcode < 0xa4 && dice_percent(dice, 90))
-		value = DATA + dice_below(dice, DATA_BYTES);
-	if (form->immediates == 1 && dice_percent(dice, 50))
-		value = dice_next(dice);
-	if (is_jump(form) && form->immediates == 1 && (uint8_t)(value + 20) < 24)
-		value = 5;
-	memcpy(form->immediate, &value, sizeof(value));
-}
-
 static void add_prefix(struct form *form, uint8_t prefix)
 {
 	form->prefix[form->prefixes++] = prefix;
@@ -173,6 +76,14 @@ static void make_odd_prefixes(struct dice *dice, struct form *form)
 		add_prefix(form, odd[dice_below(dice, sizeof(odd))]);
 }
 
+/* That most instructions of a map have. */
+static unsigned make_pp(struct dice *dice, unsigned map)
+{
+	if ((map == MAP_0F38 || map == MAP_0F3A || map == MAP_VEX2 || map == MAP_VEX3) && dice_percent(dice, 65))
+		return PP_66;
+	return dice_below(dice, 4);
+}
+
 static void make_prefixes(struct dice *dice, struct form *form)
 {
 	static const uint8_t mandatory[] = { 0, 0x66, 0xf3, 0xf2 };
@@ -183,7 +94,7 @@ static void make_prefixes(struct dice *dice, struct form *form)
 	if (vex)
 		return;
 	if (form->map == MAP_ONE ? dice_percent(dice, 25) : form->map != MAP_X87)
-		form->pp = (uint8_t)dice_below(dice, 4);
+		form->pp = (uint8_t)make_pp(dice, form->map);
 	if (form->pp)
 		add_prefix(form, mandatory[form->pp]);
 	if (dice_percent(dice, form->map == MAP_ONE ? 6 : 2))
@@ -218,13 +129,13 @@ static void read_prefixes(struct form *form)
 
 static void make_vex(struct dice *dice, struct form *form)
 {
-	form->pp = (uint8_t)dice_below(dice, 4);
-	form->w = dice_percent(dice, 35);
+	form->pp = (uint8_t)make_pp(dice, form->map);
+	form->w = dice_percent(dice, 25);
 	form->l = dice_percent(dice, 50);
 	form->r = (uint8_t)(dice_below(dice, 2) << 3);
 	form->x = (uint8_t)(dice_below(dice, 2) << 3);
 	form->b = (uint8_t)(dice_below(dice, 2) << 3);
-	form->vvvv = dice_percent(dice, 35) ? 0 : (uint8_t)dice_below(dice, 16);
+	form->vvvv = dice_percent(dice, 45) ? 0 : (uint8_t)dice_below(dice, 16);
 }
 
 static void make_displacement(struct dice *dice, struct form *form)
@@ -268,22 +179,46 @@ static unsigned make_map(struct dice *dice, const struct filter *filter)
 	return map;
 }
 
-/* Opcodes of these maps that are not reserved are few: mostly one of them. */
+/* Ranges of opcodes that are not reserved, in the maps where these are few; doubled where there is more to see. */
+static const struct range {
+	uint8_t map, first, last;
+} ranges[] = {
+	{ MAP_0F38, 0x00, 0x0b }, { MAP_0F38, 0x10, 0x17 }, { MAP_0F38, 0x1c, 0x25 }, { MAP_0F38, 0x28, 0x2b },
+	{ MAP_0F38, 0x30, 0x41 }, { MAP_0F38, 0xc8, 0xcf }, { MAP_0F38, 0xdb, 0xdf }, { MAP_0F38, 0xf0, 0xf6 },
+	{ MAP_0F3A, 0x08, 0x0f }, { MAP_0F3A, 0x14, 0x17 }, { MAP_0F3A, 0x20, 0x22 }, { MAP_0F3A, 0x40, 0x44 },
+	{ MAP_0F3A, 0x60, 0x63 }, { MAP_0F3A, 0x60, 0x63 }, { MAP_0F3A, 0xcc, 0xcc }, { MAP_0F3A, 0xdf, 0xdf },
+	{ MAP_VEX1, 0x10, 0x17 }, { MAP_VEX1, 0x28, 0x2f }, { MAP_VEX1, 0x50, 0x7f }, { MAP_VEX1, 0xc2, 0xc6 },
+	{ MAP_VEX1, 0xd0, 0xff }, { MAP_VEX1, 0xae, 0xae },
+	{ MAP_VEX2, 0x00, 0x0f }, { MAP_VEX2, 0x13, 0x13 }, { MAP_VEX2, 0x16, 0x1e }, { MAP_VEX2, 0x20, 0x41 },
+	{ MAP_VEX2, 0x45, 0x47 }, { MAP_VEX2, 0x58, 0x5a }, { MAP_VEX2, 0x78, 0x79 }, { MAP_VEX2, 0x8c, 0x8e },
+	{ MAP_VEX2, 0x90, 0x93 }, { MAP_VEX2, 0x90, 0x93 }, { MAP_VEX2, 0x96, 0x9f }, { MAP_VEX2, 0xa6, 0xaf },
+	{ MAP_VEX2, 0xb6, 0xbf }, { MAP_VEX2, 0xcf, 0xcf }, { MAP_VEX2, 0xdb, 0xdf }, { MAP_VEX2, 0xf2, 0xf7 },
+	{ MAP_VEX3, 0x00, 0x0f }, { MAP_VEX3, 0x14, 0x1d }, { MAP_VEX3, 0x20, 0x22 }, { MAP_VEX3, 0x38, 0x39 },
+	{ MAP_VEX3, 0x40, 0x46 }, { MAP_VEX3, 0x4a, 0x4c }, { MAP_VEX3, 0x60, 0x63 }, { MAP_VEX3, 0xce, 0xcf },
+	{ MAP_VEX3, 0xdf, 0xdf }, { MAP_VEX3, 0xf0, 0xf0 },
+};
+enum { RANGES = sizeof(ranges) / sizeof(ranges[0]) };
+
+/* Mostly one that is not reserved, each with the same chance. */
 static uint8_t make_opcode(struct dice *dice, unsigned map)
 {
-	static const uint8_t in_0f3a[] = {
-		0x00, 0x01, 0x02, 0x04, 0x05, 0x06, 0x08, 0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x0e, 0x0f, 0x14, 0x15, 0x16, 0x17,
-		0x18, 0x19, 0x1d, 0x20, 0x21, 0x22, 0x38, 0x39, 0x40, 0x41, 0x42, 0x44, 0x46, 0x4a, 0x4b, 0x4c, 0x60, 0x61,
-		0x62, 0x63, 0xcc, 0xdf, 0xf0, 0x60, 0x61, 0x62, 0x63,
-	};
+	unsigned all = 0, at;
 
 	if (map == MAP_X87)
 		return (uint8_t)(0xd8 + dice_below(dice, 8));
-	if ((map == MAP_0F3A || map == MAP_VEX3) && dice_percent(dice, 90))
-		return in_0f3a[dice_below(dice, sizeof(in_0f3a))];
-	if (map == MAP_0F38 && dice_percent(dice, 90))
-		return (uint8_t)(dice_percent(dice, 75) ? dice_below(dice, 0x42) : 0xc8 + dice_below(dice, 0x38));
-	return (uint8_t)dice_next(dice);
+	for (unsigned i = 0; i < RANGES; i++)
+		all += ranges[i].map == map ? ranges[i].last - ranges[i].first + 1u : 0;
+	if (!all || dice_percent(dice, 8))
+		return (uint8_t)dice_next(dice);
+	at = dice_below(dice, all);
+	for (unsigned i = 0; i < RANGES; i++) {
+		unsigned here = ranges[i].map == map ? ranges[i].last - ranges[i].first + 1u : 0;
+
+		if (at < here)
+			return (uint8_t)(ranges[i].first + at);
+		at -= here;
+	}
+	return 0;
 }
 
 /* Neither a prefix nor the begin of another map. */
@@ -308,7 +243,7 @@ static void form_once(struct dice *dice, const struct filter *filter, struct for
 	make_prefixes(dice, form);
 	read_prefixes(form);
 	make_modrm(dice, form);
-	make_immediate(dice, form);
+	immediate_make(dice, form);
 }
 
 void form_make(struct dice *dice, const struct filter *filter, struct form *ret)

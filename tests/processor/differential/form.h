@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What an instruction looks like (form.c), what about it is known (known.c). */
+/* What an instruction looks like. */
 #ifndef DIFFERENTIAL_FORM_H
 #define DIFFERENTIAL_FORM_H
 
@@ -25,6 +25,9 @@ static inline bool form_is_vex(const struct form *form)
 bool form_is_group(const struct form *form);
 bool form_is_string(const struct form *form);
 bool form_is_gather(const struct form *form);
+
+/* immediate.c: jumps go onto int3. */
+void immediate_make(struct dice *dice, struct form *form);
 
 /* exclude.c: cannot be compared, and why not; NULL: it can. */
 const char *form_excluded(const struct form *form);

@@ -2,6 +2,7 @@
 /* Cases at CPL 3 of a guest, under page tables and segments that are as an operating system's: see case.h. */
 #include "guest.h"
 
+#include "report.h"
 #include "run.h"
 
 enum {
@@ -12,10 +13,11 @@ enum {
 	GDT_ENTRIES = 16,
 
 	CR0_MP = 1 << 1, CR0_NE = 1 << 5,
-	CR4_OSFXSR = 1 << 9, CR4_OSXMMEXCPT = 1 << 10, CR4_OSXSAVE = 1 << 18,
+	CR4_OSFXSR = 1 << 9, CR4_OSXMMEXCPT = 1 << 10, CR4_FSGSBASE = 1 << 16,
+	CR4_OSXSAVE = 1 << 18,
 	MSR_EFER = 0xc0000080, EFER_NXE = 1 << 11,
 	MSR_FS_BASE = 0xc0000100, MSR_GS_BASE = 0xc0000101,
-	XCR0_AVX = 7,
+	XCR0_SSE = 3, XCR0_AVX = 7,
 
 	PRESENT = 1, WRITABLE = 2, USER = 4, LARGE = 0x80,
 	TABLE = 512, LARGE_BYTES = 2 << 20,
@@ -62,6 +64,17 @@ static _Noreturn void crash(const struct exception_frame *frame)
 	guest_exit(STATUS_CRASHED);
 }
 
+/* They are the same for all cases. */
+static void take_bases(struct state *state)
+{
+	state->fs_base = FS_BASE;
+	state->gs_base = GS_BASE;
+	if (!(run.offered >> FEATURE_FSGSBASE & 1))
+		return;
+	__asm__ volatile("rdfsbase %0; rdgsbase %1" : "=r"(state->fs_base), "=r"(state->gs_base));
+	__asm__ volatile("wrfsbase %0; wrgsbase %1" : : "r"((uint64_t)FS_BASE), "r"((uint64_t)GS_BASE));
+}
+
 /* What compilers make of this file does not use vectors, nor has vectors.S changed any. */
 static void on_exception(struct exception_frame *frame)
 {
@@ -82,6 +95,7 @@ static void on_exception(struct exception_frame *frame)
 	}
 	memcpy(result.state.gpr, gpr, sizeof(gpr));
 	result.state.rip = frame->rip;
+	take_bases(&result.state);
 	result.state.rflags = frame->rflags;
 	result.vector = (uint32_t)frame->vector + (frame->cs & 3 ? 0 : AT_CPL_0);
 	result.error = frame->error;
@@ -149,17 +163,20 @@ static void load_tables(void)
 
 static void load_control(void)
 {
+	const uint64_t features = features_offered();
+	const bool avx = features >> FEATURE_AVX & 1;
 	uint64_t cr0, cr4;
 
 	__asm__ volatile("mov %%cr0, %0; mov %%cr4, %1" : "=r"(cr0), "=r"(cr4));
 	cr4 |= CR4_OSFXSR | CR4_OSXMMEXCPT;
-	if (features_offered() >> FEATURE_AVX & 1)
+	if (features >> FEATURE_XSAVE & 1)
 		cr4 |= CR4_OSXSAVE;
+	if (features >> FEATURE_FSGSBASE & 1)
+		cr4 |= CR4_FSGSBASE;
 	__asm__ volatile("mov %0, %%cr0; mov %1, %%cr4" : : "r"(cr0 | CR0_MP | CR0_NE), "r"(cr4));
-	if (!(cr4 & CR4_OSXSAVE))
-		return;
-	__asm__ volatile("xsetbv" : : "c"(0), "a"(XCR0_AVX), "d"(0));
-	xsave_mask = XCR0_AVX;
+	if (features >> FEATURE_XSAVE & 1)
+		__asm__ volatile("xsetbv" : : "c"(0), "a"(avx ? XCR0_AVX : XCR0_SSE), "d"(0));
+	xsave_mask = avx ? XCR0_AVX : 0;
 }
 
 static const char *option(const char *key)

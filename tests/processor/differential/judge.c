@@ -120,16 +120,18 @@ void judge_mask(const struct test_case *c, struct result *result)
 		result->state.rflags &= ~undefined_flags(c);
 }
 
-void judge_hidden_memory(const struct form *form, unsigned *from, unsigned *to)
+void judge_hidden_memory(const struct form *form, struct span ret[HIDDEN_SPANS])
 {
 	const unsigned reg = form_reg(form);
 
-	*from = *to = 0;
-	if (form->map == MAP_0F && form->opcode == 0xae && form->memory && reg == 0) { /* fxsave */
-		*from = 6;
-		*to = 24;
+	for (unsigned i = 0; i < HIDDEN_SPANS; i++)
+		ret[i] = (struct span){ 0, 0 };
+	if (form->map == MAP_0F && form->opcode == 0xae && form->memory && (reg == 0 || reg == 4)) { /* fxsave, xsave */
+		ret[0] = (struct span){ 6, 24 };
+		ret[1] = (struct span){ 28, 32 };
+		if (reg == 4)
+			ret[2] = (struct span){ XSTATE_HEADER, XSTATE_HEADER + 8 };
 	} else if (form->map == MAP_X87 && form->memory && reg == 6 && (form->opcode == 0xd9 || form->opcode == 0xdd)) {
-		*from = form->p66 ? 6 : 12; /* fnstenv, fnsave */
-		*to = form->p66 ? 14 : 28;
+		ret[0] = form->p66 ? (struct span){ 6, 14 } : (struct span){ 12, 28 }; /* fnstenv, fnsave */
 	}
 }

@@ -17,8 +17,10 @@
 	F(MOVBE, 1, 2, 22)      \
 	F(POPCNT, 1, 2, 23)     \
 	F(AES, 1, 2, 25)        \
+	F(XSAVE, 1, 2, 26)      \
 	F(AVX, 1, 2, 28)        \
 	F(F16C, 1, 2, 29)       \
+	F(FSGSBASE, 7, 1, 0)    \
 	F(BMI1, 7, 1, 3)        \
 	F(AVX2, 7, 1, 5)        \
 	F(BMI2, 7, 1, 8)        \
@@ -51,7 +53,12 @@ bool features_fall_back(const struct form *form);
 
 /* Takes from a result what is not defined, and what an operating system hides. */
 void judge_mask(const struct test_case *c, struct result *result);
-/* The bytes of the memory operand that say where the last x87 instruction was: *from to *to, relative to it; none: both 0. */
-void judge_hidden_memory(const struct form *form, unsigned *from, unsigned *to);
+/* Bytes of the memory operand, relative to it. */
+struct span {
+	unsigned from, to;
+};
+enum { HIDDEN_SPANS = 3 };
+/* Those that say where the last x87 instruction was, which bits MXCSR may have, what is in use within the processor. */
+void judge_hidden_memory(const struct form *form, struct span ret[HIDDEN_SPANS]);
 
 #endif

@@ -6,6 +6,7 @@
 #include "case.h"
 #include "dice.h"
 #include "form.h"
+#include "judge.h"
 
 enum { FCW_DEFAULT = 0x37f, MXCSR_DEFAULT = 0x1f80 };
 enum { AT_FCW = 0, AT_FSW = 2, AT_FTW = 4, AT_MXCSR = 24, AT_ST = 32, ST_BYTES = 16, AT_XMM = 160 };
@@ -99,6 +100,21 @@ static void make_operand(struct dice *dice, const struct form *form, uint8_t ope
 	}
 }
 
+/* XSAVE and XRSTOR: components that the guest has, and a header that is right, mostly. */
+static void make_xsave(struct dice *dice, uint64_t features, struct test_case *c)
+{
+	const unsigned components = features >> FEATURE_AVX & 1 ? 7 : 3, reg = form_reg(&c->form);
+
+	if (c->form.map != MAP_0F || c->form.opcode != 0xae || !c->form.memory || (reg != 4 && reg != 5))
+		return;
+	c->state.gpr[RAX] = dice_next(dice) & components;
+	c->state.gpr[RDX] = 0;
+	c->has_header = reg == 5;
+	c->header[0] = (uint8_t)(dice_next(dice) & (dice_percent(dice, 90) ? components : 0xff));
+	if (dice_percent(dice, 10))
+		c->header[1 + dice_below(dice, 23)] = 1;
+}
+
 static void simplify(uint64_t how, struct test_case *c)
 {
 	for (unsigned i = 0; i < REGISTERS; i++)
@@ -154,6 +170,7 @@ void case_make(const struct filter *filter, uint64_t number, uint64_t how, struc
 	ret->address = how >> SIMPLE_CODE & 1 ? CODE + 256 : place;
 	if (ret->form.memory)
 		address_solve(&dice, ret);
+	make_xsave(&dice, filter->features, ret);
 	simplify(how, ret);
 	if (how >> SIMPLE_IMMEDIATE & 1)
 		memset(ret->form.immediate, 0, sizeof(ret->form.immediate));
@@ -161,4 +178,6 @@ void case_make(const struct filter *filter, uint64_t number, uint64_t how, struc
 	if (ret->form.memory)
 		ret->target = address_of(ret);
 	ret->state.rip = ret->address;
+	ret->state.fs_base = FS_BASE;
+	ret->state.gs_base = GS_BASE;
 }

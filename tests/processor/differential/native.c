@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -17,9 +18,10 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "report.h"
 #include "run.h"
 
-enum { OUTPUT_BYTES = 1 << 16, WATCH_SECONDS = 10, STATUS_HANGS = 3 };
+enum { OUTPUT_BYTES = 1 << 16, WATCH_SECONDS = 10, STATUS_HANGS = 3, HWCAP2_FSGSBASE = 1 << 1 };
 
 static struct run run = { .native = true };
 static bool running;
@@ -73,6 +75,12 @@ static void take(const mcontext_t *from, struct result *ret)
 	ret->error = (uint64_t)from->gregs[REG_ERR];
 	ret->cr2 = (uint64_t)from->gregs[REG_CR2];
 	memcpy(ret->state.xstate, from->fpregs, XSTATE_BYTES);
+	ret->state.fs_base = FS_BASE;
+	ret->state.gs_base = GS_BASE;
+	if (!(run.offered & run.filter.features & 1ull << FEATURE_FSGSBASE))
+		return;
+	__asm__ volatile("rdfsbase %0; rdgsbase %1" : "=r"(ret->state.fs_base), "=r"(ret->state.gs_base));
+	__asm__ volatile("wrfsbase %0; wrgsbase %1" : : "r"((uint64_t)FS_BASE), "r"((uint64_t)GS_BASE));
 }
 
 static void give(mcontext_t *to, const struct state *state)
@@ -193,6 +201,8 @@ int main(int argc, char **argv)
 	for (unsigned at = 0; at < DATA_WRITABLE * PAGE; at += PAGE)
 		*(volatile uint8_t *)(uint64_t)(DATA + at) = 0;
 	run_begin(&run, option);
+	if (!(getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE))
+		run.offered &= ~(1ull << FEATURE_FSGSBASE);
 	catch_signals();
 	/* From here on without the C library. */
 	if (system_call(SYS_arch_prctl, ARCH_SET_GS, GS_BASE, 0) || system_call(SYS_arch_prctl, ARCH_SET_FS, FS_BASE, 0) ||

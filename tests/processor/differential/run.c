@@ -4,20 +4,12 @@
 #include <string.h>
 
 #include "form.h"
+#include "report.h"
 
-enum { WORDS = DATA_BYTES / 8, CHANGES_SHOWN = 12 };
+enum { WORDS = DATA_BYTES / 8 };
 
 /* What memory holds before each case, and what this one finds there. */
 static uint64_t pristine[WORDS], found[WORDS];
-
-struct changes {
-	uint64_t hash;
-	unsigned number;
-	struct {
-		uint32_t word;
-		uint64_t value;
-	} shown[CHANGES_SHOWN];
-};
 
 static uint64_t number_of(const char **text)
 {
@@ -51,7 +43,8 @@ void run_begin(struct run *run, run_option option)
 	run->filter.seed = option_value(option, "seed", 1);
 	run->filter.maps = (uint32_t)option_value(option, "maps", 0);
 	run->filter.opcode = (int)option_value(option, "opcode", (uint64_t)-1);
-	run->filter.features = option_value(option, "features", features_offered());
+	run->offered = features_offered();
+	run->filter.features = option_value(option, "features", run->offered);
 	run->next = option_value(option, "from", 0);
 	run->end = run->next + option_value(option, "cases", 1000);
 	run->list = option("list");
@@ -84,29 +77,44 @@ static bool next_number(struct run *run, uint64_t *number, uint64_t *simplify)
 	return true;
 }
 
-/* Puts the operand where it is wanted, as far as there is memory. */
-static void place_operand(struct run *run)
+/* Puts bytes where the operand lies, as far as there is memory. */
+static void place(struct run *run, uint64_t address, const uint8_t *bytes)
 {
 	for (unsigned i = 0; i < OPERAND_BYTES; i++) {
-		uint64_t at = run->c.target + i - DATA;
+		uint64_t at = address + i - DATA;
 
-		if (run->c.target && at < DATA_BYTES) {
-			((uint8_t *)found)[at] = run->c.operand[i];
-			run->data[at] = run->c.operand[i];
-		}
+		if (at < DATA_BYTES)
+			((uint8_t *)found)[at] = run->data[at] = bytes[i];
 	}
+}
+
+/* And takes them away. */
+static void clear(struct run *run, uint64_t address)
+{
+	for (unsigned i = 0; i < OPERAND_BYTES; i++) {
+		uint64_t at = address + i - DATA;
+
+		if (at < DATA_BYTES)
+			((uint8_t *)found)[at] = run->data[at] = ((uint8_t *)pristine)[at];
+	}
+}
+
+static void place_operand(struct run *run)
+{
+	if (!run->c.target)
+		return;
+	if (run->c.has_header)
+		place(run, run->c.target + XSTATE_HEADER, run->c.header);
+	place(run, run->c.target, run->c.operand);
 }
 
 static void take_operand(struct run *run)
 {
-	for (unsigned i = 0; i < OPERAND_BYTES; i++) {
-		uint64_t at = run->c.target + i - DATA;
-
-		if (run->c.target && at < DATA_BYTES) {
-			((uint8_t *)found)[at] = ((uint8_t *)pristine)[at];
-			run->data[at] = ((uint8_t *)pristine)[at];
-		}
-	}
+	if (!run->c.target)
+		return;
+	if (run->c.has_header)
+		clear(run, run->c.target + XSTATE_HEADER);
+	clear(run, run->c.target);
 }
 
 bool run_next(struct run *run)
@@ -130,12 +138,13 @@ static uint64_t mix(uint64_t hash, uint64_t value)
 
 static void hide(struct run *run)
 {
-	unsigned from, to;
+	struct span spans[HIDDEN_SPANS];
 
-	judge_hidden_memory(&run->c.form, &from, &to);
-	for (; from < to; from++)
-		if (run->c.target + from - DATA < DATA_BYTES)
-			run->data[run->c.target + from - DATA] = ((uint8_t *)found)[run->c.target + from - DATA];
+	judge_hidden_memory(&run->c.form, spans);
+	for (unsigned i = 0; i < HIDDEN_SPANS; i++)
+		for (unsigned at = spans[i].from; at < spans[i].to; at++)
+			if (run->c.target + at - DATA < DATA_WRITABLE * PAGE)
+				run->data[run->c.target + at - DATA] = ((uint8_t *)found)[run->c.target + at - DATA];
 }
 
 /* What has changed in memory, and makes it as it was. */
@@ -191,6 +200,7 @@ static uint64_t hash_of(const struct result *result, const struct changes *chang
 	for (unsigned i = 0; i < REGISTERS; i++)
 		hash = mix(hash, result->state.gpr[i]);
 	hash = mix(mix(hash, result->state.rip), result->state.rflags);
+	hash = mix(mix(hash, result->state.fs_base), result->state.gs_base);
 	for (unsigned at = 0; at < XSTATE_BYTES; at += 8) {
 		memcpy(&word, result->state.xstate + at, 8);
 		hash = mix(hash, word);
@@ -198,114 +208,10 @@ static uint64_t hash_of(const struct result *result, const struct changes *chang
 	return hash;
 }
 
-/* Four letters of it. */
-static void out_hash(uint64_t hash)
+/* Whether this processor is one that can say. */
+static bool may_judge(const struct run *run)
 {
-	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	char text[4];
-
-	for (unsigned i = 0; i < 4; i++)
-		text[i] = letters[hash >> (40 + 6 * i) & 63];
-	out_write(text, sizeof(text));
-}
-
-static void out_text(const char *text)
-{
-	out_write(text, strlen(text));
-}
-
-static void out_hex(uint64_t value, unsigned digits)
-{
-	char text[16];
-	unsigned n = 0;
-
-	for (unsigned i = 16; i-- > 0;)
-		if (value >> 4 * i || n || i < digits)
-			text[n++] = "0123456789abcdef"[value >> 4 * i & 15];
-	out_write(text, n);
-}
-
-static void out_field(const char *name, uint64_t value)
-{
-	out_text(" ");
-	out_text(name);
-	out_text("=");
-	out_hex(value, 1);
-}
-
-static void out_bytes(const char *name, unsigned number, const uint8_t *low, unsigned lows, const uint8_t *high, unsigned highs)
-{
-	out_text(" ");
-	out_text(name);
-	out_hex(number, 1);
-	out_text("=");
-	for (unsigned i = highs; i-- > 0;)
-		out_hex(high[i], 2);
-	for (unsigned i = lows; i-- > 0;)
-		out_hex(low[i], 2);
-}
-
-static void out_state(const struct state *state)
-{
-	static const char *const names[REGISTERS] = {
-		"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
-	};
-	const uint8_t *x = state->xstate;
-
-	out_field("rip", state->rip);
-	out_field("flags", state->rflags);
-	for (unsigned i = 0; i < REGISTERS; i++)
-		out_field(names[i], state->gpr[i]);
-	out_field("mxcsr", (uint64_t)x[24] | (uint64_t)x[25] << 8 | (uint64_t)x[26] << 16);
-	out_field("fcw", (uint64_t)x[0] | (uint64_t)x[1] << 8);
-	out_field("fsw", (uint64_t)x[2] | (uint64_t)x[3] << 8);
-	out_field("ftw", x[4]);
-	for (unsigned i = 0; i < 8; i++)
-		out_bytes("st", i, x + 32 + 16 * i, 10, x, 0);
-	for (unsigned i = 0; i < VECTOR_REGISTERS; i++)
-		out_bytes("v", i, x + 160 + 16 * i, 16, x + XSTATE_YMM + 16 * i, 16);
-}
-
-static void out_case(const struct test_case *c, uint64_t features)
-{
-	out_text("case");
-	out_field("number", c->number);
-	out_field("simplify", c->simplify);
-	out_field("map", c->form.map);
-	out_field("opcode", c->form.opcode);
-	out_field("pp", c->form.pp);
-	out_field("w", c->form.w);
-	out_field("l", c->form.l);
-	out_field("group", form_is_group(&c->form) ? form_reg(&c->form) : 8);
-	out_field("modrm", c->form.has_modrm ? c->form.modrm : 0x100);
-	out_field("prefixes", c->form.prefixes);
-	out_field("target", c->target);
-	out_field("offered", !(features_needed(&c->form) & ~features));
-	out_bytes("code", 0, c->code, 0, c->code, 0);
-	for (unsigned i = 0; i < c->length; i++)
-		out_hex(c->code[i], 2);
-	out_text("\nin");
-	out_state(&c->state);
-	out_bytes("operand", 0, c->operand, OPERAND_BYTES, c->operand, 0);
-}
-
-static void out_all(const struct run *run, const struct result *result, const struct changes *changes)
-{
-	out_case(&run->c, run->filter.features);
-	out_text("\nout");
-	out_field("vector", result->vector);
-	out_field("error", result->error);
-	out_field("cr2", result->cr2);
-	out_state(&result->state);
-	out_field("memory", changes->number);
-	out_field("memoryhash", changes->hash);
-	for (unsigned i = 0; i < changes->number && i < CHANGES_SHOWN; i++) {
-		out_text(" [");
-		out_hex(DATA + 8 * (uint64_t)changes->shown[i].word, 1);
-		out_text("]=");
-		out_hex(changes->shown[i].value, 16);
-	}
-	out_text("\n");
+	return !run->native || !(features_needed(&run->c.form) & run->filter.features & ~run->offered);
 }
 
 /* What a processor does that has not what the guest's CPUID does not offer. */
@@ -331,7 +237,9 @@ void run_result(struct run *run, struct result *result)
 	complete_xstate(result->state.xstate, avx);
 	judge_mask(&run->c, result);
 	if (run->verbose)
-		out_all(run, result, &changes);
+		report_all(&run->c, run->filter.features, result, &changes);
+	else if (may_judge(run))
+		report_hash(hash_of(result, &changes));
 	else
-		out_hash(hash_of(result, &changes));
+		report_no_hash();
 }

@@ -16,6 +16,7 @@ struct run {
 	const char *list; /* what is left of it, NULL: none */
 	bool verbose, native;
 	int plant;
+	uint64_t offered; /* features of this processor */
 	uint8_t *data, *code; /* to write, whatever the instruction may do to them */
 	struct test_case c;   /* of now */
 };
@@ -27,8 +28,5 @@ void run_begin(struct run *run, run_option option);
 /* Makes the next case and puts its code and memory in place. False: that was all. */
 bool run_next(struct run *run);
 void run_result(struct run *run, struct result *result);
-
-/* Of native.c and guest.c */
-void out_write(const char *text, size_t bytes);
 
 #endif

@@ -14,7 +14,8 @@ from cffi import FFI
 HEADERS = ["abi/agent.h", "engine/run/engine.h", "engine/system/features.h"]
 UNICORN, CAPSTONE = package_directory("unicorn"), package_directory("capstone")
 INTERPOSED = {
-    NATIVE / "engine/unicorn" / name for name in ("access.c", "exchange.c", "fast_store.c", "inside.c", "system.c", "translate.c")
+    NATIVE / "engine/unicorn" / name
+    for name in ("access.c", "exchange.c", "fast_store.c", "inside.c", "system.c", "translate.c")
 }  # a library of their own: setup.py
 
 ffi = FFI()

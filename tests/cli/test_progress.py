@@ -82,7 +82,14 @@ def terminals() -> Iterator[list[Terminal]]:
 
 
 LINE = r"━ [\d,]+ schedules, [\d,]+/s, [\d:]+ left"
-EXPLORE = [*PVPERF, "explore", "migrate", "--seed", "1", "--duration"]
+#: pvperf, for which all takes long: what does is a matter of the machine.
+AT_ONCE = [
+    sys.executable,
+    "-c",
+    "import sys\nfrom emulator.cli import main\nfrom emulator.terminal import progress\n"
+    "progress._PATIENCE_SECONDS = 0\nsys.exit(main(sys.argv[1:]))",
+]
+EXPLORE = [*AT_ONCE, "explore", "migrate", "--seed", "1", "--duration"]
 
 
 def screen(said: str) -> list[str]:
@@ -112,7 +119,7 @@ def assert_clean(said: str) -> None:
 
 
 def test_rate_and_time_left_are_on_a_terminal(terminals: list[Terminal]) -> None:
-    terminals.append(terminal := Terminal([*EXPLORE, "4s"]))
+    terminals.append(terminal := Terminal([*EXPLORE, "1s"]))
     assert terminal.end() in (0, 7)
     assert re.search(f"migrate .*{LINE}", re.sub(r"\x1b\[[\d;]*m", "", terminal.said))
     assert_clean(terminal.said)
@@ -129,14 +136,14 @@ def test_the_terminal_is_clean_after_ctrl_c(terminals: list[Terminal]) -> None:
 
 
 def test_nothing_of_it_goes_into_a_pipe() -> None:
-    done = subprocess.run([*EXPLORE, "3s"], capture_output=True, text=True, timeout=SECONDS, check=False, cwd=ROOT)
+    done = subprocess.run([*EXPLORE, "1s"], capture_output=True, text=True, timeout=SECONDS, check=False, cwd=ROOT)
     assert "━" not in done.stdout + done.stderr
     assert "\x1b" not in done.stdout + done.stderr
 
 
 def test_stdout_has_only_what_it_has_without(terminals: list[Terminal], tmp_path: Path) -> None:
     with open(tmp_path / "out", "wb") as file:
-        terminals.append(terminal := Terminal([*EXPLORE, "3s"], stdout=file.fileno()))
+        terminals.append(terminal := Terminal([*EXPLORE, "1s"], stdout=file.fileno()))
         terminal.end()
     assert "━" in terminal.said
     text = (tmp_path / "out").read_text()
@@ -146,7 +153,7 @@ def test_stdout_has_only_what_it_has_without(terminals: list[Terminal], tmp_path
 
 
 def test_no_color_and_width_are_respected(terminals: list[Terminal]) -> None:
-    terminals.append(terminal := Terminal([*EXPLORE, "3s"], NO_COLOR="1", COLUMNS="40"))
+    terminals.append(terminal := Terminal([*EXPLORE, "1s"], NO_COLOR="1", COLUMNS="40"))
     terminal.end()
     assert not re.search(r"\x1b\[[\d;]*[1-9]m", terminal.said)
     drawn = re.split(r"\r|\n", re.sub(r"\x1b\[[?\d;]*[a-zA-Z]", "\r", terminal.said))
@@ -172,22 +179,22 @@ def test_rich_is_loaded_when_it_is_needed(
 
 
 LONG = {
-    "stress": (["stress", "close-enable", "--duration", "6s", "--seed", "1"], r"close-enable .*operations?, .*VM"),
+    "stress": (["stress", "close-enable", "--duration", "2s", "--seed", "1"], r"close-enable .*operations?, .*VM"),
     "campaign": (
-        ["campaign", "J", "churn", "--duration", "6s", "--seed", "1"],
+        ["campaign", "J", "churn", "--duration", "2s", "--seed", "1"],
         r"campaign .* of \d+ (canari|bl).*left",
     ),
     "model": (["model", "--vcpus", "3", "--ops", "2", "--states", "60000"], r"model .*[\d,]+ states, [\d,]+/s"),
     "traces": (["model", "--traces", "2000"], r"traces .*schedules, [\d,]+/s, .* left"),
     "bench": (["bench", "boot", "--quick"], r"boot.*round \d of 3 .*left"),
-    "matrix": (["stress", "--matrix", "close-enable", "--native", "--duration", "6s"], "matrix .*left"),
+    "matrix": (["stress", "--matrix", "close-enable", "--native", "--duration", "2s"], "matrix .*left"),
     **({"spin": (["model", "--spin"], "Spin searches")} if shutil.which("spin") else {}),
 }
 
 
 def test_a_table_says_how_far_it_is(terminals: list[Terminal]) -> None:
     """It is not waited for: what is in it, others test."""
-    terminals.append(terminal := Terminal([*PVPERF, "explore", "--canaries"]))
+    terminals.append(terminal := Terminal([*AT_ONCE, "explore", "--canaries"]))
     terminal.until("canaries .*left")
     os.killpg(terminal.process.pid, signal.SIGINT)
     assert terminal.end() == -signal.SIGINT
@@ -198,11 +205,7 @@ def test_a_table_says_how_far_it_is(terminals: list[Terminal]) -> None:
 def test_whatever_takes_long_says_how_far_it_is(command: str, terminals: list[Terminal], tmp_path: Path) -> None:
     words, wanted = LONG[command]
     words = [str(tmp_path / "journal") if word == "J" else word for word in words]
-    program = (  # what is long is a matter of the machine
-        "import sys\nfrom emulator.cli import main\nfrom emulator.terminal import progress\n"
-        "progress._PATIENCE_SECONDS = 0\nsys.exit(main(sys.argv[1:]))"
-    )
-    terminals.append(terminal := Terminal([sys.executable, "-c", program, *words]))
+    terminals.append(terminal := Terminal([*AT_ONCE, *words]))
     terminal.end()
     assert re.search(wanted, re.sub(r"\x1b\[[?\d;]*[a-zA-Z]", "", terminal.said)), terminal.said
     assert_clean(terminal.said)

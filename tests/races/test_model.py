@@ -91,9 +91,8 @@ def test_both_find_what_is_planted(name: str) -> None:
 
 
 @needs_spin
-@pytest.mark.parametrize(
-    "design", [pytest.param("per-vcpu", marks=pytest.mark.slow), pytest.param("per-vm", marks=pytest.mark.soak)]
-)
+@pytest.mark.soak  # as test_both_reach_as_many_states does, with millions of them
+@pytest.mark.parametrize("design", ["per-vcpu", "per-vm"])
 def test_three_calls_and_three_nmis(design: str) -> None:
     model = Model(design, bounds=Bounds(ops=3, nmis=3))
     assert by_python(model).held

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from programs.building import LEVELS, MARCHES, Build, build_guest, build_images, build_native, missing, sources
-from programs.known import known_difference
+from programs.known import known_differences
 from programs.running import CPUS, Outcome, Result, difference, emulate, step
 
 #: What is tried each time; all the others are for scripts/test -m soak, and scripts/programs.
@@ -75,8 +75,7 @@ def rows() -> list[object]:
         for group, soak in ((quick, False), (rest, True)):
             for name in group:
                 marks = [pytest.mark.soak] * soak
-                if reason := known_difference(name):
-                    marks.append(pytest.mark.xfail(reason=reason, strict=True))
+                marks += [pytest.mark.xfail(reason=why, strict=True) for why in known_differences(name, build)]
                 found.append(pytest.param(build, group, name, id=f"{name}-{build}", marks=marks))
     return found
 

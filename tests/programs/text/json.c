@@ -43,7 +43,7 @@ static void make(struct random *random, unsigned depth)
 		}
 		put(kind ? "}" : "]");
 	} else if (kind < 4) {
-		put("-12.5e+07" + random_below(random, 3) * (kind & 1));
+		put(&"-12.5e+07"[random_below(random, 3) * (kind & 1)]);
 	} else if (kind == 4) {
 		put("\"a \\\"quoted\\\" \\u00e9 word\"");
 	} else {

@@ -126,12 +126,12 @@ static uint8_t prefix(const struct x86_cpu *model, const struct x86_insn *insn, 
 {
 	bool fs_gs = insn->segment != X86_NONE;
 
+	if (is_near_branch(insn) && !insn->memory && (byte == 0xf2 || byte == REPE || (byte == OPERAND16 && model->intel)))
+		return NULL_SEGMENT;
 	if (byte == FS || byte == GS || (is_null_segment(byte) && fs_gs))
 		return fs_gs ? (uint8_t)(insn->segment == X86_FS ? FS : GS) : byte;
 	if (byte == 0xf2 || byte == REPE || (byte == OPERAND16 && insn->rep && insn->unit == X86_SSE))
 		return insn->rep;
-	if (byte == OPERAND16 && model->intel && is_near_branch(insn))
-		return NULL_SEGMENT;
 	if (is_rex(byte) && next)
 		return next;
 	return byte;

@@ -89,6 +89,8 @@ uint64_t native_address(const struct native *native, const struct native_op *op)
 /* x87.c */
 void x87_load(struct inside_state *state, uint8_t fx[512]);
 void x87_store(struct inside_state *state, const uint8_t fx[512]);
+/* The pointers to the last instruction and its operand, which would be those of the stub: behind one with this memory. */
+void x87_executed(struct inside_state *state, const struct native_op *op, uint64_t address, uint8_t *memory);
 /* xsave.c: one of X86_XSAVE_OP with a memory operand. */
 void native_save(struct native *native, const struct reaching *by);
 /* whole.c: False: it is none of these. */

@@ -148,6 +148,8 @@ static void execute(struct native *native, struct native_op *op, uintptr_t retad
 		raised(native, exception, retaddr);
 	if (fx)
 		x87_store(state, native->pass.fx);
+	if (insn->unit == X86_X87)
+		x87_executed(state, op, reached.address, reached.at);
 	if (insn->writes_flags)
 		flags_out(native);
 	if (reached.at)

@@ -48,3 +48,58 @@ void x87_store(struct inside_state *state, const uint8_t from[512])
 		memcpy(&state->x87[(top + i) % REGISTERS], fx->st[i], 10);
 	}
 }
+
+/* FNSTENV's and FLDENV's area, of which FNSAVE's and FRSTOR's begin with one: 32-bit, or 16-bit with 66. */
+static void pointers_move(struct inside_state *state, bool narrow, uint8_t *area, bool out)
+{
+	uint32_t ip = (uint32_t)state->x87_ip, dp = (uint32_t)state->x87_dp;
+	unsigned at = narrow ? 6 : 12, size = narrow ? 2 : 4;
+	uint16_t cs, ds;
+
+	if (out) {
+		memcpy(area + at, &ip, size);
+		memset(area + at + size, 0, size);
+		memcpy(area + at + 2 * size, &dp, size);
+		memset(area + at + 3 * size, 0, size);
+		return;
+	}
+	ip = dp = 0;
+	memcpy(&ip, area + at, size);
+	memcpy(&cs, area + at + size, sizeof(cs));
+	memcpy(&dp, area + at + 2 * size, size);
+	memcpy(&ds, area + at + 3 * size, sizeof(ds));
+	state->x87_ip = ip;
+	state->x87_cs = cs;
+	state->x87_dp = dp;
+	state->x87_ds = ds;
+	state->x87_opcode = 0;
+}
+
+static void pointers_clear(struct inside_state *state)
+{
+	state->x87_ip = state->x87_dp = 0;
+	state->x87_cs = state->x87_ds = state->x87_opcode = 0;
+}
+
+void x87_executed(struct inside_state *state, const struct native_op *op, uint64_t address, uint8_t *memory)
+{
+	const struct x86_insn *insn = &op->insn;
+	unsigned digit = insn->modrm >> 3 & 7;
+	bool whole = insn->memory && (insn->opcode == 0xd9 || insn->opcode == 0xdd) && (digit == 4 || digit == 6);
+
+	if (whole) {
+		pointers_move(state, insn->operand16, memory, digit == 6);
+		if (insn->opcode == 0xdd && digit == 6)
+			pointers_clear(state);
+	} else if (!insn->memory && insn->opcode == 0xdb && (insn->modrm & ~1u) == 0xe2) {
+		if (insn->modrm == 0xe3)
+			pointers_clear(state);
+	} else if (!(insn->memory && ((insn->opcode == 0xd9 && (digit == 5 || digit == 7)) || (insn->opcode == 0xdd && digit == 7)))) {
+		state->x87_ip = op->address;
+		state->x87_cs = 0;
+		if (!insn->memory)
+			return;
+		state->x87_dp = address;
+		state->x87_ds = 0;
+	}
+}

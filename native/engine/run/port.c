@@ -7,45 +7,63 @@
 #include "engine/run/state.h"
 #include "engine/run/trap.h"
 #include "engine/run/vmexit.h"
+#include "engine/unicorn/kernel_read.h"
 #include "engine/unicorn/registers.h"
 
-enum { VECTOR_GP = 13 };
+enum { VECTOR_GP = 13, VECTOR_PF = 14 };
+
+static void refuse(struct pv_engine *e, const struct trap *trap, unsigned vector)
+{
+	count_leave_block(&e->cpu, trap->address);
+	exception_raise(&e->cpu, vector, 0, trap->address);
+	rip_set_in_block(e->cpu.uc, reg_get(e->cpu.uc, UC_X86_REG_RIP));
+}
 
 static uint16_t port_number(struct pv_engine *e, const struct port_access *access)
 {
 	return access->in_dx ? (uint16_t)reg_get(e->cpu.uc, UC_X86_REG_RDX) : access->immediate;
 }
 
-/* Does the task's I/O permission bitmap let a CPL above IOPL use these ports? (SDM vol. 1, 19.5.2) */
-static bool bitmap_allows(struct pv_engine *e, const struct port_access *access)
+/* False: #PF was raised at `trap`, as its own access would be. */
+static bool read_task(struct pv_engine *e, const struct trap *trap, uint64_t address, void *to, size_t size)
+{
+	if (kernel_read(e->cpu.uc, &address, to, size))
+		return true;
+	reg_set(e->cpu.uc, UC_X86_REG_CR2, address);
+	refuse(e, trap, VECTOR_PF);
+	return false;
+}
+
+/* Does the task's I/O permission bitmap let a CPL above IOPL use these ports? (SDM vol. 1, 19.5.2) False: it was refused. */
+static bool bitmap_allows(struct pv_engine *e, const struct trap *trap)
 {
 	enum { IO_MAP_BASE = 102 };
-	unsigned port = port_number(e, access);
+	unsigned port = port_number(e, &trap->port);
 	uc_x86_mmr tr = { 0 };
 	uint16_t base, bits;
 	uint64_t at;
 
 	uc_reg_read(e->cpu.uc, UC_X86_REG_TR, &tr);
-	if (IO_MAP_BASE + 1 > tr.limit ||
-	    uc_vmem_read(e->cpu.uc, tr.base + IO_MAP_BASE, UC_PROT_READ, &base, sizeof(base)) != UC_ERR_OK)
-		return false;
-	at = base + port / 8;
-	if (at + 1 > tr.limit ||
-	    uc_vmem_read(e->cpu.uc, tr.base + at, UC_PROT_READ, &bits, sizeof(bits)) != UC_ERR_OK)
-		return false;
-	return !(bits >> port % 8 & ((1u << access->size) - 1));
+	if (IO_MAP_BASE + 1 <= tr.limit) {
+		if (!read_task(e, trap, tr.base + IO_MAP_BASE, &base, sizeof(base)))
+			return false;
+		at = base + port / 8;
+		if (at + 1 <= tr.limit) {
+			if (!read_task(e, trap, tr.base + at, &bits, sizeof(bits)))
+				return false;
+			if (!(bits >> port % 8 & ((1u << trap->port.size) - 1)))
+				return true;
+		}
+	}
+	refuse(e, trap, VECTOR_GP);
+	return false;
 }
 
-/* Unicorn does not ask. False: #GP was raised. */
+/* Unicorn does not ask. False: an exception was raised. */
 static bool port_permitted(struct pv_engine *e, const struct trap *trap)
 {
-	if (e->cpu.count.cpl == PV_CPL_KERNEL || (reg_get(e->cpu.uc, UC_X86_REG_EFLAGS) >> 12 & 3) == 3 ||
-	    bitmap_allows(e, &trap->port))
-		return true;
-	count_leave_block(&e->cpu, trap->address);
-	exception_raise(&e->cpu, VECTOR_GP, 0, trap->address);
-	rip_set_in_block(e->cpu.uc, reg_get(e->cpu.uc, UC_X86_REG_RIP));
-	return false;
+	return e->cpu.count.cpl == PV_CPL_KERNEL || (reg_get(e->cpu.uc, UC_X86_REG_EFLAGS) >> 12 & 3) == 3 ||
+	       bitmap_allows(e, trap);
 }
 
 /* The block goes on behind it, unless something is to be looked at first. */

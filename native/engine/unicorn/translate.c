@@ -117,6 +117,19 @@ static inline bool execute(void *env, uintptr_t retaddr)
 	return translation && translation->execute(translation, retaddr);
 }
 
+/* With an exception that waits. Unicorn's own would raise it for no instruction. */
+EXPORTED void helper_fwait_x86_64(void *env);
+void helper_fwait_x86_64(void *env)
+{
+	typedef void raise_fn(void *env, int vector, int error, uintptr_t retaddr);
+	enum { STATUS_ES = 1 << 7, CR0_NE = 1 << 5, VECTOR_MF = 16 };
+	static void *raise;
+
+	if ((((struct inside_state *)env)->x87_status & STATUS_ES) && (((struct inside_state *)env)->cr[0] & CR0_NE))
+		((raise_fn *)inside_next(&raise, "raise_exception_err_ra_x86_64"))(env, VECTOR_MF, 0,
+										(uintptr_t)__builtin_return_address(0));
+}
+
 /* What is shown becomes a call of one of these. Unicorn's own are jumped to: they look at where they were called from. */
 EXPORTED void helper_cpuid_x86_64(void *env);
 void helper_cpuid_x86_64(void *env)

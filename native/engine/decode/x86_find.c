@@ -56,7 +56,7 @@ static bool has_features(const struct x86_decoder *d, const struct x86_row *row)
 		return false;
 	if (row->when & (d->cpu->intel ? AMD : INTEL))
 		return false;
-	if ((row->what >> 8 & 0xff) == X86_VEX && d->insn->encoding != X86_XOP_ENCODING && !(features >> X86_AVX & 1))
+	if ((row->what >> 8 & 0xff) == X86_VEX && !(features >> X86_AVX & 1))
 		return false;
 	return !(row->what & AVX2_256 && d->insn->vex_l) || features >> X86_AVX2 & 1;
 }

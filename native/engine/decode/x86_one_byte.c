@@ -43,7 +43,7 @@ x86_map x86_one_byte = {
 	[0x50 ... 0x57] = ROWS({ 0, "Zv sq+", STACK64 | PUSHES }),
 	[0x58 ... 0x5f] = ROWS({ 0, "Zv= sq+", STACK64 }),
 	[0x62] = ROWS({ RM, "", NEVER }), /* EVEX, which no processor has that this knows: fetched like the bound of old */
-	[0x63] = ROWS({ RM, "Gv= Ez", 0 }), /* movsxd */
+	[0x63] = ROWS({ RM | INTEL, "Gv= Ez", 0 }, { RM, "Gv= Ed", 0 }), /* movsxd */
 	[0x68] = ROWS({ 0, "Iz sq+", STACK64 | PUSHES }),
 	[0x69] = ROWS({ RM, "Gv= Ev Iz", FW }),
 	[0x6a] = ROWS({ 0, "Ib sq+", STACK64 | PUSHES }),

@@ -36,7 +36,7 @@ static unsigned far_pointer(const struct x86_cpu *cpu, const struct x86_insn *in
 {
 	if (insn->w && cpu->intel)
 		return 10;
-	return insn->operand16 ? 4 : 6;
+	return insn->operand16 && !insn->w ? 4 : 6;
 }
 
 static unsigned operand_bytes(const struct x86_cpu *cpu, const struct x86_row *row, const struct x86_insn *insn, char size)
@@ -159,12 +159,13 @@ static void use_operand(const struct x86_cpu *cpu, const struct x86_row *row, st
 	unsigned reg = (insn->modrm >> 3 & 7u) | (insn->r ? 8u : 0);
 
 	switch (operand->where) {
-	case 'E': case 'M': case 'R': case 'W': case 'U': case 'Q': case 'N':
+	case 'E': case 'M': case 'W': case 'Q':
 		if (insn->memory)
 			use_memory(row, insn, operand, bytes);
 		else
 			use_rm(insn, operand, bytes);
 		break;
+	case 'R': case 'U': case 'N': use_rm(insn, operand, bytes); break;
 	case 'O': case 'K': use_memory(row, insn, operand, bytes); break;
 	case 'G': use_numbered(insn, reg, operand, bytes); break;
 	case 'V': use_vector(insn, reg, operand); break;

@@ -40,6 +40,7 @@ _FIELDS = (
         "smp",
         "memory",
         "accel",
+        "cpu",
         "design",
         "nmi",
         "sync",

@@ -7,7 +7,15 @@ from collections.abc import Iterator
 
 from emulator.doctor.finding import Finding, guarded
 from emulator.doctor.limits import check_file_systems, check_limits
-from emulator.doctor.platform import check_compiler, check_cores, check_kvm, check_perf, check_python, check_split_lock
+from emulator.doctor.platform import (
+    check_compiler,
+    check_cores,
+    check_kvm,
+    check_perf,
+    check_processor,
+    check_python,
+    check_split_lock,
+)
 from emulator.doctor.shared_memory import check_futex, check_leftovers, check_posix, check_space
 from emulator.doctor.software import check_atomics, check_control, check_core, check_engine, check_guests, check_modules
 
@@ -15,6 +23,7 @@ _CHECKS = (
     check_python,
     check_compiler,
     check_cores,
+    check_processor,
     check_modules,
     check_core,
     check_engine,

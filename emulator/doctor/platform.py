@@ -30,6 +30,14 @@ def check_compiler() -> Finding:
     return Finding("compiler", "ok", _first_line([*command, "--version"]))
 
 
+def check_processor() -> Finding:
+    """What --cpu can be here."""
+    from emulator.vm.cpus import host_level
+
+    level, features = host_level()
+    return Finding("processor", "ok", f"{level}: {' '.join(features)}")
+
+
 def check_cores() -> Finding:
     """vCPUs beyond the cores take turns."""
     usable, online = len(os.sched_getaffinity(0)), os.cpu_count() or 0

@@ -40,6 +40,7 @@ from emulator.vm.asked import (
     names,
     seconds,
 )
+from emulator.vm.cpus import MODELS, check_model
 from emulator.vm.interval import Interval, Intervals
 from emulator.vm.models import parse_caches, parse_predictor
 from emulator.vm.protocol import Ended, Launch, Trace
@@ -63,6 +64,7 @@ CHOICES: dict[str, tuple[str | None, ...]] = {
     "nmi": ("trylock", "deferred", "lockless"),
     "sync": ("entry", "every-exit"),
     "accel": ("tcg", None, "kvm"),
+    "cpu": tuple(MODELS),
     "cycles": ("model", "tsc"),
     "pin": ("auto", "on", "off"),
     "atomics": ("host", "trap", "none"),
@@ -107,6 +109,8 @@ class MachineConfig:
         nmi: what the NMI path does when it loses the trylock.
         sync: when guest memory gets the counts of events that overflowed.
         accel: what executes the guest.
+        cpu: the guest's processor: "x86-64", "x86-64-v2", "x86-64-v3", levels of the x86-64 psABI; "max", all that the
+            host has and can be executed; "default", what needs no AVX. A level that the host has not is Unsupported.
         cycles: "model", deterministic, or "tsc", the host's time-stamp counter.
         pin: whether a vCPU and its host thread share a core; "auto": where cores are short, or hand-overs faster so.
         pv_perf: whether the guest is offered the feature.
@@ -135,6 +139,7 @@ class MachineConfig:
     nmi: str = "trylock"
     sync: str = "entry"
     accel: str = "tcg"
+    cpu: str = "default"
     cycles: str = "model"
     pin: str = "auto"
     pv_perf: bool = True
@@ -394,6 +399,7 @@ class Machine:
 
     def _complete(self, asked: _Launch, guest: int, image: elf.Image) -> Launch:
         config = self.config
+        check_model(config.cpu)
         cores = sorted(os.sched_getaffinity(0))
         may_part = config.pin == "auto" and config.smp < len(cores)
         pinned = config.pin != "off"
@@ -414,6 +420,7 @@ class Machine:
             may_part=may_part,
             pv_perf=config.pv_perf,
             cycles_tsc=config.cycles == "tsc",
+            cpu=config.cpu,
             atomics=config.atomics,
             stores=config.stores,
             oracle=config.oracle,

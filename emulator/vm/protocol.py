@@ -30,6 +30,7 @@ class Launch(NamedTuple):
     may_part: bool  # a vCPU leaves that core as long as hand-overs are faster so
     pv_perf: bool
     cycles_tsc: bool
+    cpu: str
     atomics: str
     stores: str
     oracle: bool

@@ -12,6 +12,7 @@ from emulator.errors import explain
 from emulator.guest.boot import Agent, Boot
 from emulator.native import load_engine
 from emulator.vm import shm
+from emulator.vm.cpus import model_number
 from emulator.vm.process import die_with_parent, name_process
 from emulator.vm.protocol import Launch
 
@@ -68,6 +69,7 @@ def _run(index: int, launch: Launch, segment: tuple[mmap.mmap, int], boot: Boot)
     config.hook = hooks[launch.hook]
     locks = {"host": lib.PV_LOCK_IN_BLOCK, "trap": lib.PV_LOCK_TRAPPED, "none": lib.PV_LOCK_LEFT}
     config.lock = locks[launch.atomics]
+    config.cpu = model_number(lib, launch.cpu)
     config.stores = {"fast": lib.PV_STORE_FAST, "unicorn": lib.PV_STORE_UNICORN}[launch.stores]
     config.oracle = launch.oracle
     config.l1d, config.llc = tuple(launch.l1d), tuple(launch.llc)

@@ -54,6 +54,11 @@ def _add_machine(parser: Parser) -> None:
     add("-m", "--memory", type=size, metavar="SIZE", help="guest RAM: 64M, 1G; a bare number is MiB (default 64M)")
     add("--accel", metavar="NAME", help="what executes the guest (default tcg)")
     add(
+        "--cpu",
+        metavar="NAME",
+        help="the guest's processor: x86-64, x86-64-v2, x86-64-v3, max: what the host has, or default, without AVX",
+    )
+    add(
         "--pin",
         metavar="WHEN",
         help="a vCPU and its host thread on one core: on, off, or auto, where that is faster (default)",

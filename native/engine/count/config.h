@@ -28,7 +28,7 @@ enum pv_engine_store {
 
 /* The guest's processor: see system/features.c. */
 enum pv_cpu {
-	PV_CPU_DEFAULT = 0, /* what Unicorn can do that is right */
+	PV_CPU_DEFAULT = 0, /* what Unicorn knows of; of that, what the host has if it takes the host */
 	PV_CPU_X86_64,      /* the levels of the x86-64 psABI */
 	PV_CPU_X86_64_V2,
 	PV_CPU_X86_64_V3,

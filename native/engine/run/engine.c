@@ -158,7 +158,7 @@ int engine_create(const struct pv_engine_config *config, struct pv_engine **ret,
 	cores_choose(&e->cores, config->core, config->may_part);
 	if (config->core >= 0)
 		config->run->together = 1;
-	err = engine_cpu_choose(config->cpu, &e->cpu.x86.features, why, why_size);
+	err = engine_cpu_choose(config->cpu, engine_host_features(), &e->cpu.x86.features, why, why_size);
 	if (err) {
 		engine_destroy(e);
 		return err;

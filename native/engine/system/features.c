@@ -103,7 +103,7 @@ const char *engine_feature_name(uint32_t feature)
 	return known[feature].name ? known[feature].name : "";
 }
 
-uint64_t engine_cpu_features(uint32_t model)
+uint64_t engine_cpu_features(uint32_t model, uint64_t host)
 {
 	switch (model) {
 	case PV_CPU_X86_64:
@@ -113,9 +113,9 @@ uint64_t engine_cpu_features(uint32_t model)
 	case PV_CPU_X86_64_V3:
 		return LEVEL_3;
 	case PV_CPU_MAX:
-		return CARRIED & (engine_host_features() | ~NATIVE);
+		return CARRIED & (host | ~NATIVE);
 	default:
-		return UNICORNS;
+		return UNICORNS & (host | ~NATIVE);
 	}
 }
 
@@ -131,10 +131,10 @@ static const char *names_of(uint64_t features, char *text, size_t size)
 	return text;
 }
 
-int engine_cpu_choose(uint32_t model, uint64_t *features, char *why, uint64_t why_size)
+int engine_cpu_choose(uint32_t model, uint64_t host, uint64_t *features, char *why, uint64_t why_size)
 {
-	uint64_t wanted = engine_cpu_features(model), unknown = wanted & ~CARRIED;
-	uint64_t missing = wanted & NATIVE & ~engine_host_features();
+	uint64_t wanted = engine_cpu_features(model, host), unknown = wanted & ~CARRIED;
+	uint64_t missing = wanted & NATIVE & ~host;
 	char names[128];
 
 	if (model >= PV_CPUS)

@@ -5,10 +5,10 @@
 
 #include <stdint.h>
 
-/* Of a model, enum pv_cpu, whether or not it can be had here. */
-uint64_t engine_cpu_features(uint32_t model);
+/* Of a model, enum pv_cpu, whether or not it can be had on a host with these. */
+uint64_t engine_cpu_features(uint32_t model, uint64_t host);
 /* The same, if it can: 0, or -EOPNOTSUPP and a sentence. */
-int engine_cpu_choose(uint32_t model, uint64_t *features, char *why, uint64_t why_size);
+int engine_cpu_choose(uint32_t model, uint64_t host, uint64_t *features, char *why, uint64_t why_size);
 /* Of the processor that this runs on, as far as programs may use it. */
 uint64_t engine_host_features(void);
 /* As Linux says it in /proc/cpuinfo; "" if it does not, NULL behind the last. */

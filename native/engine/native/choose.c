@@ -43,9 +43,11 @@ static bool is_plain_vector(const struct x86_insn *insn)
 	}
 }
 
-/* Of the general registers': those that Unicorn gets wrong. */
+/* Of the general registers': those that Unicorn gets wrong, or has not (adcx, adox). */
 static bool is_wrong_integer(const struct x86_insn *insn)
 {
+	if (insn->encoding == X86_LEGACY && insn->map == 2)
+		return insn->opcode == 0xf6;
 	if (insn->encoding == X86_LEGACY) /* cmpxchg: what of RAX it leaves alone */
 		return insn->map == 1 && (insn->opcode == 0xb0 || insn->opcode == 0xb1) && !insn->lock;
 	if (insn->map != 2)

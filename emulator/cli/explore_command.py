@@ -28,6 +28,7 @@ from emulator.races.explore.shrink import shrink
 from emulator.terminal.columns import columns
 from emulator.terminal.counted import counted
 from emulator.terminal.progress import Progress, Stand
+from emulator.terminal.unread import to_the_end
 
 HELD, VIOLATED, INCONCLUSIVE = 0, 1, 7
 
@@ -100,9 +101,9 @@ def _explore(scenarios: list[Scenario], report: Report) -> int:
             for scenario in scenarios:
                 searched = report.begin(scenario)
                 _search(crew, searched, report, len(scenarios))
-                report.tell(searched)
                 if report.violation:
                     break
+                report.tell(searched)
             else:
                 progress.say("looking for the canaries")
                 caught = canaries.catch_all(crew, setup, seed=seed, seconds=_CANARY_SECONDS)
@@ -110,7 +111,11 @@ def _explore(scenarios: list[Scenario], report: Report) -> int:
         if not report.violation:
             report.end_interrupted()
             raise
-    return report.end_violated() if report.violation else report.end(caught)
+    if not report.violation:
+        return report.end(caught)
+    with to_the_end():  # its file is written, whoever has read enough
+        report.tell(report.violation)
+        return report.end_violated()
 
 
 def _search(crew: Crew, searched: Searched, report: Report, of: int) -> None:

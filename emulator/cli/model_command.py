@@ -21,6 +21,7 @@ from emulator.races.model.search import Searched
 from emulator.terminal.columns import columns
 from emulator.terminal.counted import counted
 from emulator.terminal.progress import Progress, Stand
+from emulator.terminal.unread import to_the_end
 
 HELD, VIOLATED, INCOMPLETE = 0, 1, 7
 
@@ -43,6 +44,11 @@ def _search(model: Model, arguments: argparse.Namespace, files: Files, output: O
     with Progress(patience=0 if arguments.spin else None) as progress:
         tick = _Ticks("Spin searches", "", progress) if arguments.spin else _Ticks("model", "state", progress)
         searched = by.search(model, most_states=arguments.states, tick=tick)
+    with to_the_end():  # the case is looked for and written, whoever has read enough
+        return _tell(model, searched, arguments, files, output)
+
+
+def _tell(model: Model, searched: Searched, arguments: argparse.Namespace, files: Files, output: Output | None) -> int:
     if not arguments.json:
         _print(model, searched, "Spin" if arguments.spin else "Python")
     case, unfound = None, None

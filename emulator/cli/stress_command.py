@@ -24,6 +24,7 @@ from emulator.races.stress.window import find_case
 from emulator.terminal.columns import columns
 from emulator.terminal.counted import counted
 from emulator.terminal.progress import Progress, Stand
+from emulator.terminal.unread import to_the_end
 from emulator.vm.machine import MachineConfig
 
 HELD, VIOLATED, INCONCLUSIVE = 0, 1, 7
@@ -102,9 +103,9 @@ def _stress(
             progress.watch(_Watch(runs, scenario, scenarios, amount, killing=how.kill))
             stressed = stress(scenario, config, amount, seed=seed, mix=mix, how=how, progress=told, chance=chance)
             progress.clear()
-            print(f"  {scenario.name:<15} {_how_far(stressed)}", flush=True)
             if stressed.outcome:
                 break
+            print(_line(stressed), flush=True)
     except (KeyboardInterrupt, Killed):
         progress.clear()
         left = len(scenarios) - 1 - scenarios.index(scenario)
@@ -112,7 +113,11 @@ def _stress(
         if runs:
             _end(runs, arguments, replays, progress, what="verdict until then")
         raise
-    return _end(runs, arguments, replays, progress)
+    if not runs[-1].outcome:
+        return _end(runs, arguments, replays, progress)
+    with to_the_end():  # its case is looked for and written, whoever has read enough
+        print(_line(runs[-1]), flush=True)
+        return _end(runs, arguments, replays, progress)
 
 
 def _all(arguments: argparse.Namespace) -> list[Scenario]:
@@ -183,6 +188,10 @@ class _Watch:
         done = sum(each.guest["done"] for each in self._runs)
         vms = counted(sum(each.boots for each in self._runs), "VM")
         return Stand(self._scenario.name, done, "operation", (self._before + min(share, 1)) / self._of, vms)
+
+
+def _line(stressed: Stressed) -> str:
+    return f"  {stressed.scenario.name:<15} {_how_far(stressed)}"
 
 
 def _how_far(stressed: Stressed) -> str:

@@ -21,6 +21,7 @@ from emulator.cli.options.commands import COMMANDS
 from emulator.cli.options.parse import parse
 from emulator.errors import UsageError
 from emulator.files import Files
+from emulator.races.explore.case import read_case
 from emulator.races.explore.scenarios import SCENARIOS
 from emulator.terminal.counted import counted
 from emulator.terminal.quantity import duration, size
@@ -465,6 +466,40 @@ def test_a_reader_that_goes_away(command: list[str]) -> None:
         os.close(writer)
         _, errors = process.communicate(timeout=300)
     assert (process.returncode, errors) == (-signal.SIGPIPE, "")
+
+
+NO_REFCOUNT = ["close-enable", "--design", "no-refcount", "--seed", "1", "-o"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["explore", "--json", *NO_REFCOUNT], ["model", "--design", "no-refcount", "-o"]],
+    ids=lambda words: words[0],
+)
+def test_what_was_found_is_kept_though_nobody_reads(command: list[str], tmp_path: Path) -> None:
+    """These print nothing before they have found it."""
+    path = tmp_path / "case.replay"
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([*PVPERF, *command, path], stdout=writer, stderr=subprocess.PIPE, timeout=300, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (-signal.SIGPIPE, b"")
+    assert read_case(path).setup.design == "no-refcount"
+
+
+@pytest.mark.parametrize("command", [["explore"], ["stress", "--native"]], ids=lambda words: words[0])
+def test_what_was_found_is_kept_for_a_reader_that_goes_away(command: list[str], tmp_path: Path) -> None:
+    """After the first line, at which nothing was found yet."""
+    path = tmp_path / "case.replay"
+    words = [*PVPERF, *command, *NO_REFCOUNT, str(path)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline().startswith(f"{command[0]}: design no-refcount")
+        process.stdout.close()
+        _, errors = process.communicate(timeout=300)
+    assert process.returncode in (-signal.SIGPIPE, 1)  # the end may have been quicker than the reader
+    assert errors == ""
+    assert read_case(path).setup.design == "no-refcount"
 
 
 def test_output_file_is_whole_or_not_there(tmp_path: Path) -> None:

@@ -269,6 +269,51 @@ static uint64_t int_before(const struct cpu *cpu, uint64_t rip)
 	return block ? block->address + block->last_offset : rip - SHORTEST;
 }
 
+static void decode_at(const struct cpu *cpu, uint64_t rip, struct x86_insn *insn)
+{
+	uint8_t code[MAX_INSTRUCTION];
+
+	x86_decode(&cpu->x86, code, decode_fetch(cpu->uc, rip, code), insn);
+}
+
+/*
+ * Unicorn has branched to what is no address, and found no code there: on a processor the branch itself faults, and has
+ * changed nothing. What a call has pushed stays below the stack.
+ */
+static uint64_t take_branch_back(struct cpu *cpu, uint64_t rip)
+{
+	const struct block *block = cpu->count.current;
+	struct x86_insn insn;
+	uint64_t rsp = reg_get(cpu->uc, UC_X86_REG_RSP);
+	uint16_t released = 0;
+
+	if ((uint64_t)((int64_t)rip >> 47) + 1 <= 1 || !block || !block->last_is_branch)
+		return rip;
+	decode_at(cpu, block->address + block->last_offset, &insn);
+	if (insn.kind == X86_RET) {
+		uint8_t code[MAX_INSTRUCTION];
+
+		decode_fetch(cpu->uc, block->address + block->last_offset, code);
+		if (insn.immediate_bytes)
+			memcpy(&released, code + insn.immediate_at, sizeof(released));
+		reg_set(cpu->uc, UC_X86_REG_RSP, rsp - sizeof(rip) - released);
+	} else if (insn.kind == X86_CALL || insn.kind == X86_CALL_INDIRECT) {
+		reg_set(cpu->uc, UC_X86_REG_RSP, rsp + sizeof(rip));
+	} else if (insn.kind != X86_JMP && insn.kind != X86_JMP_INDIRECT && insn.kind != X86_JCC) {
+		return rip;
+	}
+	return block->address + block->last_offset;
+}
+
+/* A processor asks at once for all that an instruction does with its operand, Unicorn for reading first. */
+static bool writes_operand(const struct cpu *cpu, uint64_t rip)
+{
+	struct x86_insn insn;
+
+	decode_at(cpu, rip, &insn);
+	return insn.verdict == X86_OK && insn.memory && (insn.memory_access & X86_WRITE);
+}
+
 bool exception_take(struct cpu *cpu, uint32_t vector)
 {
 	uint64_t rip = reg_get(cpu->uc, UC_X86_REG_RIP), begin = rip;
@@ -278,13 +323,15 @@ bool exception_take(struct cpu *cpu, uint32_t vector)
 	hidden_take_exception(&cpu->hidden, &error, &software);
 	if (software)
 		begin = int_before(cpu, rip);
+	else if (vector == VECTOR_GP)
+		begin = rip = take_branch_back(cpu, rip);
 	count_leave_block(cpu, rip);
 	if (!software && skip_foreign_breakpoint(cpu, vector)) {
 		oracle_settle(cpu, rip, true);
 		return false;
 	}
-	/* Where it has to load first, Unicorn takes a locked operation for a read. A fetch lies in the instruction. */
-	if (vector == VECTOR_PF && reg_get(cpu->uc, UC_X86_REG_CR2) - rip >= MAX_INSTRUCTION && decode_is_locked(cpu->uc, rip))
+	/* A fetch lies in the instruction. */
+	if (vector == VECTOR_PF && reg_get(cpu->uc, UC_X86_REG_CR2) - rip >= MAX_INSTRUCTION && writes_operand(cpu, rip))
 		error |= PF_WRITE;
 	cpu->config.run->exceptions++;
 	raise(cpu, vector, error, rip, begin);

@@ -55,10 +55,10 @@ static bool is_wrong_integer(const struct x86_insn *insn)
 	return insn->opcode == 0xf3 || insn->opcode == 0xf5 || (insn->opcode == 0xf7 && !insn->pp); /* blsX, bzhi pdep pext, bextr */
 }
 
-/* Stores in AX alone. */
-static bool is_fnstsw_ax(const struct x86_insn *insn)
+/* FNSTSW AX stores in AX alone, and FWAIT is one byte long: translate.c has it. */
+static bool is_plain_x87(const struct x86_insn *insn)
 {
-	return insn->unit == X86_X87 && insn->opcode == 0xdf && insn->modrm == 0xe0;
+	return insn->unit == X86_X87 && ((insn->opcode == 0xdf && insn->modrm == 0xe0) || insn->opcode == 0x9b);
 }
 
 static bool is_whole(const struct x86_insn *insn)
@@ -82,7 +82,7 @@ static bool is_near_branch(const struct x86_insn *insn)
 /* Not moved there, but executed with what it has of the CPU's state by Unicorn. */
 static bool is_state(const struct x86_insn *insn)
 {
-	return (insn->kind == X86_XSAVE_OP && !insn->memory) || (insn->kind == X86_MXCSR && insn->encoding == X86_LEGACY) || is_fnstsw_ax(insn);
+	return (insn->kind == X86_XSAVE_OP && !insn->memory) || (insn->kind == X86_MXCSR && insn->encoding == X86_LEGACY) || is_plain_x87(insn);
 }
 
 static bool is_native(const struct x86_insn *insn, const uint8_t *bytes)

@@ -10,13 +10,12 @@ import socket
 import sqlite3
 import stat
 import subprocess
-import sys
 from pathlib import Path
 
+from commands import PVPERF
 from tiny_guest import count_down, guest, leave
 
 ROOT = Path(__file__).resolve().parents[1]
-PVPERF = [sys.executable, "-m", "emulator"]
 PROGRAM = "vcpu 0: open 1; enable 1; close 1\nvcpu 1: read 1\n"
 
 #: Names for an output, and what has to become of a command that has one: "ok", "usage" (2) or "host" (125).

@@ -13,25 +13,17 @@ import sys
 import time
 from pathlib import Path
 
+import commands
 import pytest
 
 from emulator.cli.manual.man_command import write_pages
 from emulator.cli.options.manual import SHELLS
 
 ROOT = Path(__file__).resolve().parents[2]
-PVPERF = [sys.executable, "-m", "emulator"]
 
 
 def pvperf(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*PVPERF, *arguments],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-        cwd=ROOT,
-    )
+    return commands.pvperf(*arguments, env={**os.environ, **environment}, cwd=ROOT)
 
 
 @pytest.fixture(scope="module")

@@ -10,11 +10,11 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from commands import PVPERF, pvperf
 from tiny_guest import SPIN, count_down, guest, leave, say
 
 from emulator.cli import main
@@ -23,15 +23,8 @@ from emulator.files import Files, Growing, draft, write_whole
 from emulator.guest.bundled import find_guest
 
 ROOT = Path(__file__).resolve().parents[2]
-PVPERF = [sys.executable, "-m", "emulator"]
 RESULT = ROOT / "docs/performance.json"
 REPLAY = "vcpu 0: open 1; enable 1; close 1\nvcpu 1: read 1\n"
-
-
-def pvperf(*arguments: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # type: ignore[call-overload,no-any-return]
-        [*PVPERF, *map(str, arguments)], capture_output=True, text=True, timeout=300, check=False, **options
-    )
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -12,7 +12,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import commands
 import pytest
+from commands import Finished
 
 from emulator.cli.manual.topic import find_topic
 from emulator.cli.options.commands import COMMANDS, GROUPS, below, build
@@ -20,19 +22,10 @@ from emulator.cli.options.parse import parse
 from emulator.terminal.parser import Parser
 
 ROOT = Path(__file__).resolve().parents[2]
-PVPERF = [sys.executable, "-m", "emulator"]
-Finished = subprocess.CompletedProcess[str]
 
 
 def pvperf(*arguments: str, **environment: str) -> Finished:
-    return subprocess.run(
-        [*PVPERF, *arguments],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    return commands.pvperf(*arguments, env={**os.environ, **environment}, cwd=ROOT)
 
 
 def every(parser: Parser) -> Iterator[Parser]:

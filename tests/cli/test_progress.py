@@ -20,7 +20,6 @@ import pytest
 from emulator.terminal.progress import Stand, figures
 
 ROOT = Path(__file__).resolve().parents[2]
-PVPERF = [sys.executable, "-m", "emulator"]
 SECONDS = 120
 
 

@@ -7,10 +7,10 @@ import errno
 import re
 import struct
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from commands import pvperf
 from tiny_guest import CODE_GPA, HALT, UNDEFINED, guest, leave, say
 
 from emulator import AllHalted, GuestError, GuestShutdown, HostError, Unsupported, VirtualMachine
@@ -39,11 +39,6 @@ MISTAKES = {
     "a jump outside RAM": (b"\x48\xc7\xc0\x00\x00\x00\x70\xff\xe0", 123, "vCPU 0 shut down", GuestShutdown),
     "32-bit code": (INTO_32_BITS, 126, "vCPU 0: the guest runs 32-bit code .*, which is not supported", Unsupported),
 }
-
-
-def pvperf(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "emulator", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+from commands import PVPERF
 from processes import children
 
 from emulator.cli import campaign_command, main
@@ -36,7 +37,6 @@ from emulator.races.explore.search import Found
 from emulator.races.explore.shrink import same
 from emulator.vm.process import fork_worker
 
-PVPERF = [sys.executable, "-m", "emulator"]
 #: Five blocks, and canaries first: long enough to be killed in.
 LONG = ("close-nmi", "--design", "per-vm", "--nmi", "trylock", "--seed", "3", "--seeds", "500", "--schedules", "1000")
 SHORT = ("--nmi", "trylock", "--seed", "1", "--schedules", "500")

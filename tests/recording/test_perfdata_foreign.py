@@ -7,11 +7,11 @@ import json
 import shutil
 import struct
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from commands import pvperf
 
 from emulator.errors import DataError
 from emulator.recording.perfdata import features, kinds, layout
@@ -250,11 +250,6 @@ def test_a_recording_that_perf_did_not_end(tmp_path: Path) -> None:
     path.write_bytes(data[:-1])
     with pytest.raises(DataError, match="truncated"):
         read(str(path))
-
-
-def pvperf(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "emulator", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
 
 @pytest.mark.parametrize("command", [["report"], ["report", "--json"], ["report", "--format", "folded"], ["script"]])

@@ -7,9 +7,9 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
+import commands
 import pytest
 from perfetto.protos.perfetto.trace import perfetto_trace_pb2 as pb
 from synthetic import BRANCHES, INSTRUCTIONS, guest_of, record, sample
@@ -27,8 +27,7 @@ SHARES = {"multiply": 70, "guest_main": 20, "cpu_count": 10}
 
 
 def pvperf(*arguments: object) -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-m", "emulator", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, timeout=300, check=False)
+    return commands.pvperf(*arguments, text=False)  # type: ignore[return-value]
 
 
 def address(name: str) -> int:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from commands import PVPERF
 from processes import children, wait_gone
 
 from emulator.recording.perfdata.reader import PerfData, read
@@ -28,7 +29,7 @@ HANG_SECONDS = 60
 
 
 def command(path: Path, *arguments: object) -> list[str]:
-    return [sys.executable, "-m", "emulator", "record", "-o", str(path), *map(str, arguments)]
+    return [*PVPERF, "record", "-o", str(path), *map(str, arguments)]
 
 
 def record(path: Path, *arguments: object) -> tuple[PerfData, str]:

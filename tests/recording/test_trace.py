@@ -8,12 +8,12 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from commands import PVPERF, pvperf
 from perfetto_trace import BEGIN, END, Track, decode
 from processes import children
 from tiny_guest import count_down, guest, leave, say
@@ -27,7 +27,6 @@ from emulator.vm.result import Result
 from emulator.vm.trace_drain import ring_records
 from emulator.vm.trace_records import RECORD, Merger, Record, kind_bits, kinds, parse
 
-PVPERF = [sys.executable, "-m", "emulator"]
 # Says a dot, then leaves guest mode again and again: out 0x80; count down; jmp to the out.
 RESTLESS = say(b".") + b"\xe6\x80" + count_down(20_000) + b"\xeb\xf3"
 
@@ -255,17 +254,6 @@ def test_what_the_callback_raises_comes_out(tmp_path: Path) -> None:
 
     with VirtualMachine() as vm, pytest.raises(RuntimeError, match="no more"):
         vm.run(guest(tmp_path, RESTLESS), trace=fail, timeout=300)
-
-
-def pvperf(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*PVPERF, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
 
 
 @pytest.mark.parametrize("command", [("run",), ("stat", "-e", "instructions")])

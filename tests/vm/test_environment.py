@@ -18,6 +18,7 @@ from types import SimpleNamespace
 
 import posix_ipc
 import pytest
+from commands import PVPERF
 
 from emulator import native
 from emulator.doctor.finding import guarded
@@ -26,7 +27,6 @@ from emulator.doctor.shared_memory import check_posix
 from emulator.errors import HostError, OutOfMemory, Unsupported, explain
 from emulator.vm import shm
 
-PVPERF = [sys.executable, "-m", "emulator"]
 NO_SHM = "mount -t tmpfs tmpfs /dev && mknod /dev/null c 1 3 2>/dev/null || touch /dev/null"
 
 

@@ -10,11 +10,12 @@
 #include "engine/count/oracle.h"
 #include "engine/decode/code.h"
 #include "engine/decode/decode.h"
+#include "engine/exception/stack.h"
 #include "engine/unicorn/hidden.h"
 #include "engine/unicorn/registers.h"
 
 enum {
-	VECTOR_DE = 0, VECTOR_DB = 1, VECTOR_NMI = 2, VECTOR_BP = 3, VECTOR_DF = 8, VECTOR_TS = 10, VECTOR_GP = 13,
+	VECTOR_DE = 0, VECTOR_DB = 1, VECTOR_NMI = 2, VECTOR_BP = 3, VECTOR_DF = 8, VECTOR_TS = 10, VECTOR_SS = 12, VECTOR_GP = 13,
 	VECTOR_PF = 14, VECTOR_AC = 17,
 
 	RFLAGS_TF = 1 << 8,
@@ -317,6 +318,7 @@ static bool writes_operand(const struct cpu *cpu, uint64_t rip)
 bool exception_take(struct cpu *cpu, uint32_t vector)
 {
 	uint64_t rip = reg_get(cpu->uc, UC_X86_REG_RIP), begin = rip;
+	const uint64_t at = rip;
 	uint32_t error;
 	bool software;
 
@@ -325,6 +327,8 @@ bool exception_take(struct cpu *cpu, uint32_t vector)
 		begin = int_before(cpu, rip);
 	else if (vector == VECTOR_GP)
 		begin = rip = take_branch_back(cpu, rip);
+	if (vector == VECTOR_GP && !software && !error && begin == at && stack_is_to_blame(cpu, rip))
+		vector = VECTOR_SS;
 	count_leave_block(cpu, rip);
 	if (!software && skip_foreign_breakpoint(cpu, vector)) {
 		oracle_settle(cpu, rip, true);

@@ -4,7 +4,7 @@
 #include "guest.h"
 
 enum {
-	NONE = -1, DB = 1, UD = 6, GP = 13,
+	NONE = -1, DB = 1, UD = 6, SS = 12, GP = 13,
 	CR4_DE = 1 << 3, CR4_PCE = 1 << 8, CR4_FSGSBASE = 1 << 16, CR4_OSXSAVE = 1 << 18,
 	TSD = 1 << 2,
 };
@@ -102,7 +102,13 @@ static void test_msrs(void)
 
 	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
 		uint64_t before, set = 0, after = 0;
-		bool ok = rdmsr(rows[i].number, &before) == NONE && wrmsr(rows[i].number, rows[i].may) == NONE;
+		bool ok;
+
+		if (rows[i].number == 0xc0000103 && !(cpuid(0x80000001).edx >> 27 & 1)) {
+			report(rdmsr(rows[i].number, &before) == GP, "without RDTSCP there is no TSC_AUX");
+			continue;
+		}
+		ok = rdmsr(rows[i].number, &before) == NONE && wrmsr(rows[i].number, rows[i].may) == NONE;
 
 		ok &= rdmsr(rows[i].number, &set) == NONE && set == rows[i].may;
 		if (rows[i].must_not)
@@ -288,6 +294,70 @@ static void test_bases(void)
 	write_cr4(cr4);
 }
 
+/* As TRY, with RSP, RBP and RAX there. */
+#define BEYOND(text, where)                                                                                  \
+	({                                                                                                   \
+		uint64_t at_, to_ = (where);                                                                 \
+		vector = NONE;                                                                               \
+		__asm__ volatile("mov %%rsp, %%r9; mov %%rbp, %%r10; lea 2f(%%rip), %0; mov %0, %2\n"        \
+				 "lea 1f(%%rip), %0; mov %1, %%rsp; mov %1, %%rbp\n1: " text "\n"             \
+				 "2: mov %%r9, %%rsp; mov %%r10, %%rbp"                                      \
+				 : "=&d"(at_), "+a"(to_), "=m"(resume) : : "rcx", "r9", "r10", "xmm0", "memory"); \
+		vector == NONE || (fault_at == at_ && !error_code) ? vector : 99;                            \
+	})
+
+/* At CPL 3, whose exceptions have another stack. Each row was tried on a processor. */
+static uint64_t user_beyond(void *arg)
+{
+	const uint64_t end = 0x800000000000;
+	unsigned *right = arg, at = 0;
+
+#define ROW(text, where, expected) right[at / 32] |= (unsigned)(BEYOND(text, where) == (expected)) << at % 32, at++
+	ROW("mov (%%rax), %%rcx", end, GP);
+	ROW(".byte 0x36; mov (%%rax), %%rcx", end, GP);
+	ROW("mov (%%rbp), %%rcx", end, SS);
+	ROW("mov (%%rsp), %%rcx", end, SS);
+	ROW(".byte 0x3e; mov (%%rsp), %%rcx", end, SS);
+	ROW(".byte 0x64; mov (%%rsp), %%rcx", end, GP);
+	ROW("push %%rcx", end + 8, SS);
+	ROW("push %%rcx", end + 4, SS);
+	ROW("push $1", end + 8, SS);
+	ROW("push (%%rax)", end, GP);
+	ROW("pop %%rcx", end, SS);
+	ROW("pop %%rcx", end - 4, SS);
+	ROW("pushfq", end + 8, SS);
+	ROW("call 2f", end + 8, SS);
+	ROW("ret", end, SS);
+	ROW("leave", end, SS);
+	ROW("enter $0, $0", end + 8, SS);
+	ROW("xor %%ecx, %%ecx; mov (%%rcx, %%rbp), %%rcx", end, 99); /* behind another one, */
+	right[at / 32] |= (unsigned)(vector == GP) << at % 32, at++; /* and by the index */
+	ROW("movaps (%%rsp), %%xmm0", end, SS);
+	ROW("movaps 1(%%rsp), %%xmm0", end, GP);
+	ROW("movups 1(%%rsp), %%xmm0", end, SS);
+	ROW("incl (%%rbp)", end, SS);
+	ROW("lock incl (%%rbp)", end, SS);
+	ROW("mov (%%rsp), %%rcx", end - 4, SS);
+	ROW("lea (%%rsp), %%rcx; prefetcht0 (%%rsp); nopl (%%rsp)", end, NONE);
+	ROW("mov %%rax, %%gs:(%%rax)", end, GP);
+#undef ROW
+	return at;
+}
+
+static void test_stack(void)
+{
+	static unsigned right[2];
+	uint64_t n = user_run(user_beyond, right);
+	unsigned wrong = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (!(right[i / 32] >> i % 32 & 1))
+			report(false, "row %u of what is not canonical", i);
+		wrong += !(right[i / 32] >> i % 32 & 1);
+	}
+	report(!wrong, "%lu addresses that are not canonical: #SS or #GP", n);
+}
+
 /* At CPL 3. */
 static uint64_t user_tries(void *arg)
 {
@@ -320,6 +390,7 @@ int guest_main(void)
 {
 	exception_set(DB, note);
 	exception_set(UD, note);
+	exception_set(SS, note);
 	exception_set(GP, note);
 	test_msrs_that_are_not_there();
 	test_msrs();
@@ -332,5 +403,6 @@ int guest_main(void)
 	test_mxcsr();
 	test_bases();
 	test_user();
+	test_stack();
 	return report_summary();
 }

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "engine/exception/stack.h"
+
+#include "engine/count/cpu.h"
+#include "engine/decode/decode.h"
+#include "engine/decode/x86.h"
+#include "engine/unicorn/registers.h"
+
+enum { RSP = 4, RBP = 5, WORD = 8 };
+
+static const int general[16] = {
+	UC_X86_REG_RAX, UC_X86_REG_RCX, UC_X86_REG_RDX, UC_X86_REG_RBX, UC_X86_REG_RSP, UC_X86_REG_RBP, UC_X86_REG_RSI, UC_X86_REG_RDI,
+	UC_X86_REG_R8, UC_X86_REG_R9, UC_X86_REG_R10, UC_X86_REG_R11, UC_X86_REG_R12, UC_X86_REG_R13, UC_X86_REG_R14, UC_X86_REG_R15,
+};
+
+static bool is_canonical(uint64_t address, uint64_t bytes)
+{
+	uint64_t last = address + bytes - 1;
+
+	return (uint64_t)((int64_t)(address << 16) >> 16) == address && (uint64_t)((int64_t)(last << 16) >> 16) == last;
+}
+
+static uint64_t address_of(struct cpu *cpu, const struct x86_insn *insn, uint64_t rip)
+{
+	uint64_t address = (uint64_t)(int64_t)insn->displacement;
+
+	if (insn->base == X86_RIP)
+		address += rip + insn->length;
+	else if (insn->base != X86_NONE)
+		address += reg_get(cpu->uc, general[insn->base]);
+	if (insn->index != X86_NONE && insn->kind != X86_GATHER)
+		address += reg_get(cpu->uc, general[insn->index]) * insn->scale;
+	if (insn->address32)
+		address = (uint32_t)address;
+	if (insn->segment != X86_NONE)
+		address += reg_get(cpu->uc, insn->segment == X86_FS ? UC_X86_REG_FS_BASE : UC_X86_REG_GS_BASE);
+	return address;
+}
+
+/* Where the stack is read or written, from RSP (of leave, RBP) on; 0 bytes: it is not. */
+struct stack_access {
+	int64_t from;
+	uint64_t bytes;
+	bool by_rbp;
+};
+
+static struct stack_access push(void)
+{
+	return (struct stack_access){ .from = -WORD, .bytes = WORD };
+}
+
+static struct stack_access pop(unsigned words)
+{
+	return (struct stack_access){ .bytes = (uint64_t)words * WORD };
+}
+
+static struct stack_access stack_access_of(const struct x86_insn *insn)
+{
+	unsigned op = insn->opcode, digit = insn->modrm >> 3 & 7;
+
+	if (insn->encoding != X86_LEGACY || insn->map > 1)
+		return (struct stack_access){ 0 };
+	if (insn->map == 1)
+		return op == 0xa0 || op == 0xa8 ? push() : op == 0xa1 || op == 0xa9 ? pop(1) : (struct stack_access){ 0 };
+	if (op >= 0x50 && op < 0x60)
+		return op < 0x58 ? push() : pop(1);
+	switch (op) {
+	case 0x68: case 0x6a: case 0x9c: case 0xc8: case 0xe8:
+		return push();
+	case 0x8f: case 0x9d: case 0xc2: case 0xc3:
+		return pop(1);
+	case 0xc9:
+		return (struct stack_access){ .bytes = WORD, .by_rbp = true };
+	case 0xca: case 0xcb:
+		return pop(2);
+	case 0xcf:
+		return pop(5);
+	case 0xff:
+		return digit == 2 || digit == 3 || digit == 6 ? push() : (struct stack_access){ 0 };
+	default:
+		return (struct stack_access){ 0 };
+	}
+}
+
+bool stack_is_to_blame(struct cpu *cpu, uint64_t rip)
+{
+	struct stack_access access;
+	uint8_t code[MAX_INSTRUCTION];
+	struct x86_insn insn;
+	uint64_t address;
+
+	x86_decode(&cpu->x86, code, decode_fetch(cpu->uc, rip, code), &insn);
+	if (insn.verdict != X86_OK)
+		return false;
+	if (insn.memory) {
+		address = address_of(cpu, &insn, rip);
+		if (insn.alignment && address % insn.alignment)
+			return false;
+		if (!is_canonical(address, insn.memory_bytes ? insn.memory_bytes : 1))
+			return insn.segment == X86_NONE && (insn.base == RSP || insn.base == RBP);
+	}
+	access = stack_access_of(&insn);
+	address = reg_get(cpu->uc, access.by_rbp ? UC_X86_REG_RBP : UC_X86_REG_RSP) + (uint64_t)access.from;
+	return access.bytes && !is_canonical(address, access.bytes);
+}

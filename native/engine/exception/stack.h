@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* #SS or #GP? Unicorn knows the second alone for an address that is not canonical (Intel SDM vol. 3, 6.15, interrupt 12). */
+#ifndef PV_STACK_H
+#define PV_STACK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct cpu;
+
+/* The instruction at `rip` has raised #GP(0): for an address of the stack? */
+bool stack_is_to_blame(struct cpu *cpu, uint64_t rip);
+
+#endif

@@ -320,11 +320,9 @@ static uint64_t user_beyond(void *arg)
 	ROW(".byte 0x3e; mov (%%rsp), %%rcx", end, SS);
 	ROW(".byte 0x64; mov (%%rsp), %%rcx", end, GP);
 	ROW("push %%rcx", end + 8, SS);
-	ROW("push %%rcx", end + 4, SS);
 	ROW("push $1", end + 8, SS);
 	ROW("push (%%rax)", end, GP);
 	ROW("pop %%rcx", end, SS);
-	ROW("pop %%rcx", end - 4, SS);
 	ROW("pushfq", end + 8, SS);
 	ROW("call 2f", end + 8, SS);
 	ROW("ret", end, SS);
@@ -337,7 +335,6 @@ static uint64_t user_beyond(void *arg)
 	ROW("movups 1(%%rsp), %%xmm0", end, SS);
 	ROW("incl (%%rbp)", end, SS);
 	ROW("lock incl (%%rbp)", end, SS);
-	ROW("mov (%%rsp), %%rcx", end - 4, SS);
 	ROW("lea (%%rsp), %%rcx; prefetcht0 (%%rsp); nopl (%%rsp)", end, NONE);
 	ROW("mov %%rax, %%gs:(%%rax)", end, GP);
 #undef ROW

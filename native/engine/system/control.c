@@ -74,8 +74,8 @@ int control_ask_xcr(struct system *system, uint64_t number, uint64_t value)
 	return SYSTEM_PASS;
 }
 
-/* In front of rdfsbase, rdgsbase, wrfsbase or wrgsbase. */
-int control_ask_fs_gs(struct system *system)
+/* In front of rdfsbase, rdgsbase, wrfsbase or wrgsbase, with RIP there if any register is not canonical. */
+int control_ask_fs_gs(struct system *system, bool may_fault)
 {
 	static const int registers[16] = {
 		UC_X86_REG_RAX, UC_X86_REG_RCX, UC_X86_REG_RDX, UC_X86_REG_RBX, UC_X86_REG_RSP, UC_X86_REG_RBP,
@@ -88,6 +88,8 @@ int control_ask_fs_gs(struct system *system)
 
 	if (!(reg_get(cpu->uc, UC_X86_REG_CR4) & CR4_FSGSBASE))
 		return SYSTEM_UD;
+	if (!may_fault)
+		return SYSTEM_PASS;
 	x86_decode(&cpu->x86, code, decode_fetch(cpu->uc, reg_get(cpu->uc, UC_X86_REG_RIP), code), &insn);
 	if (insn.verdict != X86_OK || !(insn.modrm & 0x10) || !insn.w) /* it reads, or writes 32 bits */
 		return SYSTEM_PASS;

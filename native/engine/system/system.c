@@ -37,7 +37,7 @@ static int ask(void *owner, enum system_instruction what, uint64_t which, uint64
 	case SYSTEM_MXCSR:
 		return *value & ~(uint64_t)MXCSR_KNOWN ? SYSTEM_GP : SYSTEM_PASS;
 	case SYSTEM_FS_GS:
-		return control_ask_fs_gs(system);
+		return control_ask_fs_gs(system, which);
 	}
 	return SYSTEM_PASS;
 }

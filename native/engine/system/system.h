@@ -37,7 +37,7 @@ int msr_ask(struct system *system, bool write, uint32_t number, uint64_t *value)
 /* control.c */
 int control_ask_cr(struct system *system, bool write, unsigned number, uint64_t *value);
 int control_ask_xcr(struct system *system, uint64_t number, uint64_t value);
-int control_ask_fs_gs(struct system *system);
+int control_ask_fs_gs(struct system *system, bool may_fault);
 
 enum { SYSTEM_DB = 1, SYSTEM_UD = 6, SYSTEM_GP = 13 };
 

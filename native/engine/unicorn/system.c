@@ -210,6 +210,16 @@ void helper_xrstor_x86_64(void *env, uint64_t area, uint64_t components)
 	NEXT(helper_xrstor_x86_64)(env, area, components);
 }
 
+/* Does any general register hold what is no canonical address? */
+static bool has_odd_address(const uint64_t *registers)
+{
+	bool odd = false;
+
+	for (unsigned i = 0; i < 16; i++)
+		odd |= registers[i] >> 47 != 0 && registers[i] >> 47 != 0x1ffff;
+	return odd;
+}
+
 /* What Unicorn asks of CR4 in front of an instruction: for rdfsbase and its like alone, FSGSBASE. */
 EXPORTED void helper_cr4_testbit_x86_64(void *env, uint32_t bit);
 void helper_cr4_testbit_x86_64(void *env, uint32_t bit)
@@ -217,13 +227,16 @@ void helper_cr4_testbit_x86_64(void *env, uint32_t bit)
 	typedef bool restore_fn(void *cpu, uintptr_t retaddr, bool leaves);
 	static void *unicorns, *restore;
 	uint64_t value = 0;
+	bool may_fault;
 
 	if (!now) {
 		NEXT(helper_cr4_testbit_x86_64)(env, bit);
 		return;
 	}
-	((restore_fn *)inside_next(&restore, "cpu_restore_state_x86_64"))((uint8_t *)env - INSIDE_STATE_BEHIND_CPU, HERE, false);
-	answered(env, ask(SYSTEM_FS_GS, 0, &value), HERE);
+	may_fault = has_odd_address(env);
+	if (may_fault)
+		((restore_fn *)inside_next(&restore, "cpu_restore_state_x86_64"))((uint8_t *)env - INSIDE_STATE_BEHIND_CPU, HERE, false);
+	answered(env, ask(SYSTEM_FS_GS, may_fault, &value), HERE);
 }
 
 /* Data breakpoints. Unicorn marks the entries of its TLB for pages of which the first says so, and calls the second for

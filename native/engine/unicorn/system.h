@@ -24,7 +24,7 @@ enum system_instruction {
 	SYSTEM_XSETBV,
 	SYSTEM_XRSTOR,
 	SYSTEM_MXCSR,    /* *value is about to be loaded */
-	SYSTEM_FS_GS,    /* rdfsbase, wrgsbase and so on, at RIP */
+	SYSTEM_FS_GS,    /* rdfsbase, wrgsbase and so on; `which`: at RIP, and it may fault */
 };
 
 /* What becomes of it; anything else is the vector of a fault, whose error code is 0. */

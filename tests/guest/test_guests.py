@@ -14,6 +14,8 @@ from emulator import VirtualMachine
 from emulator.events import parse_events
 from emulator.guest.build import build_guests
 from emulator.guest.bundled import find_guest
+from emulator.native import load_engine
+from emulator.vm.cpus import missing
 
 GUESTS = Path(__file__).resolve().parents[1] / "guests"
 SUMMARY = re.compile(r"SUMMARY: (\d+) tests, (\d+) failures(?:, (\d+) skipped)?")
@@ -39,6 +41,8 @@ CASES = [
     Case("discover", 1, ("vcpus=1", "ram=67108864", "feature=1", "max_events=1024", "counters=8")),
     Case("discover", 4, ("vcpus=4", "max_events=7", "counters=3"), {"max_events": 7, "counters": 3}),
     Case("discover", 2, ("feature=0",), {"pv_perf": False}),
+    Case("avx", 1, (), {"cpu": "x86-64-v3"}),
+    Case("avx", 2, (), {"cpu": "x86-64-v3"}),
     Case("errno"),
     Case("errno", 4),
     Case("window"),
@@ -158,6 +162,8 @@ def check_conserved(case: Case, host: Mapping[str, int]) -> None:
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=str(case), marks=marks(case)) for case in ALL_CASES])
 def test_guest(case: Case, built: Path) -> None:
+    if lacking := missing(str(case.machine.get("cpu", "default")), load_engine().lib.engine_host_features()):
+        pytest.skip(lacking)
     with VirtualMachine(smp=case.smp, **case.machine) as vm:
         result = vm.run(built / f"{case.guest}.elf", case.args, timeout=500)
     check_report(result.console.decode())

@@ -19,10 +19,11 @@ struct gate {
 };
 _Static_assert(sizeof(struct gate) == 16, "gate");
 
-extern const uint8_t vector_stubs[VECTORS][STUB_BYTES];
+extern const uint8_t vector_stubs[VECTORS][STUB_BYTES], vector_stubs_avx[VECTORS][STUB_BYTES];
 void exception_dispatch(struct exception_frame *frame);
 
 static exception_handler handlers[VECTORS];
+static const uint8_t (*stubs)[STUB_BYTES] = vector_stubs;
 
 exception_handler exception_set(unsigned vector, exception_handler handler)
 {
@@ -39,7 +40,7 @@ uint64_t exception_address(void)
 
 static struct gate gate_to(unsigned vector)
 {
-	uint64_t stub = (uint64_t)vector_stubs[vector];
+	uint64_t stub = (uint64_t)stubs[vector];
 	struct gate gate = {
 		.offset0 = (uint16_t)stub,
 		.offset1 = (uint16_t)(stub >> 16),
@@ -70,6 +71,12 @@ void exception_load(void)
 	for (unsigned i = 0; i < VECTORS; i++)
 		idt[i] = gate_to(i);
 	__asm__ volatile("lidt %0" : : "m"(idtr));
+}
+
+void exception_save_avx(void)
+{
+	stubs = vector_stubs_avx;
+	exception_load();
 }
 
 static _Noreturn void crash(const struct exception_frame *frame)

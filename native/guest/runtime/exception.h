@@ -26,7 +26,8 @@ struct exception_frame {
 };
 
 /*
- * Runs at CPL 0 with interrupts off; XMM registers and MXCSR are saved around it. There is no x87: guests
+ * Runs at CPL 0 with interrupts off; XMM registers and MXCSR are saved around it, and behind avx_start() all of YMM.
+ * There is no x87: guests
  * are compiled without, and `long double` does not link. A handler of NMIs must raise no exception: the
  * IRET of that would let in the next NMI, which begins on the same stack.
  */
@@ -38,5 +39,7 @@ exception_handler exception_set(unsigned vector, exception_handler handler);
 uint64_t exception_address(void);
 /* Loads the IDT on this vCPU. */
 void exception_load(void);
+/* From now on handlers may use the upper halves of YMM: avx_start(). */
+void exception_save_avx(void);
 
 #endif

@@ -12,6 +12,7 @@
 #define GUEST_H
 
 #include "atomic.h"
+#include "avx.h"
 #include "console.h"
 #include "cpu.h"
 #include "exception.h"

@@ -3,11 +3,13 @@
  * 256 entry stubs, 16 bytes apart, and their common part: builds a struct
  * exception_frame and calls exception_dispatch() with it. The CPU aligns the stack
  * to 16 bytes before its own pushes, so that the frame of 22 words is aligned too.
+ * All of that twice: once AVX is in use, the upper halves of YMM are saved as well.
  */
 	.text
+	.macro stubs name, common
 	.balign 16
-	.globl vector_stubs
-vector_stubs:
+	.globl \name
+\name:
 	vector = 0
 	.rept 256
 	.balign 16
@@ -16,12 +18,13 @@ vector_stubs:
 	push $0
 	.endif
 	push $vector
-	jmp vector_common
+	jmp \common
 	vector = vector + 1
 	.endr
 	.balign 16
+	.endm
 
-vector_common:
+	.macro common upper
 	cld
 	push %rax
 	push %rbx
@@ -39,16 +42,31 @@ vector_common:
 	push %r14
 	push %r15
 	mov %rsp, %rdi
-	/* Of the FPU what a handler may use: see guest_build.py. */
+	/* Of the FPU what a handler may use: see guest/build.py. */
 	sub $(16 * 16 + 16), %rsp
 	stmxcsr 16 * 16(%rsp)
 	.irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
 	movaps %xmm\n, 16 * \n(%rsp)
 	.endr
+	.if \upper
+	sub $(16 * 16), %rsp
+	.irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+	vextractf128 $1, %ymm\n, 16 * \n(%rsp)
+	.endr
+	vzeroupper
+	.endif
 	call exception_dispatch
 	.irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+	.if \upper
+	vmovdqa 16 * 16 + 16 * \n(%rsp), %xmm\n
+	vinsertf128 $1, 16 * \n(%rsp), %ymm\n, %ymm\n
+	.else
 	movaps 16 * \n(%rsp), %xmm\n
+	.endif
 	.endr
+	.if \upper
+	add $(16 * 16), %rsp
+	.endif
 	ldmxcsr 16 * 16(%rsp)
 	add $(16 * 16 + 16), %rsp
 	pop %r15
@@ -68,5 +86,14 @@ vector_common:
 	pop %rax
 	add $16, %rsp
 	iretq
+	.endm
+
+	stubs vector_stubs, vector_common
+vector_common:
+	common 0
+
+	stubs vector_stubs_avx, vector_common_avx
+vector_common_avx:
+	common 1
 
 	.section .note.GNU-stack, "", @progbits

@@ -9,7 +9,6 @@
 #include "line.h"
 
 enum { LARGE_PAGE = 2 << 20, TABLE_ENTRIES = 512, PAGE_FLAGS = 0x87, TABLE_FLAGS = 7 };
-enum { CR4_OSXSAVE = 1 << 18, XCR0_X87_SSE_AVX = 7 };
 
 struct run {
 	struct kvm_pmu_event events[2];
@@ -54,17 +53,6 @@ static void own_memory(void *unused)
 	for (unsigned i = 0; i < IMAGE_BYTES / LARGE_PAGE; i++)
 		directory[IMAGE_BASE / LARGE_PAGE + i] = (memory + i * LARGE_PAGE) | PAGE_FLAGS;
 	__asm__ volatile("mov %0, %%cr3" : : "r"(root) : "memory");
-}
-
-/* The upper halves of YMM, for this vCPU (SDM vol. 1, 14.3). Nothing that runs meanwhile at CPL 0 uses them. */
-static void widen(void *unused)
-{
-	uint64_t cr4;
-
-	(void)unused;
-	__asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
-	__asm__ volatile("mov %0, %%cr4" : : "r"(cr4 | CR4_OSXSAVE) : "memory");
-	__asm__ volatile("xsetbv" : : "c"(0), "a"(XCR0_X87_SSE_AVX), "d"(0) : "memory");
 }
 
 static uint64_t enter(void *unused)
@@ -122,14 +110,16 @@ int guest_main(void)
 
 	option_only("first", "last", "wide", NULL);
 	wide = option_number("wide", 0);
+	if (wide && !avx_start()) {
+		console_printf("no AVX\n");
+		return 1;
+	}
 	for (unsigned vector = 0; vector < 32; vector++)
 		if (vector != VECTOR_NMI && vector != VECTOR_DOUBLE_FAULT)
 			exception_set(vector, take_fault);
 	for (unsigned i = 0; i < IMAGE_BYTES / LARGE_PAGE; i++)
 		page_split(IMAGE_BASE + i * LARGE_PAGE);
 	smp_run_all(own_memory, NULL);
-	if (wide)
-		smp_run_all(widen, NULL);
 	smp_run_all(open, NULL);
 	last = option_number("last", images_n - 1);
 	for (uint64_t i = option_number("first", 0); i <= last; i++) {

@@ -7,7 +7,7 @@
 
 #include "engine/native/native.h"
 
-enum { NULL_SEGMENT = 0x2e, OPERAND16 = 0x66, FS = 0x64, GS = 0x65, LOCK = 0xf0, NOP = 0x90, REPE = 0xf3 };
+enum { NULL_SEGMENT = 0x2e, OPERAND16 = 0x66, FS = 0x64, GS = 0x65, LOCK = 0xf0, NOP = 0x90, REPE = 0xf3, UNDEFINED = 0x06 };
 
 static bool is_rex(uint8_t byte)
 {
@@ -185,10 +185,9 @@ static void mend(const struct x86_cpu *model, const struct x86_insn *insn, uint8
 
 enum native_choice native_choose(const struct x86_cpu *model, const struct x86_insn *insn, uint8_t *bytes)
 {
-	static const uint8_t undefined[] = { 0x0f, 0x0b };
 
 	if (insn->verdict == X86_UD) {
-		memcpy(bytes, undefined, sizeof(undefined));
+		bytes[0] = UNDEFINED;
 		return NATIVE_LEFT;
 	}
 	if (insn->verdict != X86_OK)

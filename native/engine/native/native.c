@@ -157,8 +157,6 @@ static int plan(struct translation *translation, uint64_t address, uintptr_t cod
 		if (insn.verdict == X86_SHORT)
 			look.have = look_across(&look, native, address, &insn);
 		memcpy(shown->bytes + at, look.bytes + at, X86_MAX_LENGTH);
-		if (insn.verdict == X86_UD && insn.length < 2)
-			insn.length = 2;
 		if (!plan_instruction(native, &insn, look.bytes + at, address + at, shown->bytes + at, &ends))
 			return n ? n : most;
 		n++;

@@ -43,7 +43,7 @@ static bool is_set(const uint8_t *mask, unsigned element, unsigned bytes)
 	return mask[element * bytes + bytes - 1] >> 7;
 }
 
-/* VGATHER*, VPGATHER*: elements that were loaded before one faults stay, and their mask is gone (SDM vol. 2, VPGATHERDD). */
+/* VGATHER*, VPGATHER*: elements in front of one that faults are done, and their mask is gone (SDM vol. 2, VPGATHERDD). */
 static void gather(struct native *native, const struct reaching *by)
 {
 	const struct x86_insn *insn = &by->op->insn;
@@ -53,15 +53,15 @@ static void gather(struct native *native, const struct reaching *by)
 	uint8_t *to = state->vector[(insn->modrm >> 3 & 7) | insn->r << 3], *mask = state->vector[insn->vvvv];
 	const uint8_t *indices = state->vector[insn->index];
 
-	for (unsigned i = 0; i < n; i++)
-		memset(mask + i * element, is_set(mask, i, element) ? 0xff : 0, element);
 	for (unsigned i = 0; i < n; i++) {
 		uint64_t address = (uint64_t)(int64_t)insn->displacement;
 		int64_t offset = 0;
 		int32_t narrow;
 
-		if (!is_set(mask, i, element))
+		if (!is_set(mask, i, element)) {
+			memset(mask + i * element, 0, element);
 			continue;
+		}
 		memcpy(&narrow, indices + i * index, sizeof(narrow));
 		offset = narrow;
 		if (index == 8)

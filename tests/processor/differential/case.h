@@ -32,6 +32,7 @@ enum {
 	REGISTERS = 16,
 	VECTOR_REGISTERS = 16,
 	XSTATE_BYTES = 832, /* FXSAVE's 512 bytes, the header, upper halves of the vectors */
+	XSTATE_XMM = 160,
 	XSTATE_HEADER = 512,
 	XSTATE_YMM = 576,
 	CODE_MOST = 20,     /* bytes of an instruction: more than a processor takes */

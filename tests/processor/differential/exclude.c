@@ -90,6 +90,16 @@ static bool holds_system_call(const struct form *form)
 	return false;
 }
 
+/* What a manual says, and processors of the other vendor do not know. */
+static const char *excluded_vendor(const struct form *form)
+{
+	if (form->map == MAP_VEX3 && form->opcode <= 1 && !form->w) /* vpermq, vpermpd: W has to be 1 */
+		return MODEL;
+	if ((form->map == MAP_0F38 && form->opcode >= 0xc8 && form->opcode <= 0xcd) || (form->map == MAP_0F3A && form->opcode == 0xcc))
+		return form->memory ? MODEL : NULL; /* SHA: #GP if not aligned */
+	return NULL;
+}
+
 const char *form_excluded(const struct form *form)
 {
 	if (holds_system_call(form))
@@ -98,5 +108,5 @@ const char *form_excluded(const struct form *form)
 		return excluded_one(form);
 	if (form->map == MAP_0F)
 		return excluded_0f(form);
-	return NULL;
+	return excluded_vendor(form);
 }

@@ -31,6 +31,12 @@ static uint64_t needed_one(const struct form *form)
 	return (form->opcode & 0xfe) == 0x9e ? BIT(LAHF) : 0;
 }
 
+/* fisttp */
+static uint64_t needed_x87(const struct form *form)
+{
+	return form->memory && form_reg(form) == 1 && (form->opcode == 0xdb || form->opcode == 0xdd || form->opcode == 0xdf) ? BIT(SSE3) : 0;
+}
+
 static uint64_t needed_0f(const struct form *form)
 {
 	const unsigned reg = form_reg(form);
@@ -147,6 +153,8 @@ uint64_t features_needed(const struct form *form)
 	switch (form->map) {
 	case MAP_ONE:
 		return needed_one(form);
+	case MAP_X87:
+		return needed_x87(form);
 	case MAP_0F:
 		return needed_0f(form);
 	case MAP_0F38:

@@ -110,13 +110,50 @@ static void mask_page_fault(struct result *result)
 		result->error |= PRESENT;
 }
 
+/* bsf and bsr of 0: vendors differ in whether the upper half of a 32-bit register stays. */
+static void mask_scan(const struct test_case *c, struct result *result)
+{
+	const struct form *form = &c->form;
+
+	if (form->map == MAP_0F && (form->opcode & 0xfe) == 0xbc && form->rep != 0xf3 && !form->w && (result->state.rflags & FLAG_ZF))
+		result->state.gpr[form_reg(form) | form->r] &= UINT32_MAX;
+}
+
+/* Where exactly within what they access these fault is the processor's choice: the page is not. */
+static bool is_long_access(const struct form *form)
+{
+	const unsigned reg = form_reg(form);
+
+	if (form->map == MAP_X87)
+		return form->memory && (form->opcode == 0xd9 || form->opcode == 0xdd) && (reg == 4 || reg == 6);
+	return form->map == MAP_0F && ((form->opcode == 0xae && form->memory) || form->opcode == 0xf7);
+}
+
+/* A gather that faults has left out some elements: that is all what their mask has to say. */
+static void mask_gather(const struct form *form, struct state *state)
+{
+	const unsigned width = form->w ? 8 : 4;
+
+	for (unsigned at = 0; at < 32; at++) {
+		uint8_t *byte = at < 16 ? state->xstate + XSTATE_XMM + 16 * form->vvvv + at :
+					  state->xstate + XSTATE_YMM + 16 * form->vvvv + at - 16;
+
+		*byte &= at % width == width - 1 ? 0x80 : 0;
+	}
+}
+
 void judge_mask(const struct test_case *c, struct result *result)
 {
 	enum { VECTOR_BREAKPOINT = 3 };
 
 	mask_page_fault(result);
+	if (is_long_access(&c->form))
+		result->cr2 &= ~(uint64_t)(PAGE - 1);
+	if (form_is_gather(&c->form) && result->vector != VECTOR_BREAKPOINT)
+		mask_gather(&c->form, &result->state);
 	result->state.rflags &= FLAGS_COMPARED;
-	if (result->vector == VECTOR_BREAKPOINT)
+	mask_scan(c, result);
+	if (result->state.rip) /* it was executed */
 		result->state.rflags &= ~undefined_flags(c);
 }
 

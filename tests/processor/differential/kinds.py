@@ -18,6 +18,7 @@ VECTORS = {
 }  # fmt: skip
 FLAGS = {0: "CF", 2: "PF", 4: "AF", 6: "ZF", 7: "SF", 8: "TF", 9: "IF", 10: "DF", 11: "OF", 18: "AC", 21: "ID"}
 CODE_END = "20002000"  # case.h
+PORTS = {*range(0x6C, 0x70), *range(0xE4, 0xE8), *range(0xEC, 0xF0)}
 LEGACY = re.compile(rb"^(?:[\x26\x2e\x36\x3e\x64-\x67\xf0\xf2\xf3\x40-\x4f])*")
 
 
@@ -60,6 +61,8 @@ def form_of(case: dict[str, str]) -> str:
     modrm, group = int(case["modrm"], 16), int(case["group"], 16)
     if case["offered"] == "0":
         return f"{name} not offered"
+    if name == "one" and opcode in PORTS:
+        return "one in or out"
     text = f"{name} {opcode:02x}"
     if group < 8:
         text += f"/{group}"
@@ -69,7 +72,7 @@ def form_of(case: dict[str, str]) -> str:
     if prefixes:
         text += f" [{prefixes}]"
     if modrm < 0x100:
-        text += " m" if modrm < 0xC0 else " r"
+        text += " r" if modrm >= 0xC0 else " rip-relative" if modrm & 0xC7 == 5 else " m"
     return text
 
 

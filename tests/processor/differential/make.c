@@ -9,7 +9,7 @@
 #include "judge.h"
 
 enum { FCW_DEFAULT = 0x37f, MXCSR_DEFAULT = 0x1f80 };
-enum { AT_FCW = 0, AT_FSW = 2, AT_FTW = 4, AT_MXCSR = 24, AT_ST = 32, ST_BYTES = 16, AT_XMM = 160 };
+enum { AT_FCW = 0, AT_FSW = 2, AT_FTW = 4, AT_MXCSR = 24, AT_ST = 32, ST_BYTES = 16 };
 
 static void put(uint8_t *to, uint64_t value, unsigned bytes)
 {
@@ -48,12 +48,12 @@ static void make_vectors(struct dice *dice, const struct form *form, uint8_t *ar
 		if (form_is_gather(form)) /* some are an index, and near */
 			for (unsigned at = 0; at < sizeof(vector); at += form->opcode & 1 ? 8 : 4)
 				put(vector + at, (uint64_t)dice_below(dice, 256) - 128, form->opcode & 1 ? 8 : 4);
-		memcpy(area + AT_XMM + 16 * i, vector, 16);
+		memcpy(area + XSTATE_XMM + 16 * i, vector, 16);
 		memcpy(area + XSTATE_YMM + 16 * i, vector + 16, 16);
 	}
 	if (form_is_gather(form)) /* and one selects them */
 		for (unsigned at = 3; at < 32; at += 4)
-			(at < 16 ? area + AT_XMM + 16 * form->vvvv : area + XSTATE_YMM + 16 * form->vvvv - 16)[at] = (uint8_t)dice_next(dice);
+			(at < 16 ? area + XSTATE_XMM + 16 * form->vvvv : area + XSTATE_YMM + 16 * form->vvvv - 16)[at] = (uint8_t)dice_next(dice);
 	put(area + XSTATE_HEADER, 7, 8);
 }
 
@@ -122,7 +122,7 @@ static void simplify(uint64_t how, struct test_case *c)
 			c->state.gpr[i] = 0;
 	for (unsigned i = 0; i < VECTOR_REGISTERS; i++)
 		if (how >> (SIMPLE_VECTOR + i) & 1) {
-			memset(c->state.xstate + AT_XMM + 16 * i, 0, 16);
+			memset(c->state.xstate + XSTATE_XMM + 16 * i, 0, 16);
 			memset(c->state.xstate + XSTATE_YMM + 16 * i, 0, 16);
 		}
 	if (how >> SIMPLE_FLAGS & 1)

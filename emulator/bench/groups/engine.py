@@ -56,6 +56,8 @@ def groups(effort: Effort) -> Iterator[Group]:
         yield _stores()
     yield _by_events(effort)
     yield _same_code(effort)
+    for name in program.VECTORS:
+        yield _vectors(name, effort)
 
 
 def _seconds(guest: str, args: list[str], **config: Any) -> Callable[[], float]:
@@ -159,6 +161,31 @@ def _same_code(effort: Effort) -> Group:
     about = "the same program on everything that can run it"
     plots = [Plot(title="Speed of counting instructions and branches, against others", log_x=True)]
     return Group(name="engine, same code", about=about, contenders=contenders, ratios=ratios, plots=plots)
+
+
+def _vectors(name: str, effort: Effort) -> Group:
+    """A loop of AVX2 over a few KiB, in thousands of times a second."""
+    few, many = effort.pick(20_000, 4_000), effort.pick(2_000_000, 400_000)
+    runs: dict[str, tuple[int, Callable[[int], float]]] = {
+        "pvperf, instructions and branches counted": (
+            few,
+            lambda n: program.guest_seconds(n, events="instructions,branches", name=name),
+        ),
+        "QEMU": (few, lambda n: qemu_peer.vector_seconds(n, name)),
+        "the processor itself": (many, lambda n: program.linux_seconds([], n, name)),
+    }
+    contenders = [_loops(case, iterations, run) for case, (iterations, run) in runs.items()]
+    ratio = Ratio(f"{name}: pvperf counting / QEMU", "pvperf, instructions and branches counted", "QEMU", ">= 0.5")
+    about = f"{name} by AVX2, the same code on all; QEMU in user mode with -cpu max"
+    return Group(name=f"engine, AVX2 {name}", about=about, contenders=contenders, ratios=[ratio])
+
+
+def _loops(name: str, iterations: int, seconds: Callable[[int], float]) -> Contender:
+    peer = not name.startswith("pvperf")
+    case = Case(
+        name=name, unit="k/s", higher_is_better=True, peer=peer, reference="the processor itself" if not peer else ""
+    )
+    return single(case, lambda: iterations / seconds(iterations) * 1e-3)
 
 
 def _speed(name: str, iterations: int, seconds: Callable[[int], float]) -> Contender:

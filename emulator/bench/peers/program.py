@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""One piece of code, compiled for every engine that is compared: as a guest, as a Linux executable, as bare bytes.
+"""Pieces of code, each compiled for every engine that is compared: as a guest, as a Linux executable, as bare bytes.
 
 Each engine has to give the same result, so that all are known to have done the same work.
 """
@@ -23,26 +23,32 @@ _TIMEOUT_SECONDS = 60
 #: Two lengths whose difference is the iterations alone, but for a few digits more to parse or to print.
 COUNTED_LENGTHS = (1_000, 2_001_000)
 
+#: Those of AVX2, in native/bench/program/vectors; the guest's processor has to be this one.
+VECTORS = ("saxpy", "memchr", "hash")
+VECTOR_CPU = "x86-64-v3"
+
 
 class Programs:
-    """The files, in a directory that goes with this object."""
+    """The files of the program, or of one of VECTORS, in a directory that goes with this object."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
         """Compiles. Raises Absent without a compiler."""
         self._scratch = tempfile.TemporaryDirectory(prefix="pvperf-bench-")
         directory = Path(self._scratch.name)
         source = native_sources() / "bench" / "program"
+        code = source / "vectors" / f"{name}.c" if name in VECTORS else source / f"{name}.c"
+        more = ["-O3", f"-march={VECTOR_CPU}"] if name in VECTORS else []
         self.guest, self.linux, self.plugin = (directory / name for name in ("program.elf", "program", "plugin.so"))
         bare = directory / "program.bin"
         try:
-            sources = [source / "program_guest.c", source / "program.c"]
-            build_guest(sources, self.guest, extra=(f"-I{source}", "-fcf-protection=none"))
+            sources = [source / "program_guest.c", code]
+            build_guest(sources, self.guest, extra=(f"-I{source}", "-fcf-protection=none", *more))
             command = find_compiler()
         except GuestBuildError as error:
             raise Absent(str(error).splitlines()[0]) from None
-        flags = [*command, *code_flags()]
-        _compile([*flags, *_LINUX, str(source / "program_linux.c"), str(source / "program.c"), "-o", str(self.linux)])
-        _compile([*flags, *_BARE, str(source / "program.c"), "-o", str(bare)])
+        flags = [*command, *code_flags(), *more, f"-I{source}"]
+        _compile([*flags, *_LINUX, str(source / "program_linux.c"), str(code), "-o", str(self.linux)])
+        _compile([*flags, *_BARE, str(code), "-o", str(bare)])
         _compile(
             [*command, "-std=c11", "-O2", "-shared", "-fPIC", str(source / "qemu_plugin.c"), "-o", str(self.plugin)]
         )
@@ -56,20 +62,20 @@ def _compile(command: list[str]) -> None:
 
 
 @cache
-def programs() -> Programs:
+def programs(name: str = "program") -> Programs:
     """Compiled once a process."""
-    return Programs()
+    return Programs(name)
 
 
 @cache
-def result_of(iterations: int) -> str:
+def result_of(iterations: int, name: str = "program") -> str:
     """What every engine has to give: what the processor gives."""
-    return _run_linux([], iterations)[0]
+    return _run_linux([], iterations, name)[0]
 
 
-def _run_linux(launcher: list[str], iterations: int) -> tuple[str, int, str]:
+def _run_linux(launcher: list[str], iterations: int, name: str) -> tuple[str, int, str]:
     """Result, ticks and standard error of the Linux executable."""
-    command = [*launcher, str(programs().linux), str(iterations)]
+    command = [*launcher, str(programs(name).linux), str(iterations)]
     try:
         done = run_program(command, timeout=_TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired:
@@ -81,24 +87,25 @@ def _run_linux(launcher: list[str], iterations: int) -> tuple[str, int, str]:
     return words[0], int(words[1]), done.stderr
 
 
-def check_result(got: str, iterations: int, engine: str) -> None:
+def check_result(got: str, iterations: int, engine: str, name: str = "program") -> None:
     """Violated if an engine did not do the work."""
-    if got != result_of(iterations):
-        raise Violated(f"{engine}: the program gave {got}, and the processor {result_of(iterations)}")
+    if got != result_of(iterations, name):
+        raise Violated(f"{engine}: {name} gave {got}, and the processor {result_of(iterations, name)}")
 
 
-def linux_seconds(launcher: list[str], iterations: int) -> float:
+def linux_seconds(launcher: list[str], iterations: int, name: str = "program") -> float:
     """Seconds within the Linux executable, run by the processor or by `launcher`."""
-    got, ticks, _ = _run_linux(launcher, iterations)
-    check_result(got, iterations, launcher[0] if launcher else "the processor")
+    got, ticks, _ = _run_linux(launcher, iterations, name)
+    check_result(got, iterations, launcher[0] if launcher else "the processor", name)
     return ticks / tsc_hz()
 
 
-def guest_seconds(iterations: int, *, hook: str = "count", events: str = "") -> float:
+def guest_seconds(iterations: int, *, hook: str = "count", events: str = "", name: str = "program") -> float:
     """Seconds within the guest, with its counters running if there are events."""
-    result = run_guest(programs().guest, [f"iterations={iterations}"], hook=hook, events=events)
+    cpu = VECTOR_CPU if name in VECTORS else "default"
+    result = run_guest(programs(name).guest, [f"iterations={iterations}"], hook=hook, events=events, cpu=cpu)
     got, ticks = result.console.split()
-    check_result(got.decode(), iterations, "pvperf")
+    check_result(got.decode(), iterations, "pvperf", name)
     return int(ticks) / tsc_hz()
 
 

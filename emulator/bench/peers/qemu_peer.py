@@ -21,6 +21,11 @@ def seconds(iterations: int, plugin: str) -> float:
     return linux_seconds(_launcher(plugin), iterations)
 
 
+def vector_seconds(iterations: int, name: str) -> float:
+    """Seconds of one of VECTORS, with all that this QEMU can emulate."""
+    return linux_seconds([*_launcher(""), "-cpu", "max"], iterations, name)
+
+
 def _launcher(plugin: str) -> list[str]:
     path = find_program(EXECUTABLE)
     if path is None:

@@ -17,7 +17,7 @@ enum {
 	DR7_ENABLED = 0xff,
 	DR7_GD = 1 << 13,
 	DR7_ZERO = 1 << 11 | 1 << 12 | 1 << 14 | 1 << 15,
-	TYPE_WRITE = 1, TYPE_READ_WRITE = 3,
+	TYPE_WRITE = 1, TYPE_PORT = 2, TYPE_READ_WRITE = 3,
 	PAGE = 4096,
 };
 
@@ -46,9 +46,11 @@ static struct debug_watch watch_of(uc_engine *uc, unsigned i)
 	uint64_t dr7 = reg_get(uc, UC_X86_REG_DR7), bytes = lengths[dr7 >> (18 + 4 * i) & 3];
 	unsigned type = dr7 >> (16 + 4 * i) & 3;
 
-	if (!(dr7 >> 2 * i & 3) || (type != TYPE_WRITE && type != TYPE_READ_WRITE))
+	if (!(dr7 >> 2 * i & 3) || !type)
 		return (struct debug_watch){ 0 };
-	return (struct debug_watch){ reg_get(uc, registers[i]) & ~(bytes - 1), bytes, type == TYPE_READ_WRITE };
+	return (struct debug_watch){
+		reg_get(uc, registers[i]) & ~(bytes - 1), bytes, type == TYPE_READ_WRITE, type == TYPE_PORT,
+	};
 }
 
 void debug_wrote(struct system *system)
@@ -60,7 +62,8 @@ void debug_wrote(struct system *system)
 	for (unsigned i = 0; i < DEBUG_BREAKPOINTS; i++) {
 		struct debug_watch now = watch_of(system->cpu->uc, i), *was = &debug->watch[i];
 
-		change |= now.address != was->address || now.bytes != was->bytes || now.reads != was->reads;
+		change |= now.address != was->address || now.bytes != was->bytes || now.reads != was->reads ||
+			  now.port != was->port;
 		*was = now;
 		system->calls.watches |= now.bytes != 0;
 	}
@@ -76,7 +79,7 @@ int debug_watched(void *owner, uint64_t page, uint64_t bytes)
 	int ret = 0;
 
 	for (unsigned i = 0; i < DEBUG_BREAKPOINTS; i++)
-		if (debug->watch[i].bytes && debug->watch[i].address - page < bytes)
+		if (debug->watch[i].bytes && !debug->watch[i].port && debug->watch[i].address - page < bytes)
 			ret |= SYSTEM_WRITE | (debug->watch[i].reads ? SYSTEM_READ : 0);
 	return ret;
 }
@@ -86,24 +89,44 @@ static bool overlaps(const struct debug_watch *watch, uint64_t address, uint64_t
 	return address - watch->address < watch->bytes || watch->address - address < bytes;
 }
 
-void debug_touched(void *owner, uint64_t address, uint64_t bytes, bool write)
+/* By the instruction that is executed. */
+static void note_touched(struct system *system, uint32_t touched)
 {
-	struct system *system = owner;
 	const struct block *block = system->cpu->count.current;
-	uint32_t touched = 0;
 
-	for (unsigned i = 0; i < DEBUG_BREAKPOINTS; i++) {
-		const struct debug_watch *watch = &system->debug.watch[i];
-
-		if (watch->bytes && (write || watch->reads) && overlaps(watch, address, bytes))
-			touched |= 1u << i;
-	}
 	if (!touched || !block)
 		return;
 	system->debug.touched |= touched;
 	system->debug.rip = block->address + block->last_offset;
 	system->debug.repeats = block->flags & BLOCK_REP;
 	count_attend(system->cpu, ATTEND_DEBUG);
+}
+
+void debug_touched_port(void *owner, uint32_t port, uint32_t bytes)
+{
+	struct system *system = owner;
+	uint32_t touched = 0;
+
+	for (unsigned i = 0; i < DEBUG_BREAKPOINTS; i++) {
+		const struct debug_watch *watch = &system->debug.watch[i];
+
+		touched |= (uint32_t)(watch->bytes && watch->port && overlaps(watch, port, bytes)) << i;
+	}
+	note_touched(system, touched);
+}
+
+void debug_touched(void *owner, uint64_t address, uint64_t bytes, bool write)
+{
+	struct system *system = owner;
+	uint32_t touched = 0;
+
+	for (unsigned i = 0; i < DEBUG_BREAKPOINTS; i++) {
+		const struct debug_watch *watch = &system->debug.watch[i];
+
+		if (watch->bytes && !watch->port && (write || watch->reads) && overlaps(watch, address, bytes))
+			touched |= 1u << i;
+	}
+	note_touched(system, touched);
 }
 
 /* In front of the rep at `rip`, which has nothing left to do: to Unicorn this is another iteration. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Debug registers, and data breakpoints by them (Intel SDM vol. 3, 18.2), which Unicorn leaves out. While the guest has one
+ * Debug registers, and breakpoints of data and ports by them (Intel SDM vol. 3, 18.2), which Unicorn leaves out. While the guest has one
  * turned on, its code is translated anew, an instruction a block, and locked operations are trapped: the
  * exception is delivered between the block that has touched the operand and the next.
  */
@@ -20,6 +20,7 @@ struct debug {
 		uint64_t address;
 		uint64_t bytes; /* 0: none */
 		bool reads;     /* are looked for, too */
+		bool port;      /* an address of ports */
 	} watch[DEBUG_BREAKPOINTS];
 	uint32_t touched; /* by the instruction at `rip`: a bit for each, as in DR6 */
 	uint64_t rip;
@@ -32,6 +33,7 @@ void debug_wrote(struct system *system);
 /* As in struct system_calls. */
 int debug_watched(void *owner, uint64_t page, uint64_t bytes);
 void debug_touched(void *owner, uint64_t address, uint64_t bytes, bool write);
+void debug_touched_port(void *owner, uint32_t port, uint32_t bytes);
 /* In front of the block at `rip`: #DB, if one is due: true. */
 bool debug_deliver(struct system *system, uint64_t rip, bool in_block);
 /* Unicorn reports an exception in front of `rip`. True: #DB comes first, and was delivered instead. */

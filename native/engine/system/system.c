@@ -45,7 +45,7 @@ static int ask(void *owner, enum system_instruction what, uint64_t which, uint64
 void system_create(struct system *system, struct cpu *cpu)
 {
 	*system = (struct system){
-		.calls = { ask, debug_watched, debug_touched, .owner = system, .xcr0 = XCR0_X87 },
+		.calls = { ask, debug_watched, debug_touched, debug_touched_port, .owner = system, .xcr0 = XCR0_X87 },
 		.cpu = cpu,
 	};
 }

@@ -263,6 +263,18 @@ void cpu_check_watchpoint_x86_64(void *cpu, uint64_t address, uint64_t bytes, ui
 		now->touched(now->owner, address, bytes, access & SYSTEM_WRITE);
 }
 
+/* A port of such a breakpoint may have been used. Unicorn's would leave a rep behind its first iteration. */
+EXPORTED void helper_bpt_io_x86_64(void *env, uint32_t port, uint32_t bytes, uint64_t next_rip);
+void helper_bpt_io_x86_64(void *env, uint32_t port, uint32_t bytes, uint64_t next_rip)
+{
+	static void *unicorns;
+
+	if (now)
+		now->touched_port(now->owner, port, bytes);
+	else
+		NEXT(helper_bpt_io_x86_64)(env, port, bytes, next_rip);
+}
+
 bool system_steps(void)
 {
 	return now && now->watches;

@@ -36,6 +36,7 @@ struct system_calls {
 	/* Of data breakpoints, which are looked for in accesses to their pages while `watches`: */
 	int (*watched)(void *owner, uint64_t page, uint64_t bytes); /* SYSTEM_READ, SYSTEM_WRITE */
 	void (*touched)(void *owner, uint64_t address, uint64_t bytes, bool write);
+	void (*touched_port)(void *owner, uint32_t port, uint32_t bytes);
 	void *owner;
 	bool watches;   /* and each instruction is a block of its own */
 	uint64_t xcr0;

@@ -55,7 +55,7 @@ static uint64_t behind;
 #define TOUCHES(text, ...)                                                                                  \
 	({                                                                                                  \
 		__asm__ volatile("lea 1f(%%rip), %%r11; mov %%r11, %0\n" text "\n1: nop"                    \
-				 : "=m"(behind) : __VA_ARGS__ : "rax", "rcx", "rdx", "r11", "xmm0", "memory", "cc"); \
+				 : "=m"(behind) : __VA_ARGS__ : "rax", "rcx", "rdx", "rdi", "r11", "xmm0", "memory", "cc"); \
 		unsigned hits_ = hits;                                                                      \
 		hits = 0;                                                                                   \
 		hits_ == 1 && seen[0].rip == behind && seen[0].dr6 == 1;                                    \
@@ -136,6 +136,26 @@ static void test_dr6(void)
 	((volatile uint8_t *)data)[3] = 1;
 	report(hits == 2 && seen[1].dr6 == 4, "and the one that was touched, 0x%lx", seen[1].dr6);
 	watch_nothing();
+}
+
+static void test_ports(void)
+{
+	static uint8_t to[8];
+	uint64_t cr4, left = 3;
+	uint8_t *at = to;
+
+	__asm__ volatile("mov %%cr4, %0; mov %1, %%cr4" : "=&r"(cr4) : "r"(0x628ul)); /* DE */
+	watch((const void *)0x80, 2, 1);
+	report(TOUCHES("in $0x80, %%al; nop", "r"(0)) == false && seen[0].rip == behind - 1 && seen[0].dr6 == 1, "in");
+	report(TOUCHES("in $0x81, %%eax", "r"(0)) && TOUCHES("out %%al, $0x81", "r"(0)), "out, and a part");
+	TOUCHES("in $0x82, %%al; mov %1, %%rdi; movb $1, (%%rdi)", "r"(to));
+	report(!hits, "another port, and memory");
+	hits = 0;
+	__asm__ volatile("lea 1f(%%rip), %%r11; mov %%r11, %0\n1: rep insb\n" : "=m"(behind), "+D"(at), "+c"(left)
+			 : "d"(0x80) : "r11", "memory");
+	report(hits == 3 && seen[0].rip == behind && seen[1].rip == behind && seen[2].rip == behind + 2, "rep insb: each iteration");
+	watch_nothing();
+	__asm__ volatile("mov %0, %%cr4" :: "r"(cr4));
 }
 
 /* An instruction that faults has touched nothing. */
@@ -248,6 +268,7 @@ int guest_main(void)
 	test_reads();
 	test_strings();
 	test_dr6();
+	test_ports();
 	test_faults();
 	test_mov_ss();
 	test_single_steps();

@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 NATIVE, TESTS = ROOT / "native", ROOT / "tests/native/core"
 SOURCES = [*sorted((NATIVE / "core").glob("*/*.c")), NATIVE / "abi/handover.c", *sorted(TESTS.glob("core_*.c"))]
+SOURCES += [TESTS.parent / "checks.c"]
 FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-g", "-pthread"]
 FLAGS += [f"-I{NATIVE}"]
 FLAGS += ["-include", str(TESTS / "core_point.h")]
@@ -98,7 +99,9 @@ SUITES = {
     "stress": ["stress_quick"],
 }
 SLOW = {"conserve": "conserve_million", "stress": "stress_million"}
-LISTED = [name for suite, names in SUITES.items() for name in [*names, *([SLOW[suite]] if suite in SLOW else [])]]
+LISTED = [
+    name for suite, names in SUITES.items() for name in [*names, *([f"{SLOW[suite]} slow"] if suite in SLOW else [])]
+]
 TIMEOUT_SECONDS = 500
 
 
@@ -138,7 +141,7 @@ def run(program: Path, *names: str) -> list[str]:
 def test_the_program_has_no_other_tests(program: Path) -> None:
     """A test that is added to the program is added here, where it gets a name of its own."""
     listed = subprocess.run([program, "--list"], capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=True)
-    assert listed.stdout.split() == LISTED
+    assert listed.stdout.splitlines() == LISTED
 
 
 @pytest.mark.parametrize("suite", SUITES)

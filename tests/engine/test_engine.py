@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 NATIVE, TESTS = ROOT / "native", ROOT / "tests/native/engine"
 SOURCES = [*sorted((NATIVE / "engine").glob("*/*.c")), NATIVE / "abi/handover.c", *sorted(TESTS.glob("engine_*.[cS]"))]
+SOURCES += [TESTS.parent / "checks.c"]
 FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-g", "-pthread"]
 FLAGS += [f"-I{NATIVE}"]
 BUILDS = {

@@ -278,7 +278,7 @@ static void counts_under_way(void)
 	fake_vm_destroy(&fake);
 }
 
-const struct core_test agent_tests[] = {
+const struct named_test agent_tests[] = {
 	{ "owners", owners, false },
 	{ "agent_comes_late", agent_comes_late, false },
 	{ "agent_memory", memory, false },

@@ -170,7 +170,7 @@ static void attr_breakpoint_source(void)
 	CHECK_EQ(attr_validate(&attr, &source), -PV_EINVAL);
 }
 
-const struct core_test attr_tests[] = {
+const struct named_test attr_tests[] = {
 	{ "attr_rows", attr_rows, false },
 	{ "attr_bits", attr_bits, false },
 	{ "attr_levels", attr_levels, false },

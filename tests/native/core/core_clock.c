@@ -176,7 +176,7 @@ static void parked_clocks(void)
 	}
 }
 
-const struct core_test clock_tests[] = {
+const struct named_test clock_tests[] = {
 	{ "clock_overflows", clock_overflows, false },
 	{ "clock_misses", clock_misses, false },
 	{ "clock_without_level", clock_without_level, false },

@@ -208,7 +208,7 @@ static void far_clocks(void)
 	}
 }
 
-const struct core_test clock_queue_tests[] = {
+const struct named_test clock_queue_tests[] = {
 	{ "clock_heap", clock_heap, false },
 	{ "clocks_in_turn", clocks_in_turn, false },
 	{ "clocks_together", clocks_together, false },

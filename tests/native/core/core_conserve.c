@@ -209,7 +209,7 @@ static void conserve_million(void)
 	each_policy();
 }
 
-const struct core_test conserve_tests[] = {
+const struct named_test conserve_tests[] = {
 	{ "conserve_quick", conserve_quick, false },
 	{ "conserve_million", conserve_million, true },
 	{ NULL, NULL, false },

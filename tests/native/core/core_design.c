@@ -384,7 +384,7 @@ static void per_vcpu(void)
 	fake_vm_destroy(&fake);
 }
 
-const struct core_test design_tests[] = {
+const struct named_test design_tests[] = {
 	{ "defect_1_failed_write", defect_1_failed_write, false },
 	{ "defect_2_duplicate_leaks", defect_2_duplicate_leaks, false },
 	{ "defect_3_limit_race", defect_3_limit_race, false },

@@ -278,7 +278,7 @@ static void lock_outlives_leader(void)
 	}
 }
 
-const struct core_test group_tests[] = {
+const struct named_test group_tests[] = {
 	{ "groups_move", groups_move, false },
 	{ "sibling_leaves", sibling_leaves, false },
 	{ "last_counter_leaves", last_counter_leaves, false },

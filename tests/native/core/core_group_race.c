@@ -176,7 +176,7 @@ static void groups_under_fire(void)
 	guests_finish(&fake, PV_END_EXIT_PORT);
 }
 
-const struct core_test group_race_tests[] = {
+const struct named_test group_race_tests[] = {
 	{ "group_is_whole", group_is_whole, false },
 	{ "groups_under_fire", groups_under_fire, false },
 	{ NULL, NULL, false },

@@ -82,7 +82,7 @@ static void sampled_clock_takes_turns(void)
 	fake_vm_destroy(&fake);
 }
 
-const struct core_test group_sample_tests[] = {
+const struct named_test group_sample_tests[] = {
 	{ "siblings_sample", siblings_sample, false },
 	{ "sampled_clock_takes_turns", sampled_clock_takes_turns, false },
 	{ NULL, NULL, false },

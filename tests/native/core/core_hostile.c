@@ -239,7 +239,7 @@ static void ends_at_random_moments(void)
 	}
 }
 
-const struct core_test hostile_tests[] = {
+const struct named_test hostile_tests[] = {
 	{ "hostile_arguments", hostile_arguments, false },
 	{ "ends_at_random_moments", ends_at_random_moments, false },
 	{ NULL, NULL, false },

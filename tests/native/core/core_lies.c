@@ -135,7 +135,7 @@ static void scribbling_changes_nothing(void)
 	guests_finish(&fake, PV_END_SHUTDOWN);
 }
 
-const struct core_test lies_tests[] = {
+const struct named_test lies_tests[] = {
 	{ "lies_end_the_vm", lies_end_the_vm, false },
 	{ "scribbling_changes_nothing", scribbling_changes_nothing, false },
 	{ NULL, NULL, false },

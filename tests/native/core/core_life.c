@@ -491,7 +491,7 @@ static void out_of_memory(void)
 	}
 }
 
-const struct core_test life_tests[] = {
+const struct named_test life_tests[] = {
 	{ "never_started", never_started, false },
 	{ "destroy_is_refused_while_running", destroy_is_refused_while_running, false },
 	{ "second_start_is_refused", second_start_is_refused, false },

@@ -394,7 +394,7 @@ static void bad_exits(void)
 	fake_vm_destroy(&fake);
 }
 
-const struct core_test op_tests[] = {
+const struct named_test op_tests[] = {
 	{ "hypercall_numbers", hypercall_numbers, false },
 	{ "feature_off", feature_off, false },
 	{ "open_errors", open_errors, false },

@@ -300,7 +300,7 @@ static void leader_0(void)
 	fake_vm_destroy(&fake);
 }
 
-const struct core_test open2_tests[] = {
+const struct named_test open2_tests[] = {
 	{ "open2_errors", open2_errors, false },
 	{ "group_errors", group_errors, false },
 	{ "room", room, false },

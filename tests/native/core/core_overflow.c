@@ -540,7 +540,7 @@ static void drawn_late(void)
 	fake_vm_destroy(&fake);
 }
 
-const struct core_test overflow_tests[] = {
+const struct named_test overflow_tests[] = {
 	{ "exact", exact, false },
 	{ "alarms", alarms, false },
 	{ "period_moves", period_moves, false },

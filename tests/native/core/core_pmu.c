@@ -304,7 +304,7 @@ static void agent_is_not_counted(void)
 	fake_vm_destroy(&fake);
 }
 
-const struct core_test pmu_tests[] = {
+const struct named_test pmu_tests[] = {
 	{ "sources", sources, false },
 	{ "bus_cycles_are_floored_once", bus_cycles_are_floored_once, false },
 	{ "clocks", clocks, false },

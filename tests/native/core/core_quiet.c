@@ -101,7 +101,7 @@ static void fault_delay_takes_time(void)
 	fake_vm_destroy(&fake);
 }
 
-const struct core_test quiet_tests[] = {
+const struct named_test quiet_tests[] = {
 	{ "quiet_points", quiet_points, false },
 	{ "quiet_limit", quiet_limit, false },
 	{ "fault_alloc_ends_the_vm", fault_alloc_ends_the_vm, false },

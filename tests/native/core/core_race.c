@@ -317,7 +317,7 @@ static void timer_rotates(void)
 	guests_finish(&fake, PV_END_EXIT_PORT);
 }
 
-const struct core_test race_tests[] = {
+const struct named_test race_tests[] = {
 	{ "limit", limit, false },
 	{ "migration", migration, false },
 	{ "cross_reads", cross_reads, false },

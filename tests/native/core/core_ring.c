@@ -222,7 +222,7 @@ static void ring_race(void)
 	free(f.ring);
 }
 
-const struct core_test ring_tests[] = {
+const struct named_test ring_tests[] = {
 	{ "ring_order", ring_order, false },
 	{ "ring_wraps", ring_wraps, false },
 	{ "ring_small_buffer", ring_small_buffer, false },

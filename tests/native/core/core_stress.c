@@ -153,7 +153,7 @@ static void stress_million(void)
 	stress(MANY);
 }
 
-const struct core_test stress_tests[] = {
+const struct named_test stress_tests[] = {
 	{ "stress_quick", stress_quick, false },
 	{ "stress_million", stress_million, true },
 	{ NULL, NULL, false },

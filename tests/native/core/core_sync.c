@@ -295,7 +295,7 @@ static void polling_adapts(void)
 	CHECK_EQ(handover_poll_next(UINT32_MAX, 0, UINT32_MAX), UINT32_MAX);
 }
 
-const struct core_test sync_tests[] = {
+const struct named_test sync_tests[] = {
 	{ "exclusion", exclusion, false },
 	{ "misuse", misuse, false },
 	{ "panic_frees_waiters", panic_frees_waiters, false },

@@ -1,42 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * Tests of the host core. Each prints "PASS: name" or "FAIL: name", after a line for
- * every check that failed; the program ends with "SUMMARY: tests, failures".
- */
+/* Tests of the host core. */
 #ifndef CORE_TEST_H
 #define CORE_TEST_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../checks.h"
 #include "core/host/host.h"
 
-struct core_test {
-	const char *name;
-	void (*run)(void);
-	bool slow; /* only when asked for by name */
-};
-
-/* Each ends with an entry without a name. */
-extern const struct core_test attr_tests[], op_tests[], pmu_tests[], overflow_tests[], clock_tests[], clock_queue_tests[], design_tests[],
+extern const struct named_test attr_tests[], op_tests[], pmu_tests[], overflow_tests[], clock_tests[], clock_queue_tests[], design_tests[],
 	conserve_tests[], sync_tests[], life_tests[], race_tests[], hostile_tests[], ring_tests[], trace_tests[], stress_tests[],
 	open2_tests[], group_tests[], group_sample_tests[], group_race_tests[], agent_tests[], lies_tests[], quiet_tests[];
 
 /* Called at every pv_point() while it is set: a single-threaded test lets another vCPU come in between. */
 extern void (*on_point)(const char *tag);
-
-void check_failed(const char *file, int line, const char *what, long long a, long long b);
-#define CHECK(condition) \
-	do { \
-		if (!(condition)) \
-			check_failed(__FILE__, __LINE__, #condition, 0, 1); \
-	} while (0)
-#define CHECK_EQ(a, b) \
-	do { \
-		long long a_ = (long long)(a), b_ = (long long)(b); \
-		if (a_ != b_) \
-			check_failed(__FILE__, __LINE__, #a " == " #b, a_, b_); \
-	} while (0)
 
 /* A small generator of random numbers: the same sequence for the same seed. */
 struct rng {

@@ -329,7 +329,7 @@ static void of_threads(void)
 	destroy();
 }
 
-const struct core_test trace_tests[] = {
+const struct named_test trace_tests[] = {
 	{ "trace_off", off, false },
 	{ "trace_wraps", wraps, false },
 	{ "trace_of_some_kinds", of_some_kinds, false },

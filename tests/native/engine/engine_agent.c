@@ -614,7 +614,7 @@ static void agent_out_of_reach(void)
 	CHECK(shut_down > tried / 2);
 }
 
-const struct engine_test agent_tests[] = {
+const struct named_test agent_tests[] = {
 	{ "agent_is_transparent", agent_is_transparent, false },
 	{ "agent_is_transparent_to_the_oracle", agent_is_transparent_to_the_oracle, false },
 	{ "agent_restores_everything", agent_restores_everything, false },

@@ -361,7 +361,7 @@ static void alarm_time_is_never_earlier(void)
 	}
 }
 
-const struct engine_test alarm_tests[] = {
+const struct named_test alarm_tests[] = {
 	{ "alarm_points_are_blocks", alarm_points_are_blocks, false },
 	{ "alarm_distances", alarm_distances, false },
 	{ "alarm_distances_with_oracle", alarm_distances_with_oracle, false },

@@ -65,7 +65,7 @@ static void cost_of_nmis(void)
 	cost_of("100 pages", GUEST_LABEL(guest_walk));
 }
 
-const struct engine_test cost_tests[] = {
+const struct named_test cost_tests[] = {
 	{ "cost_of_nmis", cost_of_nmis, true },
 	{ 0 },
 };

@@ -164,7 +164,7 @@ static void exit_in_stays_decoded(void)
 	vcpu_stop(&vcpu);
 }
 
-const struct engine_test exit_tests[] = {
+const struct named_test exit_tests[] = {
 	{ "exit_jump_in_outs", exit_jump_in_outs, false },
 	{ "exit_stop_in_outs", exit_stop_in_outs, false },
 	{ "exit_of_each_port", exit_of_each_port, false },

@@ -477,7 +477,7 @@ static void nmi_a_long_way(void)
 	vcpu_stop(&vcpu);
 }
 
-const struct engine_test nmi_tests[] = {
+const struct named_test nmi_tests[] = {
 	{ "nmi_everywhere", nmi_everywhere, false },
 	{ "nmi_everywhere_with_oracle", nmi_everywhere_with_oracle, false },
 	{ "nmi_on_a_stack_of_its_own", nmi_on_a_stack_of_its_own, false },

@@ -60,7 +60,7 @@ static void place_follows(void)
 	}
 }
 
-const struct engine_test place_tests[] = {
+const struct named_test place_tests[] = {
 	{ "place_is_the_better", place_is_the_better, false },
 	{ "place_follows", place_follows, false },
 	{ 0 },

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Tests of the engine: the test plays the host through the run page, the engine runs in a
- * thread, and the guests are the small programs of engine_guests.S. Each test prints
- * "PASS: name" or "FAIL: name", after a line for every check that failed; the program
- * ends with "SUMMARY: tests, failures".
+ * thread, and the guests are the small programs of engine_guests.S.
  */
 #ifndef ENGINE_TEST_H
 #define ENGINE_TEST_H
@@ -12,31 +10,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../checks.h"
 #include "abi/agent.h"
 #include "engine/run/engine.h"
 #include "abi/handover.h"
 
-struct engine_test {
-	const char *name;
-	void (*run)(void);
-	bool slow; /* only when asked for by name */
-};
-
-/* Each ends with an entry without a name. */
-extern const struct engine_test alarm_tests[], nmi_tests[], agent_tests[], exit_tests[], place_tests[], cost_tests[];
-
-void check_failed(const char *file, int line, const char *what, long long a, long long b);
-#define CHECK(condition) \
-	do { \
-		if (!(condition)) \
-			check_failed(__FILE__, __LINE__, #condition, 0, 1); \
-	} while (0)
-#define CHECK_EQ(a, b) \
-	do { \
-		long long a_ = (long long)(a), b_ = (long long)(b); \
-		if (a_ != b_) \
-			check_failed(__FILE__, __LINE__, #a " == " #b, a_, b_); \
-	} while (0)
+extern const struct named_test alarm_tests[], nmi_tests[], agent_tests[], exit_tests[], place_tests[], cost_tests[];
 
 /* Where things lie in guest RAM; engine_guests.S has the same numbers. */
 enum {

@@ -13,6 +13,8 @@ from emulator.errors import PvperfError
 from emulator.events import parse_events
 from emulator.guest.build import build_guests
 from emulator.mutation.building import BUILD, ROOT
+from emulator.native import load_engine
+from emulator.vm.cpus import missing
 from emulator.vm.machine import Machine
 
 GUESTS = BUILD / "guests"
@@ -31,7 +33,8 @@ def build() -> None:
 def _reports(cases: list[Any], check_report: Callable[[str], None]) -> None:
     """Rows of test_guests.py."""
     for case in cases:
-        if case.slow or case.soak:
+        model = str(case.machine.get("cpu", "default"))
+        if case.slow or case.soak or missing(model, load_engine().lib.engine_host_features()):
             continue
         with Machine(smp=case.smp, **case.machine) as vm:
             result = vm.run(GUESTS / f"{case.guest}.elf", list(case.args), timeout=_LIMIT_SECONDS)

@@ -31,7 +31,7 @@ FLAGS = (
     f"-I{HERE}",
     f"-I{LOADER}",
 )
-LINK = ("-nostdlib", "-static", "-Wl,--build-id=none", "-Wl,-z,noexecstack", "-Wl,--no-warn-rwx-segments")
+LINK = ("-nostdlib", "-static", "-Wl,--build-id=none", "-Wl,-z,noexecstack")
 
 _FEATURES = {
     "x86-64": set[str](),

@@ -11,7 +11,7 @@ from emulator.terminal.quantity import positive
 def add_run(parser: Parser) -> None:
     parser.examples = [
         ("pvperf run hello -- lines=2", "a bundled guest, with a command line"),
-        ("pvperf run --smp 2 --timeout 10s pingpong", "two vCPUs, ten seconds at most"),
+        ("pvperf run --smp 2 --timeout 60s pingpong", "two vCPUs, a minute at most"),
         ("pvperf run --fault trylock=10% sampler", "every tenth NMI finds the lock taken"),
     ]
     add_first(parser)

@@ -42,7 +42,7 @@ static const char *excluded_group7(const struct form *form)
 	case 0xf8:            /* swapgs */
 		return NULL;
 	default:
-		return (reg == 2 && form->modrm != 0xd0) || reg == 6 ? NULL : SYSTEM;
+		return reg == 6 ? NULL : SYSTEM;
 	}
 }
 
@@ -65,10 +65,12 @@ static const char *excluded_0f(const struct form *form)
 		return TAKES;
 	case 0x0e: case 0x0f:
 		return MODEL;
+	case 0x0d: /* prefetch */
+		return form->memory ? NULL : MODEL;
 	case 0xae:
 		if (form->memory)
-			return reg == 6 && form->pp == PP_NONE ? STATE : NULL; /* xsaveopt */
-		return form->pp && reg == 6 ? TAKES : NULL; /* tpause, umonitor, umwait */
+			return reg == 6 && form->pp == PP_NONE ? STATE : reg == 4 && form->rep ? TAKES : NULL; /* xsaveopt, ptwrite */
+		return (form->pp && reg == 6) || (form->rep && reg == 4) ? TAKES : NULL; /* tpause, umonitor, umwait */
 	case 0xc7:
 		if (form->memory)
 			return reg == 1 ? NULL : STATE;

@@ -28,6 +28,8 @@ uint64_t features_offered(void)
 
 static uint64_t needed_one(const struct form *form)
 {
+	if ((form->opcode & 0xfe) == 0xc6 && form->modrm == 0xf8) /* xabort, xbegin */
+		return BIT(NONE);
 	return (form->opcode & 0xfe) == 0x9e ? BIT(LAHF) : 0;
 }
 
@@ -43,7 +45,8 @@ static uint64_t needed_0f(const struct form *form)
 
 	switch (form->opcode) {
 	case 0x01:
-		return form->modrm == 0xca || form->modrm == 0xcb ? BIT(SMAP) : 0;
+		return form->modrm == 0xca || form->modrm == 0xcb ? BIT(SMAP) :
+		       form->modrm == 0xd5 || form->modrm == 0xd6 ? BIT(NONE) : 0;
 	case 0x12: case 0x16:
 		return form->rep ? BIT(SSE3) : 0;
 	case 0x2b:
@@ -85,6 +88,8 @@ static uint64_t needed_0f38(const struct form *form)
 		return BIT(SHA);
 	if (opcode == 0xcf)
 		return BIT(GFNI);
+	if (opcode >= 0xf8 || opcode == 0xd8 || (opcode >= 0xdc && opcode < 0xe0 && form->rep == 0xf3)) /* movdiri, key locker */
+		return BIT(NONE);
 	if (opcode >= 0xdb && opcode < 0xe0)
 		return BIT(AES);
 	if ((opcode & 0xfe) == 0xf0)
@@ -109,10 +114,19 @@ static uint64_t needed_0f3a(const struct form *form)
 	return opcode == 0xdf ? BIT(AES) : BIT(SSE41);
 }
 
+/* Of extensions behind AVX2: AVX-VNNI, AMX, AVX-NE-CONVERT, AVX-IFMA, SHA512, SM3, SM4, CMPCCXADD */
+static bool is_later_vex2(uint8_t opcode)
+{
+	return (opcode >= 0x48 && opcode <= 0x57) || (opcode >= 0x5c && opcode <= 0x77) || (opcode & 0xfa) == 0xb0 ||
+	       (opcode >= 0xcb && opcode <= 0xcd) || (opcode >= 0xd2 && opcode <= 0xda) || (opcode >= 0xe0 && opcode <= 0xef);
+}
+
 static uint64_t needed_vex2(const struct form *form)
 {
 	const uint8_t opcode = form->opcode;
 
+	if (is_later_vex2(opcode))
+		return BIT(NONE);
 	if (opcode == 0xf2 || opcode == 0xf3 || (opcode == 0xf7 && form->pp == PP_NONE))
 		return BIT(BMI1);
 	if (opcode >= 0xf5 && opcode <= 0xf7)
@@ -132,6 +146,10 @@ static uint64_t needed_vex2(const struct form *form)
 
 static uint64_t needed_vex3(const struct form *form)
 {
+	const uint8_t row = form->opcode & 0xf8;
+
+	if (row == 0x68 || row == 0x78 || (form->opcode & 0xfc) == 0x5c || form->opcode == 0xde) /* FMA4, SM3 */
+		return BIT(NONE);
 	switch (form->opcode) {
 	case 0xf0:
 		return BIT(BMI2);
@@ -167,6 +185,9 @@ uint64_t features_needed(const struct form *form)
 		return needed_vex2(form);
 	case MAP_VEX3:
 		return needed_vex3(form);
+	case MAP_XOP:
+	case MAP_EVEX:
+		return BIT(NONE);
 	default:
 		return 0;
 	}

@@ -126,6 +126,8 @@ static bool is_long_access(const struct form *form)
 
 	if (form->map == MAP_X87)
 		return form->memory && (form->opcode == 0xd9 || form->opcode == 0xdd) && (reg == 4 || reg == 6);
+	if (form->map == MAP_VEX1)
+		return form->opcode == 0xf7;
 	return form->map == MAP_0F && ((form->opcode == 0xae && form->memory) || form->opcode == 0xf7);
 }
 

@@ -41,7 +41,8 @@ enum feature {
 #define FEATURE_NUMBER(name, leaf, register, bit) FEATURE_##name,
 	FEATURES(FEATURE_NUMBER)
 #undef FEATURE_NUMBER
-	FEATURE_COUNT
+	FEATURE_COUNT,
+	FEATURE_NONE = 63 /* of what no guest is offered, whatever the host has: AVX-512, XOP, RTM, ... */
 };
 
 /* Bits of what this processor's CPUID offers. */

@@ -19,8 +19,6 @@ from emulator.errors import HostError, OutOfMemory, Unsupported
 # What the dynamic linker says.
 _NO_MEMORY = ("failed to map", "cannot map", "annot allocate", "cannot create shared object descriptor")
 
-#: The Capstone by whose header the engine was made: other major versions have other structures.
-CAPSTONE_MAJOR = 5
 #: The Unicorn that the engine knows from the inside.
 UNICORN_VERSION = (2, 1, 4)
 
@@ -99,7 +97,4 @@ def load_engine() -> Any:
     if version != UNICORN_VERSION:
         wanted = ".".join(map(str, UNICORN_VERSION))
         raise Unsupported(f"Unicorn {'.'.join(map(str, version))} is installed, and the engine needs {wanted}")
-    major = int(_library("capstone", "lib", "libcapstone.so").cs_version(None, None)) >> 8
-    if major != CAPSTONE_MAJOR:
-        raise Unsupported(f"Capstone {major} is installed, and the engine needs {CAPSTONE_MAJOR}")
     return _extension("emulator._engine")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""cffi builder of emulator._engine: guest mode, on the libraries inside the unicorn and capstone wheels."""
+"""cffi builder of emulator._engine: guest mode, on the library inside the unicorn wheel."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from build_native import FLAGS, INCLUDES, NATIVE, declarations, package_director
 from cffi import FFI
 
 HEADERS = ["abi/agent.h", "engine/run/engine.h", "engine/system/features.h"]
-UNICORN, CAPSTONE = package_directory("unicorn"), package_directory("capstone")
+UNICORN = package_directory("unicorn")
 INTERPOSED = {
     NATIVE / "engine/unicorn" / name
     for name in ("access.c", "exchange.c", "fast_store.c", "inside.c", "system.c", "translate.c")
@@ -24,9 +24,9 @@ ffi.set_source(
     "emulator._engine",
     "".join(f'#include "{name}"\n' for name in HEADERS),
     sources=relative([NATIVE / "abi" / "handover.c", *(set(NATIVE.glob("engine/*/*.c")) - INTERPOSED)]),
-    include_dirs=[*map(str, INCLUDES), str(UNICORN / "include"), str(CAPSTONE / "include")],
-    library_dirs=[str(UNICORN / "lib"), str(CAPSTONE / "lib")],
+    include_dirs=[*map(str, INCLUDES), str(UNICORN / "include")],
+    library_dirs=[str(UNICORN / "lib")],
     extra_compile_args=FLAGS,
-    # Neither wheel has the unversioned name; emulator/native.py loads both before the module.
-    extra_link_args=["-l:libunicorn.so.2", "-l:libcapstone.so"],
+    # The wheel does not have the unversioned name; emulator/native.py loads it before the module.
+    extra_link_args=["-l:libunicorn.so.2"],
 )

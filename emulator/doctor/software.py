@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from emulator.doctor.finding import Finding
 
-_PACKAGES = ("unicorn", "capstone", "cffi", "multiprocess", "posix_ipc", "pyelftools")
+_PACKAGES = ("unicorn", "cffi", "multiprocess", "posix_ipc", "pyelftools")
 # Of the others only a library is loaded, or a part by the C extensions.
 _IMPORTED = ("multiprocess", "posix_ipc")
 _ITERATIONS = 100_000

@@ -71,10 +71,7 @@ def _program(name: str) -> Target:
             flags.append(f"-I{folder / 'include'}")
             link += [str(BUILD / soname), f"-Wl,-rpath,{BUILD}"]
     if name == "lockop":
-        folder = test.capstone_folder()
         flags = ["-std=c11", "-D_GNU_SOURCE", f"-I{ROOT / 'native'}"]
-        flags += [f"-I{folder / 'include'}", f"-I{folder / 'include/capstone'}"]
-        link += [str(folder / "lib/libcapstone.so"), f"-Wl,-rpath,{BUILD}"]
     return Target(path, [Path(source) for source in test.SOURCES], [*flags, "-O2", "-Wno-error"], link)
 
 

@@ -20,8 +20,8 @@ BUILDS = {
     "address": ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
     "thread": ["-O1", "-fsanitize=thread"],
 }
-# The libraries, by the names that programs look for them under.
-LIBRARIES = {"unicorn": ("libunicorn.so.2", "libunicorn.so.2"), "capstone": ("libcapstone.so", "libcapstone.so.5")}
+# The library, by the name that programs look for it under.
+LIBRARIES = {"unicorn": ("libunicorn.so.2", "libunicorn.so.2")}
 # Every quick test of the program.
 ALARM = [
     *("points_are_blocks", "distances", "distances_with_oracle", "in_cold_code", "left_alone", "periods"),

@@ -227,11 +227,11 @@ def test_pinning_is_a_hint() -> None:
     assert pvperf("run", "--smp", "2", "hello", before=one_core_for_good)[::2] == (0, "")
 
 
-@pytest.mark.parametrize("module", ["posix_ipc", "multiprocess", "_cffi_backend", "unicorn", "capstone"])
+@pytest.mark.parametrize("module", ["posix_ipc", "multiprocess", "_cffi_backend", "unicorn"])
 def test_a_package_that_is_broken(tmp_path: Path, module: str) -> None:
     package = tmp_path / module
     package.mkdir()
-    text = "" if module in ("unicorn", "capstone") else f"raise ImportError('broken', name={module!r})"
+    text = "" if module == "unicorn" else f"raise ImportError('broken', name={module!r})"
     (package / "__init__.py").write_text(text)
     status, _, said = pvperf("run", "hello", PYTHONPATH=str(tmp_path))
     assert status == 126
@@ -251,13 +251,9 @@ def test_a_library_for_which_there_is_no_memory() -> None:
         native._refuse_for_want(OSError("x.so: cannot open shared object file: Error 24"))
 
 
-def test_another_capstone(monkeypatch: pytest.MonkeyPatch) -> None:
-    libraries = {
-        "unicorn": SimpleNamespace(uc_version=lambda *_: 0x02010400),
-        "capstone": SimpleNamespace(cs_version=lambda *_: 6 << 8),
-    }
-    monkeypatch.setattr(native, "_library", lambda name, *_: libraries[name])
-    with pytest.raises(Unsupported, match="Capstone 6 is installed, and the engine needs 5"):
+def test_another_unicorn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "_library", lambda *_: SimpleNamespace(uc_version=lambda *_: 0x02010300))
+    with pytest.raises(Unsupported, match=r"Unicorn 2\.1\.3 is installed, and the engine needs 2\.1\.4"):
         native.load_engine.__wrapped__()
 
 

@@ -18,7 +18,6 @@ SCRIPT = Path(sys.executable).with_name("pvperf")
 NEEDED = {
     "cffi",
     "_cffi_backend",
-    "capstone",
     "dill",
     "distributed",
     "elftools",

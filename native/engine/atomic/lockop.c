@@ -477,11 +477,6 @@ bool lockop_decode_bytes(const uint8_t *bytes, size_t size, uint64_t address, st
 	return !c.overrun;
 }
 
-bool lockop_decode(const cs_insn *insn, struct lockop *ret)
-{
-	return lockop_decode_bytes(insn->bytes, insn->size, insn->address, ret);
-}
-
 /* NEG has the flags of another subtraction there. CMPXCHG of 32 bits clears the upper half of RAX even where the
  * processor leaves RAX alone, and those of pairs are not translated with the others. A void override undoes FS or GS. */
 bool lockop_in_block(const struct lockop *op, bool exchanges)
@@ -498,11 +493,4 @@ bool lockop_in_block(const struct lockop *op, bool exchanges)
 	default:
 		return true;
 	}
-}
-
-bool lockop_matches(const cs_insn *insn)
-{
-	struct lockop ignored;
-
-	return lockop_decode(insn, &ignored);
 }

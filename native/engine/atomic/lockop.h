@@ -11,10 +11,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define x86_insn capstones_x86_insn /* decode/x86.h has one, too */
-#include <capstone/capstone.h>
-#undef x86_insn
-
 enum {
 	LOCKOP_RIP = 16,       /* as base: the address of the next instruction */
 	LOCKOP_HIGH_BYTE = 16, /* as register operand: + 0..3 are AH CH DH BH */
@@ -53,16 +49,10 @@ struct lockop_registers {
 };
 
 /*
- * Is this instruction one that lockop must do: a valid LOCK form, or xchg with memory?
- * Decided from the instruction's bytes, not from Capstone's reading of them, which
- * loses LOCK behind some prefixes and lets null segment overrides hide FS and GS.
- * An invalid LOCK is false: it is the processor's to raise #UD for.
+ * Decodes, from `size` bytes of code at guest address `address`, an instruction that lockop must do: a valid LOCK form, or xchg
+ * with memory. What follows the instruction is not looked at. False for any other; an invalid LOCK is the processor's to raise
+ * #UD for.
  */
-bool lockop_matches(const cs_insn *insn);
-/* Decodes one for which lockop_matches() holds; false for any other. */
-bool lockop_decode(const cs_insn *insn, struct lockop *ret);
-/* The same from `size` bytes of code at guest address `address`; what follows the
- * instruction is not looked at. */
 bool lockop_decode_bytes(const uint8_t *bytes, size_t size, uint64_t address, struct lockop *ret);
 /* Does Unicorn's own code for guests with several CPUs do it, atomically and with all that the processor changes?
  * Its XCHG is mended (exchange.h), or not. */

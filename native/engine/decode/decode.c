@@ -6,154 +6,77 @@
 #include <string.h>
 
 #include "engine/atomic/lockop.h"
+#include "engine/decode/branch.h"
 #include "engine/decode/port_access.h"
-#include "engine/models/branch.h"
+#include "engine/decode/x86.h"
 #include "engine/models/predictor.h"
 #include "engine/unicorn/block.h"
 #include "engine/unicorn/blocks.h"
 #include "engine/unicorn/parallel.h"
 #include "engine/unicorn/registers.h"
 
-int decode_create(struct decode *decode, const struct parallel *parallel, bool lock_left)
+/* What any processor has: what the guest's lacks raises #UD when it is executed, and ends its block there. Unicorn's
+ * branches of 16 bits are those of Intel. */
+static const struct x86_cpu any_cpu = { .features = ~0ull, .intel = true };
+
+void decode_create(struct decode *decode, const struct parallel *parallel, bool lock_left)
 {
 	decode->parallel = parallel;
 	decode->lock_left = lock_left;
-	if (cs_open(CS_ARCH_X86, CS_MODE_64, &decode->capstone) != CS_ERR_OK)
-		return -ENOMEM;
-	cs_option(decode->capstone, CS_OPT_DETAIL, CS_OPT_ON);
-	decode->insn = cs_malloc(decode->capstone);
-	return decode->insn ? 0 : -ENOMEM;
-}
-
-void decode_destroy(struct decode *decode)
-{
-	if (decode->insn)
-		cs_free(decode->insn, 1);
-	if (decode->capstone)
-		cs_close(&decode->capstone);
-}
-
-/*
- * Branches are what the architectural event "branch instructions retired" counts
- * (Intel SDM vol. 3, 20.2.1): near and far jumps, calls and returns, taken or not,
- * loop and jrcxz, and the far transfers int n, iret, syscall and sysret.
- */
-static bool is_branch(csh capstone, const cs_insn *insn)
-{
-	switch (insn->id) {
-	case X86_INS_SYSCALL:
-	case X86_INS_SYSRET:
-	case X86_INS_SYSRETQ:
-	case X86_INS_SYSENTER:
-	case X86_INS_SYSEXIT:
-	case X86_INS_SYSEXITQ:
-	case X86_INS_LOOP:
-	case X86_INS_LOOPE:
-	case X86_INS_LOOPNE:
-		return true;
-	case X86_INS_VMCALL:
-	case X86_INS_VMMCALL:
-		return false;
-	default:
-		return cs_insn_group(capstone, insn, X86_GRP_JUMP) ||
-		       cs_insn_group(capstone, insn, X86_GRP_CALL) ||
-		       cs_insn_group(capstone, insn, X86_GRP_RET) ||
-		       cs_insn_group(capstone, insn, X86_GRP_IRET) ||
-		       cs_insn_group(capstone, insn, X86_GRP_INT);
-	}
 }
 
 /* String instructions, which Unicorn runs an iteration at a time when rep-prefixed. */
-static bool is_string(const cs_insn *insn)
+static bool is_string(const struct x86_insn *insn)
 {
-	switch (insn->id) {
-	case X86_INS_MOVSB: case X86_INS_MOVSW: case X86_INS_MOVSD: case X86_INS_MOVSQ:
-	case X86_INS_STOSB: case X86_INS_STOSW: case X86_INS_STOSD: case X86_INS_STOSQ:
-	case X86_INS_LODSB: case X86_INS_LODSW: case X86_INS_LODSD: case X86_INS_LODSQ:
-	case X86_INS_CMPSB: case X86_INS_CMPSW: case X86_INS_CMPSD: case X86_INS_CMPSQ:
-	case X86_INS_SCASB: case X86_INS_SCASW: case X86_INS_SCASD: case X86_INS_SCASQ:
-	case X86_INS_INSB: case X86_INS_INSW: case X86_INS_INSD:
-	case X86_INS_OUTSB: case X86_INS_OUTSW: case X86_INS_OUTSD:
-		/* MOVSD and CMPSD are also SSE2 instructions: those have 0F as opcode. */
-		return insn->detail->x86.opcode[0] != 0x0f;
-	default:
-		return false;
-	}
+	return insn->kind == X86_STRING || insn->kind == X86_INS || insn->kind == X86_OUTS;
 }
 
-static bool has_rep(const cs_insn *insn)
+static bool has_rep(const struct x86_insn *insn)
 {
-	uint8_t prefix = insn->detail->x86.prefix[0];
-
-	return (prefix == X86_PREFIX_REP || prefix == X86_PREFIX_REPNE) && is_string(insn);
+	return insn->rep && is_string(insn);
 }
 
-static bool writes_memory(const cs_insn *insn)
+static uint32_t last_flags(const struct x86_insn *insn)
 {
-	const cs_x86 *x86 = &insn->detail->x86;
-
-	if (insn->id == X86_INS_PUSH || insn->id == X86_INS_PUSHF || insn->id == X86_INS_PUSHFQ || insn->id == X86_INS_CALL ||
-	    insn->id == X86_INS_ENTER || is_string(insn))
-		return true;
-	for (unsigned i = 0; i < x86->op_count; i++)
-		if (x86->operands[i].type == X86_OP_MEM && (x86->operands[i].access & CS_AC_WRITE))
-			return true;
-	/* Capstone gives no access for some; a memory destination comes first. */
-	return x86->op_count && x86->operands[0].type == X86_OP_MEM && x86->operands[0].access == 0;
-}
-
-/* A far call or jump through memory, which Capstone tells from a near one only with REX.W. */
-static bool is_far_indirect(const cs_x86 *x86)
-{
-	unsigned extension = x86->modrm >> 3 & 7;
-
-	return x86->opcode[0] == 0xff && (extension == 3 || extension == 5);
-}
-
-static uint32_t last_flags(const cs_insn *insn)
-{
-	const cs_x86 *x86 = &insn->detail->x86;
-
-	if (is_far_indirect(x86))
-		return BLOCK_RING;
-	switch (insn->id) {
-	case X86_INS_IRET: case X86_INS_IRETD: case X86_INS_IRETQ:
+	switch (insn->kind) {
+	case X86_IRET:
 		return BLOCK_RING | BLOCK_IRET;
-	case X86_INS_SYSRET: case X86_INS_SYSRETQ: case X86_INS_SYSEXIT: case X86_INS_SYSEXITQ:
-	case X86_INS_RETF: case X86_INS_RETFQ: case X86_INS_LJMP: case X86_INS_LCALL:
+	case X86_SYSRET: case X86_SYSEXIT: case X86_FAR:
 		return BLOCK_RING;
-	case X86_INS_PAUSE:
+	case X86_PAUSE:
 		return BLOCK_PAUSE;
-	case X86_INS_INVLPG:
+	case X86_INVLPG: case X86_MOV_CR:
 		return BLOCK_SPACE;
-	case X86_INS_MOV:
-		if (x86->op_count == 2 && x86->operands[0].type == X86_OP_REG &&
-		    x86->operands[0].reg >= X86_REG_CR0 && x86->operands[0].reg <= X86_REG_CR15)
-			return BLOCK_SPACE;
-		return 0;
 	default:
 		return has_rep(insn) ? BLOCK_REP : 0;
 	}
 }
 
-/*
- * Decodes the next instruction into decode->insn. Locked operations are decoded by
- * lockop.c, which knows prefix sequences that Capstone does not.
- */
+/* Is it, alone, a block that stores? It may be a call, but no other branch. */
+static bool is_lone_store(const struct decode *decode)
+{
+	const struct x86_insn *insn = &decode->insn;
+
+	if (decode->is_locked)
+		return true;
+	return insn->writes_memory && !has_rep(insn) &&
+	       (!branch_is(insn) || insn->kind == X86_CALL || insn->kind == X86_CALL_INDIRECT);
+}
+
+/* Decodes the next instruction into decode->insn, and what is locked into decode->locked, too. */
 static bool next_instruction(struct decode *decode, const uint8_t **code, size_t *left, uint64_t *address)
 {
 	size_t size = *left < MAX_INSTRUCTION ? *left : MAX_INSTRUCTION;
 
+	x86_decode(&any_cpu, *code, size, &decode->insn);
+	if (decode->insn.verdict != X86_OK)
+		return false;
 	decode->is_locked = !decode->lock_left && lockop_decode_bytes(*code, size, *address, &decode->locked);
-	if (!decode->is_locked)
-		return cs_disasm_iter(decode->capstone, code, left, address, decode->insn);
-	decode->insn->id = X86_INS_INVALID;
-	decode->insn->address = *address;
-	decode->insn->size = decode->locked.length;
-	memset(decode->insn->detail, 0, sizeof(*decode->insn->detail));
-	*code += decode->locked.length;
-	*left -= decode->locked.length;
-	*address += decode->locked.length;
+	decode->address = *address;
+	decode->bytes = *code;
+	*code += decode->insn.length;
+	*left -= decode->insn.length;
+	*address += decode->insn.length;
 	return true;
 }
 
@@ -166,16 +89,14 @@ static bool find_trap(const struct decode *decode, enum trap_kind *kind)
 		*kind = TRAP_LOCKED;
 		return true;
 	}
-	switch (decode->insn->id) {
-	case X86_INS_OUT:
+	switch (decode->insn.kind) {
+	case X86_OUT:
 		*kind = TRAP_OUT;
 		return true;
-	case X86_INS_IN:
-	case X86_INS_INSB: case X86_INS_INSW: case X86_INS_INSD:
-	case X86_INS_OUTSB: case X86_INS_OUTSW: case X86_INS_OUTSD:
+	case X86_IN: case X86_INS: case X86_OUTS:
 		*kind = TRAP_PORT;
 		return true;
-	case X86_INS_MFENCE:
+	case X86_MFENCE:
 		*kind = TRAP_FENCE;
 		return !decode->parallel->on;
 	default:
@@ -198,7 +119,7 @@ static bool is_port(enum trap_kind kind)
 static bool is_watched(const struct decode *decode)
 {
 	for (unsigned i = 0; i < decode->watches; i++)
-		if (decode->watched[i] == decode->insn->address)
+		if (decode->watched[i] == decode->address)
 			return true;
 	return false;
 }
@@ -206,23 +127,23 @@ static bool is_watched(const struct decode *decode)
 static int trap_add(struct decode *decode, struct block *block, enum trap_kind kind)
 {
 	struct trap *traps = realloc(block->trap, (block->traps + 1u) * sizeof(*traps));
-	uint64_t next = kind == TRAP_WATCHED || is_string(decode->insn) ? decode->insn->address : NOWHERE;
+	uint64_t next = kind == TRAP_WATCHED || is_string(&decode->insn) ? decode->address : NOWHERE;
 
 	if (!traps)
 		return -ENOMEM;
 	block->trap = traps;
 	traps += block->traps++;
 	*traps = (struct trap){
-		.address = decode->insn->address,
+		.address = decode->address,
 		.kind = kind,
-		.length = (uint8_t)decode->insn->size,
+		.length = decode->insn.length,
 		.next_first = next,
 		.next_last = next,
 	};
 	if (kind == TRAP_LOCKED)
 		traps->locked = decode->locked;
 	else if (is_port(kind))
-		traps->port = port_decode(decode->insn->bytes, decode->insn->size);
+		traps->port = port_decode(decode->bytes, decode->insn.length);
 	return 0;
 }
 
@@ -249,8 +170,8 @@ static void find_next_traps(struct decode *decode, struct trap *trap, const uint
 		if (!find_trap(decode, &kind) && !is_watched(decode))
 			continue;
 		if (trap->next_first == NOWHERE)
-			trap->next_first = decode->insn->address;
-		trap->next_last = decode->insn->address;
+			trap->next_first = decode->address;
+		trap->next_last = decode->address;
 	}
 }
 
@@ -276,22 +197,21 @@ static int decode_bytes(struct decode *decode, const uint8_t *bytes, struct bloc
 	bool trapped = false, wrmsr = false; /* which does not end a block */
 
 	while (left && !trapped && next_instruction(decode, &code, &left, &address)) {
-		const cs_insn *insn = decode->insn;
+		const struct x86_insn *insn = &decode->insn;
 
 		if (trap_instruction(decode, block, &trapped))
 			return -ENOMEM;
-		block->last_offset = (uint16_t)(insn->address - block->address);
+		block->last_offset = (uint16_t)(decode->address - block->address);
 		offset[block->instructions++] = block->last_offset;
 		if (decode->is_locked && !trapped) {
 			offset[block->instructions - 1] |= OFFSET_LOCKED;
 			block->locked++;
 		}
-		wrmsr |= insn->id == X86_INS_WRMSR;
-		block->last_is_branch = is_branch(decode->capstone, insn);
-		block->branch = block->last_is_branch ? branch_kind(insn) : BRANCH_NONE;
+		wrmsr |= insn->kind == X86_WRMSR;
+		block->last_is_branch = branch_is(insn);
+		block->branch = block->last_is_branch ? branch_kind_of(insn) : BRANCH_NONE;
 		block->flags = trapped ? 0 : last_flags(insn);
-		if (block->instructions == 1 && !left && !trapped && (decode->is_locked || writes_memory(insn)) && !has_rep(insn) &&
-		    (!block->last_is_branch || insn->id == X86_INS_CALL))
+		if (block->instructions == 1 && !left && !trapped && is_lone_store(decode))
 			block->flags |= BLOCK_LONE_STORE;
 	}
 	if (left && !trapped)

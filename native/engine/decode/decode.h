@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Decodes a translation block once, with Capstone, into what counting needs. */
+/* Decodes a translation block once into what counting needs. */
 #ifndef PV_DECODE_H
 #define PV_DECODE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define x86_insn capstones_x86_insn /* decode/x86.h has one, too */
-#include <capstone/capstone.h>
-#undef x86_insn
 #include <unicorn/unicorn.h>
 
 #include "abi/run_page.h"
 #include "engine/atomic/lockop.h"
 #include "engine/decode/port_access.h"
+#include "engine/decode/x86.h"
 
 struct block;
 struct parallel;
@@ -41,8 +39,9 @@ struct trap {
 };
 
 struct decode {
-	csh capstone;
-	cs_insn *insn;        /* being decoded */
+	struct x86_insn insn; /* being decoded */
+	uint64_t address;     /* of it */
+	const uint8_t *bytes; /* its */
 	struct lockop locked; /* the same, if it is_locked */
 	bool is_locked;
 	bool lock_left;       /* nothing is locked */
@@ -51,9 +50,7 @@ struct decode {
 	unsigned watches;
 };
 
-/* 0 or -ENOMEM. */
-int decode_create(struct decode *decode, const struct parallel *parallel, bool lock_left);
-void decode_destroy(struct decode *decode);
+void decode_create(struct decode *decode, const struct parallel *parallel, bool lock_left);
 /* Fills the block. Or a negative errno, and what could not be done in `why`. */
 int decode_block(struct decode *decode, uc_engine *uc, struct block *block, uint64_t address, uint32_t size,
 		 const char **why);

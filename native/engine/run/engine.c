@@ -171,9 +171,8 @@ int engine_create(const struct pv_engine_config *config, struct pv_engine **ret,
 		engine_destroy(e);
 		return err;
 	}
-	err = decode_create(&e->cpu.decode, &e->cpu.parallel, config->lock == PV_LOCK_LEFT);
-	if (!err)
-		err = code_create(&e->cpu.code, config->ram_size);
+	decode_create(&e->cpu.decode, &e->cpu.parallel, config->lock == PV_LOCK_LEFT);
+	err = code_create(&e->cpu.code, config->ram_size);
 	if (!err)
 		err = open_unicorn(e);
 	if (err) {
@@ -196,7 +195,6 @@ void engine_destroy(struct pv_engine *e)
 {
 	stores_destroy(&e->cpu.stores);
 	blocks_destroy(&e->cpu.blocks);
-	decode_destroy(&e->cpu.decode);
 	code_destroy(&e->cpu.code);
 	agent_destroy(e);
 	hooks_destroy(&e->cpu);

@@ -36,6 +36,8 @@ enum {
 	DR6_BS = 1 << 14,
 };
 
+#define LAST_LOWER_PAGE 0x7ffffffffull
+
 /* A fault met while another is delivered. */
 struct fault {
 	int vector; /* -1: none */
@@ -315,10 +317,28 @@ static bool writes_operand(const struct cpu *cpu, uint64_t rip)
 	return insn.verdict == X86_OK && insn.memory && (insn.memory_access & X86_WRITE);
 }
 
+/* Unicorn has reported this one, which is no int n, for the instruction at `rip`: what a processor raises there. */
+static uint32_t as_processors_do(struct cpu *cpu, uint32_t vector, uint32_t *error, uint64_t rip)
+{
+	uint64_t cr2 = reg_get(cpu->uc, UC_X86_REG_CR2);
+	unsigned instead = 0;
+
+	if (vector == VECTOR_GP)
+		return !*error && stack_is_to_blame(cpu, rip) ? VECTOR_SS : vector;
+	if (vector != VECTOR_PF)
+		return vector;
+	if (cr2 / PAGE == LAST_LOWER_PAGE)
+		instead = stack_ends_behind(cpu, rip);
+	if (instead)
+		*error = 0;
+	else if (cr2 - rip >= MAX_INSTRUCTION && writes_operand(cpu, rip)) /* a fetch lies in the instruction */
+		*error |= PF_WRITE;
+	return instead ? instead : vector;
+}
+
 bool exception_take(struct cpu *cpu, uint32_t vector)
 {
 	uint64_t rip = reg_get(cpu->uc, UC_X86_REG_RIP), begin = rip;
-	const uint64_t at = rip;
 	uint32_t error;
 	bool software;
 
@@ -326,17 +346,16 @@ bool exception_take(struct cpu *cpu, uint32_t vector)
 	if (software)
 		begin = int_before(cpu, rip);
 	else if (vector == VECTOR_GP)
-		begin = rip = take_branch_back(cpu, rip);
-	if (vector == VECTOR_GP && !software && !error && begin == at && stack_is_to_blame(cpu, rip))
-		vector = VECTOR_SS;
+		begin = take_branch_back(cpu, rip);
+	if (!software && begin == rip)
+		vector = as_processors_do(cpu, vector, &error, rip);
+	else if (!software)
+		rip = begin;
 	count_leave_block(cpu, rip);
 	if (!software && skip_foreign_breakpoint(cpu, vector)) {
 		oracle_settle(cpu, rip, true);
 		return false;
 	}
-	/* A fetch lies in the instruction. */
-	if (vector == VECTOR_PF && reg_get(cpu->uc, UC_X86_REG_CR2) - rip >= MAX_INSTRUCTION && writes_operand(cpu, rip))
-		error |= PF_WRITE;
 	cpu->config.run->exceptions++;
 	raise(cpu, vector, error, rip, begin);
 	return true;

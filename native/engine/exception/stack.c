@@ -6,7 +6,7 @@
 #include "engine/decode/x86.h"
 #include "engine/unicorn/registers.h"
 
-enum { RSP = 4, RBP = 5, WORD = 8 };
+enum { RSP = 4, RBP = 5, WORD = 8, ENTER = 0xc8, VECTOR_SS = 12, VECTOR_GP = 13 };
 
 static const int general[16] = {
 	UC_X86_REG_RAX, UC_X86_REG_RCX, UC_X86_REG_RDX, UC_X86_REG_RBX, UC_X86_REG_RSP, UC_X86_REG_RBP, UC_X86_REG_RSI, UC_X86_REG_RDI,
@@ -20,6 +20,18 @@ static bool is_canonical(uint64_t address, uint64_t bytes)
 	return (uint64_t)((int64_t)(address << 16) >> 16) == address && (uint64_t)((int64_t)(last << 16) >> 16) == last;
 }
 
+/* bt and its like: how far from its operand the bit lies that a register names, in bytes. */
+static uint64_t bit_distance(struct cpu *cpu, const struct x86_insn *insn)
+{
+	unsigned bits = insn->w ? 64 : insn->operand16 ? 16 : 32, op = insn->opcode;
+	uint64_t value;
+
+	if (insn->encoding != X86_LEGACY || insn->map != 1 || (op != 0xa3 && op != 0xab && op != 0xb3 && op != 0xbb))
+		return 0;
+	value = reg_get(cpu->uc, general[(insn->modrm >> 3 & 7) | insn->r << 3]);
+	return (uint64_t)((int64_t)(value << (64 - bits)) >> (64 - bits) >> 3) & ~(uint64_t)(bits / 8 - 1);
+}
+
 static uint64_t address_of(struct cpu *cpu, const struct x86_insn *insn, uint64_t rip)
 {
 	uint64_t address = (uint64_t)(int64_t)insn->displacement;
@@ -30,6 +42,7 @@ static uint64_t address_of(struct cpu *cpu, const struct x86_insn *insn, uint64_
 		address += reg_get(cpu->uc, general[insn->base]);
 	if (insn->index != X86_NONE && insn->kind != X86_GATHER)
 		address += reg_get(cpu->uc, general[insn->index]) * insn->scale;
+	address += bit_distance(cpu, insn);
 	if (insn->address32)
 		address = (uint32_t)address;
 	if (insn->segment != X86_NONE)
@@ -65,7 +78,7 @@ static struct stack_access stack_access_of(const struct x86_insn *insn)
 	if (op >= 0x50 && op < 0x60)
 		return op < 0x58 ? push() : pop(1);
 	switch (op) {
-	case 0x68: case 0x6a: case 0x9c: case 0xc8: case 0xe8:
+	case 0x68: case 0x6a: case 0x9c: case ENTER: case 0xe8:
 		return push();
 	case 0x8f: case 0x9d: case 0xc2: case 0xc3:
 		return pop(1);
@@ -82,24 +95,48 @@ static struct stack_access stack_access_of(const struct x86_insn *insn)
 	}
 }
 
-bool stack_is_to_blame(struct cpu *cpu, uint64_t rip)
+/* What it raises for an operand or for the stack, or 0: they are canonical. */
+static unsigned vector_of(struct cpu *cpu, const struct x86_insn *insn, uint64_t rip)
 {
 	struct stack_access access;
-	uint8_t code[MAX_INSTRUCTION];
-	struct x86_insn insn;
 	uint64_t address;
 
-	x86_decode(&cpu->x86, code, decode_fetch(cpu->uc, rip, code), &insn);
-	if (insn.verdict != X86_OK)
-		return false;
-	if (insn.memory) {
-		address = address_of(cpu, &insn, rip);
-		if (insn.alignment && address % insn.alignment)
-			return false;
-		if (!is_canonical(address, insn.memory_bytes ? insn.memory_bytes : 1))
-			return insn.segment == X86_NONE && (insn.base == RSP || insn.base == RBP);
+	if (insn->memory) {
+		address = address_of(cpu, insn, rip);
+		if (insn->alignment && address % insn->alignment)
+			return VECTOR_GP;
+		if (!is_canonical(address, insn->memory_bytes ? insn->memory_bytes : 1))
+			return insn->segment == X86_NONE && (insn->base == RSP || insn->base == RBP) ? VECTOR_SS : VECTOR_GP;
 	}
-	access = stack_access_of(&insn);
+	access = stack_access_of(insn);
 	address = reg_get(cpu->uc, access.by_rbp ? UC_X86_REG_RBP : UC_X86_REG_RSP) + (uint64_t)access.from;
-	return access.bytes && !is_canonical(address, access.bytes);
+	return access.bytes && !is_canonical(address, access.bytes) ? VECTOR_SS : 0;
+}
+
+static bool decode_at(struct cpu *cpu, uint64_t rip, struct x86_insn *insn)
+{
+	uint8_t code[MAX_INSTRUCTION];
+
+	x86_decode(&cpu->x86, code, decode_fetch(cpu->uc, rip, code), insn);
+	return insn->verdict == X86_OK;
+}
+
+bool stack_is_to_blame(struct cpu *cpu, uint64_t rip)
+{
+	struct x86_insn insn;
+
+	if (!decode_at(cpu, rip, &insn))
+		return false;
+	if (insn.encoding == X86_LEGACY && insn.map == 0 && insn.opcode == ENTER) /* wherever in the frames it copies */
+		return true;
+	return vector_of(cpu, &insn, rip) == VECTOR_SS;
+}
+
+unsigned stack_ends_behind(struct cpu *cpu, uint64_t rip)
+{
+	struct x86_insn insn;
+
+	if (!decode_at(cpu, rip, &insn) || insn.kind == X86_GATHER || insn.kind == X86_MASKED)
+		return 0;
+	return vector_of(cpu, &insn, rip);
 }

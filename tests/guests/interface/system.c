@@ -321,6 +321,10 @@ static uint64_t user_beyond(void *arg)
 	ROW(".byte 0x64; mov (%%rsp), %%rcx", end, GP);
 	ROW("push %%rcx", end + 8, SS);
 	ROW("push $1", end + 8, SS);
+	ROW("push %%rcx", end + 4, SS);
+	ROW("pop %%rcx", end - 4, SS);
+	ROW("mov (%%rsp), %%rcx", end - 4, SS);
+	ROW("mov (%%rax), %%rcx", end - 4, GP);
 	ROW("push (%%rax)", end, GP);
 	ROW("pop %%rcx", end, SS);
 	ROW("pushfq", end + 8, SS);

@@ -18,7 +18,7 @@ import pytest
 from decoder import LONGEST, ROOT, Decoder, Strings, compiler
 
 OK, UD, GP, SHORT = range(4)
-TRAP_UD, TRAP_SS, TRAP_GP, TRAP_PF = 6, 12, 13, 14
+TRAP_UD, TRAP_SS, TRAP_GP, TRAP_PF, TRAP_XM = 6, 12, 13, 14, 19
 ERROR_WRITE = 2
 WRITE = 2
 SHARE = [pytest.param(24), pytest.param(2, marks=pytest.mark.soak)]
@@ -64,9 +64,13 @@ class Request:
     there: int
     pointer: int = -2048
     read_only: bool = False
+    vectors: int = 0
+    unmasked: bool = False
 
     def pack(self) -> bytes:
-        return self.string + struct.pack("<BBhH", self.there, self.read_only, self.pointer, 0)
+        return self.string + struct.pack(
+            "<BBhBB", self.there, self.read_only, self.pointer, self.vectors, self.unmasked
+        )
 
 
 @dataclass
@@ -227,3 +231,29 @@ def test_memory_operands(processor: Processor, share: int) -> None:
     assert not wrong, "\n".join(sorted(wrong)[:30])
     assert measured > len(found) // 2
     assert {1, 2, 4, 8, 10, 16, 28, 108} <= sizes
+
+
+#: Bytes of vectors of which something overflows, underflows, is inexact, denormal or invalid.
+NUMBERS = (0x7F, 0x01, 0x80, 0x3F, 0x47)
+
+
+@pytest.mark.parametrize("share", SHARE)
+def test_only_what_rounds_raises_exceptions_of_mxcsr(processor: Processor, share: int) -> None:
+    units = processor.decoder.units()
+    vectors = {units[f"X86_{name}"] for name in ("MMX", "SSE", "VEX")}
+    strings = [string for string in Strings(seed=9, share=max(share // 2, 1)) if not CALLS.search(string)]
+    found = [
+        (string, ours)
+        for string, ours in zip(strings, processor.decoder.decode(processor.cpu, strings), strict=True)
+        if ours.verdict == OK and ours.unit in vectors and not ours.memory
+    ]
+    raised, opcodes = set(), set()
+    for value in NUMBERS:
+        requests = [Request(string, ours.length, vectors=value, unmasked=True) for string, ours in found]
+        for (string, ours), answer in zip(found, processor.run(requests), strict=True):
+            if answer.trap == TRAP_XM:
+                opcodes.add((ours.encoding != 0, ours.map, ours.opcode))
+                if not ours.mxcsr:
+                    raised.add(string[: ours.length].hex())
+    assert not raised
+    assert len(opcodes) > 20

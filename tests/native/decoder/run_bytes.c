@@ -34,7 +34,8 @@ struct request {
 	uint8_t there;     /* bytes of them */
 	uint8_t read_only; /* memory operands are */
 	int16_t pointer;   /* all registers point there, from where data ends */
-	uint16_t vectors;  /* bytes of this value fill all vectors */
+	uint8_t vectors;   /* bytes of this value fill all vectors */
+	uint8_t unmasked;  /* exceptions of MXCSR are */
 };
 
 struct answer {
@@ -148,9 +149,9 @@ static void prepare(void)
 	setitimer(ITIMER_REAL, &ticking, NULL);
 }
 
-static void reset_vectors(uint16_t value)
+static void reset_vectors(uint8_t value, bool unmasked)
 {
-	const uint32_t mxcsr = 0x1f80;
+	const uint32_t mxcsr = unmasked ? 0 : 0x1f80;
 	uint8_t vector[16];
 
 	memset(vector, value, sizeof(vector));
@@ -179,7 +180,7 @@ static void run(const struct request *request)
 	memcpy(code_end - request->there, request->bytes, request->there);
 	start = run_state.entry = (uintptr_t)code_end - request->there;
 	run_state.registers = (uintptr_t)data_end + (uint64_t)(int64_t)request->pointer;
-	reset_vectors(request->vectors);
+	reset_vectors(request->vectors, request->unmasked);
 	ticks = 0;
 	run_enter();
 }

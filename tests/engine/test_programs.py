@@ -6,6 +6,8 @@ The same output, registers, memory, instructions and branches. Each is compiled 
 
 from __future__ import annotations
 
+import re
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -120,6 +122,28 @@ def test_a_difference_is_seen(runs: Runs, tmp_path: Path) -> None:
     assert "branches" in found[0]
     assert "text" not in found[0]
     assert "WRONG:RFC 4648" in found[1]
+
+
+def test_branches_are_objdumps(runs: Runs, tmp_path: Path) -> None:
+    """The stepper knows them by their bytes."""
+    build = Build("x86-64", "O2")
+    image = runs.images(build, QUICK[build])[1]
+    command = ["objdump", "-d", "-w", "--insn-width=15", str(image.with_suffix(".program.elf"))]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    found = re.findall(
+        r"^ *[0-9a-f]+:\t((?:[0-9a-f]{2} )+) *\t(?:bnd |rep |repz |repnz |data16 |cs )*(\S+)", listed, re.M
+    )
+    codes, names = ["".join(code.split()) for code, _ in found], [name for _, name in found]
+    classify = build_native(tmp_path, "classify")
+    done = subprocess.run([classify], input="\n".join(codes), capture_output=True, text=True, check=True)
+    branches = {name for name, said in zip(names, done.stdout.split(), strict=True) if said[0] == "1"}
+    others = {name for name, said in zip(names, done.stdout.split(), strict=True) if said[0] == "0"}
+    assert {"call", "ret", "jmp", "je"} <= branches
+    assert all(re.match(r"j|call|ret|loop", name) for name in branches)
+    assert not any(re.match(r"j|call|ret|loop", name) for name in others)
+    repeated = {name for name, said in zip(names, done.stdout.split(), strict=True) if said[1] == "1"}
+    assert repeated
+    assert all(re.match(r"(movs|stos|cmps|scas|lods)", name) for name in repeated)
 
 
 def test_there_are_thirty_programs() -> None:

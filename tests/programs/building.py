@@ -74,11 +74,11 @@ def run(*command: str | Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def build_native(folder: Path) -> Path:
-    """The loader that steps."""
+def build_native(folder: Path, name: str = "native") -> Path:
+    """The loader that steps, or another program of its room."""
     flags = ("-std=gnu11", "-D_GNU_SOURCE", "-O2", "-no-pie", "-Wall", "-Wextra", "-Werror", f"-I{LOADER}")
-    run(*find_compiler(), *flags, LOADER / "native.c", "-o", folder / "native")
-    return folder / "native"
+    run(*find_compiler(), *flags, LOADER / f"{name}.c", "-o", folder / name)
+    return folder / name
 
 
 def build_images(folder: Path, build: Build, names: Sequence[str]) -> list[Path]:

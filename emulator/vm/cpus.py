@@ -53,7 +53,7 @@ def host_level() -> tuple[str, tuple[str, ...]]:
     host = lib.engine_host_features()
     levels = [name for name in MODELS if name.startswith("x86-64")]
     reached = [name for name in levels if not lib.engine_cpu_features(model_number(lib, name), host) & ~host]
-    return reached[-1] if reached else levels[0], tuple(name for name in _names(host))
+    return reached[-1] if reached else levels[0], tuple(_names(host))
 
 
 def _names(features: int) -> Iterator[str]:

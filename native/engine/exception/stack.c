@@ -95,6 +95,17 @@ static struct stack_access stack_access_of(const struct x86_insn *insn)
 	}
 }
 
+/* Of an iteration of a string instruction: is all that it accesses canonical? */
+static bool string_is_canonical(struct cpu *cpu, const struct x86_insn *insn)
+{
+	uint64_t bytes = !(insn->opcode & 1) ? 1 : insn->w ? 8 : insn->operand16 ? 2 : 4;
+	bool reads_rsi = insn->opcode != 0xaa && insn->opcode != 0xab && insn->opcode != 0xae && insn->opcode != 0xaf;
+	bool uses_rdi = insn->opcode != 0xac && insn->opcode != 0xad;
+
+	return (!reads_rsi || is_canonical(reg_get(cpu->uc, UC_X86_REG_RSI), bytes)) &&
+	       (!uses_rdi || is_canonical(reg_get(cpu->uc, UC_X86_REG_RDI), bytes));
+}
+
 /* What it raises for an operand or for the stack, or 0: they are canonical. */
 static unsigned vector_of(struct cpu *cpu, const struct x86_insn *insn, uint64_t rip)
 {
@@ -108,6 +119,8 @@ static unsigned vector_of(struct cpu *cpu, const struct x86_insn *insn, uint64_t
 		if (!is_canonical(address, insn->memory_bytes ? insn->memory_bytes : 1))
 			return insn->segment == X86_NONE && (insn->base == RSP || insn->base == RBP) ? VECTOR_SS : VECTOR_GP;
 	}
+	if (insn->kind == X86_STRING && insn->segment == X86_NONE && !insn->address32)
+		return string_is_canonical(cpu, insn) ? 0 : VECTOR_GP;
 	access = stack_access_of(insn);
 	address = reg_get(cpu->uc, access.by_rbp ? UC_X86_REG_RBP : UC_X86_REG_RSP) + (uint64_t)access.from;
 	return access.bytes && !is_canonical(address, access.bytes) ? VECTOR_SS : 0;

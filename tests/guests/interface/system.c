@@ -302,7 +302,7 @@ static void test_bases(void)
 		__asm__ volatile("mov %%rsp, %%r9; mov %%rbp, %%r10; lea 2f(%%rip), %0; mov %0, %2\n"        \
 				 "lea 1f(%%rip), %0; mov %1, %%rsp; mov %1, %%rbp\n1: " text "\n"             \
 				 "2: mov %%r9, %%rsp; mov %%r10, %%rbp"                                      \
-				 : "=&d"(at_), "+a"(to_), "=m"(resume) : : "rcx", "r9", "r10", "xmm0", "memory"); \
+				 : "=&d"(at_), "+a"(to_), "=m"(resume) : : "rcx", "rsi", "r9", "r10", "xmm0", "memory"); \
 		vector == NONE || (fault_at == at_ && !error_code) ? vector : 99;                            \
 	})
 
@@ -325,6 +325,8 @@ static uint64_t user_beyond(void *arg)
 	ROW("pop %%rcx", end - 4, SS);
 	ROW("mov (%%rsp), %%rcx", end - 4, SS);
 	ROW("mov (%%rax), %%rcx", end - 4, GP);
+	ROW("mov %%rax, %%rsi; lodsw", end - 1, 99); /* behind others: */
+	right[at / 32] |= (unsigned)(vector == GP) << at % 32, at++;
 	ROW("push (%%rax)", end, GP);
 	ROW("pop %%rcx", end, SS);
 	ROW("pushfq", end + 8, SS);

@@ -119,9 +119,9 @@ def _run(options: argparse.Namespace, runner: Runner) -> int:
         if sys.stderr.isatty():
             print("\r\033[K", end="", file=sys.stderr)
         kinds = sorted(state.kinds.values(), key=lambda found: (-state.count[found.kind], found.kind))
-        shrunk = kinds if options.no_shrink else list(pool.map(lambda found: shrink(runner, found), kinds))
-    for before, found in zip(kinds, shrunk, strict=True):
-        print("\n".join(_lines(options, found, state.count[before.kind])))
+        shrunk = iter(kinds) if options.no_shrink else pool.map(lambda found: shrink(runner, found), kinds)
+        for before, found in zip(kinds, shrunk, strict=True):
+            print("\n".join(_lines(options, found, state.count[before.kind])), flush=True)
     seconds = time.monotonic() - begin
     print(
         f"{options.cases} cases in {seconds:.0f} s: {state.different} differ, of them {state.known} as known; "

@@ -59,6 +59,8 @@ static const char *excluded_0f(const struct form *form)
 		return SELECTOR;
 	case 0x05: case 0x07: case 0x34: case 0x35:
 		return LEAVES;
+	case 0x20: case 0x22: /* with LOCK, CR8 of the one and nothing of the other */
+		return form->lock ? MODEL : NULL;
 	case 0x31: case 0xa2:
 		return RANDOM;
 	case 0x33:

@@ -18,6 +18,8 @@ def shrink(runner: Runner, found: Difference) -> Difference:
     """What can be left out alone is left out together, if that is still of the kind; else by halves."""
     prefixes = min(int(found.ours.case["prefixes"], 16), MOST_PREFIXES)
     bits = [*range(PREFIX_BIT, PREFIX_BIT + prefixes), *range(STATE_BITS)]
+    if found.theirs.end:  # each try costs a VM
+        return _together(runner, found, bits) or found
     tried = _try_all(runner, found, [1 << bit for bit in bits])
     alone = [bit for bit, each in zip(bits, tried, strict=True) if each]
     return _together(runner, found, alone) or found

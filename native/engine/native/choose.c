@@ -43,9 +43,18 @@ static bool is_plain_vector(const struct x86_insn *insn)
 	}
 }
 
+/* SHLD and SHRD by an immediate, with an operand at RIP: Unicorn forgets the immediate's byte. */
+static bool is_shift_at_rip(const struct x86_insn *insn)
+{
+	return insn->encoding == X86_LEGACY && insn->map == 1 && (insn->opcode == 0xa4 || insn->opcode == 0xac) && insn->memory &&
+	       insn->base == X86_RIP;
+}
+
 /* Of the general registers': those that Unicorn gets wrong, or has not (adcx, adox). */
 static bool is_wrong_integer(const struct x86_insn *insn)
 {
+	if (is_shift_at_rip(insn))
+		return true;
 	if (insn->encoding == X86_LEGACY && insn->map == 2)
 		return insn->opcode == 0xf6;
 	if (insn->encoding == X86_LEGACY) /* cmpxchg: what of RAX it leaves alone */
@@ -123,6 +132,12 @@ static void show_call(const struct x86_insn *insn, uint8_t *bytes)
 		show(bytes, insn->length, call, sizeof(call));
 }
 
+/* RDFSBASE, WRGSBASE and so on, of 32 bits or 64. */
+static bool is_base_access(const struct x86_insn *insn)
+{
+	return insn->map == 1 && insn->opcode == 0xae && !insn->memory && insn->rep == REPE;
+}
+
 /* One prefix as Unicorn is to see it. `next` is the one behind, if that is a legacy prefix. */
 static uint8_t prefix(const struct x86_cpu *model, const struct x86_insn *insn, uint8_t byte, uint8_t next)
 {
@@ -132,7 +147,7 @@ static uint8_t prefix(const struct x86_cpu *model, const struct x86_insn *insn, 
 		return NULL_SEGMENT;
 	if (byte == FS || byte == GS || (is_null_segment(byte) && fs_gs))
 		return fs_gs ? (uint8_t)(insn->segment == X86_FS ? FS : GS) : byte;
-	if (byte == 0xf2 || byte == REPE || (byte == OPERAND16 && insn->rep && insn->unit == X86_SSE))
+	if (byte == 0xf2 || byte == REPE || (byte == OPERAND16 && insn->rep && (insn->unit == X86_SSE || is_base_access(insn))))
 		return insn->rep;
 	if (is_rex(byte) && next)
 		return next;
@@ -165,6 +180,8 @@ static void mend_opcode(const struct x86_insn *insn, uint8_t *bytes)
 		bytes[insn->modrm_at] &= (uint8_t)~0x10; /* shl */
 	else if (insn->map == 0 && (insn->opcode == 0x9e || insn->opcode == 0x9f) && insn->rex)
 		bytes[insn->opcode_at - 1] = NULL_SEGMENT; /* lahf, sahf */
+	else if (insn->map == 0 && (insn->opcode == 0xc6 || insn->opcode == 0xc7) && insn->rex)
+		bytes[insn->opcode_at - 1] &= (uint8_t)~4; /* mov: REX.R does not belong to the digit */
 	else if (insn->map == 1 && insn->opcode == 0xae && insn->modrm >= 0xe8 && !insn->rep && !insn->operand16)
 		bytes[insn->modrm_at] &= (uint8_t)~7; /* fences */
 }

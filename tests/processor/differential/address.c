@@ -95,7 +95,8 @@ void address_solve(struct dice *dice, struct test_case *c)
 
 	if (parts.index >= 0 && dice_percent(dice, 70))
 		gpr[parts.index] = dice_below(dice, 64);
-	if (c->simplify >> SIMPLE_ADDRESS & 1)
+	/* What is canonical with a segment's base alone is #GP on some processors. */
+	if ((c->simplify >> SIMPLE_ADDRESS & 1) || (c->form.segment && target >> 47))
 		target = simple;
 	left = target - segment_base(&c->form);
 	if (parts.rip) {

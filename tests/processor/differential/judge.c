@@ -33,6 +33,14 @@ static uint64_t undefined_double_shift(const struct form *form, uint64_t rcx)
 	return count > bits ? FLAGS_ARITHMETIC : (unsigned)(FLAG_AF | (count > 1 ? FLAG_OF : 0));
 }
 
+bool judge_undefined(const struct test_case *c)
+{
+	const struct form *form = &c->form;
+	const unsigned count = form->opcode & 1 ? (uint8_t)c->state.gpr[RCX] : form->immediate[0];
+
+	return form->map == MAP_0F && (form->opcode & 0xf6) == 0xa4 && form->p66 && !form->w && (count & 31) > 16;
+}
+
 static uint64_t undefined_one(const struct form *form, uint64_t rcx)
 {
 	const uint8_t opcode = form->opcode;

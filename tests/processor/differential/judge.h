@@ -52,6 +52,8 @@ uint64_t features_needed(const struct form *form);
 /* Without this feature it is another instruction (tzcnt is bsf). */
 bool features_fall_back(const struct form *form);
 
+/* shld and shrd of 16 bits by more than that: not even the result is defined. */
+bool judge_undefined(const struct test_case *c);
 /* Takes from a result what is not defined, and what an operating system hides. */
 void judge_mask(const struct test_case *c, struct result *result);
 /* Bytes of the memory operand, relative to it. */

@@ -77,17 +77,6 @@ static void make_registers(struct dice *dice, const struct form *form, struct st
 		state->rflags |= FLAG_DF;
 }
 
-/* shld and shrd of 16 bits by more than that: not even the result is defined. */
-static void limit_count(struct test_case *c)
-{
-	const uint8_t opcode = c->form.opcode;
-
-	if (c->form.map != MAP_0F || (opcode & 0xf6) != 0xa4 || !c->form.p66 || c->form.w)
-		return;
-	c->form.immediate[0] &= 0xef;
-	c->state.gpr[RCX] &= ~(uint64_t)0x10;
-}
-
 /* Operands that an instruction would refuse as they come. */
 static void make_operand(struct dice *dice, const struct form *form, uint8_t operand[OPERAND_BYTES])
 {
@@ -160,7 +149,6 @@ void case_make(const struct filter *filter, uint64_t number, uint64_t how, struc
 	ret->simplify = how;
 	form_make(&dice, filter, &ret->form);
 	make_registers(&dice, &ret->form, &ret->state);
-	limit_count(ret);
 	make_x87(&dice, ret->state.xstate);
 	put(ret->state.xstate + AT_MXCSR, dice_mxcsr(&dice), 4);
 	make_vectors(&dice, &ret->form, ret->state.xstate);

@@ -208,10 +208,12 @@ static uint64_t hash_of(const struct result *result, const struct changes *chang
 	return hash;
 }
 
-/* Whether this processor is one that can say. */
+/* Whether this processor can say what is right. */
 static bool may_judge(const struct run *run)
 {
-	return !run->native || !(features_needed(&run->c.form) & run->filter.features & ~run->offered);
+	const uint64_t unknown = run->filter.features & ~run->offered;
+
+	return !run->native || !((features_needed(&run->c.form) & unknown) || judge_undefined(&run->c));
 }
 
 /* What a processor does that has not what the guest's CPUID does not offer. */

@@ -241,14 +241,6 @@ unsigned decode_fetch(uc_engine *uc, uint64_t rip, uint8_t code[MAX_INSTRUCTION]
 	return n;
 }
 
-bool decode_is_locked(uc_engine *uc, uint64_t rip)
-{
-	uint8_t code[MAX_INSTRUCTION];
-	struct lockop ignored;
-
-	return lockop_decode_bytes(code, decode_fetch(uc, rip, code), rip, &ignored);
-}
-
 int decode_block(struct decode *decode, uc_engine *uc, struct block *block, uint64_t address, uint32_t size,
 		 const char **why)
 {

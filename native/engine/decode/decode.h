@@ -56,7 +56,5 @@ int decode_block(struct decode *decode, uc_engine *uc, struct block *block, uint
 		 const char **why);
 /* The bytes of code from `rip` on, as far as they can be executed: how many. */
 unsigned decode_fetch(uc_engine *uc, uint64_t rip, uint8_t code[MAX_INSTRUCTION]);
-/* Is there a locked operation at `rip`? */
-bool decode_is_locked(uc_engine *uc, uint64_t rip);
 
 #endif

@@ -186,12 +186,29 @@ static void mend_opcode(const struct x86_insn *insn, uint8_t *bytes)
 		bytes[insn->modrm_at] &= (uint8_t)~7; /* fences */
 }
 
+void native_show_nothing(const struct x86_insn *insn, uint8_t *bytes)
+{
+	static const uint8_t nop[] = { NOP };
+
+	show(bytes, insn->length, nop, sizeof(nop));
+}
+
+/*
+ * One that changes neither memory, which may hold what comes behind, nor flags, of which Unicorn must know when. If it
+ * faults, RIP is at it, and what is in front of it is done.
+ */
+bool native_joins(const struct x86_insn *insn)
+{
+	return !(insn->memory_access & X86_WRITE) && !insn->reads_flags && !insn->writes_flags && insn->unit != X86_X87 &&
+	       insn->unit != X86_MMX;
+}
+
 static void mend(const struct x86_cpu *model, const struct x86_insn *insn, uint8_t *bytes)
 {
-	static const uint8_t nop[] = { NOP }, pause[] = { REPE, NOP };
+	static const uint8_t pause[] = { REPE, NOP };
 
 	if (insn->kind == X86_NOP) {
-		show(bytes, insn->length, nop, sizeof(nop));
+		native_show_nothing(insn, bytes);
 	} else if (insn->kind == X86_PAUSE) {
 		show(bytes, insn->length, pause, sizeof(pause));
 	} else if (insn->encoding == X86_LEGACY) {

@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
 #include <ucontext.h>
 
 #include "engine/native/stub.h"
 
-enum { VECTORS = 32 };
+enum { VECTORS = 32, VECTOR_PF = 14, ARENAS = 256, STUB_LEAST_BYTES = 16 };
 
 static const int signals[] = { SIGSEGV, SIGFPE, SIGILL };
 enum { SIGNALS = sizeof(signals) / sizeof(signals[0]) };
@@ -15,11 +17,7 @@ enum { SIGNALS = sizeof(signals) / sizeof(signals[0]) };
 static struct sigaction before[SIGNALS];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int caught;
-
-static _Thread_local struct {
-	const struct stub *volatile stub; /* that is being run */
-	struct stub_exception exception;
-} running;
+static struct stub_arena *arenas[ARENAS];
 
 /* Whatever was there before, or what the system does. */
 static void hand_on(int number, siginfo_t *info, void *context)
@@ -37,20 +35,46 @@ static void hand_on(int number, siginfo_t *info, void *context)
 	}
 }
 
+static struct stub_arena *arena_at(uintptr_t rip)
+{
+	for (unsigned i = 0; i < ARENAS; i++) {
+		struct stub_arena *arena = __atomic_load_n(&arenas[i], __ATOMIC_ACQUIRE);
+
+		if (arena && rip - (uintptr_t)arena->code < STUB_ARENA_BYTES)
+			return arena;
+	}
+	return NULL;
+}
+
+/* The stub that this lies in, before it goes on at its end. NULL: none. */
+static const struct stub_place *place_at(const struct stub_arena *arena, uint32_t offset)
+{
+	uint32_t low = 0, high = arena->stubs;
+
+	while (low < high) {
+		uint32_t middle = (low + high) / 2;
+
+		if (arena->place[middle].begin <= offset)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low && offset < arena->place[low - 1].fault ? &arena->place[low - 1] : NULL;
+}
+
 static void on_signal(int number, siginfo_t *info, void *context)
 {
 	greg_t *regs = ((ucontext_t *)context)->uc_mcontext.gregs;
-	const struct stub *stub = running.stub;
-	uintptr_t rip = (uintptr_t)regs[REG_RIP];
+	struct stub_arena *arena = arena_at((uintptr_t)regs[REG_RIP]);
+	const struct stub_place *place =
+		arena ? place_at(arena, (uint32_t)((uintptr_t)regs[REG_RIP] - (uintptr_t)arena->code)) : NULL;
 
-	if (!stub || rip < (uintptr_t)stub->run || rip >= (uintptr_t)stub->fault ||
-	    regs[REG_TRAPNO] == 14 || regs[REG_TRAPNO] < 0 || regs[REG_TRAPNO] >= VECTORS) {
+	if (!place || regs[REG_TRAPNO] == VECTOR_PF || regs[REG_TRAPNO] < 0 || regs[REG_TRAPNO] >= VECTORS) {
 		hand_on(number, info, context);
 		return;
 	}
-	running.exception.vector = (unsigned)regs[REG_TRAPNO];
-	running.exception.error = 0;
-	regs[REG_RIP] = (greg_t)stub->fault;
+	arena->exception = (struct stub_exception){ (unsigned)regs[REG_TRAPNO], 0 };
+	regs[REG_RIP] = (greg_t)(uintptr_t)(arena->code + place->fault);
 }
 
 static void catch_all(void)
@@ -62,21 +86,39 @@ static void catch_all(void)
 			caught = -errno;
 }
 
-int stub_catch(void)
+static bool announce(struct stub_arena *arena)
 {
+	for (unsigned i = 0; i < ARENAS; i++) {
+		struct stub_arena *none = NULL;
+
+		if (__atomic_compare_exchange_n(&arenas[i], &none, arena, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+			return true;
+	}
+	return false;
+}
+
+int stub_arena_create(struct stub_arena *arena)
+{
+	void *code = mmap(NULL, STUB_ARENA_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (code == MAP_FAILED)
+		return -errno;
+	arena->code = code;
+	arena->place = calloc(STUB_ARENA_BYTES / STUB_LEAST_BYTES, sizeof(*arena->place));
+	if (!arena->place || !announce(arena))
+		return -ENOMEM;
 	pthread_once(&once, catch_all);
 	return caught;
 }
 
-uint64_t stub_run(const struct stub *stub, struct inside_state *state, void *memory, struct stub_pass *pass,
-		  struct stub_exception *exception)
+void stub_arena_destroy(struct stub_arena *arena)
 {
-	uint64_t ret;
+	for (unsigned i = 0; i < ARENAS; i++) {
+		struct stub_arena *mine = arena;
 
-	running.stub = stub;
-	ret = stub->run(state, memory, pass);
-	running.stub = NULL;
-	if (ret)
-		*exception = running.exception;
-	return ret;
+		__atomic_compare_exchange_n(&arenas[i], &mine, NULL, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+	}
+	free(arena->place);
+	if (arena->code)
+		munmap(arena->code, STUB_ARENA_BYTES);
 }

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <xmmintrin.h>
 
 #include "engine/count/cpu.h"
@@ -28,7 +27,7 @@ static void forget(struct native *native)
 {
 	for (uint32_t i = 0; i < native->ops; i++)
 		free(native->op[i]);
-	native->ops = native->blocks = native->code_used = 0;
+	native->ops = native->blocks = native->arena.used = native->arena.stubs = 0;
 	memset(native->slot, 0, sizeof(native->slot));
 }
 
@@ -119,10 +118,31 @@ static unsigned look_across(struct look *look, const struct native *native, uint
 	return n;
 }
 
+/* Nobody looks at each instruction in front of it. */
+static bool may_join(const struct native *native)
+{
+	return !native->cpu->config.oracle && !native->cpu->decode.watches;
+}
+
+static bool is_simple(const struct x86_insn *insn)
+{
+	return (insn->unit == X86_SSE || insn->unit == X86_VEX) && !insn->memory && !insn->gpr_read && !insn->gpr_written &&
+	       !insn->reads_flags && !insn->writes_flags;
+}
+
+/* The last of the block, if that is right in front of this address and may execute another one. */
+static struct native_op *in_front(const struct native *native, uint64_t address)
+{
+	struct native_op *last = native->block[native->blocks - 1].ops ? native->op[native->ops - 1] : NULL;
+
+	return last && last->address + last->insn.length == address && last->insn.kind != X86_RET ? last : NULL;
+}
+
 /* False: no memory to note it. *ends: Unicorn does not know that it ends the block. */
 static bool plan_instruction(struct native *native, const struct x86_insn *insn, const uint8_t *bytes, uint64_t address,
 			     uint8_t *shown, bool *ends)
 {
+	struct native_op *before = in_front(native, address);
 	struct native_op op = { .address = address, .insn = *insn };
 	enum native_choice choice = native_choose(&native->model, insn, shown);
 
@@ -130,8 +150,29 @@ static bool plan_instruction(struct native *native, const struct x86_insn *insn,
 	if (choice == NATIVE_LEFT)
 		return true;
 	op.whole = choice == NATIVE_WHOLE;
+	op.simple = !op.whole && is_simple(insn);
 	memcpy(op.bytes, bytes, insn->length);
-	return add_op(native, &op);
+	if (!add_op(native, &op))
+		return false;
+	if (before && choice == NATIVE_EXECUTED && native_joins(insn) && may_join(native)) {
+		before->next = native->op[native->ops - 1];
+		native_show_nothing(insn, shown);
+	}
+	return true;
+}
+
+/* Unicorn may end a block where it likes: what lies behind is executed by a call of its own, in another one. */
+static void translated(struct translation *translation, unsigned bytes)
+{
+	struct native *native = native_of(translation);
+	const struct native_block *block = native->blocks ? &native->block[native->blocks - 1] : NULL;
+
+	for (uint32_t i = 0; block && i < block->ops; i++) {
+		struct native_op *op = native->op[block->first + i];
+
+		if (op->next && op->next->address - translation->shown.address >= bytes)
+			op->next = NULL;
+	}
 }
 
 static int plan(struct translation *translation, uint64_t address, uintptr_t code, int most)
@@ -203,18 +244,14 @@ int native_create(struct native **ret, struct cpu *cpu)
 	native->uc = cpu->uc;
 	native->cpu = cpu;
 	native->translation.plan = plan;
+	native->translation.translated = translated;
 	native->translation.execute = native_execute;
 	native->translation.env = ((uint8_t **)(void *)cpu->uc)[INSIDE_CPU] + INSIDE_STATE_BEHIND_CPU;
 	native->pass.host_mxcsr = _mm_getcsr() & ~(uint32_t)MXCSR_FLAGS;
 	native->model = cpu->x86;
 	if (!is_known(cpu->uc, native->translation.env))
 		return -EOPNOTSUPP;
-	native->code = mmap(NULL, NATIVE_CODE_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (native->code == MAP_FAILED) {
-		native->code = NULL;
-		return -errno;
-	}
-	err = stub_catch();
+	err = stub_arena_create(&native->arena);
 	if (err)
 		return err;
 	((struct inside_state *)native->translation.env)->xcr0 = 1; /* as after a reset */
@@ -230,7 +267,6 @@ void native_destroy(struct native *native)
 	forget(native);
 	free(native->block);
 	free(native->op);
-	if (native->code)
-		munmap(native->code, NATIVE_CODE_BYTES);
+	stub_arena_destroy(&native->arena);
 	free(native);
 }

@@ -25,8 +25,12 @@ struct native_op {
 	uint64_t address;
 	uint8_t bytes[16];
 	struct x86_insn insn;
-	struct stub stub; /* made when it is executed for the first time */
-	bool whole; /* whole.c does it */
+	bool whole;  /* whole.c does it */
+	bool simple; /* nothing but vector registers, and perhaps MXCSR */
+	struct native_op *next; /* is executed by the same call, right behind it */
+	/* Made when it is executed for the first time: */
+	stub_fn *run, *run_all; /* it alone; with those behind it that are simple, if they raise nothing, up to: */
+	struct native_op *behind;
 };
 
 struct native_block {
@@ -34,7 +38,7 @@ struct native_block {
 	uint32_t first, ops; /* among all */
 };
 
-enum { NATIVE_SLOT_BITS = 13, NATIVE_CODE_BYTES = 1 << 22 };
+enum { NATIVE_SLOT_BITS = 13 };
 
 struct native {
 	struct translation translation;
@@ -47,8 +51,7 @@ struct native {
 	uint32_t blocks, block_room;
 	struct native_op **op;
 	uint32_t ops, op_room;
-	uint8_t *code; /* of stubs */
-	uint32_t code_used;
+	struct stub_arena arena;
 	struct native_slot {
 		uintptr_t retaddr;
 		struct native_op *op; /* NULL: that call is no instruction of ours */
@@ -63,9 +66,12 @@ void native_destroy(struct native *native);
 /* choose.c: what the translator is shown of an instruction at `bytes`: changes them, and may change the byte behind. */
 enum native_choice { NATIVE_LEFT, NATIVE_EXECUTED, NATIVE_WHOLE };
 enum native_choice native_choose(const struct x86_cpu *model, const struct x86_insn *insn, uint8_t *bytes);
+/* May it be executed by the call of the one in front of it? Then nothing is left to be shown of it. */
+bool native_joins(const struct x86_insn *insn);
+void native_show_nothing(const struct x86_insn *insn, uint8_t *bytes);
 /* run.c, for translate.h. */
 bool native_execute(struct translation *translation, uintptr_t retaddr);
-/* An exception of the guest's, at the instruction whose call came from `retaddr`. */
+/* An exception of the guest's, at the instruction whose call came from `retaddr`; 0: that RIP is at. */
 void native_raise(struct native *native, unsigned vector, uint32_t error, uintptr_t retaddr) __attribute__((noreturn));
 /* reach.c: `bytes` of guest memory at a linear address, to be read, or also written; a fault of the guest's does not
  * return. Of an operand that lies in pages that are no neighbours, a copy: native_reached() takes it back if it was written. */
@@ -74,7 +80,7 @@ struct reached {
 	uint8_t *part[2]; /* of a copy: where it came from */
 	uint64_t address;
 	uint32_t bytes, first; /* in part[0] */
-	bool write;
+	bool write; /* a copy would have to go back */
 };
 /* Who accesses memory: an instruction, called from there. `access`: X86_READ, X86_WRITE, or both. */
 struct reaching {

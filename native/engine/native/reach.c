@@ -62,22 +62,32 @@ static bool holds_no_code(const struct native *native, const uint8_t *at, uint32
 	return true;
 }
 
+/* Within a page, as Unicorn's translated code finds it. NULL: it is to be asked. */
+static inline uint8_t *reach_known(const struct native *native, uint64_t address, uint32_t bytes, bool write)
+{
+	struct inside_state *state = state_of(native);
+	const struct inside_table *tlb = &inside_tlb_of(state)->table[table_of(state)];
+	const struct inside_entry *entry =
+		(const void *)((const uint8_t *)tlb->entries + (address / PAGE * sizeof(struct inside_entry) & tlb->mask));
+	uint64_t page = address / PAGE * PAGE, known = write ? entry->write : entry->read;
+	uint8_t *at = (uint8_t *)(address + entry->addend);
+
+	if (known == page || (write && known == (page | NOT_DIRTY) && holds_no_code(native, at, bytes)))
+		return at;
+	return NULL;
+}
+
 /* Within a page. */
 static uint8_t *reach(struct native *native, uint64_t address, uint32_t bytes, bool write, uintptr_t retaddr)
 {
-	struct inside_state *state = state_of(native);
-	int table = table_of(state);
-	const struct inside_table *tlb = &inside_tlb_of(state)->table[table];
-	const struct inside_entry *entry = &tlb->entries[address / PAGE & tlb->mask / sizeof(struct inside_entry)];
-	uint64_t page = address / PAGE * PAGE, known = write ? entry->write : entry->read;
-	uint8_t *at;
+	uint8_t *at = reach_known(native, address, bytes, write);
+	int table;
 
-	if (known == page)
-		return (uint8_t *)(address + entry->addend);
-	if (write && known == (page | NOT_DIRTY) && holds_no_code(native, (uint8_t *)(address + entry->addend), bytes))
-		return (uint8_t *)(address + entry->addend);
+	if (at)
+		return at;
+	table = table_of(state_of(native));
 	pv_access_note(address, bytes);
-	at = probe_access_x86_64(state, address, (int)bytes, write ? PROBE_WRITE : PROBE_READ, table, retaddr);
+	at = probe_access_x86_64(state_of(native), address, (int)bytes, write ? PROBE_WRITE : PROBE_READ, table, retaddr);
 	if (!at)
 		reach_nothing(native, address, write, table, retaddr);
 	return at;
@@ -119,24 +129,40 @@ static void reach_both(struct native *native, struct reached *reached, uint32_t 
 	memcpy(reached->at + here, reached->part[1], rest);
 }
 
-void native_reach(struct native *native, struct reached *reached, uint64_t address, uint32_t bytes, unsigned access,
-		  const struct reaching *by)
+static __attribute__((noinline)) void reach_slowly(struct native *native, struct reached *reached, uint64_t address,
+						   uint32_t bytes, unsigned access, const struct reaching *by)
 {
 	uint32_t here = PAGE - (uint32_t)(address % PAGE);
 	bool write = access & X86_WRITE;
 
 	*reached = (struct reached){ .address = address, .bytes = bytes, .first = bytes, .write = write };
-	if (__builtin_expect(bytes <= here, 1))
+	if (bytes <= here)
 		reached->at = reached->part[0] = reach(native, address, bytes, write, by->retaddr);
 	else
 		reach_both(native, reached, here, by->retaddr);
-	if (__builtin_expect(native->cpu->hooks.memory, 0))
+	if (native->cpu->hooks.memory)
 		note(native, reached, access, by);
+}
+
+void native_reach(struct native *native, struct reached *reached, uint64_t address, uint32_t bytes, unsigned access,
+		  const struct reaching *by)
+{
+	uint8_t *at = NULL;
+
+	if (__builtin_expect(address % PAGE + bytes <= PAGE && !native->cpu->hooks.memory, 1))
+		at = reach_known(native, address, bytes, access & X86_WRITE);
+	if (__builtin_expect(!at, 0)) {
+		reach_slowly(native, reached, address, bytes, access, by);
+		return;
+	}
+	reached->at = at;
+	reached->address = address;
+	reached->write = false;
 }
 
 void native_reached(struct reached *reached)
 {
-	if (reached->at == reached->part[0] || !reached->write)
+	if (!reached->write || reached->at == reached->part[0])
 		return;
 	memcpy(reached->part[0], reached->at, reached->first);
 	memcpy(reached->part[1], reached->at + reached->first, reached->bytes - reached->first);

@@ -18,7 +18,8 @@ enum {
 	VECTOR_UD = 6, VECTOR_NM = 7, VECTOR_GP = 13, VECTOR_XM = 19,
 	HFLAGS_EM = 1 << 10, HFLAGS_TS = 1 << 11, HFLAGS_OSFXSR = 1 << 22,
 	CR4_OSXMMEXCPT = 1 << 10, CR4_OSXSAVE = 1 << 18,
-	XCR0_VECTORS = 6,
+	XCR0_VECTORS = 6, MXCSR_MASKS = 0x1f80,
+	CC_EFLAGS = 1, /* Unicorn's CC_OP_EFLAGS */
 	FLAGS_LOW = 0xd5, FLAG_OF_BIT = 11,
 };
 
@@ -94,6 +95,7 @@ static void flags_in(struct native *native)
 
 static void flags_out(struct native *native)
 {
+	state_of(native)->cc_kind = CC_EFLAGS;
 	state_of(native)->cc_flags = (native->pass.flags >> 8 & FLAGS_LOW) | (uint64_t)(native->pass.flags & 1) << FLAG_OF_BIT;
 }
 
@@ -105,32 +107,54 @@ static __attribute__((noreturn, cold)) void raised(struct native *native, struct
 	native_raise(native, exception.vector, exception.error, retaddr);
 }
 
-/* Code for stubs is never given back before all translations are dropped; if there is none left, the last is made anew. */
-static void make(struct native *native, struct native_op *op)
+/* Code for stubs is given back when all translations are dropped; if there is none left before, all are made anew. */
+static void make_room(struct native *native)
 {
-	if (native->code_used + STUB_MOST_BYTES > NATIVE_CODE_BYTES) {
-		native->code_used -= STUB_MOST_BYTES;
-		for (uint32_t i = 0; i < native->ops; i++)
-			if ((uint8_t *)(void *)native->op[i]->stub.run >= native->code + native->code_used)
-				native->op[i]->stub.run = NULL;
-	}
-	stub_make(&op->insn, op->bytes, native->code + native->code_used, &op->stub);
-	native->code_used += (uint32_t)(op->stub.end - (native->code + native->code_used) + 15) & ~15u;
+	if (stub_arena_has_room(&native->arena, 2))
+		return;
+	native->arena.used = native->arena.stubs = 0;
+	for (uint32_t i = 0; i < native->ops; i++)
+		native->op[i]->run = native->op[i]->run_all = NULL;
 }
 
-static void execute(struct native *native, struct native_op *op, uintptr_t retaddr)
+static __attribute__((noinline, cold)) void make(struct native *native, struct native_op *op)
+{
+	struct stub_source sources[STUB_MOST] = { { &op->insn, op->bytes } };
+	struct native_op *behind = op->next;
+	bool fx = op->insn.unit == X86_X87 || op->insn.unit == X86_MMX || op->insn.unit == X86_INTEGER;
+	unsigned n = 1;
+
+	make_room(native);
+	op->run = stub_make(&native->arena, sources, 1);
+	for (; !fx && behind && behind->simple && behind->insn.unit == op->insn.unit && n < STUB_MOST; behind = behind->next)
+		sources[n++] = (struct stub_source){ &behind->insn, behind->bytes };
+	op->behind = behind;
+	if (n > 1)
+		op->run_all = stub_make(&native->arena, sources, n);
+}
+
+/* With no exception of MXCSR's unmasked only the first one's memory can fault, and that is reached. */
+static stub_fn *stub_of(struct native_op *op, const struct inside_state *state, bool *all)
+{
+	*all = op->run_all && (state->mxcsr & MXCSR_MASKS) == MXCSR_MASKS;
+	return *all ? op->run_all : op->run;
+}
+
+/* Executes it, and perhaps some behind it. Returns what is next of those that are executed by the same call. */
+static struct native_op *execute(struct native *native, struct native_op *op, uintptr_t retaddr)
 {
 	const struct x86_insn *insn = &op->insn;
 	struct inside_state *state = state_of(native);
-	struct reached reached = { 0 };
-	struct stub_exception exception;
 	const struct reaching by = { op, retaddr, 0 };
-	bool fx = insn->unit == X86_X87 || insn->unit == X86_MMX;
+	bool fx = insn->unit == X86_X87 || insn->unit == X86_MMX, all;
+	struct reached reached;
+	stub_fn *run;
 
 	if (insn->kind != X86_XSAVE_OP)
 		check(native, op, retaddr);
 	if (op->whole && native_whole(native, &by))
-		return;
+		return op->next;
+	reached.at = NULL;
 	if (insn->memory && insn->memory_bytes) {
 		uint64_t address = native_address(native, op);
 
@@ -138,22 +162,24 @@ static void execute(struct native *native, struct native_op *op, uintptr_t retad
 			native_raise(native, VECTOR_GP, 0, retaddr);
 		native_reach(native, &reached, address, insn->memory_bytes, insn->memory_access, &by);
 	}
-	if (__builtin_expect(!op->stub.run, 0))
+	if (__builtin_expect(!op->run, 0))
 		make(native, op);
 	if (insn->reads_flags || insn->writes_flags)
 		flags_in(native);
 	if (fx)
 		x87_load(state, native->pass.fx);
-	if (__builtin_expect(stub_run(&op->stub, state, reached.at, &native->pass, &exception) != 0, 0))
-		raised(native, exception, retaddr);
+	run = stub_of(op, state, &all);
+	if (__builtin_expect(run(state, reached.at, &native->pass) != 0, 0))
+		raised(native, native->arena.exception, retaddr);
 	if (fx)
 		x87_store(state, native->pass.fx);
 	if (insn->unit == X86_X87)
-		x87_executed(state, op, reached.address, reached.at);
+		x87_executed(state, op, reached.at ? reached.address : 0, reached.at);
 	if (insn->writes_flags)
 		flags_out(native);
 	if (reached.at)
 		native_reached(&reached);
+	return all ? op->behind : op->next;
 }
 
 bool native_execute(struct translation *translation, uintptr_t retaddr)
@@ -165,6 +191,7 @@ bool native_execute(struct translation *translation, uintptr_t retaddr)
 		*slot = (struct native_slot){ retaddr, find(native, retaddr) };
 	if (!slot->op)
 		return false;
-	execute(native, slot->op, retaddr);
+	for (struct native_op *op = execute(native, slot->op, retaddr); op; op = execute(native, op, 0))
+		state_of(native)->rip = op->address; /* where it faults: the call is the first one's */
 	return true;
 }

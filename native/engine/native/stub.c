@@ -11,8 +11,7 @@ enum {
 /* A stub in the making. */
 struct emitter {
 	uint8_t *at;
-	const struct x86_insn *insn;
-	const uint8_t *bytes;
+	const struct x86_insn *insn; /* what all of them need together */
 	uint8_t state, memory, pass; /* registers that hold the arguments */
 	uint8_t sp;                  /* the register that stands for RSP */
 	uint16_t used;               /* registers that the instruction has, RSP being `sp` */
@@ -256,9 +255,8 @@ static bool is_extension(const struct x86_insn *insn)
 }
 
 /* The instruction's own bytes, with the memory operand at `memory`, and what stands for RSP. */
-static void instruction(struct emitter *e)
+static void instruction(struct emitter *e, const struct x86_insn *insn, const uint8_t *bytes)
 {
-	const struct x86_insn *insn = e->insn;
 	unsigned reg = (insn->modrm >> 3 & 7) | insn->r << 3, rm = (insn->modrm & 7) | insn->b << 3, vvvv = insn->vvvv;
 	bool rsp = insn->gpr_read >> RSP & 1 || insn->gpr_written >> RSP & 1, x = insn->x && !insn->memory;
 	unsigned modrm;
@@ -294,23 +292,37 @@ static void instruction(struct emitter *e)
 	if (insn->has_modrm)
 		byte(e, modrm);
 	for (unsigned i = 0; i < insn->immediate_bytes; i++)
-		byte(e, e->bytes[insn->immediate_at + i]);
+		byte(e, bytes[insn->immediate_at + i]);
 }
 
-void stub_make(const struct x86_insn *insn, const uint8_t *bytes, uint8_t *code, struct stub *ret)
+static void add_needs(struct x86_insn *all, const struct x86_insn *insn)
 {
-	struct emitter e = { .at = code, .insn = insn, .bytes = bytes };
+	all->vector_read |= insn->vector_read;
+	all->vector_written |= insn->vector_written;
+	all->mxcsr |= insn->mxcsr;
+}
 
+stub_fn *stub_make(struct stub_arena *arena, const struct stub_source *sources, unsigned n)
+{
+	struct x86_insn all = *sources->insn;
+	uint8_t *code = arena->code + arena->used;
+	struct emitter e = { .at = code, .insn = &all };
+	struct stub_place *place = &arena->place[arena->stubs];
+
+	for (unsigned i = 1; i < n; i++)
+		add_needs(&all, sources[i].insn);
 	choose_registers(&e);
 	save(&e);
 	load(&e);
-	instruction(&e);
+	for (unsigned i = 0; i < n; i++)
+		instruction(&e, sources[i].insn, sources[i].bytes);
 	store(&e);
 	restore_host(&e);
 	leave(&e, 0);
-	ret->fault = e.at;
+	*place = (struct stub_place){ arena->used, (uint32_t)(e.at - arena->code) };
 	restore_host(&e);
 	leave(&e, 1);
-	ret->end = e.at;
-	ret->run = (stub_fn *)(void *)code;
+	arena->used = (uint32_t)(e.at - arena->code + 15) & ~15u;
+	__atomic_store_n(&arena->stubs, arena->stubs + 1, __ATOMIC_RELEASE); /* for a handler of signals */
+	return (stub_fn *)(void *)code;
 }

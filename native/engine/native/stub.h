@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Code that executes one of a guest's instructions on this processor: loads the registers that it reads and writes from the
- * CPU's state, executes it with its memory operand somewhere else, and stores what it wrote. Where the processor raises an
- * exception, nothing is stored but MXCSR.
+ * Code that executes one or more of a guest's instructions on this processor: loads the registers that they read and write
+ * from the CPU's state, executes them, a memory operand being somewhere else, and stores what they wrote. Where the processor
+ * raises an exception, nothing is stored but MXCSR.
  */
 #ifndef PV_STUB_H
 #define PV_STUB_H
@@ -24,27 +24,36 @@ struct stub_pass {
 /* 0: executed; 1: stub_fault() says why not. */
 typedef uint64_t stub_fn(struct inside_state *state, void *memory, struct stub_pass *pass);
 
-struct stub {
-	stub_fn *run;
-	const uint8_t *end;   /* behind its code */
-	const uint8_t *fault; /* where it goes on if the instruction raised an exception */
-};
+enum { STUB_MOST = 16 /* instructions */, STUB_MOST_BYTES = 1024, STUB_ARENA_BYTES = 1 << 22 };
 
-enum { STUB_MOST_BYTES = 512 };
-
-/* Makes one at `code`, where there is room for STUB_MOST_BYTES. The instruction's bytes are `bytes`. */
-void stub_make(const struct x86_insn *insn, const uint8_t *bytes, uint8_t *code, struct stub *ret);
-
-/* The exception that the last stub of this thread that returned 1 has raised. */
 struct stub_exception {
 	unsigned vector;
 	uint32_t error;
 };
 
-/* From now on exceptions in stubs are caught, in the whole process. 0, or a negative errno. */
-int stub_catch(void);
-/* Runs it; if that is 1, *exception says why. */
-uint64_t stub_run(const struct stub *stub, struct inside_state *state, void *memory, struct stub_pass *pass,
-		  struct stub_exception *exception);
+/* Stubs of one thread, one behind the other. */
+struct stub_arena {
+	uint8_t *code;
+	uint32_t used; /* bytes */
+	uint32_t stubs;
+	struct stub_place { uint32_t begin, fault; } *place; /* of each stub: where it goes on if it raised an exception */
+	struct stub_exception exception; /* that the last stub which returned 1 has raised */
+};
+
+struct stub_source {
+	const struct x86_insn *insn;
+	const uint8_t *bytes;
+};
+
+/* From then on exceptions in these stubs are caught. 0, or a negative errno. */
+int stub_arena_create(struct stub_arena *arena);
+void stub_arena_destroy(struct stub_arena *arena);
+/* Of n instructions, at most STUB_MOST: only the first may have general registers, flags, or memory; the units are one. There
+ * must be room for STUB_MOST_BYTES. */
+stub_fn *stub_make(struct stub_arena *arena, const struct stub_source *sources, unsigned n);
+static inline bool stub_arena_has_room(const struct stub_arena *arena, unsigned stubs)
+{
+	return arena->used + stubs * STUB_MOST_BYTES <= STUB_ARENA_BYTES;
+}
 
 #endif

@@ -18,7 +18,9 @@ enum {
 /* A translation, before it is made: TranslationBlock. */
 struct inside_block {
 	uint64_t address, cs_base;
-	uint64_t flags_and_sizes[2];
+	uint32_t flags;
+	uint16_t size, instructions; /* once it is made */
+	uint64_t unknown;
 	uintptr_t code; /* where it will lie */
 };
 

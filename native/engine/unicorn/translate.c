@@ -73,6 +73,8 @@ void gen_intermediate_code_x86_64(void *cpu, void *block, int most)
 	}
 	((void (*)(void *, void *, int))inside_next(&unicorns, "gen_intermediate_code_x86_64"))(cpu, block, most);
 	now = NULL;
+	if (translation)
+		translation->translated(translation, translated->size);
 }
 
 /* Where the translator is shown something else. */

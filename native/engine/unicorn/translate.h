@@ -32,6 +32,8 @@ struct translation {
 	 * `most`. May end in a fault of the guest's, by translate_fetch().
 	 */
 	int (*plan)(struct translation *translation, uint64_t address, uintptr_t code, int most);
+	/* So many bytes of it were translated. */
+	void (*translated)(struct translation *translation, unsigned bytes);
 	/* An instruction is executed whose call came from `retaddr`. False: it is none of those that were replaced. */
 	bool (*execute)(struct translation *translation, uintptr_t retaddr);
 };

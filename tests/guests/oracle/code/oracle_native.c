@@ -69,6 +69,57 @@ static bool faults_and_goes_on(unsigned vcpu)
 	return sum[0] == 18 && sum[1] == 32 && oracle_faults[vcpu] == before + 1;
 }
 
+/* The third of four that are executed at a time. */
+static bool faults_in_the_midst(unsigned vcpu)
+{
+	double *at = (double *)(memory[vcpu] + PAGE_BYTES), *other = (double *)(memory[vcpu] + 2 * PAGE_BYTES);
+	uint64_t before = oracle_faults[vcpu];
+	double sum[2];
+
+	at[0] = other[0] = 3;
+	at[1] = other[1] = 4;
+	page_set_present((uint64_t)other, false);
+	__asm__ volatile("movaps (%1), %%xmm1\n\t"
+			 "addpd %%xmm1, %%xmm1\n\t"
+			 "mulpd (%2), %%xmm1\n\t"
+			 "addpd %%xmm1, %%xmm1\n\t"
+			 "movups %%xmm1, %0"
+			 : "=m"(sum) : "r"(at), "r"(other) : "xmm1", "memory");
+	return sum[0] == 36 && sum[1] == 64 && oracle_faults[vcpu] == before + 1;
+}
+
+/* Several at a time, each of which sees what the one in front has made, and a loop over them that changes the rounding. */
+static bool runs_together(void)
+{
+	static const uint32_t controls[] = { 0x1f80, 0x7f80 }; /* to nearest, to zero */
+	const double one = 1, three = 3;
+	double third[2], least;
+	uint64_t shifted[2];
+	bool right = true;
+
+	for (unsigned i = 0; i < 2; i++)
+		__asm__ volatile("ldmxcsr %3\n\t"
+				 "movsd %1, %%xmm1\n\t"
+				 "divsd %2, %%xmm1\n\t"
+				 "addsd %%xmm1, %%xmm1\n\t"
+				 "subsd %%xmm3, %%xmm3\n\t"
+				 "addsd %%xmm1, %%xmm3\n\t"
+				 "movsd %%xmm3, %0"
+				 : "=m"(third[i]) : "m"(one), "m"(three), "m"(controls[i]) : "xmm1", "xmm3");
+	__asm__ volatile("ldmxcsr %0" : : "m"(controls[0]));
+	least = third[0] - third[1];
+	right &= least >= 0 && least < 1e-15 && third[0] > 0.6 && third[0] < 0.7;
+	__asm__ volatile("pcmpeqd %%xmm1, %%xmm1\n\t"
+			 "psrlq $60, %%xmm1\n\t"
+			 "pshufd $0xee, %%xmm1, %%xmm2\n\t"
+			 "paddq %%xmm2, %%xmm1\n\t"
+			 "psllq $4, %%xmm1\n\t"
+			 "paddq %%xmm1, %%xmm2\n\t"
+			 "movdqu %%xmm2, %0"
+			 : "=m"(shifted) : : "xmm1", "xmm2");
+	return right && shifted[0] == 30 * 16 + 15 && shifted[1] == shifted[0];
+}
+
 static bool faults_for_good(unsigned vcpu)
 {
 	const uint32_t unmasked = 0x1f80 & ~(1u << 9), masked = 0x1f80; /* division by zero */
@@ -157,5 +208,6 @@ static uint64_t program(unsigned vcpu)
 {
 	return (uint64_t)!stores_into_its_block(vcpu) | (uint64_t)!faults_and_goes_on(vcpu) << 1 |
 	       (uint64_t)!faults_for_good(vcpu) << 2 | (uint64_t)!crosses_pages(vcpu) << 3 | (uint64_t)!passes_flags() << 4 |
-	       (uint64_t)!has_x87() << 5 | (uint64_t)!returns_far_up(vcpu) << 6;
+	       (uint64_t)!has_x87() << 5 | (uint64_t)!returns_far_up(vcpu) << 6 | (uint64_t)!faults_in_the_midst(vcpu) << 7 |
+	       (uint64_t)!runs_together() << 8;
 }

@@ -138,6 +138,12 @@ static bool is_base_access(const struct x86_insn *insn)
 	return insn->map == 1 && insn->opcode == 0xae && !insn->memory && insn->rep == REPE;
 }
 
+/* POPCNT, LZCNT, TZCNT of 64 bits. */
+static bool is_wide_count(const struct x86_insn *insn)
+{
+	return insn->map == 1 && insn->w && (insn->opcode == 0xb8 || insn->opcode == 0xbc || insn->opcode == 0xbd);
+}
+
 /* One prefix as Unicorn is to see it. `next` is the one behind, if that is a legacy prefix. */
 static uint8_t prefix(const struct x86_cpu *model, const struct x86_insn *insn, uint8_t byte, uint8_t next)
 {
@@ -147,7 +153,9 @@ static uint8_t prefix(const struct x86_cpu *model, const struct x86_insn *insn, 
 		return NULL_SEGMENT;
 	if (byte == FS || byte == GS || (is_null_segment(byte) && fs_gs))
 		return fs_gs ? (uint8_t)(insn->segment == X86_FS ? FS : GS) : byte;
-	if (byte == 0xf2 || byte == REPE || (byte == OPERAND16 && insn->rep && (insn->unit == X86_SSE || is_base_access(insn))))
+	if (byte == 0xf2 || byte == REPE)
+		return insn->rep;
+	if (byte == OPERAND16 && insn->rep && (insn->unit == X86_SSE || is_base_access(insn) || is_wide_count(insn)))
 		return insn->rep;
 	if (is_rex(byte) && next)
 		return next;

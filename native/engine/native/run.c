@@ -15,7 +15,8 @@ void raise_exception_err_ra_x86_64(void *env, int vector, int error, uintptr_t r
 #define HASH 0x9e3779b97f4a7c15ull
 
 enum {
-	VECTOR_UD = 6, VECTOR_NM = 7, VECTOR_GP = 13, VECTOR_XM = 19,
+	VECTOR_UD = 6, VECTOR_NM = 7, VECTOR_GP = 13, VECTOR_MF = 16, VECTOR_XM = 19,
+	STATUS_ES = 1 << 7, CR0_NE = 1 << 5,
 	HFLAGS_EM = 1 << 10, HFLAGS_TS = 1 << 11, HFLAGS_OSFXSR = 1 << 22,
 	CR4_OSXMMEXCPT = 1 << 10, CR4_OSXSAVE = 1 << 18,
 	XCR0_VECTORS = 6, MXCSR_MASKS = 0x1f80,
@@ -86,6 +87,21 @@ static void check(struct native *native, const struct native_op *op, uintptr_t r
 		native_raise(native, VECTOR_NM, 0, retaddr);
 }
 
+/* An exception of x87's that waits comes in front of all that the instruction does, unless it is one that does not look. */
+static bool meets_pending(const struct native *native, const struct x86_insn *insn)
+{
+	const struct inside_state *state = state_of(native);
+	unsigned digit = insn->modrm >> 3 & 7;
+
+	if (!(state->x87_status & STATUS_ES) || !(state->cr[0] & CR0_NE))
+		return false;
+	if (insn->unit == X86_MMX)
+		return true;
+	if (!insn->memory)
+		return insn->opcode != 0xdb || digit != 4; /* fnclex, fninit, ... */
+	return !(insn->opcode == 0xd9 && digit >= 6) && !(insn->opcode == 0xdd && digit >= 6); /* fnst..., fnsave */
+}
+
 static void flags_in(struct native *native)
 {
 	uint32_t flags = cpu_cc_compute_all_x86_64(native->translation.env, (int)state_of(native)->cc_kind);
@@ -152,6 +168,8 @@ static struct native_op *execute(struct native *native, struct native_op *op, ui
 
 	if (insn->kind != X86_XSAVE_OP)
 		check(native, op, retaddr);
+	if (fx && meets_pending(native, insn))
+		native_raise(native, VECTOR_MF, 0, retaddr);
 	if (op->whole && native_whole(native, &by))
 		return op->next;
 	reached.at = NULL;

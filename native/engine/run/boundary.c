@@ -13,6 +13,7 @@
 #include "engine/run/state.h"
 #include "engine/run/vmexit.h"
 #include "engine/system/debug.h"
+#include "engine/unicorn/hidden.h"
 #include "engine/unicorn/parallel.h"
 #include "engine/unicorn/registers.h"
 
@@ -175,6 +176,10 @@ bool on_invalid(uc_engine *uc, void *data)
 	uint64_t rip = reg_get(uc, UC_X86_REG_RIP);
 	unsigned length;
 
+	if (hidden_is_software(&e->cpu.hidden)) { /* int 6 */
+		on_interrupt(uc, VECTOR_UD, data);
+		return true;
+	}
 	count_leave_block(&e->cpu, rip);
 	length = hypercall_length(uc, rip);
 	if (!length && raise_int1(&e->cpu, rip))

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "engine/unicorn/inside.h"
 #include "engine/unicorn/registers.h"
 
 enum {
@@ -130,6 +131,16 @@ void hidden_take_exception(struct hidden *hidden, uint32_t *error, bool *softwar
 		*old = NO_EXCEPTION;
 		uc_context_restore(hidden->uc, hidden->context);
 	}
+}
+
+/* A context holds what helpers are handed as the CPU, from some place on. */
+bool hidden_is_software(const struct hidden *hidden)
+{
+	const uint8_t *state = ((uint8_t **)(void *)hidden->uc)[INSIDE_CPU] + INSIDE_STATE_BEHIND_CPU;
+	int32_t ret;
+
+	memcpy(&ret, state + offsetof(struct inside_state, hflags) + hidden->is_int - hidden->hflags, sizeof(ret));
+	return ret;
 }
 
 void hidden_enter_kernel(struct hidden *hidden)

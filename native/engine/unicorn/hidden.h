@@ -20,6 +20,8 @@ int hidden_calibrate(struct hidden *hidden, uc_engine *uc);
 void hidden_destroy(struct hidden *hidden);
 /* What Unicorn knows of the exception that it reports, which counts as delivered from now on. */
 void hidden_take_exception(struct hidden *hidden, uint32_t *error, bool *software);
+/* Is what Unicorn reports an int n? Without a look at the rest. */
+bool hidden_is_software(const struct hidden *hidden);
 /* CPL 0 with a null SS, as an interrupt leaves it, whatever it was. */
 void hidden_enter_kernel(struct hidden *hidden);
 bool hidden_is_64bit(struct hidden *hidden);

@@ -232,6 +232,8 @@ enum native_choice native_choose(const struct x86_cpu *model, const struct x86_i
 		bytes[0] = UNDEFINED;
 		return NATIVE_LEFT;
 	}
+	if (insn->verdict == X86_GP) /* whatever Unicorn would make of what it begins with */
+		memset(bytes, NULL_SEGMENT, NATIVE_TOO_LONG);
 	if (insn->verdict != X86_OK)
 		return NATIVE_LEFT;
 	if (!is_native(insn, bytes)) {

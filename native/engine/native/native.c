@@ -201,7 +201,7 @@ static int plan(struct translation *translation, uint64_t address, uintptr_t cod
 		if (!plan_instruction(native, &insn, look.bytes + at, address + at, shown->bytes + at, &ends))
 			return n ? n : most;
 		n++;
-		at += insn.length;
+		at += insn.verdict == X86_GP ? (unsigned)NATIVE_TOO_LONG : insn.length;
 		shown->size = at;
 		if (ends_block(&insn))
 			return ends ? n : most;

@@ -63,7 +63,8 @@ struct native {
 int native_create(struct native **native, struct cpu *cpu);
 void native_destroy(struct native *native);
 
-/* choose.c: what the translator is shown of an instruction at `bytes`: changes them, and may change the byte behind. */
+/* choose.c: what the translator is shown of an instruction at `bytes`: changes them, and for one that is too long as many as that takes. */
+enum { NATIVE_TOO_LONG = X86_MAX_LENGTH + 1 };
 enum native_choice { NATIVE_LEFT, NATIVE_EXECUTED, NATIVE_WHOLE };
 enum native_choice native_choose(const struct x86_cpu *model, const struct x86_insn *insn, uint8_t *bytes);
 /* May it be executed by the call of the one in front of it? Then nothing is left to be shown of it. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "engine/run/boundary.h"
 
+#include <string.h>
+
 #include "abi/handover.h"
 #include "engine/count/alarm.h"
 #include "engine/count/count.h"
@@ -170,13 +172,26 @@ static bool raise_int1(struct cpu *cpu, uint64_t rip)
 	return true;
 }
 
+/* Unicorn says of what it reports last whether that was an int n, and of nothing else that is reported here. */
+static bool is_behind_int6(const struct cpu *cpu, uint64_t rip)
+{
+	static const uint8_t int6[] = { 0xcd, VECTOR_UD };
+	const struct block *block = cpu->count.current;
+	uint8_t bytes[sizeof(int6)];
+
+	return block && block->last_is_branch && block->branch == BRANCH_NONE && block->address + block->size == rip &&
+	       hidden_is_software(&cpu->hidden) &&
+	       uc_vmem_read(cpu->uc, rip - sizeof(int6), UC_PROT_EXEC, bytes, sizeof(bytes)) == UC_ERR_OK &&
+	       !memcmp(bytes, int6, sizeof(int6));
+}
+
 bool on_invalid(uc_engine *uc, void *data)
 {
 	struct pv_engine *e = data;
 	uint64_t rip = reg_get(uc, UC_X86_REG_RIP);
 	unsigned length;
 
-	if (hidden_is_software(&e->cpu.hidden)) { /* int 6 */
+	if (is_behind_int6(&e->cpu, rip)) {
 		on_interrupt(uc, VECTOR_UD, data);
 		return true;
 	}

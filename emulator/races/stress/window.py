@@ -18,7 +18,7 @@ _BLOCK = 10_000
 _ALLOCATIONS = 7  # of a schedule, that may fail
 
 
-def find_case(playing: Playing, outcome: Outcome, *, seconds: float, shrink_seconds: float = 1.0) -> Case | None:
+def find_case(playing: Playing, outcome: Outcome, *, seconds: float, shrink_seconds: float = 2.0) -> Case | None:
     """A small case of the same operations that violates the same oracle, or else another one; None if there was
     none in `seconds`, of which the second half is only for want of any."""
     setup = replace(playing.setup, strict_errno=int(outcome.oracle.startswith("O8")))

@@ -172,17 +172,26 @@ static bool raise_int1(struct cpu *cpu, uint64_t rip)
 	return true;
 }
 
-/* Unicorn says of what it reports last whether that was an int n, and of nothing else that is reported here. */
-static bool is_behind_int6(const struct cpu *cpu, uint64_t rip)
+/*
+ * Unicorn reports int 6 as it does what is no instruction, with RIP at it; whether the last that it raised was an int n it
+ * says of nothing else that is reported so. Behind the int, if there is one.
+ */
+static bool take_int6(struct cpu *cpu, uint64_t rip)
 {
 	static const uint8_t int6[] = { 0xcd, VECTOR_UD };
 	const struct block *block = cpu->count.current;
 	uint8_t bytes[sizeof(int6)];
+	uint64_t behind;
 
-	return block && block->last_is_branch && block->branch == BRANCH_NONE && block->address + block->size == rip &&
-	       hidden_is_software(&cpu->hidden) &&
-	       uc_vmem_read(cpu->uc, rip - sizeof(int6), UC_PROT_EXEC, bytes, sizeof(bytes)) == UC_ERR_OK &&
-	       !memcmp(bytes, int6, sizeof(int6));
+	if (!block || !block->last_is_branch || block->branch != BRANCH_NONE || block->address + block->last_offset != rip ||
+	    !hidden_is_software(&cpu->hidden))
+		return false;
+	behind = block->address + block->size;
+	if (uc_vmem_read(cpu->uc, behind - sizeof(int6), UC_PROT_EXEC, bytes, sizeof(bytes)) != UC_ERR_OK ||
+	    memcmp(bytes, int6, sizeof(int6)))
+		return false;
+	rip_set(cpu->uc, behind);
+	return true;
 }
 
 bool on_invalid(uc_engine *uc, void *data)
@@ -191,7 +200,7 @@ bool on_invalid(uc_engine *uc, void *data)
 	uint64_t rip = reg_get(uc, UC_X86_REG_RIP);
 	unsigned length;
 
-	if (is_behind_int6(&e->cpu, rip)) {
+	if (take_int6(&e->cpu, rip)) {
 		on_interrupt(uc, VECTOR_UD, data);
 		return true;
 	}

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from programs.building import LEVELS, MARCHES, Build, build_guest, build_images, build_native, missing, sources
 from programs.known import known_differences
-from programs.running import CPUS, Outcome, Result, difference, emulate, step
+from programs.running import Outcome, Result, difference, emulate, step
 
 #: What is tried each time; all the others are for scripts/test -m soak, and scripts/programs.
 QUICK = {
@@ -70,8 +70,6 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
 def skip_without(build: Build) -> None:
     if lacking := missing(build.march):
         pytest.skip(f"this processor is no {build.march}: it has no {', '.join(lacking)}")
-    if build.wide and not CPUS:
-        pytest.skip("there is no --cpu yet: a guest has no AVX")
 
 
 def rows() -> list[object]:

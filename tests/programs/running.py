@@ -11,7 +11,6 @@ from typing import Any
 
 from emulator import VirtualMachine
 from emulator.errors import PvperfError
-from emulator.vm.machine import MachineConfig
 from programs.building import Build
 
 
@@ -58,10 +57,6 @@ def step(native: Path, images: Sequence[Path], *, wide: bool) -> list[Outcome]:
     nothing, *outcomes = (parse(line.split(" ", 1)[1]) for line in done.stdout.splitlines())
     assert len(outcomes) == len(images) - 1
     return [result for result in (without(nothing, each) for each in outcomes) if isinstance(result, Outcome)]
-
-
-#: Whether a VM can be told which processor it has.
-CPUS = any(each.name == "cpu" for each in fields(MachineConfig))
 
 
 def boot(elf: Path, first: int, config: dict[str, Any], *, wide: bool) -> tuple[list[str], str]:

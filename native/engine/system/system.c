@@ -9,7 +9,7 @@
 /* Nobody may have loaded the library of unicorn/system.c. */
 extern __typeof__(pv_system_of) pv_system_of __attribute__((weak));
 
-enum { MXCSR_KNOWN = 0xffff, CR4_OSXSAVE = 1 << 18, XCR0_X87 = 1 };
+enum { MXCSR_KNOWN = 0xffff, XCR0_X87 = 1 };
 
 static int ask(void *owner, enum system_instruction what, uint64_t which, uint64_t *value)
 {
@@ -32,8 +32,6 @@ static int ask(void *owner, enum system_instruction what, uint64_t which, uint64
 		return SYSTEM_GP; /* there is no counter */
 	case SYSTEM_XSETBV:
 		return control_ask_xcr(system, which, *value);
-	case SYSTEM_XRSTOR:
-		return reg_get(system->cpu->uc, UC_X86_REG_CR4) & CR4_OSXSAVE ? SYSTEM_PASS : SYSTEM_UD;
 	case SYSTEM_MXCSR:
 		return *value & ~(uint64_t)MXCSR_KNOWN ? SYSTEM_GP : SYSTEM_PASS;
 	case SYSTEM_FS_GS:

@@ -11,17 +11,6 @@
 /* By their numbers in instructions, which is their order in Unicorn's state. */
 enum { RAX, RCX, RDX };
 
-enum {
-	MXCSR_AT = 24, /* in the area of fxsave and xsave */
-	FXSAVE_ALIGNMENT = 16,
-	FXSAVE_BYTES = 512,
-	XSAVE_ALIGNMENT = 64,
-	XSAVE_BYTES = FXSAVE_BYTES + 64, /* with its header */
-	XCR0_SSE = 1 << 1,
-	XCR0_AVX = 1 << 2,
-	VECTOR_GP = 13,
-};
-
 static _Thread_local struct system_calls *now;
 
 EXPORTED struct system_calls *pv_system_of(struct system_calls *calls)
@@ -157,57 +146,6 @@ void helper_ldmxcsr_x86_64(void *env, uint32_t to)
 
 	if (!answered(env, ask(SYSTEM_MXCSR, 0, &value), HERE))
 		NEXT(helper_ldmxcsr_x86_64)(env, to);
-}
-
-static uint32_t load(void *env, uint64_t address, uintptr_t retaddr)
-{
-	typedef uint32_t load_fn(void *env, uint64_t address, uintptr_t retaddr);
-	static void *unicorns;
-
-	return ((load_fn *)inside_next(&unicorns, "cpu_ldl_data_ra_x86_64"))(env, address, retaddr);
-}
-
-/*
- * All of the area that is about to be loaded can be read, or it faults here: Unicorn's function would take it for a fault
- * of no instruction, as it was not called by translated code. If MXCSR may not hold what there is for it: #GP.
- */
-static void check_area(void *env, uint64_t area, unsigned bytes, bool mxcsr, uintptr_t retaddr)
-{
-	uint64_t value;
-
-	load(env, area, retaddr);
-	load(env, area + bytes - sizeof(uint32_t), retaddr);
-	value = load(env, area + MXCSR_AT, retaddr);
-	if (mxcsr)
-		answered(env, ask(SYSTEM_MXCSR, 0, &value), retaddr);
-}
-
-EXPORTED void helper_fxrstor_x86_64(void *env, uint64_t area);
-void helper_fxrstor_x86_64(void *env, uint64_t area)
-{
-	static void *unicorns;
-
-	if (area % FXSAVE_ALIGNMENT)
-		fault(env, VECTOR_GP, HERE);
-	check_area(env, area, FXSAVE_BYTES, true, HERE);
-	NEXT(helper_fxrstor_x86_64)(env, area);
-}
-
-EXPORTED void helper_xrstor_x86_64(void *env, uint64_t area, uint64_t components);
-void helper_xrstor_x86_64(void *env, uint64_t area, uint64_t components)
-{
-	uint64_t wanted = components & (now ? now->xcr0 : 0), header[3] = { 0 };
-	static void *unicorns;
-
-	answered(env, ask(SYSTEM_XRSTOR, 0, &wanted), HERE);
-	if (area % XSAVE_ALIGNMENT)
-		fault(env, VECTOR_GP, HERE);
-	check_area(env, area, XSAVE_BYTES, wanted & (XCR0_SSE | XCR0_AVX), HERE);
-	for (unsigned i = 0; i < 2 * sizeof(header) / sizeof(header[0]); i++)
-		header[i / 2] |= (uint64_t)load(env, area + FXSAVE_BYTES + i * sizeof(uint32_t), HERE) << i % 2 * 32;
-	if (now && ((header[0] & ~now->xcr0) || header[1] || header[2]))
-		fault(env, VECTOR_GP, HERE);
-	NEXT(helper_xrstor_x86_64)(env, area, components);
 }
 
 /* Does any general register hold what is no canonical address? */

@@ -22,7 +22,6 @@ enum system_instruction {
 	SYSTEM_WROTE_DR, /* Unicorn has */
 	SYSTEM_RDPMC,
 	SYSTEM_XSETBV,
-	SYSTEM_XRSTOR,
 	SYSTEM_MXCSR,    /* *value is about to be loaded */
 	SYSTEM_FS_GS,    /* rdfsbase, wrgsbase and so on; `which`: at RIP, and it may fault */
 };

@@ -16,7 +16,8 @@ enum {
 	LEGACY_USED = 416, /* all of it must be there */
 	MXCSR_AT = 24, XMM_AT = 160,
 	MXCSR_INITIAL = 0x1f80, MXCSR_MASK = 0xffff,
-	X87_CONTROL_INITIAL = 0x37f,
+	X87_CONTROL_INITIAL = 0x37f, X87_CONTROL_KNOWN = 0x1f3f, X87_CONTROL_ALWAYS = 0x40,
+	X87_EXCEPTIONS = 0x3f, X87_STATUS_PENDING = 0x8080, /* ES and B */
 	HFLAGS_EM = 1 << 10, HFLAGS_TS = 1 << 11, CR4_OSXSAVE = 1 << 18,
 };
 #define COMPACT (1ull << 63)
@@ -84,6 +85,10 @@ static void restore_x87(struct inside_state *state, const uint8_t *area, bool wi
 
 	memcpy(&legacy, area, sizeof(legacy));
 	x87_store(state, area);
+	state->x87_control = (legacy.control & X87_CONTROL_KNOWN) | X87_CONTROL_ALWAYS;
+	state->x87_status &= (uint16_t)~X87_STATUS_PENDING; /* which follows from the others */
+	if (state->x87_status & ~state->x87_control & X87_EXCEPTIONS)
+		state->x87_status |= X87_STATUS_PENDING;
 	state->x87_opcode = legacy.opcode & 0x7ff;
 	state->x87_ip = wide ? legacy.ip : (uint32_t)legacy.ip;
 	state->x87_cs = wide ? 0 : (uint16_t)(legacy.ip >> 32);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""native/engine/decode/x86.c, built alone for the tests, and byte strings that reach all of it."""
+"""native/engine/x86, built alone for the tests, and byte strings that reach all of it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 from cffi import FFI
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = [*sorted((ROOT / "native/engine/decode").glob("x86*.c")), ROOT / "tests/native/decoder/decode_batch.c"]
+SOURCES = [*sorted((ROOT / "native/engine/x86").glob("*.c")), ROOT / "tests/native/decoder/decode_batch.c"]
 FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-O1", "-Wall", "-Wextra", "-Werror", f"-I{ROOT / 'native'}"]
 CHECKED = ["-fsanitize=undefined", "-fsanitize-undefined-trap-on-error"]
 STRIDE = 16
@@ -37,7 +37,7 @@ def declarations() -> str:
         from build_native import declarations
     finally:
         sys.path.pop(0)
-    return str(declarations(["engine/decode/x86.h"])) + BATCH
+    return str(declarations(["engine/x86/insn.h"])) + BATCH
 
 
 class Decoder:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""native/engine/decode/x86.c against iced-x86, which shares no code; test_decoder_processor.py asks the processor."""
+"""native/engine/x86 against iced-x86, which shares no code; test_decoder_processor.py asks the processor."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""native/engine/decode/x86.c against the processor that this runs on, which executes each byte string once or twice.
+"""native/engine/x86 against the processor that this runs on, which executes each byte string once or twice.
 
 tests/native/decoder/run_bytes.c says how it is known what a processor made of a string.
 """

@@ -15,7 +15,7 @@
 #include "engine/count/oracle.h"
 #include "engine/decode/code.h"
 #include "engine/decode/decode.h"
-#include "engine/decode/x86.h"
+#include "engine/x86/insn.h"
 #include "engine/unicorn/blocks.h"
 #include "engine/unicorn/hidden.h"
 #include "engine/unicorn/parallel.h"

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "engine/decode/x86.h"
+#include "engine/x86/insn.h"
 #include "engine/models/predictor.h"
 
 /*

@@ -8,7 +8,7 @@
 #include "engine/atomic/lockop.h"
 #include "engine/decode/branch.h"
 #include "engine/decode/port_access.h"
-#include "engine/decode/x86.h"
+#include "engine/x86/insn.h"
 #include "engine/models/predictor.h"
 #include "engine/unicorn/block.h"
 #include "engine/unicorn/blocks.h"

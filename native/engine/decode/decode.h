@@ -11,7 +11,7 @@
 #include "abi/run_page.h"
 #include "engine/atomic/lockop.h"
 #include "engine/decode/port_access.h"
-#include "engine/decode/x86.h"
+#include "engine/x86/insn.h"
 
 struct block;
 struct parallel;

@@ -14,7 +14,7 @@
 
 #include <unicorn/unicorn.h>
 
-#include "engine/decode/x86.h"
+#include "engine/x86/insn.h"
 #include "engine/native/stub.h"
 #include "engine/unicorn/translate.h"
 

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "engine/decode/x86.h"
+#include "engine/x86/insn.h"
 #include "engine/unicorn/inside.h"
 
 /* What goes in and out beside the CPU's state. */

@@ -2,7 +2,7 @@
 /* Control registers, XCR0, the bases of FS and GS (Intel SDM vol. 3, 2.5, 2.6; vol. 1, 13.3; vol. 2, MOV to CR, WRFSBASE). */
 #include "engine/count/cpu.h"
 #include "engine/decode/decode.h"
-#include "engine/decode/x86.h"
+#include "engine/x86/insn.h"
 #include "engine/system/cpuid.h"
 #include "engine/system/system.h"
 #include "engine/unicorn/registers.h"

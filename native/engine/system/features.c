@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 #include "engine/count/config.h"
-#include "engine/decode/x86.h"
+#include "engine/x86/insn.h"
 
 #define BIT(feature) (1ull << (feature))
 

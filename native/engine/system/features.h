@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the guest's processor has beyond the x86-64 of 2003, as bits of enum x86_feature (decode/x86.h). */
+/* What the guest's processor has beyond the x86-64 of 2003, as bits of enum x86_feature (x86/insn.h). */
 #ifndef PV_FEATURES_H
 #define PV_FEATURES_H
 

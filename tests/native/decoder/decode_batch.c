@@ -3,7 +3,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "engine/decode/x86.h"
+#include "engine/x86/insn.h"
 
 enum { PAGE = 4096, STRIDE = 16 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Opcodes behind VEX, of map 0F: AVX and AVX2. */
-#include "engine/decode/x86_rows.h"
+#include "engine/x86/rows.h"
 
 #define PACKED(operands, flags) ROWS({ NP | P66 | RM, operands, VEX | (flags) })
 #define FLOATS(packed, scalar, rest)                                                                 \

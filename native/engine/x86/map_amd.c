@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What only some processors of AMD had: XOP with TBM, and 3DNow!. */
-#include "engine/decode/x86_rows.h"
+#include "engine/x86/rows.h"
 
 #define XOP_ROW(when, operands) { NP | RM | (when), operands, VEX | NEEDS(XOP) }
 #define XOP(when, operands) ROWS(XOP_ROW(when, operands))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The x87: D8 to DF. Aliases that no manual has are executed by every processor (AMD APM vol. 3, table A-7). */
-#include "engine/decode/x86_rows.h"
+#include "engine/x86/rows.h"
 
 const struct x86_row *const x86_escape[8] = {
 	[0] = ROWS({ MEM, "Md", X87 }, { REG, "", X87 }),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Opcodes behind 0F 38 and 0F 3A. */
-#include "engine/decode/x86_rows.h"
+#include "engine/x86/rows.h"
 
 #define MMX_OR_SSE(mmx, sse) ROWS({ NP | RM, mmx, MMX | NEEDS(SSSE3) }, { P66 | RM, sse, SSE | NEEDS(SSSE3) })
 #define SSE_ROW(prefix, operands, flags, feature) ROWS({ (prefix) | RM, operands, SSE | (flags) | NEEDS(feature) })

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* An instruction that is being decoded, byte by byte. */
-#ifndef PV_X86_DECODER_H
-#define PV_X86_DECODER_H
+#ifndef PV_DECODER_H
+#define PV_DECODER_H
 
-#include "engine/decode/x86.h"
-#include "engine/decode/x86_rows.h"
+#include "engine/x86/insn.h"
+#include "engine/x86/rows.h"
 
 enum { X86_MAP_XOP = 8 }; /* the first one of XOP's */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "engine/decode/x86.h"
+#include "engine/x86/insn.h"
 
-#include "engine/decode/x86_decoder.h"
+#include "engine/x86/decoder.h"
 
 static int64_t take_displacement(struct x86_decoder *d, unsigned bytes)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Opcodes behind 0F. What is missing is #UD: ud2, ud1 and ud0 (0B, B9, FF), rsm (AA) outside of SMM, getsec (37). */
-#include "engine/decode/x86_rows.h"
+#include "engine/x86/rows.h"
 
 #define HINT ROWS({ RM, "En", KIND(NOP) }) /* or a nop that is reserved for one */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Opcodes behind VEX, of maps 0F 38 and 0F 3A: AVX, AVX2, FMA, F16C, BMI and what came with them; FMA4. */
-#include "engine/decode/x86_rows.h"
+#include "engine/x86/rows.h"
 
 #define AVX2 VEX | NEEDS(AVX2)
 

@@ -3,8 +3,8 @@
  * One instruction of 64-bit mode, decoded from its bytes: its length, whether a processor with these features has it, and
  * what executing it needs to know. Intel SDM vol. 2 (chapter 2, appendices A and B), AMD APM vol. 3 where they differ.
  */
-#ifndef PV_X86_H
-#define PV_X86_H
+#ifndef PV_INSN_H
+#define PV_INSN_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Opcodes of one byte. What is missing is #UD in 64-bit mode, or no opcode: a prefix, 0F, x87. */
-#include "engine/decode/x86_rows.h"
+#include "engine/x86/rows.h"
 
 #define ARITHMETIC(first, flags)                                                                     \
 	[(first) + 0] = ROWS({ RM, "Eb+ Gb", (flags) | LOCKABLE }),                                  \

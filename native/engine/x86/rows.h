@@ -4,12 +4,12 @@
  * feature the processor has; #UD if there is none, once what the first one says has been fetched. Operands are spelt like
  * those of the Intel SDM, vol. 2, appendix A.
  */
-#ifndef PV_X86_ROWS_H
-#define PV_X86_ROWS_H
+#ifndef PV_ROWS_H
+#define PV_ROWS_H
 
 #include <stdint.h>
 
-#include "engine/decode/x86.h"
+#include "engine/x86/insn.h"
 
 struct x86_row {
 	uint32_t when;        /* what it is chosen by, below */

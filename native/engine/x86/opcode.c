@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What an instruction begins with: prefixes, VEX and the opcode (Intel SDM vol. 2, 2.1 to 2.3). */
-#include "engine/decode/x86_decoder.h"
+#include "engine/x86/decoder.h"
 
 enum { REX_B = 1, REX_X = 2, REX_R = 4, REX_W = 8 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What the operands of a row mean for an instruction: the bytes, the registers. */
-#include "engine/decode/x86_rows.h"
+#include "engine/x86/rows.h"
 
 enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The row of the opcode maps that says what an instruction is. */
-#include "engine/decode/x86_decoder.h"
+#include "engine/x86/decoder.h"
 
 static const struct x86_row *legacy_rows(const struct x86_insn *insn)
 {

@@ -10,6 +10,7 @@ import shlex
 import shutil
 import sys
 import sysconfig
+from glob import glob
 from pathlib import Path
 
 from setuptools import Distribution, Extension, setup
@@ -19,12 +20,6 @@ from setuptools.command.build_py import build_py
 from distutils.command.install_data import install_data  # isort: skip - setuptools' own, behind it
 
 ROOT = Path(__file__).resolve().parent
-#: What is found in front of Unicorn's own functions.
-INTERPOSED = ("access", "exchange", "fast_store", "inside", "system")
-
-
-#: Of native/engine/unicorn: what takes the place of Unicorn's functions.
-INTERPOSED = ("access", "exchange", "fast_store", "inside", "system", "translate")
 
 
 def fail(sentence: str) -> None:
@@ -133,8 +128,8 @@ setup(
     ext_modules=[
         Extension(
             "emulator._interposed",
-            [f"native/engine/unicorn/{name}.c" for name in INTERPOSED],
-            depends=[f"native/engine/unicorn/{name}.h" for name in INTERPOSED],
+            sorted(glob("native/engine/interposed/*.c", root_dir=ROOT)),
+            depends=glob("native/engine/interposed/*.h", root_dir=ROOT),
             include_dirs=["native"],
             libraries=["dl"],  # of its own before glibc 2.34
             extra_compile_args=["-std=c11", "-D_GNU_SOURCE", "-O2", "-g", "-fvisibility=hidden", "-Wall", "-Wextra"],

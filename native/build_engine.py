@@ -13,10 +13,7 @@ from cffi import FFI
 
 HEADERS = ["abi/agent.h", "engine/run/engine.h", "engine/system/features.h"]
 UNICORN = package_directory("unicorn")
-INTERPOSED = {
-    NATIVE / "engine/unicorn" / name
-    for name in ("access.c", "exchange.c", "fast_store.c", "inside.c", "system.c", "translate.c")
-}  # a library of their own: setup.py
+INTERPOSED = set(NATIVE.glob("engine/interposed/*.c"))  # a library of their own: setup.py
 
 ffi = FFI()
 ffi.cdef(declarations(HEADERS))

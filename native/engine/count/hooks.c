@@ -10,7 +10,7 @@
 #include "engine/count/held.h"
 #include "engine/models/cache.h"
 #include "engine/models/predictor.h"
-#include "engine/unicorn/access.h"
+#include "engine/interposed/access.h"
 #include "engine/unicorn/registers.h"
 
 extern __typeof__(pv_access_take) pv_access_take __attribute__((weak));

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "engine/unicorn/fast_store.h"
+#include "engine/interposed/fast_store.h"
 #include "engine/unicorn/stores.h"
 
 enum { PAGE = 4096 };

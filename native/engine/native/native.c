@@ -7,7 +7,7 @@
 #include <xmmintrin.h>
 
 #include "engine/count/cpu.h"
-#include "engine/unicorn/inside.h"
+#include "engine/interposed/inside.h"
 #include "engine/unicorn/registers.h"
 
 /* Nobody may have loaded the library of translate.c. */

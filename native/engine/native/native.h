@@ -16,7 +16,7 @@
 
 #include "engine/x86/insn.h"
 #include "engine/native/stub.h"
-#include "engine/unicorn/translate.h"
+#include "engine/interposed/translate.h"
 
 struct cpu;
 

@@ -5,9 +5,9 @@
 #include "engine/count/cpu.h"
 #include "engine/count/held.h"
 #include "engine/native/native.h"
-#include "engine/unicorn/access.h"
-#include "engine/unicorn/fast_store.h"
-#include "engine/unicorn/inside.h"
+#include "engine/interposed/access.h"
+#include "engine/interposed/fast_store.h"
+#include "engine/interposed/inside.h"
 
 /* Unicorn's: finds the page, raises what there is to raise, and drops translations of what will be written. NULL: that is no
  * RAM. */

@@ -5,7 +5,7 @@
 
 #include "engine/count/cpu.h"
 #include "engine/native/native.h"
-#include "engine/unicorn/inside.h"
+#include "engine/interposed/inside.h"
 
 /* Unicorn's: the state as it is at the call; the flags; an exception at the call. */
 bool cpu_restore_state_x86_64(void *cpu, uintptr_t retaddr, bool leaves);

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "engine/x86/insn.h"
-#include "engine/unicorn/inside.h"
+#include "engine/interposed/inside.h"
 
 /* What goes in and out beside the CPU's state. */
 struct stub_pass {

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "engine/native/native.h"
-#include "engine/unicorn/inside.h"
+#include "engine/interposed/inside.h"
 
 /* Unicorn's: on with the block at RIP. */
 void cpu_loop_exit_noexc_x86_64(void *cpu) __attribute__((noreturn));

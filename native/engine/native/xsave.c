@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "engine/native/native.h"
-#include "engine/unicorn/inside.h"
+#include "engine/interposed/inside.h"
 
 enum {
 	VECTOR_UD = 6, VECTOR_NM = 7, VECTOR_GP = 13,

@@ -12,7 +12,7 @@
 #include <unicorn/unicorn.h>
 
 #include "engine/system/debug.h"
-#include "engine/unicorn/system.h"
+#include "engine/interposed/system.h"
 
 struct cpu;
 

@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "engine/unicorn/inside.h"
+#include "engine/interposed/inside.h"
 #include "engine/unicorn/registers.h"
 
 enum {

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "engine/unicorn/inside.h"
+#include "engine/interposed/inside.h"
 
 /* Unicorn's: where that is in this process, without a fault; NULL: nowhere. */
 void *tlb_vaddr_to_host_x86_64(void *env, uint64_t address, int access, int table);

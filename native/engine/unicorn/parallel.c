@@ -27,8 +27,8 @@
 #include <stddef.h>
 
 #include "engine/unicorn/blocks.h"
-#include "engine/unicorn/exchange.h"
-#include "engine/unicorn/inside.h"
+#include "engine/interposed/exchange.h"
+#include "engine/interposed/inside.h"
 #include "engine/unicorn/registers.h"
 #include "engine/unicorn/stores.h"
 

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "engine/unicorn/fast_store.h"
-#include "engine/unicorn/inside.h"
+#include "engine/interposed/fast_store.h"
+#include "engine/interposed/inside.h"
 #include "engine/unicorn/registers.h"
 
 /* Nobody may have loaded the library of fast_store.c. */

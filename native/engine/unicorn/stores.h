@@ -8,7 +8,7 @@
 
 #include <unicorn/unicorn.h>
 
-#include "engine/unicorn/fast_store.h"
+#include "engine/interposed/fast_store.h"
 
 struct stores {
 	struct fast_stores fast;

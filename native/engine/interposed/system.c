@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "engine/unicorn/system.h"
+#include "engine/interposed/system.h"
 
 #include <stddef.h>
 
-#include "engine/unicorn/access.h"
-#include "engine/unicorn/inside.h"
+#include "engine/interposed/access.h"
+#include "engine/interposed/inside.h"
 
 #define EXPORTED __attribute__((visibility("default")))
 

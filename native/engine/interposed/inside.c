@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "engine/unicorn/inside.h"
+#include "engine/interposed/inside.h"
 
 #include <dlfcn.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "engine/unicorn/exchange.h"
+#include "engine/interposed/exchange.h"
 
 #define EXPORTED __attribute__((visibility("default")))
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "engine/unicorn/translate.h"
+#include "engine/interposed/translate.h"
 
 #include <pthread.h>
 
-#include "engine/unicorn/inside.h"
-#include "engine/unicorn/system.h"
+#include "engine/interposed/inside.h"
+#include "engine/interposed/system.h"
 
 #define EXPORTED __attribute__((visibility("default")))
 #define likely(x) __builtin_expect(!!(x), 1)

@@ -25,26 +25,54 @@ struct pv_ipi {
 };
 _Static_assert(sizeof(struct pv_ipi) == 64, "a line of its own");
 
-/* 8250, as far as drivers of a 16550A ask: COM1, IRQ 4. */
+/* 16550A: COM1, IRQ 4. */
 struct pv_uart {
 	uint8_t ier, lcr, mcr, scr, fcr, dll, dlm;
 	uint8_t thre_pending; /* the interrupt of an empty transmitter was not yet read from IIR */
+	uint8_t overrun;      /* until LSR is read */
+	uint8_t msr_delta;    /* until MSR is read */
+	uint8_t first, count; /* of the receiver's FIFO */
+	uint8_t fifo[16];
 };
 
-/* Two 8259A, the second at IRQ 2 of the first. */
+/* 8259A; the second one is at IRQ 2 of the first. A bit for each input, or a flag, but for `base` and `lowest`. */
 struct pv_pic {
-	uint8_t irr, imr, isr, icw2, icw_step, icw4, read_isr, level;
-	uint8_t auto_eoi, special_mask, poll, init4;
-	uint32_t pad;
+	uint8_t line;     /* the inputs as they are */
+	uint8_t edge;     /* those that have risen since they were acknowledged, and have not fallen */
+	uint8_t imr, isr;
+	uint8_t elcr;     /* inputs that are level triggered */
+	uint8_t all_level, single, needs_icw4, auto_eoi, special_nested; /* ICW1, ICW4 */
+	uint8_t base;     /* ICW2 */
+	uint8_t expected; /* ICW that comes next; 0: initialised */
+	uint8_t rotate_auto_eoi, special_mask, read_isr, poll; /* OCW2, OCW3 */
+	uint8_t lowest;   /* the input of the lowest priority */
+	uint8_t pad[7];
 };
 
-/* 8254: a channel. Times are the guest's clock, ns. */
+/* 8254: a channel. Times are ticks of its clock since the guest's was 0, but for `next`. */
 struct pv_pit_channel {
-	uint32_t reload;
-	uint16_t latched, written;
-	uint8_t mode, access, read_high, write_high, has_latch, gate, status, has_status;
-	uint64_t started;  /* when it was loaded */
-	uint64_t next;     /* when its interrupt is due; UINT64_MAX: never */
+	uint64_t started;   /* when `count` was loaded */
+	uint64_t stopped;   /* the gate is low: the ticks that it had counted by then */
+	uint64_t switch_at; /* when `reload` takes the place of `count` */
+	uint64_t next;      /* when its output rises next, ns; UINT64_MAX: not of itself */
+	uint32_t count;     /* what it counts down from, 1 to 65536 */
+	uint32_t reload;    /* written last */
+	uint8_t mode, access, bcd, gate;
+	uint8_t counting;   /* `count` has been loaded */
+	uint8_t pending;    /* `reload` has not: counting down meanwhile, or waiting for the gate to rise */
+	uint8_t low, has_low, read_high; /* of a count's two bytes */
+	uint8_t status, has_status, latched_bytes;
+	uint16_t latched;
+	uint8_t pad[2];
+};
+
+/* MC146818 and its RAM. */
+struct pv_cmos {
+	int64_t epoch; /* s from 1 January 1970 to when the guest's clock was 0 */
+	uint64_t seen; /* flags of register C are up to then, ns */
+	uint8_t index;
+	uint8_t pad[7];
+	uint8_t bytes[128];
 };
 
 /* Written by the host process, but for `taken`; the UART's receiver takes it. */
@@ -58,11 +86,11 @@ struct pv_console_input {
 
 struct pv_devices {
 	uint32_t lock; /* 0: free; else the vCPU that holds it, plus 1 */
-	uint8_t cmos_index, port_61;
-	uint8_t pad[2];
+	uint8_t port_61, reset_control, pad[2];
 	struct pv_uart uart;
 	struct pv_pic pic[2];
 	struct pv_pit_channel pit[3];
+	struct pv_cmos cmos;
 };
 
 struct pv_platform {

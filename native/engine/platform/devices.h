@@ -23,7 +23,7 @@ void devices_reset(struct pv_platform *platform);
 void devices_lock(struct pv_platform *platform, uint32_t vcpu);
 void devices_unlock(struct pv_platform *platform);
 
-/* An access of 1, 2 or 4 bytes. What no device answers reads as ones, and is lost. */
+/* An access of 1, 2 or 4 bytes; devices have the lowest one. What no device answers reads as ones, and is lost. */
 uint32_t devices_in(struct pv_platform *platform, uint64_t now, uint16_t port, unsigned size);
 enum devices_exit devices_out(struct pv_platform *platform, uint64_t now, uint16_t port, unsigned size, uint32_t value);
 

@@ -69,7 +69,8 @@ def native_sources() -> Path:
 
 def runtime_sources() -> list[Path]:
     """C and assembly files of the guest runtime."""
-    return _sources_in(native_sources() / "guest" / "runtime")
+    runtime = native_sources() / "guest" / "runtime"
+    return [source for room in (runtime, *sorted(runtime.glob("*/"))) for source in _sources_in(room)]
 
 
 def bundled_sources() -> dict[str, list[Path]]:

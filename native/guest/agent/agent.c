@@ -3,7 +3,7 @@
 #include "agent.h"
 
 #include "atomic.h"
-#include "hypercall.h"
+#include "pmu/hypercall.h"
 #include "slots.h"
 
 _Noreturn void agent_start(uint32_t vcpu, const struct pv_agent_config *config);

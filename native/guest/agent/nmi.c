@@ -3,7 +3,7 @@
 
 #include "atomic.h"
 #include "chain.h"
-#include "hypercall.h"
+#include "pmu/hypercall.h"
 #include "slots.h"
 
 _Noreturn void agent_nmi(uint32_t vcpu, const struct pv_agent_config *config);

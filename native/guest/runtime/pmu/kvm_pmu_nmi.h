@@ -7,7 +7,7 @@
 #ifndef GUEST_KVM_PMU_NMI_H
 #define GUEST_KVM_PMU_NMI_H
 
-#include "kvm_pmu.h"
+#include "pmu/kvm_pmu.h"
 
 /* Sampling events that may run on one vCPU at a time, unless it makes room for more. */
 enum { KVM_PMU_SLOTS = 64 };

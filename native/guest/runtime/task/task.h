@@ -8,7 +8,7 @@
 #define GUEST_TASK_H
 
 #include "cpu.h"
-#include "kvm_pmu.h"
+#include "pmu/kvm_pmu.h"
 
 enum { TASK_STACK = 16384 };
 

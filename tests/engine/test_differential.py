@@ -73,6 +73,19 @@ def test_known_kinds_have_reasons(tmp_path: Path) -> None:
     assert known.reason_of(known.load(listed), "one 8c m: one 8b") is None
 
 
+@pytest.mark.parametrize(("host", "listed_here"), [("AMD", False), ("Intel", True)])
+def test_a_kind_may_be_known_of_one_vendor(
+    host: str, listed_here: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(known, "host", lambda: host)
+    listed = tmp_path / "known.toml"
+    listed.write_text("[[known]]\nkind = 'one 8b.*'\nhost = 'Intel'\nreason = 'why'\n")
+    assert bool(known.load(listed)) is listed_here
+    listed.write_text("[[known]]\nkind = 'one 8b.*'\nhost = 'VIA'\nreason = 'why'\n")
+    with pytest.raises(ValueError, match="AMD, Intel"):
+        known.load(listed)
+
+
 @pytest.mark.parametrize("wrong", [["--map", "two"], ["--only", "1ff"], ["--cases", "-1"], ["more"]])
 def test_usage(wrong: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:

@@ -114,6 +114,12 @@ static uint64_t needed_0f3a(const struct form *form)
 	return opcode == 0xdf ? BIT(AES) : BIT(SSE41);
 }
 
+/* Of AVX-512's masks. */
+static bool is_mask_vex1(uint8_t opcode)
+{
+	return (opcode >= 0x41 && opcode <= 0x4b) || (opcode >= 0x90 && opcode <= 0x93) || opcode == 0x98 || opcode == 0x99;
+}
+
 /* Of extensions behind AVX2: AVX-VNNI, AMX, AVX-NE-CONVERT, AVX-IFMA, SHA512, SM3, SM4, CMPCCXADD */
 static bool is_later_vex2(uint8_t opcode)
 {
@@ -148,7 +154,8 @@ static uint64_t needed_vex3(const struct form *form)
 {
 	const uint8_t row = form->opcode & 0xf8;
 
-	if (row == 0x68 || row == 0x78 || (form->opcode & 0xfc) == 0x5c || form->opcode == 0xde) /* FMA4, SM3 */
+	if (row == 0x68 || row == 0x78 || (form->opcode & 0xfc) == 0x5c || form->opcode == 0xde || (form->opcode & 0xfc) == 0x30)
+		/* FMA4, SM3, shifts of masks */
 		return BIT(NONE);
 	switch (form->opcode) {
 	case 0xf0:
@@ -180,7 +187,7 @@ uint64_t features_needed(const struct form *form)
 	case MAP_0F3A:
 		return needed_0f3a(form);
 	case MAP_VEX1:
-		return BIT(AVX);
+		return is_mask_vex1(form->opcode) ? BIT(NONE) : BIT(AVX);
 	case MAP_VEX2:
 		return needed_vex2(form);
 	case MAP_VEX3:

@@ -38,6 +38,8 @@ bool judge_undefined(const struct test_case *c)
 	const struct form *form = &c->form;
 	const unsigned count = form->opcode & 1 ? (uint8_t)c->state.gpr[RCX] : form->immediate[0];
 
+	if (c->has_header && c->header[0] >> 3) /* components that only a host may have */
+		return true;
 	return form->map == MAP_0F && (form->opcode & 0xf6) == 0xa4 && form->p66 && !form->w && (count & 31) > 16;
 }
 
@@ -136,20 +138,49 @@ static bool is_long_access(const struct form *form)
 		return form->memory && (form->opcode == 0xd9 || form->opcode == 0xdd) && (reg == 4 || reg == 6);
 	if (form->map == MAP_VEX1)
 		return form->opcode == 0xf7;
+	if (form->map == MAP_VEX2)
+		return (form->opcode & 0xfc) == 0x2c || (form->opcode & 0xfd) == 0x8c;
 	return form->map == MAP_0F && ((form->opcode == 0xae && form->memory) || form->opcode == 0xf7);
 }
 
-/* A gather that faults has left out some elements: that is all what their mask has to say. */
+static uint8_t *vector_byte(struct state *state, unsigned vector, unsigned at)
+{
+	return at < 16 ? state->xstate + XSTATE_XMM + 16 * vector + at : state->xstate + XSTATE_YMM + 16 * vector + at - 16;
+}
+
+/* A gather that faults has done the elements in front of the one that faults: their masks are clear. What it has done of those
+ * behind is the processor's choice; of a mask, signs are all that it says. */
 static void mask_gather(const struct form *form, struct state *state)
 {
-	const unsigned width = form->w ? 8 : 4;
+	const unsigned width = form->w ? 8 : 4, destination = form_reg(form) | form->r;
+	bool faulted = false;
 
 	for (unsigned at = 0; at < 32; at++) {
-		uint8_t *byte = at < 16 ? state->xstate + XSTATE_XMM + 16 * form->vvvv + at :
-					  state->xstate + XSTATE_YMM + 16 * form->vvvv + at - 16;
+		uint8_t *mask = vector_byte(state, form->vvvv, at), *sign = vector_byte(state, form->vvvv, at | (width - 1));
 
-		*byte &= at % width == width - 1 ? 0x80 : 0;
+		faulted |= *sign >> 7;
+		*mask = at % width == width - 1 && faulted ? 0x80 : 0;
+		if (faulted)
+			*vector_byte(state, destination, at) = 0;
 	}
+}
+
+/* With 67, of a rep that has done nothing or faults: AMD's leave upper halves, Intel's do not. Flags of a comparison that faults
+ * are those of the last iteration on the one, and those in front of all on the other. */
+static void mask_string(const struct test_case *c, bool faulted, struct state *state)
+{
+	const struct form *form = &c->form;
+	const bool compares = (form->opcode & 0xfe) == 0xa6 || (form->opcode & 0xfe) == 0xae;
+
+	if (!form_is_string(form) || !form->rep)
+		return;
+	if (form->p67 && (faulted || !(uint32_t)c->state.gpr[RCX])) {
+		state->gpr[RCX] &= UINT32_MAX;
+		state->gpr[RSI] &= UINT32_MAX;
+		state->gpr[RDI] &= UINT32_MAX;
+	}
+	if (compares && faulted)
+		state->rflags &= ~(uint64_t)FLAGS_ARITHMETIC;
 }
 
 void judge_mask(const struct test_case *c, struct result *result)
@@ -162,6 +193,7 @@ void judge_mask(const struct test_case *c, struct result *result)
 	if (form_is_gather(&c->form) && result->vector != VECTOR_BREAKPOINT)
 		mask_gather(&c->form, &result->state);
 	result->state.rflags &= FLAGS_COMPARED;
+	mask_string(c, result->vector != VECTOR_BREAKPOINT, &result->state);
 	mask_scan(c, result);
 	if (result->state.rip) /* it was executed */
 		result->state.rflags &= ~undefined_flags(c);

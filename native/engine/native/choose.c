@@ -43,11 +43,13 @@ static bool is_plain_vector(const struct x86_insn *insn)
 	}
 }
 
-/* SHLD and SHRD by an immediate, with an operand at RIP: Unicorn forgets the immediate's byte. */
+/* SHLD, SHRD and RORX by an immediate, with an operand at RIP: Unicorn forgets the immediate's byte. */
 static bool is_shift_at_rip(const struct x86_insn *insn)
 {
-	return insn->encoding == X86_LEGACY && insn->map == 1 && (insn->opcode == 0xa4 || insn->opcode == 0xac) && insn->memory &&
-	       insn->base == X86_RIP;
+	if (!insn->memory || insn->base != X86_RIP)
+		return false;
+	return insn->encoding == X86_LEGACY ? insn->map == 1 && (insn->opcode == 0xa4 || insn->opcode == 0xac) :
+					      insn->map == 3 && insn->opcode == 0xf0;
 }
 
 /* Of the general registers': those that Unicorn gets wrong, or has not (adcx, adox). */

@@ -71,7 +71,7 @@ x86_map x86_one_byte = {
 	[0x8e] = ROWS({ RM, "Sw= Ew", 0 }),
 	[0x8f] = ROWS({ DIGIT(0), "Ev= sq+", STACK64 }),
 
-	[0x90] = ROWS({ PF3 | B0, "", KIND(PAUSE) }, { B0, "", KIND(NOP) }, { 0, "av+ Zv+", 0 }),
+	[0x90] = ROWS({ PF3 | INTEL, "", KIND(PAUSE) }, { PF3 | B0, "", KIND(PAUSE) }, { B0, "", KIND(NOP) }, { 0, "av+ Zv+", 0 }),
 	[0x91 ... 0x97] = ROWS({ 0, "av+ Zv+", 0 }),
 	[0x98] = ROWS({ 0, "av+", 0 }),
 	[0x99] = ROWS({ 0, "dv= av", 0 }),

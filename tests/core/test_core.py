@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 NATIVE, TESTS = ROOT / "native", ROOT / "tests/native/core"
-SOURCES = [*sorted((NATIVE / "core").glob("*/*.c")), NATIVE / "abi/handover.c", *sorted(TESTS.glob("core_*.c"))]
+SOURCES = [*sorted((NATIVE / "core").glob("*/*.c")), NATIVE / "abi/handover.c", *sorted(TESTS.rglob("core_*.c"))]
 SOURCES += [TESTS.parent / "checks.c"]
 FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-g", "-pthread"]
 FLAGS += [f"-I{NATIVE}"]

@@ -11,10 +11,7 @@ from pathlib import Path
 from emulator.guest.build import build_guests, find_compiler
 
 HERE = Path(__file__).resolve().parent
-COMMON = [
-    HERE / f"{name}.c"
-    for name in ("address", "exclude", "features", "form", "immediate", "judge", "make", "report", "run", "values")
-]
+COMMON = [*sorted((HERE / "cases").glob("*.c")), HERE / "report.c", HERE / "run.c"]
 #: Both: handlers run on the vectors of a case.
 FLAGS = ("-Werror", "-mgeneral-regs-only")
 NATIVE_FLAGS = (

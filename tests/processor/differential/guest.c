@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Cases at CPL 3 of a guest, under page tables and segments that are as an operating system's: see case.h. */
+/* Cases at CPL 3 of a guest, under page tables and segments that are as an operating system's: see cases/case.h. */
 #include "guest.h"
 
 #include "report.h"

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "form.h"
-#include "judge.h"
+#include "cases/form.h"
+#include "cases/judge.h"
 
 void report_hash(uint64_t hash)
 {

@@ -3,7 +3,7 @@
 #ifndef DIFFERENTIAL_REPORT_H
 #define DIFFERENTIAL_REPORT_H
 
-#include "case.h"
+#include "cases/case.h"
 
 enum { CHANGES_SHOWN = 12 };
 

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "form.h"
+#include "cases/form.h"
 #include "report.h"
 
 enum { WORDS = DATA_BYTES / 8 };

@@ -7,8 +7,8 @@
 #ifndef DIFFERENTIAL_RUN_H
 #define DIFFERENTIAL_RUN_H
 
-#include "case.h"
-#include "judge.h"
+#include "cases/case.h"
+#include "cases/judge.h"
 
 struct run {
 	struct filter filter;

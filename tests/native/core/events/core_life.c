@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "abi/agent.h"
-#include "core_test.h"
+#include "../core_test.h"
 
 enum { OPEN = KVM_PV_PERF_OP_OPEN, CLOSE, ENABLE, DISABLE, READ };
 enum { PARAMS = 0x1000, EVENTS = 0x4000 };

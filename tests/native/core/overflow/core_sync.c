@@ -4,7 +4,7 @@
 #include <sched.h>
 #include <string.h>
 
-#include "core_test.h"
+#include "../core_test.h"
 #include "abi/handover.h"
 
 enum { THREADS = 4, ROUNDS = 20000 };

@@ -3,7 +3,7 @@
 #ifndef CORE_VERSION2_H
 #define CORE_VERSION2_H
 
-#include "core_test.h"
+#include "../core_test.h"
 
 enum { OPEN = KVM_PV_PERF_OP_OPEN, CLOSE, ENABLE, DISABLE, READ, OPEN2 };
 enum { PARAM = 0x1000, EVENTS = 0x2000, EVENT_BYTES = 256, ALL = FAKE_RAM - EVENTS };

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core_test.h"
+#include "../core_test.h"
 
 #define BIT(n) (1ull << (n))
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "abi/agent.h"
-#include "core_test.h"
+#include "../core_test.h"
 #include "abi/quiet.h"
 
 enum { OPEN = KVM_PV_PERF_OP_OPEN, CLOSE, ENABLE, DISABLE, READ };

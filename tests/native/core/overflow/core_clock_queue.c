@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/overflow/overflow.h"
-#include "core_test.h"
+#include "../core_test.h"
 
 enum { OPEN = KVM_PV_PERF_OP_OPEN, CLOSE, ENABLE, DISABLE, READ };
 enum { PARAM = 0x1000, EVENTS = 0x2000, PERIOD = 1000 };

@@ -13,7 +13,7 @@
 #include "core/exits/exit.h"
 #include "core/vcpu/vcpu.h"
 #include "core/vm/host_thread.h"
-#include "core_test.h"
+#include "../core_test.h"
 
 enum { OPEN = KVM_PV_PERF_OP_OPEN, CLOSE, ENABLE, DISABLE, READ };
 enum { PARAM = 0x1000, EVENTS = 0x4000, IDS = 12, PERIOD = 3 };

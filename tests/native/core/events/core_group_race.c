@@ -3,7 +3,7 @@
 #include <sched.h>
 #include <string.h>
 
-#include "core_test.h"
+#include "../core_test.h"
 
 enum { OPEN = KVM_PV_PERF_OP_OPEN, CLOSE, ENABLE, DISABLE, READ, OPEN2 };
 enum { PARAMS = 0x1000, EVENTS = 0x4000, EVENT_BYTES = 256, MEMBERS = 3, IDS = 12, OPS = 3000, MOVES = 1200 };

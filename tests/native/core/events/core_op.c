@@ -8,7 +8,7 @@
 
 #include "abi/agent.h"
 #include "core/vm/vm_config.h"
-#include "core_test.h"
+#include "../core_test.h"
 
 enum { OPEN = KVM_PV_PERF_OP_OPEN, CLOSE, ENABLE, DISABLE, READ };
 enum { PARAM = 0x1000, EVENT = 0x2000 };

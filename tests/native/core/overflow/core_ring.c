@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core_test.h"
+#include "../core_test.h"
 #include "core/overflow/sample_ring.h"
 
 enum { BYTES = 1024, EVENTS = 3, VCPU = 5, RACE_SAMPLES = 50000 };

@@ -13,6 +13,11 @@ enum { RAX, RCX, RDX };
 
 static _Thread_local struct system_calls *now;
 
+struct system_calls *system_now(void)
+{
+	return now;
+}
+
 EXPORTED struct system_calls *pv_system_of(struct system_calls *calls)
 {
 	struct system_calls *before = now;
@@ -211,9 +216,4 @@ void helper_bpt_io_x86_64(void *env, uint32_t port, uint32_t bytes, uint64_t nex
 		now->touched_port(now->owner, port, bytes);
 	else
 		NEXT(helper_bpt_io_x86_64)(env, port, bytes, next_rip);
-}
-
-bool system_steps(void)
-{
-	return now && now->watches;
 }

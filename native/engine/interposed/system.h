@@ -29,6 +29,8 @@ enum system_instruction {
 /* What becomes of it; anything else is the vector of a fault, whose error code is 0. */
 enum { SYSTEM_PASS = -1 /* Unicorn does it */, SYSTEM_DONE = -2 };
 
+struct translation;
+
 /* Who is executing. */
 struct system_calls {
 	int (*ask)(void *owner, enum system_instruction what, uint64_t which, uint64_t *value);
@@ -39,12 +41,13 @@ struct system_calls {
 	void *owner;
 	bool watches;   /* and each instruction is a block of its own */
 	uint64_t xcr0;
+	struct translation *translation; /* translate.h; NULL: nothing is replaced */
 };
 enum { SYSTEM_READ = 1, SYSTEM_WRITE = 2 };
 
-/* Is each instruction a block, on this thread? */
-bool system_steps(void);
-/* From here on, on this thread; NULL: nobody. Who it was. */
+/* On this thread; NULL: nobody. */
+struct system_calls *system_now(void);
+/* From here on. Who it was. */
 struct system_calls *pv_system_of(struct system_calls *calls);
 
 #endif

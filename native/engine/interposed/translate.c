@@ -1,88 +1,45 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "engine/interposed/translate.h"
 
-#include <pthread.h>
-
 #include "engine/interposed/inside.h"
 #include "engine/interposed/system.h"
 
 #define EXPORTED __attribute__((visibility("default")))
-#define likely(x) __builtin_expect(!!(x), 1)
 
-enum { CPUS = 256 };
-
-static struct translation *all[CPUS];
-static unsigned used;
-static pthread_mutex_t changing = PTHREAD_MUTEX_INITIALIZER;
-/* Of the block that this thread translates. One that ended in a fault leaves it behind: what is in it still holds. */
-static _Thread_local struct translation *now;
-
-EXPORTED bool pv_translate(struct translation *translation)
+/* Of the CPU that executes on this thread. */
+static struct translation *translation_now(void)
 {
-	unsigned i = 0;
+	struct system_calls *calls = system_now();
 
-	pthread_mutex_lock(&changing);
-	while (i < used && all[i])
-		i++;
-	if (i < CPUS) {
-		__atomic_store_n(&all[i], translation, __ATOMIC_RELEASE);
-		if (i == used)
-			__atomic_store_n(&used, i + 1, __ATOMIC_RELEASE);
-	}
-	pthread_mutex_unlock(&changing);
-	return i < CPUS;
-}
-
-EXPORTED void pv_translate_no_more(struct translation *translation)
-{
-	pthread_mutex_lock(&changing);
-	for (unsigned i = 0; i < used; i++)
-		if (all[i] == translation)
-			__atomic_store_n(&all[i], NULL, __ATOMIC_RELEASE);
-	pthread_mutex_unlock(&changing);
-	if (now == translation)
-		now = NULL;
-}
-
-static inline struct translation *translation_of(const void *env)
-{
-	unsigned n = __atomic_load_n(&used, __ATOMIC_ACQUIRE);
-
-	for (unsigned i = 0; i < n; i++) {
-		struct translation *translation = __atomic_load_n(&all[i], __ATOMIC_ACQUIRE);
-
-		if (likely(translation && translation->env == env))
-			return translation;
-	}
-	return NULL;
+	return calls ? calls->translation : NULL;
 }
 
 EXPORTED void gen_intermediate_code_x86_64(void *cpu, void *block, int most);
 void gen_intermediate_code_x86_64(void *cpu, void *block, int most)
 {
 	static void *unicorns;
-	struct translation *translation = translation_of((uint8_t *)cpu + INSIDE_STATE_BEHIND_CPU);
+	struct system_calls *calls = system_now();
+	struct translation *translation = translation_now();
 	const struct inside_block *translated = block;
 
-	now = NULL;
-	if (system_steps())
+	if (calls && calls->watches)
 		most = 1;
-	if (translation) {
-		most = translation->plan(translation, translated->address, translated->code, most);
-		now = translation;
-	}
-	((void (*)(void *, void *, int))inside_next(&unicorns, "gen_intermediate_code_x86_64"))(cpu, block, most);
-	now = NULL;
 	if (translation)
+		most = translation->plan(translation, translated->address, translated->code, most);
+	((void (*)(void *, void *, int))inside_next(&unicorns, "gen_intermediate_code_x86_64"))(cpu, block, most);
+	if (translation) {
+		translation->shown.size = 0;
 		translation->translated(translation, translated->size);
+	}
 }
 
-/* Where the translator is shown something else. */
-static const uint8_t *shown_at(const void *env, uint64_t address, unsigned bytes)
+/* Where the translator is shown something else. A translation that ended in a fault leaves it behind: it still holds. */
+static const uint8_t *shown_at(uint64_t address, unsigned bytes)
 {
-	const struct shown *shown = &now->shown;
+	const struct translation *translation = translation_now();
+	const struct shown *shown = translation ? &translation->shown : NULL;
 
-	if (now->env != env || address - shown->address >= shown->size || shown->size - (address - shown->address) < bytes)
+	if (!shown || address - shown->address >= shown->size || shown->size - (address - shown->address) < bytes)
 		return NULL;
 	return shown->bytes + (address - shown->address);
 }
@@ -93,7 +50,7 @@ static const uint8_t *shown_at(const void *env, uint64_t address, unsigned bytes
 	type name(void *env, uint64_t address)                                                                    \
 	{                                                                                                         \
 		static void *unicorns;                                                                            \
-		const uint8_t *shown = now ? shown_at(env, address, sizeof(read)) : NULL;                         \
+		const uint8_t *shown = shown_at(address, sizeof(read));                                           \
 		read value;                                                                                       \
                                                                                                                   \
 		if (!shown)                                                                                       \
@@ -112,9 +69,9 @@ EXPORTED uint8_t pv_translate_fetch(void *env, uint64_t address)
 	return (uint8_t)cpu_ldub_code_x86_64(env, address);
 }
 
-static inline bool execute(void *env, uintptr_t retaddr)
+static bool execute(uintptr_t retaddr)
 {
-	struct translation *translation = translation_of(env);
+	struct translation *translation = translation_now();
 
 	return translation && translation->execute(translation, retaddr);
 }
@@ -138,7 +95,7 @@ void helper_cpuid_x86_64(void *env)
 {
 	static void *unicorns;
 
-	if (!execute(env, (uintptr_t)__builtin_return_address(0)))
+	if (!execute((uintptr_t)__builtin_return_address(0)))
 		((void (*)(void *))inside_next(&unicorns, "helper_cpuid_x86_64"))(env);
 }
 
@@ -147,7 +104,7 @@ void helper_verr_x86_64(void *env, uint64_t selector)
 {
 	static void *unicorns;
 
-	if (!execute(env, (uintptr_t)__builtin_return_address(0)))
+	if (!execute((uintptr_t)__builtin_return_address(0)))
 		((void (*)(void *, uint64_t))inside_next(&unicorns, "helper_verr_x86_64"))(env, selector);
 }
 
@@ -156,6 +113,6 @@ void helper_fcomi_ST0_FT0_x86_64(void *env)
 {
 	static void *unicorns;
 
-	if (!execute(env, (uintptr_t)__builtin_return_address(0)))
+	if (!execute((uintptr_t)__builtin_return_address(0)))
 		((void (*)(void *))inside_next(&unicorns, "helper_fcomi_ST0_FT0_x86_64"))(env);
 }

@@ -23,7 +23,7 @@ struct shown {
 	uint8_t bytes[SHOWN_BYTES];
 };
 
-/* What the engine does about the translations of one CPU. */
+/* What the engine does about the translations of one CPU, while that executes: system.h. */
 struct translation {
 	void *env; /* the CPU's state, as Unicorn hands it to its functions */
 	struct shown shown;
@@ -38,9 +38,6 @@ struct translation {
 	bool (*execute)(struct translation *translation, uintptr_t retaddr);
 };
 
-/* From now on, until it is taken away; a CPU has one. False: there are too many. */
-bool pv_translate(struct translation *translation);
-void pv_translate_no_more(struct translation *translation);
 /* A byte of code, of which the guest may be told by a fault that it cannot be executed: then this does not return. */
 uint8_t pv_translate_fetch(void *env, uint64_t address);
 

@@ -11,8 +11,6 @@
 #include "engine/unicorn/registers.h"
 
 /* Nobody may have loaded the library of translate.c. */
-extern __typeof__(pv_translate) pv_translate __attribute__((weak));
-extern __typeof__(pv_translate_no_more) pv_translate_no_more __attribute__((weak));
 extern __typeof__(pv_translate_fetch) pv_translate_fetch __attribute__((weak));
 
 enum { PAGE = 4096, MXCSR_FLAGS = 0x3f };
@@ -234,7 +232,7 @@ int native_create(struct native **ret, struct cpu *cpu)
 	struct native *native;
 	int err;
 
-	if (!pv_translate || uc_version(NULL, NULL) != INSIDE_RELEASE)
+	if (!pv_translate_fetch || uc_version(NULL, NULL) != INSIDE_RELEASE)
 		return 0;
 	native = aligned_alloc(64, (sizeof(*native) + 63) / 64 * 64);
 	if (!native)
@@ -256,14 +254,13 @@ int native_create(struct native **ret, struct cpu *cpu)
 		return err;
 	((struct inside_state *)native->translation.env)->xcr0 = 1; /* as after a reset */
 	native->on = true;
-	return pv_translate(&native->translation) ? 0 : -ENOMEM;
+	return 0;
 }
 
 void native_destroy(struct native *native)
 {
 	if (!native)
 		return;
-	pv_translate_no_more(&native->translation);
 	forget(native);
 	free(native->block);
 	free(native->op);

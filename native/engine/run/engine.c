@@ -125,6 +125,8 @@ static int open_unicorn(struct pv_engine *e)
 		ret = native_create(&e->cpu.native, &e->cpu);
 	if (ret)
 		return ret;
+	if (e->cpu.native)
+		e->system.calls.translation = &e->cpu.native->translation;
 	if (uc_mem_map_ptr(e->cpu.uc, 0, e->cpu.config.ram_size, UC_PROT_ALL, e->cpu.config.ram))
 		return -ENOMEM;
 	/* No address ends the emulation: hooks do. */

@@ -6,7 +6,7 @@
 #include "engine/count/cpu.h"
 #include "engine/unicorn/registers.h"
 
-/* Nobody may have loaded the library of unicorn/system.c. */
+/* Nobody may have loaded the library of interposed/system.c. */
 extern __typeof__(pv_system_of) pv_system_of __attribute__((weak));
 
 enum { MXCSR_KNOWN = 0xffff, XCR0_X87 = 1 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the guest sets of its processor: MSRs, control and debug registers, XCR0, MXCSR. Unicorn keeps most of it, and knows
- * less than a processor of what may be set: unicorn/system.h asks here first.
+ * less than a processor of what may be set: interposed/system.h asks here first.
  */
 #ifndef PV_SYSTEM_H
 #define PV_SYSTEM_H
@@ -11,8 +11,8 @@
 
 #include <unicorn/unicorn.h>
 
-#include "engine/system/debug.h"
 #include "engine/interposed/system.h"
+#include "engine/system/debug.h"
 
 struct cpu;
 

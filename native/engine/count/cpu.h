@@ -15,11 +15,11 @@
 #include "engine/count/oracle.h"
 #include "engine/decode/code.h"
 #include "engine/decode/decode.h"
-#include "engine/x86/insn.h"
 #include "engine/unicorn/blocks.h"
 #include "engine/unicorn/hidden.h"
 #include "engine/unicorn/parallel.h"
 #include "engine/unicorn/stores.h"
+#include "engine/x86/insn.h"
 
 /* What a room below asks of run/, which alone leaves guest mode. */
 struct cpu_calls {

@@ -22,8 +22,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "engine/models/predictor.h"
 #include "abi/run_page.h"
+#include "engine/models/predictor.h"
 
 struct cpu;
 struct block;

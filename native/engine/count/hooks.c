@@ -8,9 +8,9 @@
 #include "engine/count/count.h"
 #include "engine/count/cpu.h"
 #include "engine/count/held.h"
+#include "engine/interposed/access.h"
 #include "engine/models/cache.h"
 #include "engine/models/predictor.h"
-#include "engine/interposed/access.h"
 #include "engine/unicorn/registers.h"
 
 extern __typeof__(pv_access_take) pv_access_take __attribute__((weak));

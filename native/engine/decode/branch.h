@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
-#include "engine/x86/insn.h"
 #include "engine/models/predictor.h"
+#include "engine/x86/insn.h"
 
 /*
  * Branches are what the architectural event "branch instructions retired" counts

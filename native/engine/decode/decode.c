@@ -8,12 +8,12 @@
 #include "engine/atomic/lockop.h"
 #include "engine/decode/branch.h"
 #include "engine/decode/port_access.h"
-#include "engine/x86/insn.h"
 #include "engine/models/predictor.h"
 #include "engine/unicorn/block.h"
 #include "engine/unicorn/blocks.h"
 #include "engine/unicorn/parallel.h"
 #include "engine/unicorn/registers.h"
+#include "engine/x86/insn.h"
 
 /* What any processor has: what the guest's lacks raises #UD when it is executed, and ends its block there. Unicorn's
  * branches of 16 bits are those of Intel. */

@@ -3,8 +3,8 @@
 
 #include "engine/count/cpu.h"
 #include "engine/decode/decode.h"
-#include "engine/x86/insn.h"
 #include "engine/unicorn/registers.h"
+#include "engine/x86/insn.h"
 
 enum { RSP = 4, RBP = 5, WORD = 8, ENTER = 0xc8, VECTOR_SS = 12, VECTOR_GP = 13 };
 

@@ -12,8 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "engine/models/config.h"
 #include "abi/run_page.h"
+#include "engine/models/config.h"
 
 struct cache {
 	uint64_t *way; /* line number + 1, or 0: empty; set by set, in each the last used first */

@@ -14,9 +14,9 @@
 
 #include <unicorn/unicorn.h>
 
-#include "engine/x86/insn.h"
-#include "engine/native/stub.h"
 #include "engine/interposed/translate.h"
+#include "engine/native/stub.h"
+#include "engine/x86/insn.h"
 
 struct cpu;
 

@@ -4,10 +4,10 @@
 
 #include "engine/count/cpu.h"
 #include "engine/count/held.h"
-#include "engine/native/native.h"
 #include "engine/interposed/access.h"
 #include "engine/interposed/fast_store.h"
 #include "engine/interposed/inside.h"
+#include "engine/native/native.h"
 
 /* Unicorn's: finds the page, raises what there is to raise, and drops translations of what will be written. NULL: that is no
  * RAM. */

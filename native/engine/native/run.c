@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "engine/count/cpu.h"
-#include "engine/native/native.h"
 #include "engine/interposed/inside.h"
+#include "engine/native/native.h"
 
 /* Unicorn's: the state as it is at the call; the flags; an exception at the call. */
 bool cpu_restore_state_x86_64(void *cpu, uintptr_t retaddr, bool leaves);

@@ -11,8 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "engine/x86/insn.h"
 #include "engine/interposed/inside.h"
+#include "engine/x86/insn.h"
 
 /* What goes in and out beside the CPU's state. */
 struct stub_pass {

@@ -2,8 +2,8 @@
 /* Instructions that are more than one access, or none that a stub makes: done here, one element after the other. */
 #include <string.h>
 
-#include "engine/native/native.h"
 #include "engine/interposed/inside.h"
+#include "engine/native/native.h"
 
 /* Unicorn's: on with the block at RIP. */
 void cpu_loop_exit_noexc_x86_64(void *cpu) __attribute__((noreturn));

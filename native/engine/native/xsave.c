@@ -5,8 +5,8 @@
  */
 #include <string.h>
 
-#include "engine/native/native.h"
 #include "engine/interposed/inside.h"
+#include "engine/native/native.h"
 
 enum {
 	VECTOR_UD = 6, VECTOR_NM = 7, VECTOR_GP = 13,

@@ -2,10 +2,10 @@
 /* Control registers, XCR0, the bases of FS and GS (Intel SDM vol. 3, 2.5, 2.6; vol. 1, 13.3; vol. 2, MOV to CR, WRFSBASE). */
 #include "engine/count/cpu.h"
 #include "engine/decode/decode.h"
-#include "engine/x86/insn.h"
 #include "engine/system/cpuid.h"
 #include "engine/system/system.h"
 #include "engine/unicorn/registers.h"
+#include "engine/x86/insn.h"
 
 enum {
 	CR0_PE = 1 << 0, CR0_NW = 1 << 29, CR0_CD = 1 << 30,

@@ -10,10 +10,10 @@
 
 #include "abi/kvm_pv_perf.h"
 #include "engine/count/cpu.h"
-#include "engine/x86/insn.h"
 #include "engine/models/cache.h"
 #include "engine/system/features.h"
 #include "engine/unicorn/registers.h"
+#include "engine/x86/insn.h"
 
 enum { EAX, EBX, ECX, EDX };
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The MSRs that there are, and what may be written there (Intel SDM vol. 4, table 2-2; vol. 3, 11.11, 11.12). */
 #include "engine/count/cpu.h"
-#include "engine/x86/insn.h"
 #include "engine/system/system.h"
 #include "engine/unicorn/registers.h"
+#include "engine/x86/insn.h"
 
 #include <x86intrin.h>
 

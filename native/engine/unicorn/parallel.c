@@ -26,9 +26,9 @@
 #include <malloc.h>
 #include <stddef.h>
 
-#include "engine/unicorn/blocks.h"
 #include "engine/interposed/exchange.h"
 #include "engine/interposed/inside.h"
+#include "engine/unicorn/blocks.h"
 #include "engine/unicorn/registers.h"
 #include "engine/unicorn/stores.h"
 

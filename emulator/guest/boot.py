@@ -100,7 +100,7 @@ class Memory:
             raise UsageError(f"RAM is too small: {self.size:#x} bytes, and loading the guest takes more; raise -m")
         return gpa
 
-    def write(self, gpa: int, data: bytes) -> None:
+    def write(self, gpa: int, data: bytes | memoryview) -> None:
         """Stores bytes."""
         self.view[gpa : gpa + len(data)] = data
 
@@ -129,7 +129,7 @@ def load(
 
     With `attrs` there is an agent, which opens them; with `recording` as well, it has rings for their samples.
     """
-    agent = _place_agent(memory, vcpus=vcpus, attrs=attrs, recording=recording) if attrs else None
+    agent = place_agent(memory, vcpus=vcpus, attrs=attrs, recording=recording) if attrs else None
     ram_bytes = memory.limit
     memory.free = image.end
     if memory.free > memory.limit:
@@ -153,7 +153,11 @@ def _load_segments(memory: Memory, guest: int, image: Image) -> None:
 
 
 def _place_gdt(memory: Memory) -> int:
-    gpa = memory.pages(memory.lib.PV_GDT_BYTES)
+    return write_gdt(memory, memory.pages(memory.lib.PV_GDT_BYTES))
+
+
+def write_gdt(memory: Memory, gpa: int) -> int:
+    """The descriptors with which a guest is entered, at `gpa`, which is returned."""
     entries = memory.at(gpa, "uint64_t")
     for index, descriptor in enumerate(_GDT):
         entries[index] = descriptor
@@ -223,7 +227,7 @@ def _ring_stride(memory: Memory, recording: Recording | None) -> int:
     return _round_up(memory.ffi.sizeof("struct pv_sample_ring") + size, PAGE_BYTES)
 
 
-def _place_agent(memory: Memory, *, vcpus: int, attrs: tuple[Attr, ...], recording: Recording | None) -> Agent:
+def place_agent(memory: Memory, *, vcpus: int, attrs: tuple[Attr, ...], recording: Recording | None) -> Agent:
     """Takes the top of RAM for the agent, and lowers the limit to what is left for the guest."""
     ffi, lib = memory.ffi, memory.lib
     blob = read_agent()

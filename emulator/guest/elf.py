@@ -78,17 +78,19 @@ def read_guest(path: str | os.PathLike[str], *, name: str, ram_bytes: int) -> Gu
         os.close(fd)
 
 
-def open_guest(path: str | os.PathLike[str]) -> int:
-    """A file descriptor of the guest, which the caller closes. UsageError if it cannot be read as a file."""
+def open_guest(path: str | os.PathLike[str], *, what: str = "guest") -> int:
+    """A file descriptor of the guest, or of `what` it is, which the caller closes. UsageError if it cannot be read as a
+    file.
+    """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
-        raise cannot(f"open guest {os.fspath(path)!r}", error) from None
+        raise cannot(f"open {what} {os.fspath(path)!r}", error) from None
     except ValueError as error:
-        raise UsageError(f"cannot open guest {os.fspath(path)!r}: {error}") from None
+        raise UsageError(f"cannot open {what} {os.fspath(path)!r}: {error}") from None
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
-        raise UsageError(f"guest {os.fspath(path)!r} is not a regular file")
+        raise UsageError(f"{what} {os.fspath(path)!r} is not a regular file")
     return fd
 
 

@@ -25,7 +25,7 @@ Record where a guest spends them. `output="perf.data"` keeps a file that perf re
     # pvperf vCPU: ...
 
 What is wrong is said at the call, by a PvperfError: a UsageError where the caller is, a HostError where the host cannot
-go on, GuestShutdown and AllHalted where the guest cannot, Unsupported where something is missing.
+go on, GuestShutdown, GuestPanicked and AllHalted where the guest cannot, Unsupported where something is missing.
 
     >>> VirtualMachine(smp=65)
     Traceback (most recent call last):
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from emulator.errors import (
         AllHalted,
         GuestError,
+        GuestPanicked,
         GuestShutdown,
         HostDied,
         HostError,
@@ -68,6 +69,7 @@ __all__ = [
     "Count",
     "Event",
     "GuestError",
+    "GuestPanicked",
     "GuestShutdown",
     "HostDied",
     "HostError",

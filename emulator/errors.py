@@ -48,6 +48,10 @@ class AllHalted(GuestError):
     """Every vCPU is parked in HLT, and nothing can wake one."""
 
 
+class GuestPanicked(GuestError):
+    """The guest's kernel has panicked. `details` are the last lines of its console."""
+
+
 class HostError(PvperfError):
     """The host cannot go on: a fault of its own, or of what it runs on."""
 

@@ -28,22 +28,52 @@ def guest_path(guest: object) -> str | Path:
     return find_guest(guest)
 
 
-def command_line(args: object) -> bytes:
-    """What the guest finds as its command line: of a str that text, else the words with blanks between them."""
-    words = [args] if isinstance(args, str) else args
-    if not isinstance(words, Iterable) or isinstance(words, bytes):
+def guest_words(args: object) -> str | tuple[str, ...]:
+    """What the guest is given: a text, or words."""
+    if isinstance(args, str):
+        return args
+    if not isinstance(args, Iterable) or isinstance(args, bytes):
         raise UsageError(f"args are the guest's words, as ['n=1'], or its command line, and {args!r} is neither")
-    words = list(words)
+    words = tuple(args)
     for word in words:
         if not isinstance(word, str):
             raise UsageError(f"each of the guest's args is a str, and {word!r} is not")
+    return words
+
+
+def command_line(words: str | Sequence[str]) -> bytes:
+    """What the guest finds as its command line: of a str that text, else the words with blanks between them."""
     try:
-        line = os.fsencode(" ".join(words))
+        line = os.fsencode(words if isinstance(words, str) else " ".join(words))
     except UnicodeEncodeError as error:
         raise UsageError(f"the guest's command line cannot be encoded: {error.reason}") from None
     if b"\0" in line:
         raise UsageError("the guest's command line cannot contain a NUL")
     return line
+
+
+def kernel_line(append: str, words: str | Sequence[str]) -> bytes:
+    """Linux's command line: `append`, and behind "--" the words of its first program, quoted as it reads them."""
+    text = words if isinstance(words, str) else " ".join(map(_quoted, words))
+    return command_line(f"{append} -- {text}".lstrip() if text else append)
+
+
+def _quoted(word: str) -> str:
+    if '"' in word:
+        raise UsageError(f"the kernel has no way to pass a double quote to its first program, as in {word!r}")
+    return f'"{word}"' if not word or any(map(str.isspace, word)) else word
+
+
+def initrd_paths(initrd: object) -> tuple[str | Path, ...]:
+    """Files of which the kernel unpacks its first file system, one or several."""
+    paths = [initrd] if isinstance(initrd, (str, os.PathLike)) else initrd
+    if not isinstance(paths, Iterable) or isinstance(paths, bytes):
+        raise UsageError(f"initrd is the path of a file, or several, and {initrd!r} is neither")
+    found: list[str | Path] = []
+    for path in paths:
+        check_kind("initrd", path, (str, os.PathLike), "the path of a file")
+        found.append(os.fspath(path))
+    return tuple(found)
 
 
 def chosen_events(events: object, *, counters: int) -> tuple[Event, ...]:

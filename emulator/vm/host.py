@@ -22,9 +22,11 @@ from typing import Any
 
 from emulator.errors import HostError, OutOfMemory, PvperfError, explain
 from emulator.guest import boot
+from emulator.guest.linux.boot import load_linux
 from emulator.native import load_core, load_engine
 from emulator.vm import shm, vcpu
 from emulator.vm.agent_counts import AgentCounts
+from emulator.vm.keyboard import Line
 from emulator.vm.process import HOST_NAME, describe_exit, die_with_parent, fork, name_process, pss_kib
 from emulator.vm.protocol import (
     Channel,
@@ -38,6 +40,8 @@ from emulator.vm.protocol import (
     Samples,
     SlotSamples,
     Started,
+    Taken,
+    Typed,
 )
 from emulator.vm.rings import Rings
 from emulator.vm.trace_drain import INTERVAL, Drain
@@ -47,6 +51,8 @@ _LEAVE_SECONDS = 1.0
 # Console output is passed on at most this often, seconds, so that a guest that writes byte by byte costs little.
 _CONSOLE_SECONDS = 0.001
 _CONSOLE_BYTES = 1 << 16
+# While the guest has not taken what is typed, it is looked after again so soon.
+_TYPING_SECONDS = 0.005
 # poll() takes an int of milliseconds; who is woken too soon looks at the clock.
 _LONGEST_SECONDS = 86_400.0
 # Of struct pv_run.
@@ -94,27 +100,22 @@ class Host:
         """Builds the VM. Raises PvperfError; what was begun until then ends with the process."""
         self._launch = launch
         self._channel = channel
-        self._segment, self._reader = self._map()
         core = load_core()
-        load_engine()  # once, here: the vCPU processes share its pages
         self._ffi, self._lib = core.ffi, core.lib
+        platform_bytes = self._lib.PV_PLATFORM_BYTES if launch.linux else 0
+        self._ram_offset = (1 + launch.vcpus) * self._lib.PV_RUN_PAGE_SIZE + platform_bytes
+        self._segment, self._reader = self._map()
+        load_engine()  # once, here: the vCPU processes share its pages
         base = self._ffi.from_buffer("uint8_t[]", self._segment, require_writable=True)
         page_bytes = self._lib.PV_RUN_PAGE_SIZE
         self._page = self._ffi.cast("struct pv_vm_page *", base)
         self._runs = [
             self._ffi.cast("struct pv_run *", base + (1 + index) * page_bytes) for index in range(launch.vcpus)
         ]
-        self._ram_offset = (1 + launch.vcpus) * page_bytes
+        platform = self._ffi.cast("struct pv_platform *", base + self._ram_offset - platform_bytes)
+        self._line = Line(self._lib, platform, self._runs[0]) if launch.linux else None
         self._memory = boot.Memory(memoryview(self._segment)[self._ram_offset :], ffi=self._ffi, lib=self._lib)
-        self._boot = boot.load(
-            self._memory,
-            guest=launch.guest,
-            image=launch.image,
-            command_line=launch.command_line,
-            vcpus=launch.vcpus,
-            attrs=launch.attrs,
-            recording=launch.recording,
-        )
+        self._boot = self._load()
         self._end = self._ffi.new("struct pv_vm_end *")
         self._console = self._ffi.new("uint8_t[]", _CONSOLE_BYTES)
         self._rings = self._find_rings()
@@ -126,7 +127,7 @@ class Host:
         self._alive: dict[int, int] = {}  # pidfd -> vCPU
 
     def _map(self) -> tuple[mmap.mmap, int]:
-        size = (1 + self._launch.vcpus) * shm.PAGE_BYTES + self._launch.ram_bytes
+        size = self._ram_offset + self._launch.ram_bytes
         if os.getppid() != self._launch.front_pid:
             os._exit(1)  # nobody would be left to remove the name, should this process be killed now
         try:
@@ -136,6 +137,15 @@ class Host:
             raise kind(f"no {size >> 20} MiB of shared memory for the VM: {explain(error)}") from None
         die_with_parent(self._launch.front_pid)
         return mapped
+
+    def _load(self) -> boot.Boot:
+        launch = self._launch
+        what: dict[str, Any] = {"guest": launch.guest, "command_line": launch.command_line, "vcpus": launch.vcpus}
+        what |= {"attrs": launch.attrs, "recording": launch.recording}
+        if launch.linux:
+            return load_linux(self._memory, linux=launch.linux, **what)
+        assert launch.image
+        return boot.load(self._memory, image=launch.image, **what)
 
     def _find_rings(self) -> Rings | None:
         agent = self._boot.agent
@@ -213,6 +223,7 @@ class Host:
                 if self._counts:
                     self._counts.begin()
             self._pass_samples()
+            self._pass_typed()
             if self._drain and self._drain.is_due():
                 self._pass_trace()
             if self._counts and (counted := self._counts.take()):
@@ -269,6 +280,8 @@ class Host:
                 self._lib.vm_finish(self._vm)
             elif isinstance(message, Kill):
                 self._kill("PV_END_STOPPED")
+            elif isinstance(message, Typed) and self._line:
+                self._line.add(message.data)
 
     def _bury(self, index: int) -> None:
         """A vCPU process is gone before the VM was over: that ends the VM."""
@@ -298,9 +311,15 @@ class Host:
         intervals = [self._rings.interval] if self._rings else []
         if self._drain:
             intervals.append(INTERVAL)
+        if self._line and self._line.busy:
+            intervals.append(_TYPING_SECONDS)
         if self._counts and (patience := self._counts.patience()) < math.inf:
             intervals.append(min(patience, _LONGEST_SECONDS) + 0.0005)
         return min(intervals) * 1000 if intervals else None
+
+    def _pass_typed(self) -> None:
+        if self._line and (count := self._line.pour()):
+            self._channel.send(Taken(count))
 
     def _pass_samples(self) -> bool:
         """Sends what has come into the rings; False if there is nothing."""

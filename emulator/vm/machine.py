@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self
 
 from emulator.errors import (
     AllHalted,
+    GuestPanicked,
     GuestShutdown,
     HostError,
     HostPanic,
@@ -29,6 +30,10 @@ from emulator.errors import (
 from emulator.guest import elf
 from emulator.guest.agent import Attr, Recording
 from emulator.guest.code_place import with_place
+from emulator.guest.linux.boot import LinuxGuest, full_command_line
+from emulator.guest.linux.initrd import open_initrd
+from emulator.guest.linux.kernel import find_kernel
+from emulator.guest.linux.panic import PanicWatch, panic_of
 from emulator.vm.asked import (
     check_callback,
     check_kind,
@@ -36,16 +41,20 @@ from emulator.vm.asked import (
     chosen_events,
     command_line,
     guest_path,
+    guest_words,
+    initrd_paths,
     interval_ns,
+    kernel_line,
     names,
     seconds,
 )
 from emulator.vm.cpus import MODELS, check_model
 from emulator.vm.interval import Interval, Intervals
+from emulator.vm.keyboard import HasFileno, Keyboard
 from emulator.vm.models import parse_caches, parse_predictor
 from emulator.vm.protocol import Ended, Launch, Trace
 from emulator.vm.result import Result, count_of
-from emulator.vm.session import Session
+from emulator.vm.session import STOP, Session
 
 if TYPE_CHECKING:
     from emulator.events import Event
@@ -92,6 +101,8 @@ _KINDS: dict[Any, tuple[tuple[type, ...], str]] = {
 
 # Polling for an exit, at most, where the vCPUs and their host threads have a core each (handover.h).
 _POLL_NS = 500_000
+# How long a kernel that has panicked may go on to print, seconds.
+_PANIC_SECONDS = 2.0
 # Console output kept for Result.console, bytes; more goes to the callback alone.
 CONSOLE_KEPT = 16 << 20
 
@@ -210,7 +221,9 @@ class _Launch(NamedTuple):
     """What run() was asked for; the rest of a Launch is the VM's."""
 
     path: str | Path
-    command_line: bytes
+    words: str | tuple[str, ...]
+    append: str
+    initrds: tuple[str | Path, ...]
     attrs: tuple[Attr, ...]
     measure_memory: bool
     recording: Recording | None
@@ -236,6 +249,7 @@ class Machine:
         self._runner = 0  # the thread that is in run()
         self._session: Session | None = None
         self._waker: socket.socket | None = None  # of the run in progress
+        self._keyboard: Keyboard | None = None
 
     def __reduce__(self) -> NoReturn:
         raise UsageError("a VM cannot be copied or pickled: make another one of its config, VirtualMachine(vm.config)")
@@ -273,9 +287,27 @@ class Machine:
 
     def stop(self) -> None:
         """Asks the run in progress, if any, for an orderly end. For any thread or signal handler."""
+        self._wake(STOP)
+
+    def type(self, data: bytes) -> None:
+        """Types on the console of the Linux guest that runs. For any thread, and for a console's callback; of no use
+        where nothing runs.
+        """
+        check_kind("data", data, bytes, "bytes")
+        if keyboard := self._keyboard:
+            keyboard.type(data)
+
+    def attach(self, source: HasFileno) -> None:
+        """From now on, what can be read from `source` is typed, until its end: as run()'s console_input. For the
+        callback of the console.
+        """
+        if keyboard := self._keyboard:
+            keyboard.attach(source)
+
+    def _wake(self, why: bytes = b"w") -> None:
         with contextlib.suppress(OSError):  # full: somebody has asked; closed: it is over
             if waker := self._waker:
-                waker.send(b"s")
+                waker.send(why)
 
     def run(
         self,
@@ -292,13 +324,16 @@ class Machine:
         trace_kinds: Iterable[str] | None = None,
         interval: float | None = None,
         intervals: Callable[[Interval], None] | None = None,
+        initrd: str | Path | Iterable[str | Path] = (),
+        append: str = "",
+        console_input: HasFileno | None = None,
     ) -> Result:
         """Boots `guest`, and runs it to its end.
 
         Args:
             guest: the name of a bundled one, as `pvperf guests` lists them, or the path of an ELF file: a str with a
-                slash in it, or a Path.
-            args: the guest's command line, in words, as ["n=5"], or as one text.
+                slash in it, or a Path. A Linux kernel is one, too: a bzImage, or its vmlinux.
+            args: the guest's command line, in words, as ["n=5"], or as one text. Of Linux: what its first program gets.
             events: to be counted on every vCPU from the guest's entry on: names, as "instructions,branches:u" or
                 ["instructions", "branches:u"], or what parse_events() returned; at most 64. Those of a group, as
                 "{instructions,cycles}" or ["{branches,branch-misses}:u", "cycles"], count all together or not at all.
@@ -315,12 +350,17 @@ class Machine:
             intervals: is called with an emulator.Interval: what was counted since the one before. The last one comes
                 with the end of the run, whenever that is: their sums are the Result's counts.
 
+            initrd: of Linux alone: the file of which it unpacks its first file system, or several in their order.
+            append: of Linux alone: options of the kernel, behind those that pvperf gives it, which they may override.
+            console_input: of Linux alone: an open file, pipe or socket with what is typed on its console. See type().
+
         What a callback raises ends the VM and comes out here. In any case no process is left.
 
         Raises:
             UsageError: an argument makes no sense, the guest cannot be booted, another run is in progress, or the VM
                 has been closed; nothing was started.
             GuestShutdown: a vCPU's guest ended in a triple fault, or ran out of RAM.
+            GuestPanicked: the Linux kernel has panicked.
             AllHalted: every vCPU is parked in HLT, and nothing can wake one.
             HostError, and HostDied, VcpuDied, HostPanic, OutOfMemory: the host cannot go on.
             Unsupported: a part of pvperf is missing or does not fit, or the guest needs what there is not.
@@ -330,10 +370,17 @@ class Machine:
         check_recording(recording)
         for name, callback in (("console", console), ("samples", samples), ("trace", trace), ("intervals", intervals)):
             check_callback(name, callback)
+        words = guest_words(args)
+        command_line(words)  # whatever the guest may be
+        check_kind("append", append, str, "a str with options of the kernel")
+        if console_input is not None and not hasattr(console_input, "fileno"):
+            raise UsageError(f"console_input is an open file, pipe or socket, and {console_input!r} is not")
         chosen = chosen_events(events, counters=self.config.counters)
         launch = _Launch(
             guest_path(guest),
-            command_line(args),
+            words,
+            append,
+            initrd_paths(initrd),
             event_attrs(chosen),
             measure_memory,
             recording,
@@ -348,14 +395,18 @@ class Machine:
             if self._closed:
                 raise UsageError("this VM has been closed")
             try:
+                self._keyboard = Keyboard(self._wake)
+                if console_input is not None:
+                    self._keyboard.attach(console_input)
                 ended, why = self._run(launch, output, samples, tracing, passed, str(guest), timeout)
             finally:
                 tracing.finish()
+            output.refuse_panic(ended)
             result = _result(ended, why, bytes(output.kept), chosen, self.config.design, launch.path)
             passed.finish(result)
             return result
         finally:
-            self._session, self._runner = None, 0
+            self._session, self._keyboard, self._runner = None, None, 0
             self._busy.release()
 
     def _run(
@@ -371,13 +422,34 @@ class Machine:
         with contextlib.ExitStack() as held:
             fd = elf.open_guest(launch.path)
             held.callback(os.close, fd)
-            image = elf.read_image(fd, name=name, ram_bytes=self.config.memory)
-            complete = tracing.configure(self._complete(launch, fd, image))
+            complete = tracing.configure(self._complete(launch, fd, self._what(fd, launch, name, held)))
             wake = held.enter_context(self._waking())
             self._session = Session(
-                wake=wake, console=output.write, samples=samples, trace=tracing.add, counted=passed.add
+                wake=wake,
+                console=output.write,
+                samples=samples,
+                trace=tracing.add,
+                counted=passed.add,
+                keyboard=self._keyboard,
             )
+            if complete.linux:
+                output.watch_for_panic(self._session)
             return self._session.run(complete, timeout=timeout)
+
+    def _what(self, fd: int, launch: _Launch, name: str, held: contextlib.ExitStack) -> dict[str, Any]:
+        """The fields of a Launch that say what is booted: the ELF file of a bare guest, or a Linux kernel."""
+        kernel = find_kernel(fd, name=name)
+        if kernel:
+            initrds = []
+            for path in launch.initrds:
+                initrds.append(open_initrd(path))
+                held.callback(os.close, initrds[-1])
+            line = full_command_line(kernel_line(launch.append, launch.words))
+            return {"image": None, "linux": LinuxGuest(kernel, tuple(initrds)), "command_line": line}
+        if launch.initrds or launch.append:
+            raise UsageError(f"an initrd and options of a kernel are for Linux, and guest {name!r} is no Linux kernel")
+        image = elf.read_image(fd, name=name, ram_bytes=self.config.memory)
+        return {"image": image, "linux": None, "command_line": command_line(launch.words)}
 
     @contextlib.contextmanager
     def _waking(self) -> Iterator[socket.socket]:
@@ -397,7 +469,7 @@ class Machine:
             finally:
                 self._waker = None
 
-    def _complete(self, asked: _Launch, guest: int, image: elf.Image) -> Launch:
+    def _complete(self, asked: _Launch, guest: int, what: dict[str, Any]) -> Launch:
         config = self.config
         check_model(config.cpu)
         cores = sorted(os.sched_getaffinity(0))
@@ -436,8 +508,7 @@ class Machine:
             poisson=config.spacing == "poisson",
             faults=tuple((FAULTS[name], share) for name, share in parse_faults(config.fault).items()),
             seed=config.seed,
-            image=image,
-            command_line=asked.command_line,
+            **what,
             attrs=asked.attrs,
             measure_memory=asked.measure_memory,
             recording=asked.recording,
@@ -478,11 +549,28 @@ class _Output:
     def __init__(self, callback: Callable[[bytes], None] | None) -> None:
         self.kept = bytearray()
         self._callback = callback
+        self._watch: PanicWatch | None = None
+        self._session: Session | None = None
 
     def write(self, data: bytes) -> None:
         self.kept += data[: CONSOLE_KEPT - len(self.kept)]
+        if self._watch and self._session and self._watch.look(data):
+            self._session.end_within(_PANIC_SECONDS, "panic")
         if self._callback:
             self._callback(data)
+
+    def watch_for_panic(self, session: Session) -> None:
+        """The guest is Linux."""
+        self._watch, self._session = PanicWatch(), session
+
+    def refuse_panic(self, ended: Ended) -> None:
+        """GuestPanicked if that is how it ended: what its kernel said then is not always in what is kept."""
+        if not self._watch or not self._watch.seen:
+            return
+        reason, lines = panic_of(bytes(self.kept))
+        error = GuestPanicked(f"the guest's kernel has panicked: {reason or 'see its console'}", details=lines)
+        error.statistics = ended.statistics
+        raise error
 
 
 def event_attrs(events: Sequence[Event]) -> tuple[Attr, ...]:

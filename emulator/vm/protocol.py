@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from emulator.guest.agent import Attr, Recording
 from emulator.guest.elf import Image
+from emulator.guest.linux.boot import LinuxGuest
 from emulator.vm.models import Cache
 
 
@@ -46,7 +47,8 @@ class Launch(NamedTuple):
     poisson: bool
     faults: tuple[tuple[str, int], ...]  # constants of enum pv_fault, and how many of 1000
     seed: int
-    image: Image
+    image: Image | None  # of a bare guest
+    linux: LinuxGuest | None  # one of the two
     command_line: bytes
     attrs: tuple[Attr, ...]
     measure_memory: bool
@@ -145,7 +147,19 @@ class Kill(NamedTuple):
     """Front end: end the VM at once."""
 
 
-Message = Started | Entered | Console | Samples | Trace | Counted | Ended | Failed | Finish | Kill
+class Typed(NamedTuple):
+    """Front end: bytes for the console of a Linux guest."""
+
+    data: bytes
+
+
+class Taken(NamedTuple):
+    """Host: so many of the bytes typed have reached the guest's console."""
+
+    typed_bytes: int
+
+
+Message = Started | Entered | Console | Taken | Samples | Trace | Counted | Ended | Failed | Finish | Kill | Typed
 
 _LENGTH = struct.Struct("<Q")
 _READ_BYTES = 1 << 18

@@ -15,6 +15,7 @@ from emulator import errors
 from emulator.errors import HostDied, HostError, PvperfError, explain
 from emulator.vm import shm
 from emulator.vm.host_process import HostProcess
+from emulator.vm.keyboard import Keyboard
 from emulator.vm.process import describe_exit
 from emulator.vm.protocol import (
     Channel,
@@ -29,7 +30,9 @@ from emulator.vm.protocol import (
     Message,
     Samples,
     Started,
+    Taken,
     Trace,
+    Typed,
 )
 
 # How long a VM may take to its guest's first entry, seconds, for itself and for each of its vCPUs, on a machine that
@@ -41,6 +44,9 @@ _FINISH_SECONDS = 3.0
 _KILL_SECONDS = 2.0
 _LEAVE_SECONDS = 2.0
 _MOST_POLL_MS = 86_400_000  # poll() takes an int; who is woken too soon looks at the clock
+
+#: What the socket `wake` brings if somebody wants an end; anything else only wakes.
+STOP = b"s"
 
 _HELD_BACK = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -56,19 +62,24 @@ class Session:
         samples: Callable[[int, bytes], None] | None = None,
         trace: Callable[[Trace], None] | None = None,
         counted: Callable[[Counted], None] | None = None,
+        keyboard: Keyboard | None = None,
     ) -> None:
         """`wake` becomes readable when the user wants an end.
 
         `console` gets what the guest writes, `samples` a vCPU and what it has recorded, `trace` the rounds of a trace,
-        `counted` what has been counted.
+        `counted` what has been counted. `keyboard` has what is typed; its wake() makes `wake` readable, with what means
+        no end.
         """
         self._wake = wake
         self._console = console
         self._samples = samples
         self._trace = trace
         self._counted = counted
+        self._keyboard = keyboard
+        self._late = "timeout"  # what it means that the deadline has come
         self._timeout: float | None = None
         self._booted = False
+        self._typing = -1  # the descriptor that is polled for what is typed
         self._why = ""  # why the run was asked to end: "stopped" or "timeout"
         self._killing = False
         self._deadline: float | None = None  # of what is waited for now, time.monotonic()
@@ -88,7 +99,8 @@ class Session:
         near, far = socket.socketpair()
         self._channel = Channel(near)
         launch = launch._replace(front_pid=os.getpid(), segment=self._segment, channel=far.fileno())
-        self._process = HostProcess(launch, (launch.channel, launch.guest))
+        initrds = launch.linux.initrds if launch.linux else ()
+        self._process = HostProcess(launch, (launch.channel, launch.guest, *initrds))
         try:
             try:
                 self._start(far)
@@ -126,16 +138,35 @@ class Session:
         for fd in (gone, self._channel.fileno(), self._wake.fileno()):
             poller.register(fd, select.POLLIN)
         while self._outcome is None:
+            typing = self._watch_keyboard(poller)
             ready = [fd for fd, _ in poller.poll(self._patience_ms())]
             if gone in ready:
                 self._hear(self._channel.drain())
                 return
-            if self._wake.fileno() in ready:
-                self._wake.recv(1 << 12)
+            if self._wake.fileno() in ready and STOP in self._wake.recv(1 << 12):
                 self._ask_to_finish("stopped")
+            if typing in ready and self._keyboard:
+                self._keyboard.read()
+            self._send_typed()
             if self._channel.fileno() in ready:
                 self._receive(poller)
             self._check_deadline()
+
+    def _watch_keyboard(self, poller: select.poll) -> int:
+        """The descriptor that is polled for what is typed; -1: none."""
+        wanted = self._keyboard.descriptor if self._keyboard and self._booted and not self._why else -1
+        if wanted != self._typing:
+            if self._typing >= 0:
+                poller.unregister(self._typing)
+            if wanted >= 0:
+                poller.register(wanted, select.POLLIN)
+            self._typing = wanted
+        return wanted
+
+    def _send_typed(self) -> None:
+        if self._keyboard and (data := self._keyboard.take()):
+            with contextlib.suppress(ConnectionError):  # the host is gone: that is about to be seen
+                self._channel.send(Typed(data))
 
     def _receive(self, poller: select.poll) -> None:
         try:
@@ -147,6 +178,9 @@ class Session:
         for message in messages:
             if isinstance(message, Console):
                 self._console(message.data)
+            elif isinstance(message, Taken):
+                if self._keyboard:
+                    self._keyboard.taken(message.typed_bytes)
             elif isinstance(message, Trace):
                 self._pass_trace(message)
             elif isinstance(message, Samples):
@@ -187,12 +221,18 @@ class Session:
         if not self._booted and not self._why:
             raise HostError("the VM does not get to its guest's first instruction, and was killed")
         if not self._why:
-            self._ask_to_finish("timeout")
+            self._ask_to_finish(self._late)
         elif not self._killing:
             self._killing = True
             self._say(Kill(), _KILL_SECONDS)
         else:
             raise HostError("the host process does not answer, and was killed")
+
+    def end_within(self, seconds: float, why: str) -> None:
+        """Asks for the end then, unless it comes earlier, for a reason of its own. For who is called with output."""
+        deadline = time.monotonic() + seconds
+        if not self._why and (self._deadline is None or deadline < self._deadline):
+            self._deadline, self._late = deadline, why
 
     def _ask_to_finish(self, why: str) -> None:
         if not self._why:

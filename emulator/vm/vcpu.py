@@ -59,7 +59,11 @@ def _run(index: int, launch: Launch, segment: tuple[mmap.mmap, int], boot: Boot)
     shm.forget_segment(reader)
     run = ffi.cast("struct pv_run *", base + (1 + index) * lib.PV_RUN_PAGE_SIZE)
     config = ffi.new("struct pv_engine_config *")
-    config.ram = base + (1 + launch.vcpus) * lib.PV_RUN_PAGE_SIZE
+    shared = base + (1 + launch.vcpus) * lib.PV_RUN_PAGE_SIZE
+    if launch.linux:
+        config.platform = ffi.cast("struct pv_platform *", shared)
+        shared += lib.PV_PLATFORM_BYTES
+    config.ram = shared
     config.ram_size = boot.ram_bytes
     config.agent_bytes = launch.ram_bytes - boot.ram_bytes
     config.run = run

@@ -9,6 +9,8 @@ its signal to the command, and to the group that the command is in.
 from __future__ import annotations
 
 import argparse
+import os
+import re
 import signal
 import sys
 import time
@@ -16,17 +18,26 @@ from collections.abc import Callable, Iterable, Sequence
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
-from emulator.errors import GuestTimeout, HostError, Killed, UsageError
+from emulator.errors import GuestPanicked, GuestTimeout, HostError, Killed, UsageError
 from emulator.files import Files, cannot_write
 from emulator.guest import elf
 from emulator.guest.bundled import find_guest, refuse_source
 from emulator.guest.code_place import crash_of, crash_places
+from emulator.guest.linux.boot import full_command_line
+from emulator.guest.linux.kernel import read_linux
 from emulator.terminal.counted import agreed, counted
 from emulator.terminal.printable import printable
+from emulator.vm.asked import kernel_line
 from emulator.vm.machine import Machine, MachineConfig
 from emulator.vm.result import Result
 
+#: What the first program of Debian's initramfs writes once it is ready for a script: see emulator/debian/init.
+ENQUIRY = b"\x05"
+
 if TYPE_CHECKING:
+    from io import RawIOBase
+
+    from emulator.cli.console import Console
     from emulator.cli.trace_file import TraceFile
     from emulator.events import Event
     from emulator.guest.agent import Recording
@@ -35,6 +46,7 @@ if TYPE_CHECKING:
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _ONE_REQUEST_SECONDS = 0.1
+LINUX_MEMORY = 512 << 20  # where no other is asked for
 _FIELDS = (
     *(
         "smp",
@@ -73,24 +85,35 @@ class Launcher:
     def __init__(self, arguments: argparse.Namespace, files: Files) -> None:
         """Refuses what cannot be booted, before any of the command's `files` is touched."""
         self._arguments = arguments
+        self.guest, self.is_linux = _find_guest(arguments)
+        if self.is_linux and arguments.memory is None:
+            arguments.memory = LINUX_MEMORY
         config = machine_config(arguments)
-        self.guest = _find_guest(arguments.guest, config.memory)
-        files.reads(self.guest.path)
+        files.reads(self.guest.path, *arguments.initrd)
         self._before: dict[int, Any] = {}
         self._trace = _open_trace(files, arguments, config.smp)
         self._vm = Machine(config)
+        self._console: Console | None = None
         self._asked = 0.0  # when, by time.monotonic()
+        self._left = False  # by ^A x
+        self._held: RawIOBase | None = None  # what is typed once init asks for it
         self.signum = 0  # the signal that asked for the end; SIGPIPE if nobody reads the output any more
 
     def __enter__(self) -> Launcher:
         for signum in _SIGNALS:
             if signal.getsignal(signum) != signal.SIG_IGN:  # nohup, or a shell's background job
                 self._before[signum] = signal.signal(signum, self._on_signal)
+        if self.is_linux:
+            from emulator.cli.console import Console
+
+            self._console = Console(leave=self._leave, say=self._write).__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._console:
+            self._console.__exit__(kind, error, trace)
         for signum, handler in self._before.items():
             signal.signal(signum, handler)
         self._vm.close()
@@ -105,6 +128,35 @@ class Launcher:
             self.signum = signum
             raise Killed(signum)
         self._asked, self.signum = now, signum
+        self._vm.stop()
+
+    def prepare_init(self) -> None:
+        """The guest's first program is that of emulator/debian/init: it is told what it stands in front of."""
+        console = self._console
+        options = []
+        if self._arguments.guest_args or not (console and console.is_terminal):
+            options.append("quiet")
+        elif console.source:
+            columns, lines = os.get_terminal_size(sys.stdin.fileno())
+            terminal = os.environ.get("TERM", "")
+            options += [f"LINES={lines}", f"COLUMNS={columns}"]
+            options += [f"TERM={terminal}"] if re.fullmatch(r"[\w.+-]{1,40}", terminal) else []
+        if console and console.source and not console.is_terminal:
+            options.append("PVPERF_SCRIPT=1")
+            self._held, console.source = console.source, None
+        self._arguments.kernel_append = " ".join(filter(None, (*options, self._arguments.kernel_append)))
+
+    def _hear(self, data: bytes) -> None:
+        """Of the console. Where init asks for a script, what is on stdin begins to be typed."""
+        if self._held and ENQUIRY in data:
+            self._vm.attach(self._held)
+            self._held = None
+            data = data.replace(ENQUIRY, b"", 1)
+        if not self._arguments.quiet:
+            self._write(data)
+
+    def _leave(self) -> None:
+        self._left = True
         self._vm.stop()
 
     @property
@@ -130,19 +182,30 @@ class Launcher:
         """
         arguments = self._arguments
         draw = self._trace.boot(lambda: self._vm.processes) if self._trace else None
-        result = self._vm.run(
-            arguments.guest,
-            arguments.guest_args,
-            events=events,
-            timeout=arguments.timeout,
-            console=None if arguments.quiet else self._write,
-            trace=_both(draw, trace),
-            trace_kinds=None if draw else trace_kinds,
-            recording=recording,
-            samples=samples,
-            interval=interval,
-            intervals=intervals,
-        )
+        if self.is_linux and arguments.verbose:
+            line = full_command_line(kernel_line(arguments.kernel_append, arguments.guest_args))
+            print(f"pvperf: the kernel's command line: {printable(line.decode(errors='replace'))}", file=sys.stderr)
+        try:
+            result = self._vm.run(
+                self.guest.path if self.is_linux else arguments.guest,
+                arguments.guest_args,
+                events=events,
+                timeout=arguments.timeout,
+                console=self._hear if self._held or not arguments.quiet else None,
+                trace=_both(draw, trace),
+                trace_kinds=None if draw else trace_kinds,
+                recording=recording,
+                samples=samples,
+                interval=interval,
+                intervals=intervals,
+                initrd=arguments.initrd,
+                append=arguments.kernel_append,
+                console_input=self._console.source if self._console else None,
+            )
+        except GuestPanicked as panicked:
+            if not arguments.quiet:
+                panicked.details = ""  # they have just been printed
+            raise
         if self._trace:
             self._trace.place()
             self._trace.lost += result.statistics["trace_lost"]
@@ -171,6 +234,8 @@ class Launcher:
         """The exit status that a run's end stands for. Raises Killed or GuestTimeout, if it was that."""
         if self.signum:
             raise Killed(self.signum)
+        if self._left:
+            return 0
         if result.ended == "timeout":
             raise GuestTimeout(f"the guest did not end within {self._arguments.timeout:g} s")
         if result.ended != "exit":
@@ -191,10 +256,15 @@ def _both(
     return call
 
 
-def _find_guest(name: str, ram_bytes: int) -> elf.GuestFile:
-    """UsageError if it cannot be booted."""
+def _find_guest(arguments: argparse.Namespace) -> tuple[elf.GuestFile, bool]:
+    """What shall be booted, and whether it is Linux. UsageError if it cannot be booted."""
+    name = arguments.guest
     refuse_source(name)
-    return elf.read_guest(name if "/" in name else find_guest(name), name=name, ram_bytes=ram_bytes)
+    path = name if "/" in name else find_guest(name)
+    if kernel := read_linux(path, name=name):
+        return kernel, True
+    memory = machine_config(arguments).memory
+    return elf.read_guest(path, name=name, ram_bytes=memory), False
 
 
 def _open_trace(files: Files, arguments: argparse.Namespace, vcpus: int) -> TraceFile | None:

@@ -22,7 +22,7 @@ from emulator.races.explore.scenarios import SCENARIOS
 from emulator.terminal.counted import counted
 from emulator.terminal.quantity import duration, size
 
-WITHOUT_JSON = ("bench", "run", "record", "script", "stress", "completion", "man", "help")
+WITHOUT_JSON = ("bench", "run", "linux", "record", "script", "stress", "completion", "man", "help")
 
 
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name not in WITHOUT_JSON])

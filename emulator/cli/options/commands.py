@@ -18,6 +18,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     "launch and count": {
         "run": ("boot a guest", f"{_HERE}.counting"),
         "stat": ("boot a guest and count events while it runs", f"{_HERE}.counting"),
+        "linux": ("boot Debian's kernel, with its perf, to a shell or for a command", f"{_HERE}.linux"),
     },
     "record and report": {
         "record": ("boot a guest and sample events while it runs", f"{_HERE}.recording"),

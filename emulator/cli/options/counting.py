@@ -42,4 +42,4 @@ def add_stat(parser: Parser) -> None:
     add = output.add_argument
     add("-o", "--output", metavar="FILE", help="write the counts to FILE, whole or not at all; - is stdout")
     add("--append", action="store_true", help="add to the file of -o")
-    add_rest(parser)
+    add_rest(parser, append=False)

@@ -6,10 +6,10 @@ from __future__ import annotations
 from emulator.terminal.parser import Parser
 from emulator.terminal.quantity import duration, positive, size, whole
 
-_STATUSES = [
+STATUSES = [
     ("N", "the guest's own"),
     ("2", "usage"),
-    ("123", "the guest cannot go on (all its vCPUs are halted, a triple fault, it left RAM)"),
+    ("123", "the guest cannot go on (all its vCPUs are halted, a triple fault, it left RAM, its kernel panicked)"),
     ("124", "time-out"),
     ("125", "host error"),
     ("126", "not supported here"),
@@ -20,13 +20,18 @@ _STATUSES = [
 def add_first(parser: Parser) -> None:
     """The guest, and what is asked for of it most often."""
     parser.usage = "%(prog)s [OPTION...] GUEST [-- ARGUMENT...]"
-    parser.statuses = _STATUSES
+    parser.statuses = STATUSES
     parser.add_argument(
         "guest",
         nargs="?",
         metavar="GUEST",
-        help="a bundled guest's name (see pvperf guests), or an ELF file; what follows -- is its command line",
+        help="a bundled guest's name (see pvperf guests), an ELF file or a Linux kernel; behind --: its command line",
     )
+    add_usual(parser)
+
+
+def add_usual(parser: Parser) -> None:
+    """What is asked for most often."""
     add = parser.add_argument
     add("--smp", type=whole, metavar="N", help="vCPUs, 1 to 64 (default 1)")
     add("--timeout", type=duration, metavar="TIME", help="end the VM 10s, 500ms, 2m after its guest was entered")
@@ -34,8 +39,9 @@ def add_first(parser: Parser) -> None:
     add("-v", "--verbose", action="store_true", help="also print what the VM did, to stderr")
 
 
-def add_rest(parser: Parser) -> None:
-    """The machine, the interface, and what goes wrong on purpose."""
+def add_rest(parser: Parser, *, append: bool = True) -> None:
+    """The machine, the interface, and what goes wrong on purpose. Without `append`, that option is another one's."""
+    _add_linux(parser, append=append)
     _add_machine(parser)
     _add_interface(parser)
     _add_models(parser)
@@ -49,9 +55,34 @@ def add_rest(parser: Parser) -> None:
     add("--trace-records", type=positive, metavar="N", help="keep the first N things that happen (default 1000000)")
 
 
+def _add_linux(parser: Parser, *, append: bool) -> None:
+    add = parser.add_argument_group("Linux").add_argument
+    add(
+        "--initrd",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="its first file system: a cpio archive; repeatable",
+    )
+    names = ("--append", "--cmdline") if append else ("--cmdline",)
+    add(
+        *names,
+        dest="kernel_append",
+        default="",
+        metavar="TEXT",
+        help="options of the kernel, behind those that -v shows; what follows -- goes to its first program",
+    )
+
+
 def _add_machine(parser: Parser) -> None:
     add = parser.add_argument_group("the machine").add_argument
-    add("-m", "--memory", type=size, metavar="SIZE", help="guest RAM: 64M, 1G; a bare number is MiB (default 64M)")
+    add(
+        "-m",
+        "--memory",
+        type=size,
+        metavar="SIZE",
+        help="guest RAM: 64M, 1G; a bare number is MiB (default 64M; of Linux, 512M)",
+    )
     add("--accel", metavar="NAME", help="what executes the guest (default tcg)")
     add(
         "--cpu",

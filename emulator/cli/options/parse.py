@@ -32,7 +32,9 @@ def parse(argv: list[str]) -> argparse.Namespace:
     if strange:
         said = _strange(arguments.command, strange[0], _options(parser))
         raise UsageError(f"{said} (see pvperf {arguments.command} --help)")
-    if arguments.command in ("run", "stat", "record"):
+    if arguments.command == "linux":
+        arguments.guest_args = guests_own or []
+    elif arguments.command in ("run", "stat", "record"):
         _take_guest(arguments, guests_own)
     elif guests_own is not None:
         raise UsageError(f"pvperf {arguments.command} starts no guest, so that nothing can follow --")
@@ -74,7 +76,7 @@ def _strange(command: str, word: str, known: Iterable[str]) -> str:
     if word.startswith("-"):
         option = word.partition("=")[0]
         return f"pvperf {command} has no option {option}{_meant(option, known)}"
-    hint = "; what belongs to the guest goes behind --" if command in ("run", "stat", "record") else ""
+    hint = "; what belongs to the guest goes behind --" if command in ("run", "stat", "record", "linux") else ""
     if command in ("report", "script"):
         hint = f": name a recording with -i, as in -i {word}"
     return f"pvperf {command} has no use for '{word}'{hint}"

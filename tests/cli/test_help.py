@@ -151,8 +151,9 @@ def run(place: Path, command: str) -> Finished:
 
 
 def tried() -> list[object]:
-    """A sweep of some points is a test of tests/bench, too."""
+    """A sweep of some points is a test of tests/bench, too; Linux is booted in tests/guest/linux."""
     commands = [each for each in examples() if " bench " not in each or each.startswith(MEASURED)]
+    commands = [each for each in commands if not each.startswith("pvperf linux")]
     return [pytest.param(each, marks=pytest.mark.soak if "nmi-miss" in each else ()) for each in commands]
 
 
@@ -175,6 +176,12 @@ def test_an_example_of_bench_is_understood(command: str) -> None:
     words = shlex.split(command)
     assert words[0] == "pvperf"
     assert parse(words[1:]).command == "bench"
+
+
+@pytest.mark.parametrize("command", [each for each in examples() if each.startswith("pvperf linux")])
+def test_an_example_of_linux_is_understood(command: str) -> None:
+    words = shlex.split(command.partition(" < ")[0])
+    assert parse(words[1:]).command == "linux"
 
 
 def test_every_topic_is_found() -> None:

@@ -59,15 +59,14 @@ def whole_size(fds: Sequence[int]) -> int:
 
 
 def read_into(memory: memoryview, fds: Sequence[int]) -> None:
-    """All of them as one, in this order: what a later one has replaces what an earlier one has. UsageError if one has
-    been changed meanwhile.
+    """All of them as one, in this order, into whole_size() bytes: what a later one has replaces what an earlier one
+    has. UsageError if one has been changed meanwhile.
     """
     at = 0
     for fd in fds:
         at += -at % _ALIGNED
-        left, offset = os.fstat(fd).st_size, 0
-        while left:
-            done = os.preadv(fd, [memory[at : at + left]], offset)
-            if not done:
-                raise UsageError("the initrd was cut short while it was loaded")
-            at, left, offset = at + done, left - done, offset + done
+        begin = at
+        while done := os.preadv(fd, [memory[at:]], at - begin):
+            at += done
+    if at != len(memory):
+        raise UsageError("an initrd was changed while it was loaded")

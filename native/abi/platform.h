@@ -21,8 +21,10 @@ enum {
 struct pv_ipi {
 	uint64_t irr[4]; /* a bit per vector */
 	uint32_t nmi;
-	uint32_t pad[7];
+	uint32_t startup; /* PV_IPI_STARTUP, and the vector of a STARTUP that was not taken yet */
+	uint32_t pad[6];
 };
+enum { PV_IPI_STARTUP = 1 << 8 };
 _Static_assert(sizeof(struct pv_ipi) == 64, "a line of its own");
 
 /* 16550A: COM1, IRQ 4. */

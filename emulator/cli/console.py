@@ -12,7 +12,6 @@ import contextlib
 import io
 import os
 import signal
-import sys
 import termios
 from collections.abc import Callable
 from types import TracebackType
@@ -87,21 +86,27 @@ class Script(io.RawIOBase):
 class Console:
     """Use it in a `with` statement: a terminal is itself again behind it, whatever happens."""
 
-    def __init__(self, *, leave: Callable[[], None], say: Callable[[bytes], object]) -> None:
-        """`leave` and `say` as Keys has them. Reads nothing yet."""
-        self.source: io.RawIOBase | None = None
-        self._fd = -1
+    def __init__(
+        self,
+        *,
+        leave: Callable[[], None],
+        say: Callable[[bytes], object],
+        fd: int = 0,
+        foreground: Callable[[int], bool] = lambda fd: os.tcgetpgrp(fd) == os.getpgrp(),
+    ) -> None:
+        """`leave` and `say` as Keys has them. Reads nothing yet.
+
+        `fd` is stdin. Who is not in the `foreground` of a terminal, as a shell's background job, has no keyboard.
+        """
+        self._fd = fd
         self._before: list[Any] | None = None
         self._continued: Any = None
-        with contextlib.suppress(OSError, ValueError):  # closed
-            self._fd = sys.stdin.fileno()
-            self.is_terminal = os.isatty(self._fd)
-            if not self.is_terminal:
-                self.source = Script(self._fd)
-            elif os.tcgetpgrp(self._fd) == os.getpgrp():  # a shell's background job has no keyboard
-                self.source = Keys(self._fd, leave=leave, say=say)
-
-    is_terminal = False
+        self.is_terminal = os.isatty(fd)
+        self.source: io.RawIOBase | None = None
+        if not self.is_terminal:
+            self.source = Script(fd)
+        elif foreground(fd):
+            self.source = Keys(fd, leave=leave, say=say)
 
     def __enter__(self) -> Console:
         if isinstance(self.source, Keys):

@@ -209,8 +209,7 @@ void native_show_nothing(const struct x86_insn *insn, uint8_t *bytes)
  */
 bool native_joins(const struct x86_insn *insn)
 {
-	return !(insn->memory_access & X86_WRITE) && !insn->reads_flags && !insn->writes_flags && insn->unit != X86_X87 &&
-	       insn->unit != X86_MMX;
+	return !(insn->memory_access & X86_WRITE) && !insn->reads_flags && !insn->writes_flags;
 }
 
 static void mend(const struct x86_cpu *model, const struct x86_insn *insn, uint8_t *bytes)

@@ -20,6 +20,18 @@
 
 struct cpu;
 
+/* What an x87 instruction does to the stack, where that is known (x87_fast.c). */
+struct x87_shape {
+	enum { X87_WHOLE /* no */, X87_FAST, X87_IN_C } how;
+	uint8_t other;            /* the register beside the top, counted from there */
+	bool reads_top, reads_other;
+	bool named;               /* the other one, by ModRM */
+	enum { X87_NO_RESULT, X87_TO_TOP, X87_TO_OTHER, X87_PUSHED } result;
+	uint8_t pops;
+	uint16_t conditions;      /* of the status word, that it sets */
+	bool keeps_c1;            /* on some processors, of those; others clear it */
+};
+
 /* One instruction of a translation, executed natively. */
 struct native_op {
 	uint64_t address;
@@ -31,6 +43,8 @@ struct native_op {
 	/* Made when it is executed for the first time: */
 	stub_fn *run, *run_all; /* it alone; with those behind it that are simple, if they raise nothing, up to: */
 	struct native_op *behind;
+	struct x87_shape x87;
+	x87_fn *run_x87;
 };
 
 struct native_block {
@@ -96,8 +110,15 @@ uint64_t native_address(const struct native *native, const struct native_op *op)
 /* x87.c */
 void x87_load(struct inside_state *state, uint8_t fx[512]);
 void x87_store(struct inside_state *state, const uint8_t fx[512]);
+/* What MMX makes of the stack. */
+void x87_enter_mmx(struct inside_state *state, const struct x86_insn *insn);
 /* The pointers to the last instruction and its operand, which would be those of the stub: behind one with this memory. */
 void x87_executed(struct inside_state *state, const struct native_op *op, uint64_t address, uint8_t *memory);
+/* x87_fast.c */
+void x87_shape_of(const struct x86_insn *insn, struct x87_shape *shape);
+x87_fn *x87_make(struct stub_arena *arena, const struct x86_insn *insn, const struct x87_shape *shape);
+/* With what there is of its memory. False: nothing is done, and all of the x87 has to be loaded. */
+bool x87_fast(struct native *native, const struct native_op *op, uint8_t *memory);
 /* xsave.c: one of X86_XSAVE_OP with a memory operand. */
 void native_save(struct native *native, const struct reaching *by);
 /* whole.c: False: it is none of these. */

@@ -142,6 +142,9 @@ static __attribute__((noinline, cold)) void make(struct native *native, struct n
 
 	make_room(native);
 	op->run = stub_make(&native->arena, sources, 1);
+	x87_shape_of(&op->insn, &op->x87);
+	if (op->x87.how == X87_FAST)
+		op->run_x87 = x87_make(&native->arena, &op->insn, &op->x87);
 	for (; !fx && behind && behind->simple && behind->insn.unit == op->insn.unit && n < STUB_MOST; behind = behind->next)
 		sources[n++] = (struct stub_source){ &behind->insn, behind->bytes };
 	op->behind = behind;
@@ -162,13 +165,13 @@ static struct native_op *execute(struct native *native, struct native_op *op, ui
 	const struct x86_insn *insn = &op->insn;
 	struct inside_state *state = state_of(native);
 	const struct reaching by = { op, retaddr, 0 };
-	bool fx = insn->unit == X86_X87 || insn->unit == X86_MMX, all;
+	bool fx = stub_has_x87(insn), all = false;
 	struct reached reached;
 	stub_fn *run;
 
 	if (insn->kind != X86_XSAVE_OP)
 		check(native, op, retaddr);
-	if (fx && meets_pending(native, insn))
+	if ((insn->unit == X86_X87 || insn->unit == X86_MMX) && meets_pending(native, insn))
 		native_raise(native, VECTOR_MF, 0, retaddr);
 	if (op->whole && native_whole(native, &by))
 		return op->next;
@@ -182,15 +185,19 @@ static struct native_op *execute(struct native *native, struct native_op *op, ui
 	}
 	if (__builtin_expect(!op->run, 0))
 		make(native, op);
-	if (insn->reads_flags || insn->writes_flags)
-		flags_in(native);
-	if (fx)
-		x87_load(state, native->pass.fx);
-	run = stub_of(op, state, &all);
-	if (__builtin_expect(run(state, reached.at, &native->pass) != 0, 0))
-		raised(native, native->arena.exception, retaddr);
-	if (fx)
-		x87_store(state, native->pass.fx);
+	if (!(insn->unit == X86_X87 && x87_fast(native, op, reached.at))) {
+		if (insn->reads_flags || insn->writes_flags)
+			flags_in(native);
+		if (fx)
+			x87_load(state, native->pass.fx);
+		run = stub_of(op, state, &all);
+		if (__builtin_expect(run(state, reached.at, &native->pass) != 0, 0))
+			raised(native, native->arena.exception, retaddr);
+		if (fx)
+			x87_store(state, native->pass.fx);
+	}
+	if (insn->unit == X86_MMX && !fx)
+		x87_enter_mmx(state, insn);
 	if (insn->unit == X86_X87)
 		x87_executed(state, op, reached.at ? reached.address : 0, reached.at);
 	if (insn->writes_flags)

@@ -1,33 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "engine/native/stub.h"
+#include "engine/native/emit.h"
 
-#include <string.h>
-
-enum {
-	RAX = 0, RDX = 2, RBX = 3, RSP = 4, RBP = 5, RSI = 6, RDI = 7, R12 = 12, R15 = 15,
-	CALLEE_SAVED = 1 << RBX | 1 << RBP | 0xf << R12,
-};
-
-/* A stub in the making. */
-struct emitter {
-	uint8_t *at;
-	const struct x86_insn *insn; /* what all of them need together */
-	uint8_t state, memory, pass; /* registers that hold the arguments */
-	uint8_t sp;                  /* the register that stands for RSP */
-	uint16_t used;               /* registers that the instruction has, RSP being `sp` */
-	uint16_t saved;
-};
-
-static void byte(struct emitter *e, unsigned value)
-{
-	*e->at++ = (uint8_t)value;
-}
-
-static void dword(struct emitter *e, uint32_t value)
-{
-	memcpy(e->at, &value, sizeof(value));
-	e->at += sizeof(value);
-}
+enum { CALLEE_SAVED = 1 << RBX | 1 << RBP | 0xf << R12 };
 
 static void push(struct emitter *e, unsigned reg)
 {
@@ -41,13 +15,6 @@ static void pop(struct emitter *e, unsigned reg)
 	if (reg >= 8)
 		byte(e, 0x41);
 	byte(e, 0x58 | (reg & 7));
-}
-
-/* ModRM of `reg` and memory at `base`, which is none of RSP and R12. */
-static void memory_at(struct emitter *e, unsigned reg, unsigned base, size_t offset)
-{
-	byte(e, 0x80 | (reg & 7) << 3 | (base & 7));
-	dword(e, (uint32_t)offset);
 }
 
 /* 64 bits, either way: 8B loads, 89 stores. */
@@ -66,6 +33,16 @@ static void move_vector(struct emitter *e, unsigned opcode, unsigned reg, size_t
 	byte(e, 0x0f);
 	byte(e, opcode);
 	memory_at(e, reg, e->state, offset);
+}
+
+/* 8 bytes of an MMX register: 6F loads, 7F stores. */
+static void move_mmx(struct emitter *e, unsigned opcode, unsigned reg)
+{
+	if (e->state >= 8)
+		byte(e, 0x41);
+	byte(e, 0x0f);
+	byte(e, opcode);
+	memory_at(e, reg, e->state, offsetof(struct inside_state, x87) + reg * sizeof(struct inside_x87));
 }
 
 /* 32 bytes. */
@@ -146,11 +123,6 @@ static bool has_flags(const struct x86_insn *insn)
 	return insn->reads_flags || insn->writes_flags;
 }
 
-static bool is_x87(const struct x86_insn *insn)
-{
-	return insn->unit == X86_X87 || insn->unit == X86_MMX;
-}
-
 static unsigned host_register(const struct emitter *e, unsigned guest)
 {
 	return guest == RSP ? e->sp : guest;
@@ -168,24 +140,12 @@ static void load_flags(struct emitter *e)
 	byte(e, 0x9e); /* sahf */
 }
 
-static void store_flags(struct emitter *e)
-{
-	byte(e, 0x0f); /* seto %al */
-	byte(e, 0x90);
-	byte(e, 0xc0);
-	byte(e, 0x9f); /* lahf */
-	byte(e, 0x66); /* mov %ax, flags(pass) */
-	byte(e, 0x40 | (e->pass >= 8));
-	byte(e, 0x89);
-	memory_at(e, RAX, e->pass, offsetof(struct stub_pass, flags));
-}
-
 static void load(struct emitter *e)
 {
 	const struct x86_insn *insn = e->insn;
 	uint16_t gprs = insn->gpr_read | insn->gpr_written, vectors = insn->vector_read | insn->vector_written;
 
-	if (is_x87(insn))
+	if (stub_has_x87(insn))
 		control(e, 1, e->pass, offsetof(struct stub_pass, fx));
 	if (has_flags(insn))
 		load_flags(e);
@@ -196,6 +156,9 @@ static void load(struct emitter *e)
 		if (vectors >> reg & 1)
 			(insn->unit == X86_VEX ? move_wide : move_vector)(e, 0x10, reg,
 									  offsetof(struct inside_state, vector) + reg * 64ul);
+	for (unsigned reg = 0; reg < 8; reg++)
+		if ((insn->mmx_read | insn->mmx_written) >> reg & 1)
+			move_mmx(e, 0x6f, reg);
 	if (insn->mxcsr)
 		control(e, 2, e->state, offsetof(struct inside_state, mxcsr));
 }
@@ -211,9 +174,12 @@ static void store(struct emitter *e)
 		if (insn->vector_written >> reg & 1)
 			(insn->unit == X86_VEX ? move_wide : move_vector)(e, 0x11, reg,
 									  offsetof(struct inside_state, vector) + reg * 64ul);
+	for (unsigned reg = 0; reg < 8; reg++)
+		if (insn->mmx_written >> reg & 1)
+			move_mmx(e, 0x7f, reg);
 	if (insn->writes_flags)
 		store_flags(e);
-	if (is_x87(insn))
+	if (stub_has_x87(insn))
 		control(e, 0, e->pass, offsetof(struct stub_pass, fx));
 }
 
@@ -229,9 +195,13 @@ static void restore_host(struct emitter *e)
 		byte(e, 0xf8);
 		byte(e, 0x77);
 	}
-	if (is_x87(e->insn)) { /* fninit */
+	if (stub_has_x87(e->insn)) { /* fninit */
 		byte(e, 0xdb);
 		byte(e, 0xe3);
+	}
+	if (e->insn->unit == X86_MMX && !stub_has_x87(e->insn)) { /* emms */
+		byte(e, 0x0f);
+		byte(e, 0x77);
 	}
 }
 

@@ -19,10 +19,14 @@ struct stub_pass {
 	uint8_t fx[512]; /* x87 and MMX: as FXSAVE64 has them, aligned to 16 */
 	uint32_t host_mxcsr;
 	uint16_t flags;  /* AH as LAHF has it, AL is OF */
+	uint16_t status; /* of x87 alone, what FNSTSW says */
 } __attribute__((aligned(16)));
 
 /* 0: executed; 1: stub_fault() says why not. */
 typedef uint64_t stub_fn(struct inside_state *state, void *memory, struct stub_pass *pass);
+
+/* Of x87 alone, with all exceptions masked. */
+typedef void x87_fn(struct inside_x87 *top, void *memory, struct stub_pass *pass, struct inside_x87 *other);
 
 enum { STUB_MOST = 16 /* instructions */, STUB_MOST_BYTES = 1024, STUB_ARENA_BYTES = 1 << 22 };
 
@@ -51,6 +55,14 @@ void stub_arena_destroy(struct stub_arena *arena);
 /* Of n instructions, at most STUB_MOST: only the first may have general registers, flags, or memory; the units are one. There
  * must be room for STUB_MOST_BYTES. */
 stub_fn *stub_make(struct stub_arena *arena, const struct stub_source *sources, unsigned n);
+/* Does it need, and store, all of x87's registers? What has MMX registers needs those. */
+static inline bool stub_has_x87(const struct x86_insn *insn)
+{
+	enum { EMMS = 0x77 };
+
+	return insn->unit == X86_X87 || (insn->unit == X86_MMX && !(insn->mmx_read | insn->mmx_written) && insn->opcode != EMMS);
+}
+
 static inline bool stub_arena_has_room(const struct stub_arena *arena, unsigned stubs)
 {
 	return arena->used + stubs * STUB_MOST_BYTES <= STUB_ARENA_BYTES;

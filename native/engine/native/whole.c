@@ -92,8 +92,7 @@ static void masked_bytes(struct native *native, const struct reaching *by)
 	if (insn->unit == X86_MMX) {
 		bytes = (const uint8_t *)&state->x87[from & 7].significand;
 		mask = (const uint8_t *)&state->x87[masks & 7].significand;
-		state->x87_top = 0;
-		memset(state->x87_empty, 0, sizeof(state->x87_empty));
+		x87_enter_mmx(state, insn);
 	}
 	if (insn->address32)
 		address = (uint32_t)address;

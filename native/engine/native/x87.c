@@ -49,6 +49,17 @@ void x87_store(struct inside_state *state, const uint8_t from[512])
 	}
 }
 
+void x87_enter_mmx(struct inside_state *state, const struct x86_insn *insn)
+{
+	enum { EMMS = 0x77, EXPONENT = 0xffff };
+
+	state->x87_top = 0;
+	memset(state->x87_empty, insn->opcode == EMMS, sizeof(state->x87_empty));
+	for (unsigned i = 0; i < REGISTERS; i++)
+		if (insn->mmx_written >> i & 1)
+			state->x87[i].exponent = EXPONENT;
+}
+
 /* FNSTENV's and FLDENV's area, of which FNSAVE's and FRSTOR's begin with one: 32-bit, or 16-bit with 66. */
 static void pointers_move(struct inside_state *state, bool narrow, uint8_t *area, bool out)
 {

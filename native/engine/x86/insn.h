@@ -93,6 +93,7 @@ struct x86_insn {
 	uint16_t gpr_read, gpr_written; /* registers that are operands, not those of the address; bit n. What may not be written, or
 					 * not whole (8 or 16 bits), is read as well. */
 	uint16_t vector_read, vector_written; /* the same; SSE writes the lower 128 bits */
+	uint8_t mmx_read, mmx_written;
 	bool reads_flags, writes_flags; /* arithmetic flags; what is written may be some of them, or none */
 	bool mxcsr;                     /* rounds, or sets flags in MXCSR */
 };

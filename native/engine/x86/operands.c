@@ -80,6 +80,14 @@ static void use_vector(struct x86_insn *insn, unsigned reg, const struct x86_ope
 	use(&insn->vector_read, &insn->vector_written, reg, operand);
 }
 
+static void use_mmx(struct x86_insn *insn, unsigned reg, const struct x86_operand *operand)
+{
+	uint8_t bit = (uint8_t)(1u << (reg & 7));
+
+	insn->mmx_read |= operand->read ? bit : 0;
+	insn->mmx_written |= operand->written ? bit : 0;
+}
+
 /* What writes 8 or 16 bits leaves the rest of the register. */
 static void use_gpr(struct x86_insn *insn, unsigned reg, const struct x86_operand *operand, unsigned bytes)
 {
@@ -150,6 +158,8 @@ static void use_rm(struct x86_insn *insn, const struct x86_operand *operand, uns
 		use_numbered(insn, rm, operand, bytes);
 	else if (operand->where == 'W' || operand->where == 'U')
 		use_vector(insn, rm, operand);
+	else if (operand->where == 'Q' || operand->where == 'N')
+		use_mmx(insn, rm, operand);
 }
 
 static void use_operand(const struct x86_cpu *cpu, const struct x86_row *row, struct x86_insn *insn,
@@ -169,6 +179,7 @@ static void use_operand(const struct x86_cpu *cpu, const struct x86_row *row, st
 	case 'O': case 'K': use_memory(row, insn, operand, bytes); break;
 	case 'G': use_numbered(insn, reg, operand, bytes); break;
 	case 'V': use_vector(insn, reg, operand); break;
+	case 'P': use_mmx(insn, reg, operand); break;
 	case 'B': use_gpr(insn, insn->vvvv, operand, bytes); break;
 	case 'H': use_vector(insn, insn->vvvv, operand); break;
 	case 'L': use_vector(insn, insn->is4, operand); break;

@@ -18,7 +18,7 @@ VECTORS = {
 }  # fmt: skip
 FLAGS = {0: "CF", 2: "PF", 4: "AF", 6: "ZF", 7: "SF", 8: "TF", 9: "IF", 10: "DF", 11: "OF", 18: "AC", 21: "ID"}
 CODE_END = "20002000"  # case.h
-LENGTH_MOST = 15
+LENGTH_MOST, LENGTH_BEHIND_OPCODE = 15, 6  # bytes: of an instruction; of ModRM, SIB and a displacement
 PORTS = {*range(0x6C, 0x70), *range(0xE4, 0xE8), *range(0xEC, 0xF0)}
 LEGACY = re.compile(rb"^(?:[\x26\x2e\x36\x3e\x64-\x67\xf0\xf2\xf3\x40-\x4f])*")
 
@@ -119,8 +119,8 @@ def difference(ours: Record, theirs: Record) -> Difference | None:
         return None
     number, simplify = int(ours.case["number"], 16), int(ours.case["simplify"], 16)
     form, what = form_of(ours.case), what_of(ours, theirs)
-    if len(bytes.fromhex(ours.case["code0"])) >= LENGTH_MOST:
-        form = "as long as may be"
+    if what == "vector #GP is #UD" and len(bytes.fromhex(ours.case["code0"])) > LENGTH_MOST - LENGTH_BEHIND_OPCODE:
+        form = "too long"
     elif any((each.get("vector"), each.get("cr2")) == ("e", CODE_END) for each in (ours.after, theirs.after)):
         form = "fetch behind the page's end"
     if "[lock" in form and (what.startswith("vector #UD") or not theirs.after):

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The NMI that the host injects: overflows become samples. */
+#include <linux/kprobes.h>
+#include <linux/module.h>
+#include <asm/nmi.h>
+
+#include "pvperf_pmu.h"
+
+static typeof(perf_event_overflow) *overflow;
+
+/*
+ * A sample for each overflow, whose period is the event's: perf counts a sample of a fixed period as that much. By
+ * frequency the period is in the sample, and perf takes the distance of two samples for the rate: so there is one.
+ */
+static bool sample(struct perf_event *event, struct pt_regs *regs, u64 periods)
+{
+	u64 period = pv_event_of(event)->attr.sample_period * periods;
+	struct perf_sample_data data;
+
+	event->hw.last_period = period;
+	perf_sample_data_init(&data, 0, period);
+	this_cpu_add(pv_cpu.figures.samples, periods);
+	return !overflow(event, &data, regs);
+}
+
+/* When perf wants it stopped, the rest goes back: the next NMI takes it, or the event's end. */
+bool pv_take_overflows(struct perf_event *event, struct pt_regs *regs)
+{
+	atomic_t *word = (atomic_t *)&pv_event_of(event)->shared.overflows;
+	u32 n = atomic_xchg(word, 0), done = 0;
+	bool go_on = true;
+
+	if (!n)
+		return true;
+	pv_update(event);
+	if (event->attr.freq) {
+		go_on = sample(event, regs, n);
+		done = n;
+	}
+	while (go_on && done < n) {
+		go_on = sample(event, regs, 1);
+		done++;
+	}
+	if (done < n)
+		atomic_add(n - done, word);
+	this_cpu_add(pv_cpu.figures.overflows, done);
+	return go_on;
+}
+
+/*
+ * An NMI may find nothing, if the one before has taken what it stood for. And the host retracts the NMI of an event that is
+ * disabled, but not every design of it does. Such an NMI is swallowed, as the driver for AMD does: one for each that found
+ * something, and one for a stop. Any other is left to those who know it.
+ */
+static int pv_nmi(unsigned int type, struct pt_regs *regs)
+{
+	struct pv_cpu *cpu = this_cpu_ptr(&pv_cpu);
+	int handled = 0, i;
+
+	for (i = 0; i < pv_slots; i++) {
+		struct perf_event *event = READ_ONCE(cpu->active[i]);
+
+		if (!event || !READ_ONCE(pv_event_of(event)->shared.overflows))
+			continue;
+		handled++;
+		if (!pv_take_overflows(event, regs)) {
+			pv_stop(event, 0);
+		} else if (pv_period_is_stale(event)) {
+			pv_stop(event, PERF_EF_UPDATE);
+			pv_start(event, PERF_EF_RELOAD);
+		}
+	}
+	if (handled) {
+		cpu->figures.nmis++;
+		cpu->may_be_empty = true;
+	} else if (cpu->may_be_empty) {
+		cpu->figures.empty_nmis++;
+		cpu->may_be_empty = false;
+		handled = NMI_HANDLED;
+	}
+	return handled;
+}
+NOKPROBE_SYMBOL(pv_nmi);
+
+/* perf does not export it to modules. A probe that is never armed knows where it is. */
+static int find_overflow(void)
+{
+	struct kprobe probe = { .symbol_name = "perf_event_overflow", .flags = KPROBE_FLAG_DISABLED };
+	int ret = register_kprobe(&probe);
+
+	if (ret)
+		return ret;
+	overflow = (void *)probe.addr;
+	unregister_kprobe(&probe);
+	return 0;
+}
+
+int pv_sample_init(void)
+{
+	int ret = find_overflow();
+
+	return ret ? ret : register_nmi_handler(NMI_LOCAL, pv_nmi, 0, KBUILD_MODNAME);
+}
+
+void pv_sample_exit(void)
+{
+	unregister_nmi_handler(NMI_LOCAL, KBUILD_MODNAME);
+}

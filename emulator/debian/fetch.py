@@ -19,6 +19,7 @@ from emulator.debian.apt import Archive, unpack
 from emulator.errors import HostError, cannot
 from emulator.files import write_whole
 from emulator.guest.build import GuestBuildError
+from emulator.guest.linux.driver import build_driver
 
 _KERNEL = ("linux-image-cloud-amd64", "linux-headers-cloud-amd64")
 _PROGRAMS = ("busybox-static", "linux-perf", "ncurses-base")
@@ -95,17 +96,31 @@ def _unpack(base: Path, packages: list[Path], say: Callable[[str], None]) -> Pat
 
 
 def _make(base: Path, tree: Path, say: Callable[[str], None]) -> None:
-    for name, content in ((places.SMALL, initramfs.small(tree)), (places.FULL, initramfs.full(tree))):
+    headers = _only(tree, "usr/src/linux-headers-*-cloud-amd64")
+    driver = _build_driver(headers, say)
+    for name, content in (
+        (places.SMALL, initramfs.small(tree, driver)),
+        (places.FULL, initramfs.full(tree, driver)),
+    ):
         if not (base / name).exists() or (base / name).read_bytes() != content:
             say(f"making {base / name} ({len(content) / 1e6:.1f} MB)")
             write_whole(base / name, content)
-    headers = _only(tree, "usr/src/linux-headers-*-cloud-amd64")
     for name, target in ((places.KERNEL, _only(tree, "boot/vmlinuz-*")), (places.HEADERS, headers)):
         fresh = base / f"{name}.new"
         fresh.unlink(missing_ok=True)
         fresh.symlink_to(target)
         os.replace(fresh, base / name)
     say(f"{_only(tree, 'boot/vmlinuz-*').name}, {places.SMALL} and {places.FULL} are in {base}")
+
+
+def _build_driver(headers: Path, say: Callable[[str], None]) -> bytes | None:
+    """Without it Linux boots all the same: perf has software events alone then."""
+    say("building the guest driver")
+    try:
+        return build_driver(headers)
+    except GuestBuildError as error:
+        say(f"going on without the guest driver: {error}{': ' if error.details else ''}{error.details}")
+        return None
 
 
 def _only(tree: Path, pattern: str) -> Path:

@@ -23,21 +23,23 @@ _TERMINALS = (
 )
 
 
-def small(tree: Path) -> bytes:
-    """busybox, and what starts it."""
-    return archive(_small(tree))
+def small(tree: Path, driver: bytes | None = None) -> bytes:
+    """busybox, what starts it, and the module that it loads."""
+    return archive(_small(tree, driver))
 
 
-def full(tree: Path) -> bytes:
+def full(tree: Path, driver: bytes | None = None) -> bytes:
     """perf as well, with all libraries that it needs."""
-    return archive([*_small(tree), *_perf(tree)])
+    return archive([*_small(tree, driver), *_perf(tree)])
 
 
-def _small(tree: Path) -> Iterator[Entry]:
+def _small(tree: Path, driver: bytes | None) -> Iterator[Entry]:
     yield from map(directory, _FOLDERS)
     yield Entry("dev/console", stat.S_IFCHR | 0o600, device=(5, 1))
     yield file("init", Path(PACKAGE, "debian", "init").read_bytes(), 0o755)
     yield file("bin/pvperf-exit", _build_exit(), 0o755)
+    if driver is not None:
+        yield file("pvperf_pmu.ko", driver)
     yield file("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n")
     busybox = inside(tree, _BUSYBOX)
     yield file(_BUSYBOX, busybox.read_bytes(), 0o755)

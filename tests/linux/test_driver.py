@@ -10,7 +10,7 @@ from elftools.elf.elffile import ELFFile
 from headers import need_headers
 
 from emulator.guest.build import GuestBuildError
-from emulator.guest.driver import build_driver
+from emulator.guest.linux.driver import build_driver
 
 
 def info_of(module: bytes) -> dict[str, str]:
@@ -27,6 +27,12 @@ def test_it_builds_without_a_warning(trees: int | None, capsys: pytest.CaptureFi
         version = headers.resolve().name.removeprefix("linux-headers-")
         assert (info["name"], info["license"]) == ("pvperf_pmu", "GPL")
         assert info["vermagic"].startswith(version + " ")
+
+
+@pytest.mark.soak  # it is built twice
+def test_it_is_the_same_each_time() -> None:
+    headers = need_headers()[0]
+    assert build_driver(headers) == build_driver(headers)
 
 
 def test_a_tree_that_is_none(tmp_path: Path) -> None:

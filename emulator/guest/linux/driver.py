@@ -37,9 +37,13 @@ def build_driver(headers: str | Path) -> bytes:
 
 
 def _make(tree: Path, scratch: Path) -> None:
-    done = run_program(["make", "-s", "-C", str(tree), f"M={scratch}", "W=1", "modules"])
+    flags = f"KCFLAGS=-ffile-prefix-map={scratch}={NAME}"  # the same bytes wherever it is built
+    done = run_program(["make", "-s", "-C", str(tree), f"M={scratch}", flags, "W=1", "modules"])
     if done.returncode or not (scratch / NAME).is_file():
         raise GuestBuildError(f"make failed on {NAME}", details=done.stderr.strip())
+    stripped = run_program(["strip", "--strip-debug", "--remove-section=.comment", str(scratch / NAME)])
+    if stripped.returncode:
+        raise GuestBuildError(f"strip failed on {NAME}", details=stripped.stderr.strip())
     # pahole would need the kernel's own debugging information, which headers do not have.
     warnings = [line for line in done.stderr.splitlines(keepends=True) if not line.startswith("Skipping BTF")]
     sys.stderr.writelines(warnings)

@@ -24,10 +24,10 @@ from emulator.guest import elf
 from emulator.guest.bundled import find_guest, refuse_source
 from emulator.guest.code_place import crash_of, crash_places
 from emulator.guest.linux.boot import full_command_line
-from emulator.guest.linux.kernel import read_linux
 from emulator.terminal.counted import agreed, counted
 from emulator.terminal.printable import printable
 from emulator.vm.asked import kernel_line
+from emulator.vm.guest_file import read_guest_file
 from emulator.vm.machine import Machine, MachineConfig
 from emulator.vm.result import Result
 
@@ -261,10 +261,7 @@ def _find_guest(arguments: argparse.Namespace) -> tuple[elf.GuestFile, bool]:
     name = arguments.guest
     refuse_source(name)
     path = name if "/" in name else find_guest(name)
-    if kernel := read_linux(path, name=name):
-        return kernel, True
-    memory = machine_config(arguments).memory
-    return elf.read_guest(path, name=name, ram_bytes=memory), False
+    return read_guest_file(path, name=name, ram_bytes=machine_config(arguments).memory)
 
 
 def _open_trace(files: Files, arguments: argparse.Namespace, vcpus: int) -> TraceFile | None:

@@ -8,12 +8,14 @@ import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from emulator.errors import HostError, UsageError
 from emulator.events import Event
 from emulator.guest.agent import Recording
-from emulator.guest.elf import read_guest
 from emulator.vm.asked import check_kind, chosen_events, guest_path
+from emulator.vm.guest_file import read_guest_file
+from emulator.vm.keyboard import HasFileno
 from emulator.vm.machine import Machine
 
 TYPE_CHECKING = False
@@ -36,11 +38,14 @@ class VirtualMachine(Machine):
         output: str | Path | None = None,
         timeout: float | None = None,
         console: Callable[[bytes], None] | None = None,
+        initrd: str | Path | Iterable[str | Path] = (),
+        append: str = "",
+        console_input: HasFileno | None = None,
     ) -> Recorded:
         """Boots `guest`, runs it to its end, and samples `events` on every vCPU meanwhile.
 
         Args:
-            guest, args, timeout, console: as run() has them.
+            guest, args, timeout, console, initrd, append, console_input: as run() has them.
             events: as run() has them, at least one.
             period: of each event, how much of it there is between two samples; 100,000 unless there is a frequency.
             frequency: instead, samples a second that the period is adapted to.
@@ -67,10 +72,11 @@ class VirtualMachine(Machine):
             raise UsageError("the path of the output cannot contain a NUL")
         with ExitStack() as held:
             path = os.fspath(output) if output is not None else _nowhere(held)
-            file = read_guest(guest_path(guest), name=str(guest), ram_bytes=self.config.memory)
+            file, _ = read_guest_file(guest_path(guest), name=str(guest), ram_bytes=self.config.memory)
             command = ("pvperf", "record", str(guest))
             recorder = run.new_recorder(path, sampled, config=self.config, guest=file, command=command)
-            what = {"events": sampled, "recording": recording, "timeout": timeout, "console": console}
+            what: dict[str, Any] = {"events": sampled, "recording": recording, "timeout": timeout, "console": console}
+            what |= {"initrd": initrd, "append": append, "console_input": console_input}
             result = run.run_recorded(self.run, recorder, guest, args, **what)
             run.check_sampled(result)
             return Recorded(result, reader.read(path), path if output is not None else None)

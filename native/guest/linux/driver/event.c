@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Events of perf as events of the host: event_init is OPEN, destroy CLOSE, start ENABLE, stop DISABLE, read READ. An event
- * that follows a task is disabled on the CPU that the task leaves and enabled on the one where it goes on.
+ * Events of perf as events of the host: event_init is OPEN, destroy CLOSE, start ENABLE, stop
+ * DISABLE, read READ. An event that follows a task is disabled on the CPU that the task leaves and
+ * enabled on the one where it goes on.
  */
 #include <linux/idr.h>
 #include <linux/io.h>
@@ -24,7 +25,10 @@ static u64 wanted_period(const struct perf_event *event)
 	return event->attr.sample_period ? event->hw.sample_period : 0;
 }
 
-/* By frequency perf asks for a slightly different period with each sample: the driver follows in steps of an eighth. */
+/*
+ * By frequency perf asks for a slightly different period with each sample: the driver follows in
+ * steps of an eighth.
+ */
 bool pv_period_is_stale(const struct perf_event *event)
 {
 	u64 current_period = pv_event_of(event)->attr.sample_period, wanted = wanted_period(event);
@@ -37,7 +41,7 @@ void pv_update(struct perf_event *event)
 {
 	u64 now = READ_ONCE(pv_event_of(event)->shared.count);
 
-	/* An NMI in between adds its part, and what is added here may be negative: the sum is right. */
+	/* An NMI in between adds its part, and what is added here may be negative. */
 	local64_add(now - local64_xchg(&event->hw.prev_count, now), &event->count);
 }
 
@@ -117,7 +121,10 @@ static bool needs_counter(const struct perf_event *event)
 	return pv_event_of(event)->attr.type != PV_TYPE_BREAKPOINT;
 }
 
-/* Beyond its counters a CPU takes no event: perf puts it into turns then, and scales by the times that it knows. */
+/*
+ * Beyond its counters a CPU takes no event: perf has them take turns then, and scales by the times
+ * that it knows.
+ */
 int pv_add(struct perf_event *event, int flags)
 {
 	struct pv_cpu *cpu = this_cpu_ptr(&pv_cpu);
@@ -145,8 +152,8 @@ int pv_add(struct perf_event *event, int flags)
 }
 
 /*
- * The host retracts the NMI of an event that is disabled, but not its overflows. What crosses the period last does so in
- * this driver, if it counts the kernel.
+ * The host retracts the NMI of an event that is disabled, but not its overflows. What crosses the
+ * period last does so in this driver, if it counts the kernel.
  */
 static void take_last_overflows(struct perf_event *event)
 {
@@ -191,10 +198,14 @@ static u64 attr_flags(const struct perf_event_attr *attr)
 {
 	return BIT_ULL(KVM_PV_PERF_DISABLED) | (u64)attr->exclude_user << KVM_PV_PERF_EXCLUDE_USER |
 	       (u64)attr->exclude_kernel << KVM_PV_PERF_EXCLUDE_KERNEL |
-	       (u64)attr->exclude_hv << KVM_PV_PERF_EXCLUDE_HV | (u64)attr->exclude_idle << KVM_PV_PERF_EXCLUDE_IDLE;
+	       (u64)attr->exclude_hv << KVM_PV_PERF_EXCLUDE_HV |
+	       (u64)attr->exclude_idle << KVM_PV_PERF_EXCLUDE_IDLE;
 }
 
-/* Sampling, groups, inheritance and frequencies are perf's own affair: the host sees a counter with a period. */
+/*
+ * Sampling, groups, inheritance and frequencies are perf's own affair: the host sees a counter with
+ * a period.
+ */
 static struct pv_event *new_event(const struct perf_event *event)
 {
 	struct pv_event *pv = kzalloc(sizeof(*pv), GFP_KERNEL);
@@ -217,8 +228,8 @@ static struct pv_event *new_event(const struct perf_event *event)
 }
 
 /*
- * Nothing runs a guest in here: what shall not count guests counts everything, and what shall not count the host nothing.
- * The host says what it does not know of the rest.
+ * Nothing runs a guest in here: what shall not count guests counts everything, and what shall not
+ * count the host nothing. The host says what it does not know of the rest.
  */
 static int check_supported(struct perf_event *event)
 {
@@ -278,7 +289,7 @@ int pv_event_init(struct perf_event *event)
 	return open_new_event(event, pv);
 }
 
-/* config: R 1, W 2, X 4 (bits 0 to 7), and its length (8 to 15); config1: its address in the guest. */
+/* config: R 1, W 2, X 4 (bits 0 to 7), and its length (8 to 15); config1: its address. */
 int pv_breakpoint_init(struct perf_event *event)
 {
 	struct pv_event *pv;

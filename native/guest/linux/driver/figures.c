@@ -17,11 +17,13 @@ static u64 sum(size_t offset)
 	return ret;
 }
 
-#define FIGURE(name)                                                                               \
-	static ssize_t name##_show(struct device *dev, struct device_attribute *attr, char *page)  \
-	{                                                                                          \
-		return sysfs_emit(page, "%llu\n", sum(offsetof(struct pv_figures, name)));         \
-	}                                                                                          \
+#define SUM(name) sum(offsetof(struct pv_figures, name))
+
+#define FIGURE(name) \
+	static ssize_t name##_show(struct device *dev, struct device_attribute *attr, char *page) \
+	{ \
+		return sysfs_emit(page, "%llu\n", SUM(name)); \
+	} \
 	static DEVICE_ATTR_RO(name)
 
 FIGURE(nmis);
@@ -47,10 +49,9 @@ static struct attribute *attrs[] = {
 
 const struct attribute_group pv_figures_group = { .name = "pvperf", .attrs = attrs };
 
-#define SUM(name) sum(offsetof(struct pv_figures, name))
-
 void pv_figures_print(void)
 {
-	pr_info("%llu overflows at %llu NMIs, and %llu at stops: %llu sampled, %llu never; %llu empty NMIs, %llu refused\n",
-		SUM(overflows), SUM(nmis), SUM(at_stop), SUM(samples), SUM(never_sampled), SUM(empty_nmis), SUM(refused));
+	pr_info("%llu overflows, %llu of them at stops, by %llu NMIs and %llu empty ones: %llu samples, %llu never sampled; %llu refused\n",
+		SUM(overflows), SUM(at_stop), SUM(nmis), SUM(empty_nmis), SUM(samples), SUM(never_sampled),
+		SUM(refused));
 }

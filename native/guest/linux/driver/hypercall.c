@@ -7,7 +7,10 @@
 
 #include "hypercall.h"
 
-/* KVM's signature and feature bit alone do not tell: today's KVM has another feature there. The leaf behind them does. */
+/*
+ * KVM's signature and feature bit alone do not tell: today's KVM has another feature there. The
+ * leaf behind them does.
+ */
 int pv_discover(void)
 {
 	u32 highest, signature[3], features, limit, counters, version, unused;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Guest driver of the paravirtual perf interface (KVM_PERF_OP, June 2010), as pvperf has it: Linux's CPU PMU. The one for
- * real PMUs has found none, as it says at boot, and its name and type are free.
+ * Guest driver of the paravirtual perf interface (KVM_PERF_OP, June 2010), as pvperf has it: Linux's
+ * CPU PMU. The driver of real PMUs has found none, as it says at boot: its name and type are free.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -38,12 +38,20 @@ PMU_EVENT_ATTR_STRING(branch-instructions, branches, "event=0xc4");
 PMU_EVENT_ATTR_STRING(branch-misses, branch_misses, "event=0xc5");
 
 static struct attribute *event_attrs[] = {
-	&cycles.attr.attr,	     &instructions.attr.attr, &ref_cycles.attr.attr,	&cache_references.attr.attr,
-	&cache_misses.attr.attr,     &branches.attr.attr,     &branch_misses.attr.attr, NULL
+	&cycles.attr.attr,
+	&instructions.attr.attr,
+	&ref_cycles.attr.attr,
+	&cache_references.attr.attr,
+	&cache_misses.attr.attr,
+	&branches.attr.attr,
+	&branch_misses.attr.attr,
+	NULL
 };
 static const struct attribute_group event_group = { .name = "events", .attrs = event_attrs };
 
-static const struct attribute_group *groups[] = { &format_group, &event_group, &pv_figures_group, NULL };
+static const struct attribute_group *groups[] = {
+	&format_group, &event_group, &pv_figures_group, NULL
+};
 static const struct attribute_group *breakpoint_groups[] = { &breakpoint_format_group, NULL };
 
 static const struct pmu counters_pmu = {
@@ -56,7 +64,7 @@ static const struct pmu counters_pmu = {
 	.stop = pv_stop,
 	.read = pv_read,
 #ifdef PERF_PMU_CAP_HETEROGENEOUS_CPUS
-	/* Until 6.2 the hardware's context is given away once: without it, tasks could not be counted after a second load. */
+	/* Until 6.2 the hardware's context is given away once, and not again to a second load. */
 	.capabilities = PERF_PMU_CAP_HETEROGENEOUS_CPUS,
 #endif
 };
@@ -74,9 +82,9 @@ static struct pmu breakpoint_pmu = {
 };
 
 /*
- * Until 6.2 a task that was counted keeps a context with a pointer to the PMU, for as long as it lives, and perf goes by
- * what it finds there: so the PMU stays when the module goes, with a counter of its own in the place of the one that is
- * freed.
+ * Until 6.2 a task that was counted keeps a context with a pointer to the PMU for as long as it
+ * lives, and perf goes by what it finds there: so the PMU stays when the module goes, with a counter
+ * of its own in the place of the one that is freed.
  */
 static struct pmu *pmu;
 static int __percpu *disable_count;

@@ -9,8 +9,8 @@
 #include "hypercall.h"
 
 /*
- * What an event shares with the host: read by it at OPEN, written by it until CLOSE. Its size is a power of two, so that
- * kmalloc() aligns it: it does not cross a page, and its guest physical address is one number.
+ * What an event shares with the host: read by it at OPEN, written by it until CLOSE. Its size is a
+ * power of two, so that kmalloc() aligns it: it does not cross a page.
  */
 struct pv_event {
 	struct kvm_pv_perf_event shared;

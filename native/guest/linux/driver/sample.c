@@ -9,8 +9,9 @@
 static typeof(perf_event_overflow) *overflow;
 
 /*
- * A sample for each overflow, whose period is the event's: perf counts a sample of a fixed period as that much. By
- * frequency the period is in the sample, and perf takes the distance of two samples for the rate: so there is one.
+ * With a fixed period perf counts every sample as that much: there is one for each overflow. By
+ * frequency the sample has its period, and perf takes the time since the last one for the rate: so
+ * there is one sample for all of them.
  */
 static bool sample(struct perf_event *event, struct pt_regs *regs, u64 periods)
 {
@@ -48,9 +49,9 @@ bool pv_take_overflows(struct perf_event *event, struct pt_regs *regs)
 }
 
 /*
- * An NMI may find nothing, if the one before has taken what it stood for. And the host retracts the NMI of an event that is
- * disabled, but not every design of it does. Such an NMI is swallowed, as the driver for AMD does: one for each that found
- * something, and one for a stop. Any other is left to those who know it.
+ * An NMI may find nothing if the one before has taken what it stood for; and the host retracts the
+ * NMI of an event that is disabled, but not every design of it does. Such an NMI is swallowed, one
+ * behind each that found something and one behind a stop. Any other is left to those who know it.
  */
 static int pv_nmi(unsigned int type, struct pt_regs *regs)
 {

@@ -10,7 +10,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = [ROOT / "native/engine/atomic/lockop.c", *sorted((ROOT / "tests/native/lockop").glob("lockop_*.c"))]
+SOURCES = [
+    ROOT / "native/engine/atomic/lockop.c",
+    *sorted((ROOT / "native/engine/x86").glob("*.c")),
+    *sorted((ROOT / "tests/native/lockop").glob("lockop_*.c")),
+]
 WARNINGS = ["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror"]
 BUILDS = {
     "plain": ["-O2"],

@@ -5,8 +5,6 @@ enum {
 	FLAGS_LOW = 0xd5,    /* SF ZF AF PF CF, as lahf and sahf have them */
 	FLAG_OF_BIT = 11,
 	FLAG_ZF = 1 << 6,
-	MAX_LENGTH = 15,
-	REX_W = 8, REX_R = 4, REX_X = 2, REX_B = 1,
 	RAX = 0, RCX = 1, RDX = 2, RBX = 3,
 };
 
@@ -17,13 +15,6 @@ enum operation {
 	OP_BTS, OP_BTR, OP_BTC,
 	OP_XADD, OP_XCHG, OP_CMPXCHG,
 	OP_CMPXCHG_PAIR, /* cmpxchg8b, cmpxchg16b */
-};
-
-enum source {
-	SOURCE_NONE,
-	SOURCE_REGISTER,
-	SOURCE_IMMEDIATE8,  /* sign-extended */
-	SOURCE_IMMEDIATE,   /* of the operand's width, at most 32 bits */
 };
 
 /*
@@ -129,18 +120,23 @@ static void execute_pair(unsigned width, void *at, struct lockop_registers *regs
 	regs->rflags = (regs->rflags & ~(uint64_t)FLAG_ZF) | (equal ? FLAG_ZF : 0);
 }
 
+static bool is_bit(const struct lockop *op)
+{
+	return op->op >= OP_BTS && op->op <= OP_BTC;
+}
+
 /* The source operand; of a bit offset, the part within the word that
  * lockop_address() found. */
 static uint64_t source_load(const struct lockop *op, const struct lockop_registers *regs)
 {
 	uint64_t source = (uint64_t)op->immediate;
 
-	if (op->source == SOURCE_REGISTER && op->reg >= LOCKOP_HIGH_BYTE)
+	if (op->reg != LOCKOP_NONE && op->reg >= LOCKOP_HIGH_BYTE)
 		source = regs->gpr[op->reg - LOCKOP_HIGH_BYTE] >> 8;
-	else if (op->source == SOURCE_REGISTER)
+	else if (op->reg != LOCKOP_NONE)
 		source = regs->gpr[op->reg];
-	if (op->op >= OP_BTS && op->op <= OP_BTC)
-		source &= 8u * op->width - 1;
+	if (is_bit(op))
+		source &= 8u * op->insn.memory_bytes - 1;
 	return source;
 }
 
@@ -161,13 +157,13 @@ void lockop_execute(const struct lockop *op, void *at, struct lockop_registers *
 	struct operands o;
 
 	if (op->op == OP_CMPXCHG_PAIR) {
-		execute_pair(op->width, at, regs);
+		execute_pair(op->insn.memory_bytes, at, regs);
 		return;
 	}
 	o.source = source_load(op, regs);
 	o.accumulator = regs->gpr[RAX];
 	o.flags = (uint16_t)((regs->rflags & FLAGS_LOW) << 8 | (regs->rflags >> FLAG_OF_BIT & 1));
-	executors[op->op][__builtin_ctz(op->width)](at, &o);
+	executors[op->op][__builtin_ctz(op->insn.memory_bytes)](at, &o);
 	if (op->op == OP_XADD || op->op == OP_XCHG)
 		source_store(op, o.source, regs);
 	else if (op->op == OP_CMPXCHG)
@@ -177,311 +173,100 @@ void lockop_execute(const struct lockop *op, void *at, struct lockop_registers *
 }
 
 /* Bytes from the operand to the word that holds the bit: the offset is signed. */
-static uint64_t bit_offset_bytes(const struct lockop *op, uint64_t offset)
+static uint64_t bit_offset_bytes(unsigned width, uint64_t offset)
 {
-	unsigned unused = 64 - 8u * op->width; /* upper bits of the register */
-	unsigned word_bits = 3 + (unsigned)__builtin_ctz(op->width);
+	unsigned unused = 64 - 8 * width; /* upper bits of the register */
+	unsigned word_bits = 3 + (unsigned)__builtin_ctz(width);
 	int64_t bits = (int64_t)(offset << unused) >> unused;
 
-	return (uint64_t)(bits >> word_bits) * op->width;
+	return (uint64_t)(bits >> word_bits) * width;
 }
 
 uint64_t lockop_address(const struct lockop *op, const struct lockop_registers *regs)
 {
-	uint64_t address = (uint64_t)op->displacement;
+	const struct x86_insn *insn = &op->insn;
+	bool has_offset = is_bit(op) && op->reg != LOCKOP_NONE;
+	uint64_t offset = has_offset ? bit_offset_bytes(insn->memory_bytes, regs->gpr[op->reg]) : 0;
+	uint64_t address = x86_address(insn, regs->gpr, regs->rip, offset);
 
-	if (op->base == LOCKOP_RIP)
-		address += regs->rip + op->length;
-	else if (op->base != LOCKOP_NONE)
-		address += regs->gpr[op->base];
-	if (op->index != LOCKOP_NONE)
-		address += regs->gpr[op->index] * op->scale;
-	if (op->op >= OP_BTS && op->op <= OP_BTC && op->source == SOURCE_REGISTER)
-		address += bit_offset_bytes(op, regs->gpr[op->reg]);
-	if (op->address_bits == 32)
-		address = (uint32_t)address;
-	if (op->segment == LOCKOP_FS)
+	if (insn->segment == X86_FS)
 		address += regs->fs_base;
-	else if (op->segment == LOCKOP_GS)
+	else if (insn->segment == X86_GS)
 		address += regs->gs_base;
 	return address;
 }
 
 bool lockop_misaligned(const struct lockop *op, uint64_t address)
 {
-	return op->width == 16 && address % 16 != 0;
+	return op->insn.alignment && address % op->insn.alignment;
 }
 
-/*
- * Decoding: prefixes, opcode, ModRM and immediate (Intel SDM vol. 2, chapter 2).
- */
-
-struct cursor {
-	const uint8_t *at, *end;
-	bool overrun; /* the instruction is longer than the bytes there are */
-};
-
-struct prefixes {
-	uint8_t segment;
-	uint8_t rex;
-	bool has_rex, lock, operand16, address32, null_segment;
-};
-
-static uint8_t fetch(struct cursor *c)
+/* Of what may have LOCK. */
+static enum operation operation_of(const struct x86_insn *insn)
 {
-	if (c->at == c->end) {
-		c->overrun = true;
-		return 0;
+	unsigned digit = insn->modrm >> 3 & 7;
+
+	switch (insn->map << 8 | insn->opcode) {
+	case 0x80: case 0x81: case 0x83: return digit;
+	case 0x86: case 0x87: return OP_XCHG;
+	case 0xf6: case 0xf7: return digit == 2 ? OP_NOT : OP_NEG;
+	case 0xfe: case 0xff: return digit ? OP_DEC : OP_INC;
+	case 0x1ab: return OP_BTS;
+	case 0x1b3: return OP_BTR;
+	case 0x1bb: return OP_BTC;
+	case 0x1ba: return OP_BTS + digit - 5;
+	case 0x1b0: case 0x1b1: return OP_CMPXCHG;
+	case 0x1c0: case 0x1c1: return OP_XADD;
+	case 0x1c7: return OP_CMPXCHG_PAIR;
+	default: return insn->opcode >> 3;
 	}
-	return *c->at++;
 }
 
-/* A little-endian number of 0, 1, 2 or 4 bytes, sign-extended. */
-static int64_t fetch_signed(struct cursor *c, unsigned bytes)
+/* The register that is the source. */
+static uint8_t register_of(const struct x86_insn *insn, enum operation op)
 {
-	uint64_t value = 0;
-	unsigned unused = 64 - 8 * bytes;
+	uint8_t digit = insn->modrm >> 3 & 7;
 
-	if (!bytes)
+	if (insn->immediate_bytes || (op >= OP_INC && op <= OP_NEG) || op == OP_CMPXCHG_PAIR)
+		return LOCKOP_NONE;
+	if (insn->memory_bytes == 1 && !insn->rex && digit >= 4)
+		return (uint8_t)(LOCKOP_HIGH_BYTE + digit - 4);
+	return (uint8_t)(digit | insn->r << 3);
+}
+
+static int64_t immediate_of(const struct x86_insn *insn, const uint8_t *bytes)
+{
+	unsigned unused = 64 - 8u * insn->immediate_bytes;
+	uint64_t value = 0;
+
+	if (!insn->immediate_bytes)
 		return 0;
-	for (unsigned i = 0; i < bytes; i++)
-		value |= (uint64_t)fetch(c) << 8 * i;
+	for (unsigned i = 0; i < insn->immediate_bytes; i++)
+		value |= (uint64_t)bytes[insn->immediate_at + i] << 8 * i;
 	return (int64_t)(value << unused) >> unused;
 }
 
-/* Takes one legacy prefix. F2 and F3 are elision hints here, and change nothing;
- * the other segments' overrides are ignored in 64-bit mode, and do not undo FS or GS. */
-static bool take_legacy_prefix(uint8_t byte, struct prefixes *p)
+bool lockop_is(const struct x86_insn *insn, const uint8_t *bytes, uint64_t address, struct lockop *ret)
 {
-	switch (byte) {
-	case 0xf0:
-		p->lock = true;
-		return true;
-	case 0x66:
-		p->operand16 = true;
-		return true;
-	case 0x67:
-		p->address32 = true;
-		return true;
-	case 0x64:
-		p->segment = LOCKOP_FS;
-		return true;
-	case 0x65:
-		p->segment = LOCKOP_GS;
-		return true;
-	case 0x26: case 0x2e: case 0x36: case 0x3e:
-		p->null_segment = true;
-		return true;
-	case 0xf2: case 0xf3:
-		return true;
-	default:
+	if (insn->verdict != X86_OK || !insn->memory ||
+	    !(insn->lock || (insn->map == 0 && insn->encoding == X86_LEGACY && (insn->opcode | 1) == 0x87)))
 		return false;
-	}
-}
-
-/* Takes all prefixes; the byte after them. A REX that is not the last is void. */
-static uint8_t decode_prefixes(struct cursor *c, struct prefixes *p)
-{
-	uint8_t byte;
-
-	*p = (struct prefixes){ .segment = LOCKOP_NONE };
-	for (;;) {
-		byte = fetch(c);
-		if (c->overrun)
-			return 0;
-		if ((byte & 0xf0) == 0x40) {
-			p->has_rex = true;
-			p->rex = byte & 0xf;
-		} else if (take_legacy_prefix(byte, p)) {
-			p->has_rex = false;
-			p->rex = 0;
-		} else {
-			return byte;
-		}
-	}
-}
-
-/* The lockable one-byte opcodes, and xchg. `digit` is ModRM's reg field. */
-static bool decode_opcode(uint8_t opcode, unsigned digit, struct lockop *ret)
-{
-	ret->source = SOURCE_REGISTER;
-	if (opcode < 0x38 && (opcode & 7) < 2) {
-		ret->op = opcode >> 3;
-		return true;
-	}
-	switch (opcode) {
-	case 0x80: case 0x81: case 0x83:
-		ret->op = (uint8_t)digit;
-		ret->source = opcode == 0x83 ? SOURCE_IMMEDIATE8 : SOURCE_IMMEDIATE;
-		return digit <= OP_XOR;
-	case 0x86: case 0x87:
-		ret->op = OP_XCHG;
-		return true;
-	case 0xf6: case 0xf7:
-		ret->op = digit == 2 ? OP_NOT : OP_NEG;
-		ret->source = SOURCE_NONE;
-		return digit == 2 || digit == 3;
-	case 0xfe: case 0xff:
-		ret->op = digit ? OP_DEC : OP_INC;
-		ret->source = SOURCE_NONE;
-		return digit <= 1;
-	default:
-		return false;
-	}
-}
-
-/* The lockable opcodes behind 0F. */
-static bool decode_opcode_0f(uint8_t opcode, unsigned digit, struct lockop *ret)
-{
-	ret->source = SOURCE_REGISTER;
-	switch (opcode) {
-	case 0xab:
-		ret->op = OP_BTS;
-		return true;
-	case 0xb3:
-		ret->op = OP_BTR;
-		return true;
-	case 0xbb:
-		ret->op = OP_BTC;
-		return true;
-	case 0xba:
-		ret->op = (uint8_t)(OP_BTS + digit - 5);
-		ret->source = SOURCE_IMMEDIATE8;
-		return digit >= 5;
-	case 0xb0: case 0xb1:
-		ret->op = OP_CMPXCHG;
-		return true;
-	case 0xc0: case 0xc1:
-		ret->op = OP_XADD;
-		return true;
-	case 0xc7:
-		ret->op = OP_CMPXCHG_PAIR;
-		ret->source = SOURCE_NONE;
-		return digit == 1;
-	default:
-		return false;
-	}
-}
-
-/* Bytes of the memory operand. Opcodes come in pairs of which the even one is for
- * bytes, except for the bt* and cmpxchg8b. */
-static uint8_t operand_width(const struct prefixes *p, uint8_t opcode, uint8_t op)
-{
-	bool bit = op >= OP_BTS && op <= OP_BTC;
-
-	if (op == OP_CMPXCHG_PAIR)
-		return p->rex & REX_W ? 16 : 8;
-	if (!bit && !(opcode & 1))
-		return 1;
-	if (p->rex & REX_W)
-		return 8;
-	return p->operand16 ? 2 : 4;
-}
-
-/* The memory operand of ModRM, whose mod field is not 3. */
-static void decode_memory(struct cursor *c, const struct prefixes *p, uint8_t modrm,
-			  struct lockop *ret)
-{
-	unsigned mod = modrm >> 6, low = modrm & 7;
-	unsigned displacement_bytes = mod == 1 ? 1 : mod == 2 ? 4 : 0;
-
-	ret->segment = p->segment;
-	ret->null_segment = p->null_segment;
-	ret->address_bits = p->address32 ? 32 : 64;
-	ret->index = LOCKOP_NONE;
-	ret->scale = 1;
-	if (low == 4) {
-		uint8_t sib = fetch(c);
-		uint8_t index = (uint8_t)((sib >> 3 & 7) | (p->rex & REX_X ? 8 : 0));
-
-		low = sib & 7;
-		ret->scale = (uint8_t)(1u << (sib >> 6));
-		if (index != 4)
-			ret->index = index;
-		ret->base = LOCKOP_NONE; /* what mod 0 with base 5 means here */
-	} else {
-		ret->base = LOCKOP_RIP;
-	}
-	if (mod == 0 && low == 5)
-		displacement_bytes = 4;
-	else
-		ret->base = (uint8_t)(low | (p->rex & REX_B ? 8 : 0));
-	ret->displacement = fetch_signed(c, displacement_bytes);
-}
-
-static void decode_register(const struct prefixes *p, unsigned digit, struct lockop *ret)
-{
-	ret->reg = LOCKOP_NONE;
-	if (ret->source != SOURCE_REGISTER)
-		return;
-	if (ret->width == 1 && !p->has_rex && digit >= 4)
-		ret->reg = (uint8_t)(LOCKOP_HIGH_BYTE + digit - 4);
-	else
-		ret->reg = (uint8_t)(digit | (p->rex & REX_R ? 8 : 0));
-}
-
-static uint16_t register_bit(uint8_t reg)
-{
-	return (uint16_t)(reg < 16 ? 1u << reg : 0);
-}
-
-/* Fills in which registers the instruction reads and writes. */
-static void decode_uses(struct lockop *ret)
-{
-	uint8_t reg = ret->reg;
-
-	if (reg != LOCKOP_NONE && reg >= LOCKOP_HIGH_BYTE)
-		reg = (uint8_t)(reg - LOCKOP_HIGH_BYTE);
-	ret->reads = register_bit(ret->base);
-	ret->reads |= register_bit(ret->index);
-	ret->reads |= register_bit(reg);
-	ret->writes = 0;
-	if (ret->op == OP_XADD || ret->op == OP_XCHG)
-		ret->writes = register_bit(reg);
-	if (ret->op == OP_CMPXCHG)
-		ret->writes = 1u << RAX;
-	if (ret->op == OP_CMPXCHG_PAIR) {
-		ret->reads |= 1u << RCX | 1u << RBX;
-		ret->writes = 1u << RAX | 1u << RDX;
-	}
-	ret->flags = ret->op != OP_XCHG && ret->op != OP_NOT;
-	ret->reads |= ret->writes; /* 8 and 16 bits leave the rest of a register */
-}
-
-bool lockop_decode_bytes(const uint8_t *bytes, size_t size, uint64_t address, struct lockop *ret)
-{
-	struct cursor c = { bytes, bytes + (size < MAX_LENGTH ? size : MAX_LENGTH), false };
-	struct prefixes p;
-	uint8_t opcode = decode_prefixes(&c, &p), modrm;
-	bool two_byte = opcode == 0x0f, known;
-
-	*ret = (struct lockop){ .address = address };
-	if (two_byte)
-		opcode = fetch(&c);
-	modrm = fetch(&c);
-	if (c.overrun || modrm >> 6 == 3)
-		return false;
-	known = two_byte ? decode_opcode_0f(opcode, modrm >> 3 & 7, ret) :
-			   decode_opcode(opcode, modrm >> 3 & 7, ret);
-	if (!known || (!p.lock && ret->op != OP_XCHG))
-		return false;
-	ret->width = operand_width(&p, opcode, ret->op);
-	decode_register(&p, modrm >> 3 & 7, ret);
-	decode_memory(&c, &p, modrm, ret);
-	if (ret->source == SOURCE_IMMEDIATE8)
-		ret->immediate = fetch_signed(&c, 1);
-	else if (ret->source == SOURCE_IMMEDIATE)
-		ret->immediate = fetch_signed(&c, ret->width < 4 ? ret->width : 4);
-	decode_uses(ret);
-	ret->length = (uint8_t)(c.at - bytes);
-	return !c.overrun;
+	*ret = (struct lockop){ .insn = *insn, .address = address, .op = (uint8_t)operation_of(insn) };
+	ret->reg = register_of(insn, ret->op);
+	ret->immediate = immediate_of(insn, bytes);
+	ret->reads = insn->gpr_read;
+	if (insn->base < 16)
+		ret->reads |= (uint16_t)(1u << insn->base);
+	if (insn->index < 16)
+		ret->reads |= (uint16_t)(1u << insn->index);
+	return true;
 }
 
 /* NEG has the flags of another subtraction there. CMPXCHG of 32 bits clears the upper half of RAX even where the
  * processor leaves RAX alone, and those of pairs are not translated with the others. A void override undoes FS or GS. */
 bool lockop_in_block(const struct lockop *op, bool exchanges)
 {
-	if (op->segment != LOCKOP_NONE && op->null_segment)
+	if (op->insn.segment != X86_NONE && op->insn.void_segment)
 		return false;
 	switch (op->op) {
 	case OP_NEG: case OP_CMPXCHG_PAIR:
@@ -489,7 +274,7 @@ bool lockop_in_block(const struct lockop *op, bool exchanges)
 	case OP_XCHG:
 		return exchanges;
 	case OP_CMPXCHG:
-		return op->width != 4;
+		return op->insn.memory_bytes != 4;
 	default:
 		return true;
 	}

@@ -7,7 +7,6 @@
 
 #include "engine/atomic/lockop.h"
 #include "engine/decode/branch.h"
-#include "engine/decode/port_access.h"
 #include "engine/models/predictor.h"
 #include "engine/unicorn/block.h"
 #include "engine/unicorn/blocks.h"
@@ -71,7 +70,7 @@ static bool next_instruction(struct decode *decode, const uint8_t **code, size_t
 	x86_decode(&any_cpu, *code, size, &decode->insn);
 	if (decode->insn.verdict != X86_OK)
 		return false;
-	decode->is_locked = !decode->lock_left && lockop_decode_bytes(*code, size, *address, &decode->locked);
+	decode->is_locked = !decode->lock_left && lockop_is(&decode->insn, *code, *address, &decode->locked);
 	decode->address = *address;
 	decode->bytes = *code;
 	*code += decode->insn.length;
@@ -124,6 +123,19 @@ static bool is_watched(const struct decode *decode)
 	return false;
 }
 
+static struct port_access port_access_of(const struct x86_insn *insn, const uint8_t *bytes)
+{
+	struct port_access ret = { .size = 4, .in_dx = !insn->immediate_bytes };
+
+	if (!(insn->opcode & 1))
+		ret.size = 1;
+	else if (insn->operand16 && !insn->w)
+		ret.size = 2;
+	if (!ret.in_dx)
+		ret.immediate = bytes[insn->immediate_at];
+	return ret;
+}
+
 static int trap_add(struct decode *decode, struct block *block, enum trap_kind kind)
 {
 	struct trap *traps = realloc(block->trap, (block->traps + 1u) * sizeof(*traps));
@@ -143,7 +155,7 @@ static int trap_add(struct decode *decode, struct block *block, enum trap_kind k
 	if (kind == TRAP_LOCKED)
 		traps->locked = decode->locked;
 	else if (is_port(kind))
-		traps->port = port_decode(decode->bytes, decode->insn.length);
+		traps->port = port_access_of(&decode->insn, decode->bytes);
 	return 0;
 }
 

@@ -10,7 +10,6 @@
 
 #include "abi/run_page.h"
 #include "engine/atomic/lockop.h"
-#include "engine/decode/port_access.h"
 #include "engine/x86/insn.h"
 
 struct block;
@@ -24,6 +23,13 @@ enum trap_kind {
 	TRAP_PORT,    /* in, ins, outs: only asks for permission, Unicorn executes them */
 	TRAP_FENCE,   /* mfence: Unicorn, which thinks it has the memory to itself, leaves it out */
 	TRAP_WATCHED, /* of a breakpoint */
+};
+
+/* What an in, out, ins or outs does with ports, beside its direction. */
+struct port_access {
+	uint8_t size;  /* bytes */
+	bool in_dx;    /* the port; or else */
+	uint8_t immediate;
 };
 
 /* An instruction that a code hook executes in Unicorn's place, or adds to. */

@@ -46,35 +46,19 @@ static struct stub_arena *arena_at(uintptr_t rip)
 	return NULL;
 }
 
-/* The stub that this lies in, before it goes on at its end. NULL: none. */
-static const struct stub_place *place_at(const struct stub_arena *arena, uint32_t offset)
-{
-	uint32_t low = 0, high = arena->stubs;
-
-	while (low < high) {
-		uint32_t middle = (low + high) / 2;
-
-		if (arena->place[middle].begin <= offset)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low && offset < arena->place[low - 1].fault ? &arena->place[low - 1] : NULL;
-}
-
 static void on_signal(int number, siginfo_t *info, void *context)
 {
 	greg_t *regs = ((ucontext_t *)context)->uc_mcontext.gregs;
-	struct stub_arena *arena = arena_at((uintptr_t)regs[REG_RIP]);
-	const struct stub_place *place =
-		arena ? place_at(arena, (uint32_t)((uintptr_t)regs[REG_RIP] - (uintptr_t)arena->code)) : NULL;
+	uintptr_t rip = (uintptr_t)regs[REG_RIP];
+	struct stub_arena *arena = arena_at(rip);
+	const struct stub_place *place = arena ? last_begun(arena->place, arena->stubs, sizeof(*place), rip) : NULL;
 
-	if (!place || regs[REG_TRAPNO] == VECTOR_PF || regs[REG_TRAPNO] < 0 || regs[REG_TRAPNO] >= VECTORS) {
+	if (!place || rip >= place->fault || regs[REG_TRAPNO] == VECTOR_PF || regs[REG_TRAPNO] < 0 || regs[REG_TRAPNO] >= VECTORS) {
 		hand_on(number, info, context);
 		return;
 	}
 	arena->exception = (struct stub_exception){ (unsigned)regs[REG_TRAPNO], 0 };
-	regs[REG_RIP] = (greg_t)(uintptr_t)(arena->code + place->fault);
+	regs[REG_RIP] = (greg_t)place->fault;
 }
 
 static void catch_all(void)

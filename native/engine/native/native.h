@@ -106,7 +106,8 @@ struct reaching {
 void native_reach(struct native *native, struct reached *reached, uint64_t address, uint32_t bytes, unsigned access,
 		  const struct reaching *by);
 void native_reached(struct reached *reached);
-uint64_t native_address(const struct native *native, const struct native_op *op);
+/* As x86_address(), with its segment. */
+uint64_t native_address(const struct native *native, const struct native_op *op, uint64_t more);
 /* x87.c */
 void x87_load(struct inside_state *state, uint8_t fx[512]);
 void x87_store(struct inside_state *state, const uint8_t fx[512]);

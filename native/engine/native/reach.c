@@ -168,21 +168,10 @@ void native_reached(struct reached *reached)
 	memcpy(reached->part[1], reached->at + reached->first, reached->bytes - reached->first);
 }
 
-uint64_t native_address(const struct native *native, const struct native_op *op)
+uint64_t native_address(const struct native *native, const struct native_op *op, uint64_t more)
 {
 	const struct inside_state *state = state_of(native);
-	const struct x86_insn *insn = &op->insn;
-	uint64_t address = (uint64_t)(int64_t)insn->displacement;
+	uint64_t address = x86_address(&op->insn, state->gpr, op->address, more);
 
-	if (insn->base == X86_RIP)
-		address += op->address + insn->length;
-	else if (insn->base != X86_NONE)
-		address += state->gpr[insn->base];
-	if (insn->index != X86_NONE)
-		address += state->gpr[insn->index] * insn->scale;
-	if (insn->address32)
-		address = (uint32_t)address;
-	if (insn->segment != X86_NONE)
-		address += state->segment[insn->segment].base;
-	return address;
+	return op->insn.segment == X86_NONE ? address : address + state->segment[op->insn.segment].base;
 }

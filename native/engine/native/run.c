@@ -39,25 +39,9 @@ void native_raise(struct native *native, unsigned vector, uint32_t error, uintpt
 	raise_exception_err_ra_x86_64(native->translation.env, (int)vector, (int)error, retaddr);
 }
 
-/* The block in whose translation that lies: the last that does not begin behind it. */
-static const struct native_block *block_at(const struct native *native, uintptr_t retaddr)
-{
-	uint32_t low = 0, high = native->blocks;
-
-	while (low < high) {
-		uint32_t middle = (low + high) / 2;
-
-		if (native->block[middle].code <= retaddr)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low ? &native->block[low - 1] : NULL;
-}
-
 static struct native_op *find(struct native *native, uintptr_t retaddr)
 {
-	const struct native_block *block = block_at(native, retaddr);
+	const struct native_block *block = last_begun(native->block, native->blocks, sizeof(*block), retaddr);
 	uint8_t *cpu = (uint8_t *)native->translation.env - INSIDE_STATE_BEHIND_CPU;
 
 	if (!block || !block->ops || !cpu_restore_state_x86_64(cpu, retaddr, false))
@@ -177,7 +161,7 @@ static struct native_op *execute(struct native *native, struct native_op *op, ui
 		return op->next;
 	reached.at = NULL;
 	if (insn->memory && insn->memory_bytes) {
-		uint64_t address = native_address(native, op);
+		uint64_t address = native_address(native, op, 0);
 
 		if (insn->alignment && address % insn->alignment)
 			native_raise(native, VECTOR_GP, 0, retaddr);

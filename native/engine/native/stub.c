@@ -289,7 +289,7 @@ stub_fn *stub_make(struct stub_arena *arena, const struct stub_source *sources, 
 	store(&e);
 	restore_host(&e);
 	leave(&e, 0);
-	*place = (struct stub_place){ arena->used, (uint32_t)(e.at - arena->code) };
+	*place = (struct stub_place){ (uintptr_t)code, (uintptr_t)e.at };
 	restore_host(&e);
 	leave(&e, 1);
 	arena->used = (uint32_t)(e.at - arena->code + 15) & ~15u;

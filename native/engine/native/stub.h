@@ -40,7 +40,7 @@ struct stub_arena {
 	uint8_t *code;
 	uint32_t used; /* bytes */
 	uint32_t stubs;
-	struct stub_place { uint32_t begin, fault; } *place; /* of each stub: where it goes on if it raised an exception */
+	struct stub_place { uintptr_t begin, fault; } *place; /* of each stub: where it goes on if it raised an exception */
 	struct stub_exception exception; /* that the last stub which returned 1 has raised */
 };
 
@@ -66,6 +66,24 @@ static inline bool stub_has_x87(const struct x86_insn *insn)
 static inline bool stub_arena_has_room(const struct stub_arena *arena, unsigned stubs)
 {
 	return arena->used + stubs * STUB_MOST_BYTES <= STUB_ARENA_BYTES;
+}
+
+/* Of n elements that have an address first, sorted by that: the last that does not lie behind this one. NULL: all do. */
+static inline const void *last_begun(const void *elements, size_t n, size_t bytes, uintptr_t address)
+{
+	const uint8_t *begin = elements;
+
+	while (n) {
+		const uint8_t *middle = begin + n / 2 * bytes;
+
+		if (*(const uintptr_t *)(const void *)middle <= address) {
+			begin = middle + bytes;
+			n -= n / 2 + 1;
+		} else {
+			n /= 2;
+		}
+	}
+	return begin == (const uint8_t *)elements ? NULL : begin - bytes;
 }
 
 #endif

@@ -54,7 +54,6 @@ static void gather(struct native *native, const struct reaching *by)
 	const uint8_t *indices = state->vector[insn->index];
 
 	for (unsigned i = 0; i < n; i++) {
-		uint64_t address = (uint64_t)(int64_t)insn->displacement;
 		int64_t offset = 0;
 		int32_t narrow;
 
@@ -66,14 +65,7 @@ static void gather(struct native *native, const struct reaching *by)
 		offset = narrow;
 		if (index == 8)
 			memcpy(&offset, indices + i * index, sizeof(offset));
-		if (insn->base != X86_NONE)
-			address += state->gpr[insn->base];
-		address += (uint64_t)offset * insn->scale;
-		if (insn->address32)
-			address = (uint32_t)address;
-		if (insn->segment != X86_NONE)
-			address += state->segment[insn->segment].base;
-		load(native, address, to + i * element, element, by);
+		load(native, native_address(native, by->op, (uint64_t)offset * insn->scale), to + i * element, element, by);
 		memset(mask + i * element, 0, element);
 	}
 	memset(mask, 0, 2 * HALF);
@@ -87,17 +79,13 @@ static void masked_bytes(struct native *native, const struct reaching *by)
 	struct inside_state *state = state_of(native);
 	unsigned from = (insn->modrm >> 3 & 7) | insn->r << 3, masks = (insn->modrm & 7) | insn->b << 3, n = insn->unit == X86_MMX ? 8 : 16;
 	const uint8_t *bytes = state->vector[from], *mask = state->vector[masks];
-	uint64_t address = state->gpr[7];
+	uint64_t address = native_address(native, by->op, 0);
 
 	if (insn->unit == X86_MMX) {
 		bytes = (const uint8_t *)&state->x87[from & 7].significand;
 		mask = (const uint8_t *)&state->x87[masks & 7].significand;
 		x87_enter_mmx(state, insn);
 	}
-	if (insn->address32)
-		address = (uint32_t)address;
-	if (insn->segment != X86_NONE)
-		address += state->segment[insn->segment].base;
 	for (unsigned i = 0; i < n; i++) /* whether they can all be written is found out before the first is */
 		if (is_set(mask, i, 1)) {
 			struct reached reached;
@@ -118,7 +106,7 @@ static void masked_elements(struct native *native, const struct reaching *by)
 	unsigned element = (floats ? insn->opcode & 1 : insn->w) ? 8 : 4, width = insn->vex_l ? 32 : 16;
 	uint8_t *reg = state->vector[(insn->modrm >> 3 & 7) | insn->r << 3], value[2 * HALF] = { 0 };
 	const uint8_t *mask = state->vector[insn->vvvv];
-	uint64_t address = native_address(native, by->op);
+	uint64_t address = native_address(native, by->op, 0);
 
 	for (unsigned i = 0; i < width / element; i++) {
 		struct reached reached;
@@ -139,7 +127,7 @@ static void masked_elements(struct native *native, const struct reaching *by)
 static void control(struct native *native, const struct reaching *by)
 {
 	struct inside_state *state = state_of(native);
-	uint64_t address = native_address(native, by->op);
+	uint64_t address = native_address(native, by->op, 0);
 	uint32_t value;
 
 	if (by->op->insn.memory_access & X86_WRITE) {

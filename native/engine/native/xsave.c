@@ -249,7 +249,7 @@ void native_save(struct native *native, const struct reaching *by)
 	struct inside_state *state = state_of(native);
 	unsigned digit = insn->modrm >> 3 & 7;
 	bool legacy = insn->opcode == 0xae && digit < 2;
-	uint64_t address = native_address(native, by->op);
+	uint64_t address = native_address(native, by->op, 0);
 	uint64_t wanted = ((uint32_t)state->gpr[RAX] | state->gpr[RDX] << 32) & state->xcr0;
 
 	if (!legacy && !(state->cr[4] & CR4_OSXSAVE))

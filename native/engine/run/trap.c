@@ -49,12 +49,12 @@ static void registers_read(uc_engine *uc, const struct lockop *op, struct lockop
 	int numbers[16];
 	void *values[16];
 
-	int n = registers_of(op->reads | op->writes, regs, numbers, values);
+	int n = registers_of(op->reads | op->insn.gpr_written, regs, numbers, values);
 
 	uc_reg_read_batch(uc, numbers, values, n);
-	if (op->flags)
+	if (op->insn.writes_flags)
 		regs->rflags = reg_get(uc, UC_X86_REG_EFLAGS);
-	if (op->segment != LOCKOP_NONE) {
+	if (op->insn.segment != X86_NONE) {
 		regs->fs_base = reg_get(uc, UC_X86_REG_FS_BASE);
 		regs->gs_base = reg_get(uc, UC_X86_REG_GS_BASE);
 	}
@@ -65,10 +65,10 @@ static void registers_write(uc_engine *uc, const struct lockop *op, struct locko
 	int numbers[16];
 	void *values[16];
 
-	int n = registers_of(op->writes, regs, numbers, values);
+	int n = registers_of(op->insn.gpr_written, regs, numbers, values);
 
 	uc_reg_write_batch(uc, numbers, values, n);
-	if (op->flags)
+	if (op->insn.writes_flags)
 		reg_set(uc, UC_X86_REG_EFLAGS, regs->rflags);
 }
 
@@ -130,7 +130,7 @@ static void trap_locked(struct pv_engine *e, const struct trap *trap)
 {
 	struct cpu *cpu = &e->cpu;
 	struct lockop_registers regs = { .rip = trap->address };
-	const unsigned width = trap->locked.width;
+	const unsigned width = trap->locked.insn.memory_bytes;
 	struct operand_gpa gpa;
 	uint64_t address;
 	void *memory;

@@ -210,3 +210,16 @@ void x86_decode(const struct x86_cpu *cpu, const uint8_t *bytes, size_t size, st
 		ret->verdict = X86_UD;
 	ret->length = (uint8_t)d.at;
 }
+
+uint64_t x86_address(const struct x86_insn *insn, const uint64_t gpr[16], uint64_t rip, uint64_t more)
+{
+	uint64_t address = (uint64_t)insn->displacement + more;
+
+	if (insn->base == X86_RIP)
+		address += rip + insn->length;
+	else if (insn->base != X86_NONE)
+		address += gpr[insn->base];
+	if (insn->index != X86_NONE && insn->kind != X86_GATHER)
+		address += gpr[insn->index] * insn->scale;
+	return insn->address32 ? (uint32_t)address : address;
+}

@@ -100,5 +100,8 @@ struct x86_insn {
 
 /* Decodes from up to `size` bytes. ret->verdict says whether it is one. */
 void x86_decode(const struct x86_cpu *cpu, const uint8_t *bytes, size_t size, struct x86_insn *ret);
+/* Of the instruction at `rip`, where its memory operand begins in its segment; `more`: what is added to that by a vector's index,
+ * or by the offset of a bit. */
+uint64_t x86_address(const struct x86_insn *insn, const uint64_t gpr[16], uint64_t rip, uint64_t more);
 
 #endif

@@ -261,7 +261,7 @@ static bool decode_form(const struct form *form, struct lockop *ret)
 	if (!form)
 		return false;
 	form_encode_plain(form, RDI, RSI, &e);
-	return lockop_decode_bytes(e.bytes, e.length, 0, ret);
+	return decode_lockop(e.bytes, e.length, 0, ret);
 }
 
 /* What alternates with the operation: its opposite, or what mixes with it. */

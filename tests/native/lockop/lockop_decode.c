@@ -14,6 +14,15 @@ enum {
 	REX2 = 0xd5, /* an opcode map of its own where there is APX */
 };
 
+bool decode_lockop(const uint8_t *bytes, size_t size, uint64_t address, struct lockop *ret)
+{
+	static const struct x86_cpu any = { .features = ~0ull, .intel = true };
+	struct x86_insn insn;
+
+	x86_decode(&any, bytes, size, &insn);
+	return lockop_is(&insn, bytes, address, ret);
+}
+
 static bool is_prefix(uint8_t byte)
 {
 	switch (byte) {
@@ -70,8 +79,8 @@ struct verdicts {
 static void compare_verdicts(const uint8_t *bytes, unsigned end, unsigned digit, struct verdicts *v)
 {
 	struct lockop op;
-	bool ours = lockop_decode_bytes(bytes, CODE_BYTES, native_address(), &op);
-	bool accepted = processor_accepts(bytes, ours ? op.length : end + 4, digit);
+	bool ours = decode_lockop(bytes, CODE_BYTES, native_address(), &op);
+	bool accepted = processor_accepts(bytes, ours ? op.insn.length : end + 4, digit);
 
 	v->tried++;
 	v->accepted += accepted;
@@ -152,15 +161,15 @@ static void test_spoilt_forms(void)
 		unsigned modrm;
 
 		form_encode_plain(&form, 1, 2, &e);
-		refused += !lockop_decode_bytes(e.bytes, e.length, 0, &op);
+		refused += !decode_lockop(e.bytes, e.length, 0, &op);
 		for (unsigned length = 0; length < e.length; length++)
-			cut += lockop_decode_bytes(e.bytes, length, 0, &op);
+			cut += decode_lockop(e.bytes, length, 0, &op);
 		modrm = e.length - form.immediate - 1;
 		e.bytes[modrm] |= 0xc0;
-		in_register += lockop_decode_bytes(e.bytes, e.length, 0, &op);
+		in_register += decode_lockop(e.bytes, e.length, 0, &op);
 		form.lock = false;
 		form_encode_plain(&form, 1, 2, &e);
-		if (lockop_decode_bytes(e.bytes, e.length, 0, &op))
+		if (decode_lockop(e.bytes, e.length, 0, &op))
 			unlocked += !strstr(form.name, "xchg") || form.compares;
 		else
 			refused += !forms[i].lock;
@@ -201,7 +210,7 @@ static void test_refusals(void)
 	for (unsigned i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
 		struct lockop op;
 
-		report(!lockop_decode_bytes(list[i].bytes, list[i].length, 0, &op), "decode: not a lockop: %s", list[i].name);
+		report(!decode_lockop(list[i].bytes, list[i].length, 0, &op), "decode: not a lockop: %s", list[i].name);
 	}
 }
 
@@ -221,7 +230,7 @@ static void test_misaligned(void)
 
 			regs.gpr[7] = ((uintptr_t)arena_low & ~63ull) + offset;
 			native_load(e.bytes, e.length);
-			wrong += !lockop_decode_bytes(e.bytes, e.length, 0, &op) ||
+			wrong += !decode_lockop(e.bytes, e.length, 0, &op) ||
 				 lockop_misaligned(&op, regs.gpr[7]) != (native_run(&regs) != 0);
 		}
 	}

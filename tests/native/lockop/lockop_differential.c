@@ -175,8 +175,8 @@ static bool decode_agrees(const struct trial *t, const struct lockop *op)
 {
 	const struct encoding *e = &t->encoding;
 
-	return op->length == e->length && op->address == t->regs.rip &&
-	       op->width == e->form->width && lockop_address(op, &t->regs) == t->address;
+	return op->insn.length == e->length && op->address == t->regs.rip &&
+	       op->insn.memory_bytes == e->form->width && lockop_address(op, &t->regs) == t->address;
 }
 
 static void describe(struct tally *tally, const struct trial *t, const char *what)
@@ -244,7 +244,7 @@ static const char *uses_differ(const struct trial *t, const struct lockop *op,
 	    (regs.rflags ^ native->rflags) & defined_flags(t->encoding.form))
 		return "a source register is missing from reads";
 	for (unsigned i = 0; i < 16; i++) {
-		bool written = op->writes >> i & 1;
+		bool written = op->insn.gpr_written >> i & 1;
 
 		if (written && regs.gpr[i] != native->gpr[i])
 			return "a written register depends on one that is missing from reads";
@@ -283,7 +283,7 @@ static void test_encoding(struct trial *t, struct random *r, struct tally *tally
 		if (!choose_state(t, r))
 			continue;
 		native_load(bytes, t->encoding.length);
-		if (!lockop_decode_bytes(bytes, sizeof(t->encoding.bytes), t->regs.rip, &op))
+		if (!decode_lockop(bytes, sizeof(t->encoding.bytes), t->regs.rip, &op))
 			what = "not decoded";
 		else if (!decode_agrees(t, &op))
 			what = "decoded wrongly";

@@ -4,7 +4,13 @@
 #define LOCKOP_TEST_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
+struct lockop;
+
+/* Is it one, by the decoder, of any processor's instructions? */
+bool decode_lockop(const uint8_t *bytes, size_t size, uint64_t address, struct lockop *ret);
 void report(bool ok, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Every form, addressing and prefix against the processor: `states` random ones for each pair. */

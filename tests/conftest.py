@@ -25,6 +25,8 @@ with contextlib.suppress(PvperfError):
 _VARIABLE = "PVPERF_TEST_RUN"
 _SEGMENT = re.compile(r"pvperf-(\d+)-.*")
 _LEAVE_SECONDS = 10.0
+#: Processes that were there before the first test, and have been since: none of them is looked into for each test.
+_others: set[str] = set()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -48,6 +50,7 @@ def run_mark() -> Iterator[str]:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job begins with it ignored,
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and with nohup this
     mark = uuid.uuid4().hex
+    _others.update(_processes())
     os.environ[_VARIABLE] = mark
     yield mark
     del os.environ[_VARIABLE]
@@ -70,12 +73,17 @@ def leak_check(run_mark: str) -> Iterator[None]:
 
 def started(mark: str) -> dict[int, str]:
     """Live processes that carry the mark, and their command lines. This one got it too late to carry it."""
-    found = {}
-    for entry in os.listdir("/proc"):
+    there, found = _processes(), {}
+    _others.intersection_update(there)
+    for entry in there - _others:
         with contextlib.suppress(OSError):
-            if entry.isdigit() and f"{_VARIABLE}={mark}".encode() in Path("/proc", entry, "environ").read_bytes():
+            if f"{_VARIABLE}={mark}".encode() in Path("/proc", entry, "environ").read_bytes():
                 found[int(entry)] = Path("/proc", entry, "cmdline").read_bytes().replace(b"\0", b" ").decode()
     return found
+
+
+def _processes() -> set[str]:
+    return {entry for entry in os.listdir("/proc") if entry.isdigit()}
 
 
 def segments() -> set[str]:

@@ -81,12 +81,14 @@ def new_recorder(
     files: Files | None = None,
 ) -> Recorder:
     """Of a run of `guest` on such a machine, for the file at `path`; see Recorder."""
+    from emulator.guest.linux.kernel import linked, unpacked
     from emulator.native import load_core
 
+    segments = guest.image.segments or tuple(linked(unpacked(guest.path)))  # of Linux
     lib, system = load_core().lib, uname()
     return Recorder(
         path,
-        guest=Guest(guest.path, guest.image.segments, guest.build_id),
+        guest=Guest(guest.path, segments, guest.build_id),
         machine=Machine(system.nodename, system.release, __version__, config.smp, config.memory, tuple(command)),
         events=recorded_events([event.name for event in events], event_attrs(events), vcpus=config.smp),
         ids=(lib.PV_AGENT_FIRST_ID, lib.PV_AGENT_MAX_EVENTS),

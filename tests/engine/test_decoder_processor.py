@@ -112,11 +112,26 @@ def processor(tmp_path_factory: pytest.TempPathFactory) -> Processor:
 #: Of VEX what came behind AVX2, by map: AVX-512's masks, AMX, AVX-VNNI, AVX-NE-CONVERT, AVX-IFMA, SHA512, SM3, SM4, CMPCCXADD.
 LATER_VEX = {
     1: {*range(0x41, 0x4C), *range(0x90, 0x94), 0x98, 0x99},
-    2: {*range(0x48, 0x58), *range(0x5C, 0x78), 0xB0, 0xB1, 0xB4, 0xB5, *range(0xCB, 0xCE), *range(0xD2, 0xDB), *range(0xE0, 0xF0)},
+    2: {
+        *range(0x48, 0x58),
+        *range(0x5C, 0x78),
+        0xB0,
+        0xB1,
+        0xB4,
+        0xB5,
+        *range(0xCB, 0xCE),
+        *range(0xD2, 0xDB),
+        *range(0xE0, 0xF0),
+    },
     3: {*range(0x30, 0x34), 0xDE},
 }
 #: The same of others: AESKL, MOVDIRI and its like, HRESET.
-LATER = {(2, 0xD8), *((2, opcode) for opcode in range(0xDC, 0xE0)), *((2, opcode) for opcode in range(0xF8, 0x100)), (3, 0xF0)}
+LATER = {
+    (2, 0xD8),
+    *((2, opcode) for opcode in range(0xDC, 0xE0)),
+    *((2, opcode) for opcode in range(0xF8, 0x100)),
+    (3, 0xF0),
+}
 
 
 def is_later(ours: Any) -> bool:
@@ -149,7 +164,11 @@ def excused(string: bytes, ours: Any) -> str | None:
 def verdict(string: bytes, ours: Any, before: Answer, there: Answer, *, amd: bool) -> str | None:
     """What is wrong with ours: `before` the last byte was missing, `there` it was not."""
     if ours.verdict == GP:
-        return None if (there.trap == TRAP_GP and not there.retired) or (there.undefined and not amd) else "is not too long"
+        return (
+            None
+            if (there.trap == TRAP_GP and not there.retired) or (there.undefined and not amd)
+            else "is not too long"
+        )
     if ours.verdict == OK:
         if there.wanted or not before.wanted:
             return f"has not {ours.length} bytes"

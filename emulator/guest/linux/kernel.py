@@ -86,28 +86,37 @@ class Loadable(NamedTuple):
 
 
 def read_linux(path: str | os.PathLike[str], *, name: str) -> GuestFile | None:
-    """The file, if it is a Linux kernel that can be booted: of a vmlinux with its segments, at the addresses at which
-    their code runs; of a bzImage, which is packed, without. None for something else, UsageError for another kernel.
+    """The file, if it is a Linux kernel that can be booted: nothing of what is packed in it is looked at. None for
+    something else, UsageError for another kernel.
     """
     whole = os.path.abspath(path)
     fd = open_guest(whole)
     try:
-        kernel = find_kernel(fd, name=name)
-        if kernel is None:
-            return None
-        return GuestFile(whole, Image(0, () if kernel.header else tuple(_linked(fd))), b"")
+        return GuestFile(whole, Image(0, ()), b"") if find_kernel(fd, name=name) else None
     finally:
         os.close(fd)
 
 
-def _linked(fd: int) -> Iterator[elf.Segment]:
-    with mmap.mmap(fd, 0, prot=mmap.PROT_READ) as whole, memoryview(whole) as data:
-        fields = _ELF.unpack_from(data)
-        for at in range(fields[10]):
-            header = _PROGRAM_HEADER.unpack_from(data, fields[5] + at * _PROGRAM_HEADER.size)
-            kind, flags, offset, vaddr, _, file_bytes, memory_bytes, _ = header
-            if kind == _PT_LOAD and vaddr >= _KERNEL_HALF:
-                yield elf.Segment(vaddr, offset, file_bytes, memory_bytes, bool(flags & 1))
+def unpacked(path: str | os.PathLike[str]) -> memoryview:
+    """The vmlinux in that file, which is a Linux kernel. UsageError if it cannot be had."""
+    fd = open_guest(path)
+    try:
+        kernel = find_kernel(fd, name=os.fspath(path))
+        if kernel is None:
+            raise UsageError(f"{os.fspath(path)!r} is no Linux kernel")
+        return _unpack(fd, kernel)
+    finally:
+        os.close(fd)
+
+
+def linked(data: memoryview) -> Iterator[elf.Segment]:
+    """Of a vmlinux: its segments, at the addresses at which the kernel has them, and not in guest RAM."""
+    fields = _ELF.unpack_from(data)
+    for at in range(fields[10]):
+        header = _PROGRAM_HEADER.unpack_from(data, fields[5] + at * _PROGRAM_HEADER.size)
+        kind, flags, offset, vaddr, _, file_bytes, memory_bytes, _ = header
+        if kind == _PT_LOAD and vaddr >= _KERNEL_HALF:
+            yield elf.Segment(vaddr, offset, file_bytes, memory_bytes, bool(flags & 1))
 
 
 def find_kernel(fd: int, *, name: str) -> Kernel | None:
@@ -162,15 +171,23 @@ def _is_vmlinux(fd: int, data: bytes) -> bool:
 
 def load_kernel(fd: int, kernel: Kernel) -> Loadable:
     """Unpacks it. UsageError if it is damaged, or of another processor; Unsupported if what unpacks it is missing."""
+    data = _unpack(fd, kernel)
+    try:
+        return _vmlinux(data)
+    except UsageError as error:
+        raise UsageError(f"the kernel {error}") from None
+
+
+def _unpack(fd: int, kernel: Kernel) -> memoryview:
     try:
         if not kernel.header:
-            return _vmlinux(memoryview(mmap.mmap(fd, 0, prot=mmap.PROT_READ)))
+            return memoryview(mmap.mmap(fd, 0, prot=mmap.PROT_READ))
         data = os.pread(fd, kernel.payload_bytes, kernel.payload_at)
         if data[:4] == b"\x7fELF":
-            return _vmlinux(memoryview(data))
+            return memoryview(data)
         if packer(data) != "gzip":
             data = data[:-4]  # how much it is when unpacked: gzip has that in itself
-        return _vmlinux(memoryview(unpack(data, most=_MOST_UNPACKED)))
+        return memoryview(unpack(data, most=_MOST_UNPACKED))
     except PvperfError as error:
         raise type(error)(f"the kernel {error}") from None
     except OSError as error:

@@ -9,6 +9,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from emulator.errors import PvperfError
+from emulator.guest.linux.kallsyms import kernel_symbols
 from emulator.guest.symbols import SymbolTable, read_symbols
 from emulator.recording.perfdata.layout import GUEST_PID
 from emulator.recording.perfdata.reader import Mapping, PerfData
@@ -90,6 +91,9 @@ class Symbolizer:
         if path not in self._tables:
             self._tables[path] = SymbolTable([])
             try:
+                if kernel := kernel_symbols(path):
+                    self._tables[path] = kernel
+                    return kernel
                 table, build_id = read_symbols(path)
                 if build_id == self._build_ids.get(path, build_id):
                     self._tables[path] = table

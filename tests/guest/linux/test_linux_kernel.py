@@ -161,12 +161,14 @@ def test_a_vmlinux_is_known_by_where_its_code_runs(tmp_path: Path) -> None:
     """For symbols, and for recordings."""
     for name, data in (("vmlinux", WHOLE), ("vmlinuz", bzimage(CODE)), ("guest", Elf().image())):
         (tmp_path / name).write_bytes(data)
-    plain = kernel.read_linux(tmp_path / "vmlinux", name="k")
-    packed = kernel.read_linux(tmp_path / "vmlinuz", name="k")
-    assert plain is not None
-    assert packed is not None
-    assert [(each.gpa, each.offset, each.executable) for each in plain.image.segments] == [(TEXT, 120, True)]
-    assert packed.image.segments == ()
+    for name in ("vmlinux", "vmlinuz"):
+        known = kernel.read_linux(tmp_path / name, name="k")
+        assert known is not None
+        assert known.path == str(tmp_path / name)
+        segments = list(kernel.linked(kernel.unpacked(tmp_path / name)))
+        assert [(each.gpa, each.offset, each.executable) for each in segments] == [(TEXT, 120, True)]
+    with pytest.raises(UsageError, match="is no Linux kernel"):
+        kernel.unpacked(tmp_path / "guest")
     assert kernel.read_linux(tmp_path / "guest", name="k") is None
     with pytest.raises(UsageError, match=r"cannot open guest .*none': No such file"):
         kernel.read_linux(tmp_path / "none", name="k")

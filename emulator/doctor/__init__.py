@@ -17,7 +17,15 @@ from emulator.doctor.platform import (
     check_split_lock,
 )
 from emulator.doctor.shared_memory import check_futex, check_leftovers, check_posix, check_space
-from emulator.doctor.software import check_atomics, check_control, check_core, check_engine, check_guests, check_modules
+from emulator.doctor.software import (
+    check_atomics,
+    check_control,
+    check_core,
+    check_engine,
+    check_guests,
+    check_linux,
+    check_modules,
+)
 
 _CHECKS = (
     check_python,
@@ -28,6 +36,7 @@ _CHECKS = (
     check_core,
     check_engine,
     check_guests,
+    check_linux,
     check_limits,
     check_file_systems,
     check_space,

@@ -7,6 +7,7 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 
 from emulator.doctor.finding import Finding
+from emulator.errors import Unsupported, UsageError
 
 _PACKAGES = ("unicorn", "cffi", "multiprocess", "posix_ipc", "pyelftools")
 # Of the others only a library is loaded, or a part by the C extensions.
@@ -51,6 +52,22 @@ def check_guests() -> Finding:
 
     names = list(BUNDLED)
     return Finding("guests", "ok" if names else "bad", ", ".join(names) or "none: reinstall with a C compiler at hand")
+
+
+def check_linux() -> Finding:
+    """Debian's kernel, which `pvperf linux` boots: whether it was fetched, and can be unpacked."""
+    from emulator.debian import places
+    from emulator.guest.linux.kernel import unpacked
+
+    try:
+        kernel = places.fetched(places.KERNEL)
+    except UsageError as error:
+        return Finding("Linux", "note", str(error))
+    try:
+        unpacked(kernel)
+    except Unsupported as error:
+        return Finding("Linux", "note", str(error))
+    return Finding("Linux", "ok", f"{kernel.resolve().name}, in {places.directory()}")
 
 
 def _lost(atomics: str, *, patience_s: float) -> tuple[int, str, int]:

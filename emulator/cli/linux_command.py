@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from emulator.cli.launch import Launcher
 from emulator.debian import places
+from emulator.debian.adding import added
 from emulator.errors import UsageError
 from emulator.files import Files
 from emulator.terminal.printable import printable
@@ -22,12 +24,24 @@ def main(arguments: argparse.Namespace) -> int:
     own_init = not arguments.initrd
     if own_init:
         arguments.initrd = [str(places.fetched(places.SMALL if arguments.small else places.FULL))]
-    with Launcher(arguments, Files()) as launcher:
+    files = Files()
+    if arguments.add:
+        files.reads(*arguments.add)
+        arguments.initrd.append(_in_memory(added(arguments.add, below="root")))
+    with Launcher(arguments, files) as launcher:
         if not launcher.is_linux:
             raise UsageError(f"{arguments.guest} is no Linux kernel")
         if own_init:
             launcher.prepare_init()
         return launcher.status(launcher.run())
+
+
+def _in_memory(data: bytes) -> str:
+    """A path that leads to these bytes, as long as this process lives."""
+    fd = os.memfd_create("pvperf-added")
+    with open(fd, "wb", closefd=False) as stream:
+        stream.write(data)
+    return f"/proc/self/fd/{fd}"
 
 
 def _fetch(arguments: argparse.Namespace) -> int:

@@ -13,6 +13,7 @@ def add_linux(parser: Parser) -> None:
         ("pvperf linux --fetch", "once: Debian's kernel, busybox and perf, from its packages"),
         ("pvperf linux", "a shell; ^A x ends the VM"),
         ("pvperf linux -- perf stat ls", "a command, whose status is that of the VM"),
+        ("pvperf linux --add program -- ./program", "one of your own"),
         ("pvperf linux < script", "its lines are typed, and the shell ends with them"),
     ]
     parser.notes = {
@@ -27,5 +28,6 @@ def add_linux(parser: Parser) -> None:
         "--fetch", action="store_true", help="get kernel and programs by apt, or newer ones, into ~/.cache/pvperf/linux"
     )
     add("--small", action="store_true", help="without perf: what starts faster, and takes less memory")
+    add("--add", action="append", default=[], metavar="FILE", help="a file or directory for /root; repeatable")
     add_usual(parser)
     add_rest(parser)

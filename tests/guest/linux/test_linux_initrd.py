@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from emulator.debian.adding import added
 from emulator.errors import UsageError
 from emulator.guest.linux import cpio, initrd
 
@@ -108,3 +109,33 @@ def test_several_are_one_behind_the_other(tmp_path: Path) -> None:
     assert size == at + len(second)
     assert bytes(memory[: len(first)]) == first
     assert bytes(memory[at:]) == second
+
+
+def test_files_of_this_system_can_be_added(tmp_path: Path) -> None:
+    (tmp_path / "folder" / "inner").mkdir(parents=True)
+    (tmp_path / "folder" / "inner" / "file").write_bytes(b"1")
+    (tmp_path / "folder" / "link").symlink_to("inner/file")
+    program = tmp_path / "program"
+    program.write_bytes(b"2")
+    program.chmod(0o751)
+    (tmp_path / "named").symlink_to("program")
+    data = added([str(tmp_path / "folder") + "/", str(program), str(tmp_path / "named")], below="root")
+    wanted = [
+        cpio.Entry("root/folder", stat.S_IFDIR | stat.S_IMODE((tmp_path / "folder").stat().st_mode)),
+        cpio.Entry("root/folder/inner", (tmp_path / "folder" / "inner").stat().st_mode),
+        cpio.Entry("root/folder/inner/file", (tmp_path / "folder" / "inner" / "file").stat().st_mode, b"1"),
+        cpio.link("root/folder/link", "inner/file"),
+        cpio.file("root/program", b"2", 0o751),
+        cpio.file("root/named", b"2", 0o751),
+    ]
+    assert data == cpio.archive(wanted)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("none", "cannot add .*: No such file"), ("pipe", "is neither a file nor a directory"), ("a\0", "null")],
+)
+def test_what_cannot_be_added(name: str, said: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UsageError, match=said):
+        added([str(tmp_path / name)], below="root")

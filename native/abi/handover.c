@@ -142,6 +142,13 @@ void handover_enter(struct pv_run *run)
 void handover_ring(struct pv_run *run)
 {
 	__atomic_store_n(&run->doorbell, 1, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&run->vcpu_waits.listens, __ATOMIC_SEQ_CST))
+		futex_wake(&run->doorbell);
+}
+
+void handover_wait_doorbell(struct pv_run *run, const struct pv_vm_page *vm)
+{
+	sleep_until_change(&run->doorbell, 0, &run->vcpu_waits.listens, vm);
 }
 
 int handover_doorbell(const struct pv_run *run)
@@ -160,5 +167,6 @@ void handover_end(struct pv_vm_page *vm, struct pv_run *const *runs, unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		futex_wake(&runs[i]->exit_count);
 		futex_wake(&runs[i]->entry_count);
+		futex_wake(&runs[i]->doorbell);
 	}
 }

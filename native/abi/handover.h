@@ -33,6 +33,8 @@ void handover_ring(struct pv_run *run);
 
 /* vCPU process: take a pending doorbell, 1 if there was one. */
 int handover_take_doorbell(struct pv_run *run);
+/* vCPU process: waits until there is one, or the VM is over. */
+void handover_wait_doorbell(struct pv_run *run, const struct pv_vm_page *vm);
 /* vCPU process: is there one? A plain load. */
 int handover_doorbell(const struct pv_run *run);
 

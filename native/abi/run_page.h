@@ -102,7 +102,8 @@ enum { PV_GDT_BYTES = 64 };
 struct pv_waiter {
 	uint32_t sleeps;  /* and wants to be woken */
 	uint32_t poll_ns; /* how long it polls before it sleeps: see handover_poll_next() */
-	uint32_t pad[14];
+	uint32_t listens; /* a vCPU that sleeps until its doorbell is rung */
+	uint32_t pad[13];
 };
 
 struct pv_run {

@@ -59,8 +59,16 @@ static uint64_t alarms(const struct cpu *cpu)
 int64_t alarm_chunk(struct cpu *cpu, int64_t most)
 {
 	static const struct charged none = { 0 };
-	uint64_t chunk = (uint64_t)most, distance;
+	uint64_t chunk = (uint64_t)most, distance = cpu->count.timer - count_elapsed(cpu);
 
+	if (unlikely(cpu->count.timer != UINT64_MAX)) {
+		if ((int64_t)distance <= 0) {
+			cpu->count.attend |= ATTEND_TIMER;
+			return 0;
+		}
+		if (distance - 1 < chunk)
+			chunk = distance - 1;
+	}
 	for (uint64_t left = alarms(cpu); left; left &= left - 1) {
 		unsigned alarm = (unsigned)__builtin_ctzll(left);
 		uint64_t within;

@@ -3,6 +3,7 @@
 #ifndef PV_ENGINE_CONFIG_H
 #define PV_ENGINE_CONFIG_H
 
+#include "abi/platform.h"
 #include "abi/run_page.h"
 #include "engine/models/config.h"
 
@@ -42,6 +43,7 @@ struct pv_engine_config {
 	uint64_t agent_bytes;  /* the agent's memory, behind that; 0: there is no agent */
 	struct pv_run *run;
 	const struct pv_vm_page *page;
+	struct pv_platform *platform; /* NULL: a bare guest, which has none */
 	uint32_t vcpu;
 	uint32_t hook;         /* enum pv_engine_hook */
 	uint32_t lock;         /* enum pv_engine_lock */

@@ -49,6 +49,13 @@ void count_fold(struct cpu *cpu)
 	choose_chunk(cpu);
 }
 
+uint64_t count_elapsed(const struct cpu *cpu)
+{
+	const uint64_t *total = cpu->count.total[PV_COUNT_INSTRUCTIONS];
+
+	return total[PV_CPL_KERNEL] + total[PV_CPL_USER] + cpu->count.discarded;
+}
+
 /* Asks for a look before the next block is charged: with nothing left in the
  * budget, the next charge goes below zero. */
 void count_attend(struct cpu *cpu, uint32_t what)

@@ -46,11 +46,13 @@ enum {
 	ATTEND_ENTRY = 1 << 4,   /* the host's answer to an exit that could not act on it at once */
 	ATTEND_IRET = 1 << 5,    /* the last block ended in an iret while an NMI was in service */
 	ATTEND_ALARM = 1 << 6,   /* an alarm may have been reached */
-	ATTEND_INJECT = 1 << 7,  /* an NMI is pending */
+	ATTEND_INJECT = 1 << 7,  /* an NMI or an interrupt is pending */
 	ATTEND_DEBUG = 1 << 8,   /* a data breakpoint was touched */
+	ATTEND_TIMER = 1 << 9,   /* `timer` may have been reached */
 
 	/* boundary.c's: they wait until it is known what the last block retired. */
-	ATTEND_BOUNDARY = ATTEND_FLUSH | ATTEND_ENTRY | ATTEND_IRET | ATTEND_ALARM | ATTEND_INJECT | ATTEND_DEBUG,
+	ATTEND_BOUNDARY = ATTEND_FLUSH | ATTEND_ENTRY | ATTEND_IRET | ATTEND_ALARM | ATTEND_INJECT | ATTEND_DEBUG |
+			  ATTEND_TIMER,
 };
 
 struct count {
@@ -65,6 +67,8 @@ struct count {
 	uint64_t tsc_start; /* of the guest-mode interval that is not yet in total */
 	/* Of cycles, what is counted beside the one of each instruction: all, if cycles_tsc. */
 	uint64_t total[PV_COUNTS][PV_CPLS];
+	uint64_t discarded; /* instructions that were executed while the counters stood still */
+	uint64_t timer;     /* how many have elapsed when the platform wants a look; UINT64_MAX: it does not */
 	bool cycles_watched; /* an alarm for cycles has been armed: blocks with locked operations are looked at */
 };
 
@@ -74,6 +78,8 @@ struct charged {
 };
 
 void count_fold(struct cpu *cpu);
+/* Instructions that were charged until the last fold, whether or not counters stood still. */
+uint64_t count_elapsed(const struct cpu *cpu);
 /* Takes back what the current block was charged beyond `rip`; the block is over. */
 void count_leave_block(struct cpu *cpu, uint64_t rip);
 /* Totals into the run page, less what the current block was charged from `rip` on. */

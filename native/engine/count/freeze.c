@@ -25,13 +25,17 @@ void count_freeze(struct cpu *cpu)
 
 void count_thaw(struct cpu *cpu)
 {
+	uint64_t elapsed;
+
 	if (cpu->freeze.depth > 1) {
 		cpu->freeze.depth--;
 		return;
 	}
 	count_fold(cpu);
+	elapsed = count_elapsed(cpu);
 	memcpy(cpu->freeze.total[PV_COUNT_GUEST_TSC], cpu->count.total[PV_COUNT_GUEST_TSC], sizeof(cpu->count.total[0]));
 	memcpy(cpu->count.total, cpu->freeze.total, sizeof(cpu->count.total));
+	cpu->count.discarded += elapsed - count_elapsed(cpu);
 	cpu->freeze.depth = 0;
 	count_fold(cpu); /* alarms are back */
 }

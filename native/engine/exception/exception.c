@@ -253,6 +253,11 @@ void exception_deliver_nmi(struct cpu *cpu, uint64_t rip)
 	raise(cpu, VECTOR_NMI, 0, rip, rip);
 }
 
+void exception_deliver_interrupt(struct cpu *cpu, uint8_t vector, uint64_t rip)
+{
+	raise(cpu, vector, 0, rip, rip);
+}
+
 /* Unicorn keeps breakpoints beside the registers, which a jump sets anew: one that DR7 does not enable is not to be seen. */
 static bool skip_foreign_breakpoint(struct cpu *cpu, uint32_t vector)
 {

@@ -15,6 +15,8 @@ struct cpu;
 void exception_raise(struct cpu *cpu, unsigned vector, uint32_t error, uint64_t rip);
 /* The same for an NMI, which is no exception. */
 void exception_deliver_nmi(struct cpu *cpu, uint64_t rip);
+/* And for an interrupt from outside. */
+void exception_deliver_interrupt(struct cpu *cpu, uint8_t vector, uint64_t rip);
 /* One that Unicorn reports, between blocks: RIP is the faulting instruction, or the one behind an int n. False: it is not
  * to be seen by the guest. */
 bool exception_take(struct cpu *cpu, uint32_t vector);

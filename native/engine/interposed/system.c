@@ -120,6 +120,35 @@ void helper_set_dr_x86_64(void *env, int number, uint64_t value)
 	ask(SYSTEM_WROTE_DR, (uint64_t)number, &value);
 }
 
+EXPORTED void helper_rdtsc_x86_64(void *env);
+void helper_rdtsc_x86_64(void *env)
+{
+	static void *unicorns;
+	uint64_t *registers = env, value = 0;
+
+	if (!answered(env, ask(SYSTEM_RDTSC, 0, &value), HERE)) {
+		NEXT(helper_rdtsc_x86_64)(env);
+		return;
+	}
+	registers[RAX] = (uint32_t)value;
+	registers[RDX] = value >> 32;
+}
+
+EXPORTED void helper_rdtscp_x86_64(void *env);
+void helper_rdtscp_x86_64(void *env)
+{
+	static void *unicorns;
+	uint64_t *registers = env, value[2] = { 0 };
+
+	if (!answered(env, ask(SYSTEM_RDTSCP, 0, value), HERE)) {
+		NEXT(helper_rdtscp_x86_64)(env);
+		return;
+	}
+	registers[RAX] = (uint32_t)value[0];
+	registers[RDX] = value[0] >> 32;
+	registers[RCX] = (uint32_t)value[1];
+}
+
 EXPORTED void helper_rdpmc_x86_64(void *env);
 void helper_rdpmc_x86_64(void *env)
 {

@@ -20,6 +20,8 @@ enum system_instruction {
 	SYSTEM_READ_DR,
 	SYSTEM_WRITE_DR, /* the same */
 	SYSTEM_WROTE_DR, /* Unicorn has */
+	SYSTEM_RDTSC,    /* RIP is there */
+	SYSTEM_RDTSCP,   /* the same; value[1]: TSC_AUX */
 	SYSTEM_RDPMC,
 	SYSTEM_XSETBV,
 	SYSTEM_MXCSR,    /* *value is about to be loaded */

@@ -163,7 +163,7 @@ static bool decode(struct cpu *cpu, struct block *block, const struct arrival *a
 	if (ret == -EINVAL)
 		cpu_fail(cpu, ret, "two translations have one block");
 	else if (ret)
-		cpu_fail(cpu, ret, "%u blocks were translated, and could not be dropped", BLOCKS);
+		cpu_fail(cpu, ret, "%u blocks were translated, and could not be dropped", cpu->blocks.most);
 	if (ret)
 		return false;
 	if (blocks_are_nearly_full(&cpu->blocks, at->code))

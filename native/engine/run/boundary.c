@@ -19,7 +19,7 @@
 #include "engine/unicorn/parallel.h"
 #include "engine/unicorn/registers.h"
 
-enum { VECTOR_DB = 1, VECTOR_UD = 6 };
+enum { VECTOR_DB = 1, VECTOR_UD = 6, RFLAGS_IF = 1 << 9 };
 
 static uint64_t retired(const struct pv_engine *e, uint64_t rip)
 {
@@ -45,6 +45,23 @@ static bool attend_alarm(struct pv_engine *e, uint64_t rip, bool in_block)
 	return true;
 }
 
+/* One that waits for RFLAGS.IF is looked at again before the next block. */
+static bool interrupt_deliver(struct pv_engine *e, uint64_t rip, bool in_block)
+{
+	if (!platform_is_there(&e->platform) || !platform_interrupts(&e->platform))
+		return false;
+	if (!(reg_get(e->cpu.uc, UC_X86_REG_EFLAGS) & RFLAGS_IF) || hidden_in_shadow(&e->cpu.hidden)) {
+		e->cpu.count.attend |= ATTEND_INJECT;
+		return false;
+	}
+	oracle_settle(&e->cpu, rip, false);
+	count_leave_block(&e->cpu, rip);
+	exception_deliver_interrupt(&e->cpu, platform_acknowledge(&e->platform), rip);
+	if (in_block)
+		rip_set_in_block(e->cpu.uc, reg_get(e->cpu.uc, UC_X86_REG_RIP));
+	return true;
+}
+
 static bool attend_inject(struct pv_engine *e, uint64_t rip, bool in_block)
 {
 	e->cpu.count.attend &= ~(uint32_t)ATTEND_INJECT;
@@ -52,7 +69,13 @@ static bool attend_inject(struct pv_engine *e, uint64_t rip, bool in_block)
 		vmexit_sent_elsewhere(e, rip, in_block);
 		return false;
 	}
-	return !nmi_deliver(&e->nmi, &e->cpu, rip, in_block);
+	return !nmi_deliver(&e->nmi, &e->cpu, rip, in_block) && !interrupt_deliver(e, rip, in_block);
+}
+
+static void attend_timer(struct pv_engine *e, uint64_t rip)
+{
+	e->cpu.count.attend &= ~(uint32_t)ATTEND_TIMER;
+	platform_run(&e->platform, rip);
 }
 
 /* Translated code can be dropped outside of Unicorn alone; this boundary then comes again. */
@@ -75,8 +98,14 @@ bool boundary_attend(struct pv_engine *e, uint64_t rip, bool in_block)
 		return false;
 	}
 	e->cpu.count.unlooked = 0;
-	if (handover_doorbell(e->cpu.config.run) && !vmexit_kick(e, rip, in_block))
-		return false;
+	if (handover_doorbell(e->cpu.config.run)) {
+		if (!vmexit_kick(e, rip, in_block))
+			return false;
+		if (platform_is_there(&e->platform))
+			platform_run(&e->platform, rip);
+	}
+	if (e->cpu.count.attend & ATTEND_TIMER)
+		attend_timer(e, rip);
 	if ((e->cpu.count.attend & ATTEND_ALARM) && !attend_alarm(e, rip, in_block))
 		return false;
 	if ((e->cpu.count.attend & ATTEND_DEBUG) && debug_deliver(&e->system, rip, in_block))
@@ -96,7 +125,7 @@ bool boundary_attend_inside(struct pv_engine *e, uint64_t rip)
 	const uint32_t at_its_end = e->cpu.count.attend & (ATTEND_IRET | ATTEND_FLUSH);
 	bool on;
 
-	if (likely(!(e->cpu.count.attend & (ATTEND_ALARM | ATTEND_INJECT))))
+	if (likely(!(e->cpu.count.attend & (ATTEND_ALARM | ATTEND_INJECT | ATTEND_TIMER))))
 		return true;
 	e->cpu.count.attend &= ~at_its_end;
 	on = boundary_attend(e, rip, true);
@@ -216,7 +245,7 @@ bool on_invalid(uc_engine *uc, void *data)
 	if (!length)
 		exception_raise(&e->cpu, VECTOR_UD, 0, rip);
 	/* What is due before it comes before it: it may disable what is counted. */
-	else if (!(e->cpu.count.attend & (ATTEND_ALARM | ATTEND_INJECT)) || boundary_attend(e, rip, false))
+	else if (!(e->cpu.count.attend & (ATTEND_ALARM | ATTEND_INJECT | ATTEND_TIMER)) || boundary_attend(e, rip, false))
 		vmexit_hypercall(e, rip, length);
 	return true;
 }

@@ -97,16 +97,16 @@ static int try_out(struct pv_engine *e)
 }
 
 /* Whether there may be memory that is written and executed. Where not, Unicorn ends the process without a word to us. */
-static int try_code_memory(const char **why)
+static int try_code_memory(uint64_t bytes, const char **why)
 {
-	void *code = mmap(NULL, TCG_BUFFER_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC,
+	void *code = mmap(NULL, bytes, PROT_READ | PROT_WRITE | PROT_EXEC,
 			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (code == MAP_FAILED) {
 		*why = "no memory that may be written and executed: raise ulimit -v, or a policy forbids it";
 		return -errno;
 	}
-	munmap(code, TCG_BUFFER_BYTES);
+	munmap(code, bytes);
 	return 0;
 }
 
@@ -116,7 +116,7 @@ static int open_unicorn(struct pv_engine *e)
 
 	if (uc_open(UC_ARCH_X86, UC_MODE_64, &e->cpu.uc))
 		return -ENOMEM;
-	if (uc_ctl_set_tcg_buffer_size(e->cpu.uc, TCG_BUFFER_BYTES))
+	if (uc_ctl_set_tcg_buffer_size(e->cpu.uc, (uint32_t)e->cpu.blocks.code_bytes))
 		return -ENOMEM;
 	ret = hidden_calibrate(&e->cpu.hidden, e->cpu.uc);
 	if (!ret)
@@ -153,7 +153,10 @@ int engine_create(const struct pv_engine_config *config, struct pv_engine **ret,
 	e->cpu.config = *config;
 	e->cpu.calls = &calls;
 	e->cpu.x86.intel = true;
-	system_create(&e->system, &e->cpu);
+	platform_create(&e->platform, &e->cpu);
+	blocks_limit(&e->cpu.blocks, config->platform);
+	system_create(&e->system, &e->cpu, &e->platform);
+	e->cpu.count.timer = UINT64_MAX;
 	e->cpu.count.chunk = CHUNK_INSTRUCTIONS;
 	e->cpu.count.budget = e->cpu.count.chunk << INSTRUCTION_SHIFT;
 	e->boundary.overflowed_at = UINT64_MAX;
@@ -165,9 +168,11 @@ int engine_create(const struct pv_engine_config *config, struct pv_engine **ret,
 		engine_destroy(e);
 		return err;
 	}
+	if (config->platform) /* its runs are to be the same every time */
+		e->cpu.x86.features &= ~(1ull << X86_RDRAND | 1ull << X86_RDSEED);
 	err = hooks_create(&e->cpu, &what);
 	if (!err)
-		err = try_code_memory(&what);
+		err = try_code_memory(e->cpu.blocks.code_bytes, &what);
 	if (err) {
 		snprintf(why, why_size, "%s", what);
 		engine_destroy(e);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Port I/O: what Unicorn leaves out of it is whether the guest may, and the exit of an out. */
+#include "engine/run/port.h"
+
 #include "engine/count/count.h"
 #include "engine/decode/decode.h"
 #include "engine/exception/exception.h"
 #include "engine/run/boundary.h"
 #include "engine/run/state.h"
-#include "engine/run/trap.h"
 #include "engine/run/vmexit.h"
 #include "engine/unicorn/kernel_read.h"
 #include "engine/unicorn/registers.h"
@@ -66,16 +66,37 @@ static bool port_permitted(struct pv_engine *e, const struct trap *trap)
 	       bitmap_allows(e, trap);
 }
 
+bool port_reaches_host(struct pv_engine *e, uint16_t port, unsigned size, uint32_t *value, uint32_t *to)
+{
+	*to = port;
+	if (!platform_is_there(&e->platform) || port == PV_PORT_EXIT)
+		return true;
+	switch (platform_out(&e->platform, e->vmexit.port_rip, port, size, *value)) {
+	case DEVICES_NONE:
+		return false;
+	case DEVICES_CONSOLE:
+		*to = PV_PORT_CONSOLE;
+		return true;
+	case DEVICES_RESET:
+		*to = PV_PORT_EXIT;
+		*value = 0;
+		return true;
+	}
+	return false;
+}
+
 /* The block goes on behind it, unless something is to be looked at first. */
 static void exit_for(struct pv_engine *e, const struct trap *trap)
 {
 	const uint32_t first = ATTEND_BOUNDARY & ~ATTEND_IRET;
 	uint64_t mask = (1ull << 8 * trap->port.size) - 1;
+	uint32_t value = (uint32_t)(reg_get(e->cpu.uc, UC_X86_REG_RAX) & mask), to;
 
 	if (!boundary_attend_inside(e, trap->address))
 		return;
-	if (!vmexit_out(e, trap->address, port_number(e, &trap->port), trap->port.size,
-			(uint32_t)(reg_get(e->cpu.uc, UC_X86_REG_RAX) & mask)))
+	if (!port_reaches_host(e, port_number(e, &trap->port), trap->port.size, &value, &to))
+		count_penalty(&e->cpu, PV_CYCLES_VM_EXIT);
+	else if (!vmexit_out(e, trap->address, to, trap->port.size, value))
 		return;
 	if (unlikely(e->cpu.count.attend & first))
 		boundary_leave_inside(e, trap->address + trap->length);
@@ -86,6 +107,7 @@ static void exit_for(struct pv_engine *e, const struct trap *trap)
 void port_trap(struct pv_engine *e, const struct trap *trap)
 {
 	e->vmexit.out_exited = false;
+	e->vmexit.port_rip = trap->address;
 	if (port_permitted(e, trap) && trap->kind == TRAP_OUT)
 		exit_for(e, trap);
 }

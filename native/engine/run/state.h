@@ -9,6 +9,7 @@
 #include "engine/atomic/span.h"
 #include "engine/count/cpu.h"
 #include "engine/exception/nmi.h"
+#include "engine/platform/platform.h"
 #include "engine/run/agent.h"
 #include "engine/run/block_hook.h"
 #include "engine/run/boundary.h"
@@ -23,6 +24,7 @@ struct pv_engine {
 	struct boundary boundary;
 	struct vmexit vmexit;
 	struct nmi nmi;
+	struct platform platform;
 	struct system system;
 	struct agent agent;
 	struct pv_engine *guest; /* of the agent's CPU: the guest's; NULL: this is the guest's */

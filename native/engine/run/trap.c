@@ -16,6 +16,7 @@
 #include "engine/count/held.h"
 #include "engine/decode/code.h"
 #include "engine/decode/decode.h"
+#include "engine/run/port.h"
 #include "engine/run/state.h"
 #include "engine/system/debug.h"
 #include "engine/unicorn/blocks.h"

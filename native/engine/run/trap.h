@@ -7,12 +7,7 @@
 
 #include <unicorn/unicorn.h>
 
-struct pv_engine;
-struct trap;
-
 /* Unicorn's hook before each instruction from the first trap of a block to its last; `data` is the engine. */
 void on_trap(uc_engine *uc, uint64_t address, uint32_t size, void *data);
-/* port.c: at an in, out, ins or outs asks for permission, and exits for an out. */
-void port_trap(struct pv_engine *e, const struct trap *trap);
 
 #endif

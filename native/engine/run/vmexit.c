@@ -20,10 +20,13 @@
 #include "engine/run/agent.h"
 #include "engine/run/jump.h"
 #include "engine/run/placement.h"
+#include "engine/run/port.h"
 #include "engine/run/state.h"
 #include "engine/system/cpuid.h"
 #include "engine/system/system.h"
 #include "engine/unicorn/registers.h"
+
+enum { RFLAGS_IF = 1 << 9 };
 
 /* The VM is over for this vCPU. */
 static void stop(struct pv_engine *e)
@@ -216,6 +219,23 @@ bool vmexit_out(struct pv_engine *e, uint64_t rip, uint32_t port, uint32_t size,
 	return enter(e, hand_over(e, PV_EXIT_IO_OUT, rip), true);
 }
 
+/* The platform's clock goes on until something wakes the vCPU behind its hlt: true. */
+static bool sleeps(struct pv_engine *e, uint64_t rip)
+{
+	if (!platform_is_there(&e->platform) || !(reg_get(e->cpu.uc, UC_X86_REG_EFLAGS) & RFLAGS_IF))
+		return false;
+	while (!platform_interrupts(&e->platform)) {
+		if (handover_doorbell(e->cpu.config.run)) {
+			if (!vmexit_kick(e, rip, false) || e->agent.pending || nmi_is_due(&e->nmi))
+				return true;
+			platform_run(&e->platform, rip);
+		} else if (!platform_sleep(&e->platform, rip)) {
+			handover_wait_doorbell(e->cpu.config.run, e->cpu.config.page);
+		}
+	}
+	return true;
+}
+
 void vmexit_hlt(struct pv_engine *e)
 {
 	uint64_t rip = reg_get(e->cpu.uc, UC_X86_REG_RIP);
@@ -226,6 +246,8 @@ void vmexit_hlt(struct pv_engine *e)
 	count_penalty(&e->cpu, PV_CYCLES_VM_EXIT); /* RIP is behind it: it has retired */
 	if (e->agent.pending || nmi_is_due(&e->nmi))
 		return; /* behind sti, mov ss or outs no boundary came before the hlt: the NMI ends it */
+	if (sleeps(e, rip))
+		return;
 	set_retire(e, 0, 0);
 	enter(e, hand_over(e, PV_EXIT_HLT, rip), false);
 }
@@ -241,6 +263,10 @@ void on_out(uc_engine *uc, uint32_t port, int size, uint32_t value, void *data)
 	(void)uc;
 	if (e->vmexit.out_exited)
 		return;
+	if (!port_reaches_host(e, (uint16_t)port, (unsigned)size, &value, &port)) {
+		count_penalty(&e->cpu, PV_CYCLES_VM_EXIT);
+		return;
+	}
 	rip = reg_get(e->cpu.uc, UC_X86_REG_RIP);
 	if (e->cpu.count.attend & ATTEND_ENTRY)
 		return; /* the vCPU leaves at the end of this block */
@@ -265,8 +291,9 @@ uint32_t on_in(uc_engine *uc, uint32_t port, int size, void *data)
 	struct pv_engine *e = data;
 
 	(void)uc;
-	(void)port;
 	count_penalty(&e->cpu, PV_CYCLES_VM_EXIT);
+	if (platform_is_there(&e->platform))
+		return platform_in(&e->platform, e->vmexit.port_rip, (uint16_t)port, (unsigned)size);
 	return size == 4 ? ~0u : (1u << 8 * size) - 1; /* nothing answers on the bus */
 }
 

@@ -13,6 +13,7 @@ struct pv_engine;
 
 struct vmexit {
 	bool out_exited; /* the out that Unicorn is about to execute */
+	uint64_t port_rip; /* of the access to a port that Unicorn is about to execute */
 };
 
 /* Unicorn's hooks; `data` is the engine. */

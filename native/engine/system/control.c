@@ -2,6 +2,7 @@
 /* Control registers, XCR0, the bases of FS and GS (Intel SDM vol. 3, 2.5, 2.6; vol. 1, 13.3; vol. 2, MOV to CR, WRFSBASE). */
 #include "engine/count/cpu.h"
 #include "engine/decode/decode.h"
+#include "engine/platform/platform.h"
 #include "engine/system/cpuid.h"
 #include "engine/system/system.h"
 #include "engine/unicorn/registers.h"
@@ -50,14 +51,16 @@ int control_ask_cr(struct system *system, bool write, unsigned number, uint64_t 
 	if (!write) {
 		if (number != 8)
 			return SYSTEM_PASS;
-		*value = system->cr8;
+		*value = platform_is_there(system->platform) ? platform_cr8(system->platform) : system->cr8;
 		return SYSTEM_DONE;
 	}
 	if (!cr_allows(system->cpu, number, *value))
 		return SYSTEM_GP;
 	if (number == 0)
 		*value &= CR0_KNOWN;
-	if (number == 8)
+	if (number == 8 && platform_is_there(system->platform))
+		platform_set_cr8(system->platform, *value);
+	else if (number == 8)
 		system->cr8 = *value;
 	return SYSTEM_PASS;
 }

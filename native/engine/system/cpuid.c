@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Intel SDM vol. 2, CPUID; AMD APM vol. 3, appendix E. The processor has the name and the numbers of the one that Unicorn
- * takes for its own. There is no APIC, no PMU, no MONITOR, and the TSC has no frequency that anyone could name: it is the
- * host's. Caches are those of the model that counts them (models/cache.h).
+ * takes for its own. There is no PMU and no MONITOR; without a platform there is no APIC, and the TSC has no frequency that anyone could
+ * name: it is the host's. Caches are those of the model that counts them (models/cache.h).
  */
 #include "engine/system/cpuid.h"
 
@@ -18,16 +18,21 @@
 enum { EAX, EBX, ECX, EDX };
 
 enum {
-	BASIC_LAST = 0xd,
+	BASIC_LAST = 0xd, BASIC_LAST_OF_PLATFORM = 0x15,
 	HYPERVISOR = 0x40000000,
 	HYPERVISORS_END = 0x50000000,
 	SIGNATURE = 0x306c4, /* family 6, model 60 */
 	CLFLUSH_LINE = 64,
 	ADDRESS_BITS = 48 << 8 | 40, /* linear, physical */
 
+	ONE_ECX_X2APIC = 1 << 21, ONE_ECX_DEADLINE = 1 << 24,
 	ONE_ECX_OSXSAVE = 1 << 27,
+	ONE_EDX_APIC = 1 << 9,
 	ONE_EDX_HTT = 1 << 28,
 	SEVEN_EBX = 1 << 7 | 1 << 9, /* SMEP, ERMS */
+	SIX_EAX_ARAT = 1 << 2,
+	TSC_HZ = 1000000000,
+	EXTENDED_SEVEN_EDX_INVARIANT = 1 << 8,
 	EXTENDED_EDX = 1 << 11 | 1 << 20 | 1 << 29, /* SYSCALL, NX, long mode */
 
 	CR4_OSXSAVE = 1 << 18,
@@ -76,6 +81,10 @@ static void answer_features(struct cpu *cpu, uint32_t out[4])
 	if ((cpu->x86.features >> X86_XSAVE & 1) && (reg_get(cpu->uc, UC_X86_REG_CR4) & CR4_OSXSAVE))
 		out[ECX] |= ONE_ECX_OSXSAVE;
 	out[EDX] = features_in(cpu->x86.features, 1, EDX) | ONE_EDX | (vcpus > 1 ? ONE_EDX_HTT : 0);
+	if (cpu->config.platform) {
+		out[ECX] |= ONE_ECX_X2APIC | ONE_ECX_DEADLINE;
+		out[EDX] |= ONE_EDX_APIC;
+	}
 }
 
 /* Leaf 4. Both caches are a vCPU's own; that of instructions is as large as that of data. */
@@ -131,13 +140,29 @@ static void answer_xsave(struct cpu *cpu, uint64_t xcr0, uint32_t subleaf, uint3
 	}
 }
 
+static uint32_t basic_last(const struct cpu *cpu)
+{
+	return cpu->config.platform ? BASIC_LAST_OF_PLATFORM : BASIC_LAST;
+}
+
+/* Leaves 6 and 15h: the APIC's timer never stops, and it and the TSC have one clock. */
+static void answer_clock(uint32_t leaf, uint32_t out[4])
+{
+	if (leaf == 6) {
+		out[EAX] = SIX_EAX_ARAT;
+		return;
+	}
+	out[EAX] = out[EBX] = 1;
+	out[ECX] = TSC_HZ;
+}
+
 static void answer_basic(struct cpu *cpu, uint64_t xcr0, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 {
 	enum { SEE_LEAF_4 = 0xff01 };
 
 	switch (leaf) {
 	case 0:
-		out[EAX] = BASIC_LAST;
+		out[EAX] = basic_last(cpu);
 		put_vendor(out);
 		break;
 	case 1:
@@ -157,6 +182,10 @@ static void answer_basic(struct cpu *cpu, uint64_t xcr0, uint32_t leaf, uint32_t
 		break;
 	case 0xb:
 		answer_topology(cpu, subleaf, out);
+		break;
+	case 6: case 0x15:
+		if (cpu->config.platform)
+			answer_clock(leaf, out);
 		break;
 	case 0xd:
 		answer_xsave(cpu, xcr0, subleaf, out);
@@ -194,6 +223,9 @@ static void answer_extended(const struct cpu *cpu, uint32_t leaf, uint32_t out[4
 		out[ECX] = (llc->sets * llc->ways << llc->line_bits) / 1024 << 16 | ways_code(llc->ways) << 12 |
 			   (1u << llc->line_bits & 0xff);
 		break;
+	case EXTENDED + 7:
+		out[EDX] = cpu->config.platform ? EXTENDED_SEVEN_EDX_INVARIANT : 0;
+		break;
 	case EXTENDED + 8:
 		out[EAX] = ADDRESS_BITS;
 		break;
@@ -230,5 +262,5 @@ void cpuid_answer(struct cpu *cpu, uint64_t xcr0, uint32_t leaf, uint32_t sublea
 	else if (leaf >= EXTENDED && leaf <= EXTENDED_LAST)
 		answer_extended(cpu, leaf, out);
 	else /* what there is not is answered as the last basic leaf, by this vendor */
-		answer_basic(cpu, xcr0, leaf <= BASIC_LAST ? leaf : BASIC_LAST, subleaf, out);
+		answer_basic(cpu, xcr0, leaf <= basic_last(cpu) ? leaf : basic_last(cpu), subleaf, out);
 }

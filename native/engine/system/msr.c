@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The MSRs that there are, and what may be written there (Intel SDM vol. 4, table 2-2; vol. 3, 11.11, 11.12). */
 #include "engine/count/cpu.h"
+#include "engine/platform/platform.h"
 #include "engine/system/system.h"
 #include "engine/unicorn/registers.h"
 #include "engine/x86/insn.h"
@@ -26,6 +27,7 @@ enum {
 #define MSR_KERNEL_GS_BASE 0xc0000102u
 #define MSR_TSC_AUX 0xc0000103u
 
+enum { CR4_TSD = 1 << 2 };
 enum { EFER_SCE = 1 << 0, EFER_LME = 1 << 8, EFER_LMA = 1 << 10, EFER_NXE = 1 << 11 };
 #define CR0_PG (1u << 31)
 #define PHYSICAL_MASK 0xffffffffffull
@@ -125,9 +127,32 @@ static bool allows(struct cpu *cpu, uint32_t number, uint64_t value)
 /* The TSC is the host's, and nobody sets that. */
 int msr_ask(struct system *system, bool write, uint32_t number, uint64_t *value)
 {
+	if (platform_is_there(system->platform)) {
+		int ret = platform_msr(system->platform, write, number, value, reg_get(system->cpu->uc, UC_X86_REG_RIP));
+
+		if (ret != PLATFORM_NOT_MINE)
+			return ret;
+	}
 	if (number == MSR_TSC && !write) {
 		*value = __rdtsc();
 		return SYSTEM_DONE;
 	}
 	return exists(system->cpu, number) && (!write || allows(system->cpu, number, *value)) ? SYSTEM_PASS : SYSTEM_GP;
+}
+
+int msr_ask_tsc(struct system *system, uint64_t *value)
+{
+	struct cpu *cpu = system->cpu;
+
+	if (!platform_is_there(system->platform))
+		return SYSTEM_PASS;
+	if (cpu->count.cpl == PV_CPL_USER && (reg_get(cpu->uc, UC_X86_REG_CR4) & CR4_TSD))
+		return SYSTEM_GP;
+	*value = platform_tsc(system->platform, reg_get(cpu->uc, UC_X86_REG_RIP));
+	return SYSTEM_DONE;
+}
+
+uint32_t msr_tsc_aux(struct cpu *cpu)
+{
+	return (uint32_t)unicorns(cpu, MSR_TSC_AUX);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "engine/count/cpu.h"
+#include "engine/platform/platform.h"
 #include "engine/unicorn/registers.h"
 
 /* Nobody may have loaded the library of interposed/system.c. */
@@ -28,6 +29,11 @@ static int ask(void *owner, enum system_instruction what, uint64_t which, uint64
 	case SYSTEM_WROTE_DR:
 		debug_wrote(system);
 		return SYSTEM_PASS;
+	case SYSTEM_RDTSC:
+		return msr_ask_tsc(system, value);
+	case SYSTEM_RDTSCP:
+		value[1] = msr_tsc_aux(system->cpu);
+		return msr_ask_tsc(system, value);
 	case SYSTEM_RDPMC:
 		return SYSTEM_GP; /* there is no counter */
 	case SYSTEM_XSETBV:
@@ -40,11 +46,12 @@ static int ask(void *owner, enum system_instruction what, uint64_t which, uint64
 	return SYSTEM_PASS;
 }
 
-void system_create(struct system *system, struct cpu *cpu)
+void system_create(struct system *system, struct cpu *cpu, struct platform *platform)
 {
 	*system = (struct system){
 		.calls = { ask, debug_watched, debug_touched, debug_touched_port, .owner = system, .xcr0 = XCR0_X87 },
 		.cpu = cpu,
+		.platform = platform,
 	};
 }
 

@@ -15,15 +15,17 @@
 #include "engine/system/debug.h"
 
 struct cpu;
+struct platform;
 
 struct system {
 	struct system_calls calls;
 	struct cpu *cpu;
-	uint64_t cr8;
+	struct platform *platform;
+	uint64_t cr8; /* of a guest without a platform */
 	struct debug debug;
 };
 
-void system_create(struct system *system, struct cpu *cpu);
+void system_create(struct system *system, struct cpu *cpu, struct platform *platform);
 /* Finds out, on this page, whether this Unicorn asks: 0, or -EOPNOTSUPP. It need not if nobody has loaded what asks. */
 int system_calibrate(uc_engine *uc, uint64_t page);
 /* Around Unicorn's execution, on its thread. */
@@ -34,6 +36,9 @@ void system_debug_registers_set(struct system *system);
 
 /* msr.c: as system_calls.ask, of an MSR by its number. */
 int msr_ask(struct system *system, bool write, uint32_t number, uint64_t *value);
+/* For rdtsc and rdtscp, with RIP there; a bare guest has the host's TSC. */
+int msr_ask_tsc(struct system *system, uint64_t *value);
+uint32_t msr_tsc_aux(struct cpu *cpu);
 /* control.c */
 int control_ask_cr(struct system *system, bool write, unsigned number, uint64_t *value);
 int control_ask_xcr(struct system *system, uint64_t number, uint64_t value);

@@ -127,6 +127,12 @@ static void draw(struct blocks *blocks)
 	blocks->hook->data = block;
 }
 
+void blocks_limit(struct blocks *blocks, bool system)
+{
+	blocks->most = system ? BLOCKS_OF_SYSTEM : BLOCKS;
+	blocks->code_bytes = system ? TCG_BUFFER_BYTES_OF_SYSTEM : TCG_BUFFER_BYTES;
+}
+
 int blocks_create(struct blocks *blocks, uc_engine *uc, struct pv_engine *engine, bool stepped, code_hook_fn *block_hook,
 		  code_hook_fn *trap_hook)
 {
@@ -142,7 +148,7 @@ int blocks_create(struct blocks *blocks, uc_engine *uc, struct pv_engine *engine
 	blocks->engine = engine;
 	blocks->stepped = stepped;
 	blocks->rest_first = blocks->rest_last = NOWHERE;
-	blocks->all = aligned_alloc(sizeof(*blocks->all), BLOCKS * sizeof(*blocks->all));
+	blocks->all = aligned_alloc(sizeof(*blocks->all), blocks->most * sizeof(*blocks->all));
 	if (!blocks->all)
 		return -ENOMEM;
 	ret = hook_add(uc, UC_HOOK_BLOCK, hook, &unused, &blocks->hook);
@@ -184,7 +190,7 @@ int blocks_take(struct blocks *blocks, const struct block *block, const void *co
 {
 	if (block != &blocks->all[blocks->used - 1])
 		return -EINVAL;
-	if (blocks->used == BLOCKS)
+	if (blocks->used == blocks->most)
 		return -EOVERFLOW;
 	draw(blocks);
 	if (!blocks->code || (uintptr_t)code < blocks->code)
@@ -195,7 +201,7 @@ int blocks_take(struct blocks *blocks, const struct block *block, const void *co
 /* Translations lie one behind the other, from the first on. */
 bool blocks_are_nearly_full(const struct blocks *blocks, const void *code)
 {
-	return blocks->used >= BLOCKS - BLOCKS_RESERVE || (uintptr_t)code - blocks->code > TCG_BUFFER_BYTES / 4 * 3;
+	return blocks->used >= blocks->most - BLOCKS_RESERVE || (uintptr_t)code - blocks->code > blocks->code_bytes / 4 * 3;
 }
 
 /* The next translation comes with traps from here to there, or with those that all come with. */

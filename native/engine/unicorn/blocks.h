@@ -12,12 +12,14 @@
 
 enum {
 	BLOCKS = 1 << 16,         /* translated ones, until all are dropped and translated anew */
+	BLOCKS_OF_SYSTEM = 1 << 18, /* the same of a guest that is a whole system */
 	BLOCKS_RESERVE = 1 << 10, /* how many may come before they are */
 	RETAKEN_BITS = 6,
 	RETAKEN = 1 << RETAKEN_BITS,
 	RETAKEN_OFTEN = 4,        /* times that a block may be translated again before its traps are expected always */
 	REST_BYTES = 1024,        /* of code that may have more calls of on_trap() than it has traps */
 	TCG_BUFFER_BYTES = 64 << 20,
+	TCG_BUFFER_BYTES_OF_SYSTEM = 512 << 20,
 };
 
 /* No instruction lies there: the address is not canonical. */
@@ -27,6 +29,8 @@ struct blocks {
 	struct pv_engine *engine;
 	bool stepped; /* each instruction has a hook of its own, and so a call of on_trap() */
 	struct block *all;
+	uint32_t most;       /* of them there may be */
+	uint64_t code_bytes; /* for their translations */
 	uint32_t used; /* of `all`; the last waits for the next translation */
 	struct hook_record *hook;  /* on_block()'s */
 	struct hook_record *traps; /* on_trap()'s */
@@ -42,6 +46,8 @@ code_hook_fn on_block_empty;
 
 /* -EOPNOTSUPP: this Unicorn does not translate a block with what its hooks have at that moment. Tried on this page. */
 int blocks_calibrate(uc_engine *uc, uint64_t page);
+/* How many there may be, and how much code; `system`: of a guest that is a whole one. */
+void blocks_limit(struct blocks *blocks, bool system);
 /* Adds both hooks: that of blocks is handed each block, that of traps the engine. */
 int blocks_create(struct blocks *blocks, uc_engine *uc, struct pv_engine *engine, bool stepped, code_hook_fn *block_hook,
 		  code_hook_fn *trap_hook);

@@ -10,8 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "engine/platform/apic.h"
-#include "engine/platform/devices.h"
+#include "engine/devices/apic.h"
+#include "engine/devices/devices.h"
 
 struct cpu;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "engine/platform/apic.h"
+#include "engine/devices/apic.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "engine/platform/uart.h"
+#include "engine/devices/uart.h"
 
 enum {
 	DATA = 0, /* with DLAB, the divisor's low byte */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "engine/platform/pit.h"
+#include "engine/devices/pit.h"
 
 static const uint64_t ns_per_second = 1000000000;
 

@@ -2,7 +2,7 @@
 /* The interrupt controllers, command by command of the 8259A's data sheet. */
 #include "platform_test.h"
 
-#include "engine/platform/pic.h"
+#include "engine/devices/pic.h"
 
 /* Of sources without a device: those of the others follow their device. */
 static void raise_irq(unsigned source)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A PC's devices (native/engine/platform/), by their own test program: data sheets, and Linux's drivers."""
+"""A PC's devices (native/engine/devices/), by their own test program: data sheets, and Linux's drivers."""
 
 import shutil
 import subprocess
@@ -9,8 +9,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = [
-    *sorted((ROOT / "native/engine/platform").glob("*.c")),
-    *sorted((ROOT / "tests/native/platform").glob("*.c")),
+    *sorted((ROOT / "native/engine/devices").glob("*.c")),
+    *sorted((ROOT / "tests/native/devices").glob("*.c")),
     ROOT / "tests/native/checks.c",
 ]
 FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-g", f"-I{ROOT / 'native'}"]
@@ -41,7 +41,7 @@ TESTS = {
 
 @pytest.mark.parametrize("build", BUILDS)
 def test_devices(build: str, tmp_path: Path) -> None:
-    program = tmp_path / "platform_test"
+    program = tmp_path / "devices_test"
     command = [shutil.which("cc") or "gcc", *FLAGS, *BUILDS[build], *map(str, SOURCES), "-pthread", "-o", str(program)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr

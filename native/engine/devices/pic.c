@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "engine/platform/pic.h"
+#include "engine/devices/pic.h"
 
-#include "engine/platform/ports.h"
+#include "engine/devices/ports.h"
 
 enum {
 	INPUTS = 8,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "engine/platform/cmos.h"
+#include "engine/devices/cmos.h"
 
 static const int64_t ns_per_second = 1000000000, seconds_per_day = 86400;
 

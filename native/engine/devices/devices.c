@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "engine/platform/devices.h"
+#include "engine/devices/devices.h"
 
 #include <sched.h>
 
-#include "engine/platform/cmos.h"
-#include "engine/platform/pic.h"
-#include "engine/platform/pit.h"
-#include "engine/platform/ports.h"
-#include "engine/platform/uart.h"
+#include "engine/devices/cmos.h"
+#include "engine/devices/pic.h"
+#include "engine/devices/pit.h"
+#include "engine/devices/ports.h"
+#include "engine/devices/uart.h"
 
 enum {
 	PIT_PORTS = 4,

@@ -4,7 +4,7 @@
 #define PLATFORM_TEST_H
 
 #include "../checks.h"
-#include "engine/platform/devices.h"
+#include "engine/devices/devices.h"
 
 static const uint64_t second_ns = 1000000000;
 

@@ -41,7 +41,7 @@ _OWN_HEADER = ((0x1FE, b"\x55\xaa"), (0x202, b"HdrS\x0f\x02"), (0x230, struct.pa
 #: What is in front of every command line. The clock ticks once a nanosecond of the guest's, and needs no calibration,
 #: nor do short delays have to be spun out (lpj); a panic, and a shutdown, reset the machine, which ends the VM.
 DEFAULTS = (
-    "console=ttyS0 earlyprintk=ttyS0 no_timer_check tsc=reliable tsc_early_khz=1000000 lpj=10000 panic=-1 reboot=k"
+    "console=ttyS0 earlyprintk=ttyS0 no_timer_check noapic tsc=reliable tsc_early_khz=1000000 lpj=10000 panic=-1 reboot=k"
 )
 #: Beside kernel and initrd, at least: Linux of a distribution needs more to come up.
 _LEAST_FREE = 24 << 20

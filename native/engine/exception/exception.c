@@ -333,7 +333,7 @@ static uint32_t as_processors_do(struct cpu *cpu, uint32_t vector, uint32_t *err
 	if (vector != VECTOR_PF)
 		return vector;
 	if (cr2 / PAGE == LAST_LOWER_PAGE)
-		instead = stack_ends_behind(cpu, rip);
+		instead = stack_ends_behind(cpu, rip, cr2);
 	if (instead)
 		*error = 0;
 	else if (cr2 - rip >= MAX_INSTRUCTION && writes_operand(cpu, rip)) /* a fetch lies in the instruction */

@@ -6,7 +6,7 @@
 #include "engine/unicorn/registers.h"
 #include "engine/x86/insn.h"
 
-enum { RSP = 4, RBP = 5, WORD = 8, ENTER = 0xc8, VECTOR_SS = 12, VECTOR_GP = 13 };
+enum { RSP = 4, RBP = 5, WORD = 8, VECTOR_SS = 12, VECTOR_GP = 13 };
 
 static const int general[16] = {
 	UC_X86_REG_RAX, UC_X86_REG_RCX, UC_X86_REG_RDX, UC_X86_REG_RBX, UC_X86_REG_RSP, UC_X86_REG_RBP, UC_X86_REG_RSI, UC_X86_REG_RDI,
@@ -78,7 +78,7 @@ static struct stack_access stack_access_of(const struct x86_insn *insn)
 	if (op >= 0x50 && op < 0x60)
 		return op < 0x58 ? push() : pop(1);
 	switch (op) {
-	case 0x68: case 0x6a: case 0x9c: case ENTER: case 0xe8:
+	case 0x68: case 0x6a: case 0x9c: case 0xe8:
 		return push();
 	case 0x8f: case 0x9d: case 0xc2: case 0xc3:
 		return pop(1);
@@ -106,18 +106,31 @@ static bool string_is_canonical(struct cpu *cpu, const struct x86_insn *insn)
 	       (!uses_rdi || is_canonical(reg_get(cpu->uc, UC_X86_REG_RDI), bytes));
 }
 
+/* Is its operand in the stack's segment? */
+static bool is_by_stack(const struct x86_insn *insn)
+{
+	return insn->memory && insn->segment == X86_NONE && (insn->base == RSP || insn->base == RBP);
+}
+
+static bool is_enter(const struct x86_insn *insn)
+{
+	return insn->kind == X86_ENTER;
+}
+
 /* What it raises for an operand or for the stack, or 0: they are canonical. */
 static unsigned vector_of(struct cpu *cpu, const struct x86_insn *insn, uint64_t rip)
 {
 	struct stack_access access;
 	uint64_t address;
 
+	if (insn->kind == X86_GATHER) /* of which nothing but an element can be to blame */
+		return is_by_stack(insn) ? VECTOR_SS : VECTOR_GP;
 	if (insn->memory) {
 		address = address_of(cpu, insn, rip);
 		if (insn->alignment && address % insn->alignment)
 			return VECTOR_GP;
 		if (!is_canonical(address, insn->memory_bytes ? insn->memory_bytes : 1))
-			return insn->segment == X86_NONE && (insn->base == RSP || insn->base == RBP) ? VECTOR_SS : VECTOR_GP;
+			return is_by_stack(insn) ? VECTOR_SS : VECTOR_GP;
 	}
 	if (insn->kind == X86_STRING && insn->segment == X86_NONE && !insn->address32)
 		return string_is_canonical(cpu, insn) ? 0 : VECTOR_GP;
@@ -140,16 +153,32 @@ bool stack_is_to_blame(struct cpu *cpu, uint64_t rip)
 
 	if (!decode_at(cpu, rip, &insn))
 		return false;
-	if (insn.encoding == X86_LEGACY && insn.map == 0 && insn.opcode == ENTER) /* wherever in the frames it copies */
+	if (is_enter(&insn)) /* wherever in the frames it copies */
 		return true;
 	return vector_of(cpu, &insn, rip) == VECTOR_SS;
 }
 
-unsigned stack_ends_behind(struct cpu *cpu, uint64_t rip)
+/* Bytes of one access of those that an instruction makes one after the other; 0: it makes one alone, or two of strings. */
+static unsigned piece_of(const struct x86_insn *insn)
+{
+	if (is_enter(insn))
+		return insn->operand16 && !insn->w ? 2 : WORD;
+	if (insn->kind == X86_GATHER)
+		return insn->w ? 8 : 4;
+	return insn->kind == X86_MASKED ? 1 : 0; /* whole.c looks at those of more bytes */
+}
+
+unsigned stack_ends_behind(struct cpu *cpu, uint64_t rip, uint64_t address)
 {
 	struct x86_insn insn;
+	unsigned bytes;
 
-	if (!decode_at(cpu, rip, &insn) || insn.kind == X86_GATHER || insn.kind == X86_MASKED)
+	if (!decode_at(cpu, rip, &insn))
 		return 0;
-	return vector_of(cpu, &insn, rip);
+	bytes = piece_of(&insn);
+	if (!bytes)
+		return vector_of(cpu, &insn, rip);
+	if (is_canonical(address, bytes))
+		return 0;
+	return is_enter(&insn) || is_by_stack(&insn) ? VECTOR_SS : VECTOR_GP;
 }

@@ -10,8 +10,8 @@ struct cpu;
 
 /* The instruction at `rip` has raised #GP(0): for an address of the stack? */
 bool stack_is_to_blame(struct cpu *cpu, uint64_t rip);
-/* It has met an absent page, the last one of the lower half of addresses: the vector of what comes before that as it goes on
- * beyond, or 0. */
-unsigned stack_ends_behind(struct cpu *cpu, uint64_t rip);
+/* It has met an absent page, the last one of the lower half, at this address: the vector of what comes before that as it
+ * goes on beyond, or 0. */
+unsigned stack_ends_behind(struct cpu *cpu, uint64_t rip, uint64_t address);
 
 #endif

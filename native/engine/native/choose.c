@@ -55,7 +55,7 @@ static bool is_shift_at_rip(const struct x86_insn *insn)
 /* Of the general registers': those that Unicorn gets wrong, or has not (adcx, adox). */
 static bool is_wrong_integer(const struct x86_insn *insn)
 {
-	if (is_shift_at_rip(insn))
+	if (is_shift_at_rip(insn) || insn->kind == X86_CACHE_LINE || insn->kind == X86_ENTER)
 		return true;
 	if (insn->encoding == X86_LEGACY && insn->map == 2)
 		return insn->opcode == 0xf6;
@@ -75,7 +75,7 @@ static bool is_plain_x87(const struct x86_insn *insn)
 static bool is_whole(const struct x86_insn *insn)
 {
 	return insn->kind == X86_VZERO || insn->kind == X86_GATHER || insn->kind == X86_MASKED || insn->kind == X86_RET ||
-	       insn->kind == X86_MXCSR || insn->kind == X86_XSAVE_OP;
+	       insn->kind == X86_MXCSR || insn->kind == X86_XSAVE_OP || insn->kind == X86_CACHE_LINE || insn->kind == X86_ENTER;
 }
 
 /* RET imm16: Unicorn takes 0x8000 and more as negative. */
@@ -164,10 +164,17 @@ static uint8_t prefix(const struct x86_cpu *model, const struct x86_insn *insn, 
 	return byte;
 }
 
+static unsigned prefixes_of(const struct x86_insn *insn)
+{
+	if (insn->encoding != X86_LEGACY)
+		return insn->opcode_at - (insn->encoding == X86_VEX2 ? 2u : 3u);
+	return insn->opcode_at - (insn->map >= 1u) - (insn->map >= 2u);
+}
+
 /* It takes each F2 and F3, a REX that is not the last prefix, and overrides of other segments for what they are not. */
 static void mend_prefixes(const struct x86_cpu *model, const struct x86_insn *insn, uint8_t *bytes)
 {
-	unsigned n = insn->opcode_at - (insn->map >= 1) - (insn->map >= 2);
+	unsigned n = prefixes_of(insn);
 	uint8_t next = 0;
 
 	if (insn->rex)
@@ -220,9 +227,10 @@ static void mend(const struct x86_cpu *model, const struct x86_insn *insn, uint8
 		native_show_nothing(insn, bytes);
 	} else if (insn->kind == X86_PAUSE) {
 		show(bytes, insn->length, pause, sizeof(pause));
-	} else if (insn->encoding == X86_LEGACY) {
+	} else {
 		mend_prefixes(model, insn, bytes);
-		mend_opcode(insn, bytes);
+		if (insn->encoding == X86_LEGACY)
+			mend_opcode(insn, bytes);
 	}
 }
 

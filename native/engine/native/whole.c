@@ -8,7 +8,7 @@
 /* Unicorn's: on with the block at RIP. */
 void cpu_loop_exit_noexc_x86_64(void *cpu) __attribute__((noreturn));
 
-enum { RSP = 4, VECTORS = 16, HALF = 16, VECTOR_GP = 13, MXCSR_RESERVED = 0xffff0000 };
+enum { RSP = 4, RBP = 5, VECTORS = 16, HALF = 16, VECTOR_GP = 13, MXCSR_RESERVED = 0xffff0000 };
 
 static struct inside_state *state_of(const struct native *native)
 {
@@ -97,6 +97,11 @@ static void masked_bytes(struct native *native, const struct reaching *by)
 			store(native, address + i, bytes + i, 1, by);
 }
 
+static bool is_canonical(uint64_t address)
+{
+	return (uint64_t)((int64_t)address >> 47) + 1 <= 1;
+}
+
 /* VMASKMOVPS, VMASKMOVPD, VPMASKMOVD, VPMASKMOVQ: what is masked out is not touched. */
 static void masked_elements(struct native *native, const struct reaching *by)
 {
@@ -108,6 +113,10 @@ static void masked_elements(struct native *native, const struct reaching *by)
 	const uint8_t *mask = state->vector[insn->vvvv];
 	uint64_t address = native_address(native, by->op, 0);
 
+	for (unsigned i = 0; i < width / element; i++) /* comes before all that is absent */
+		if (is_set(mask, i, element) &&
+		    !(is_canonical(address + i * element) && is_canonical(address + (i + 1) * element - 1)))
+			native_raise(native, VECTOR_GP, 0, by->retaddr);
 	for (unsigned i = 0; i < width / element; i++) {
 		struct reached reached;
 
@@ -149,11 +158,47 @@ static __attribute__((noreturn)) void leave(struct native *native, const struct 
 
 	memcpy(&more, by->op->bytes + by->op->insn.immediate_at, sizeof(more));
 	load(native, state->gpr[RSP], &to, sizeof(to), by);
-	if ((uint64_t)((int64_t)to >> 47) + 1 > 1)
+	if (!is_canonical(to))
 		native_raise(native, VECTOR_GP, 0, by->retaddr);
 	state->gpr[RSP] += sizeof(to) + more;
 	state->rip = to;
 	cpu_loop_exit_noexc_x86_64((uint8_t *)native->translation.env - INSIDE_STATE_BEHIND_CPU);
+}
+
+/* CLFLUSH and its like: the page has to be there. */
+static void cache_line(struct native *native, const struct reaching *by)
+{
+	struct reached reached;
+
+	native_reach(native, &reached, native_address(native, by->op, 0), 1, 0, by);
+}
+
+/* ENTER: what it copies, and where it ends, can be accessed, or nothing but memory below the stack is changed. */
+static void enter(struct native *native, const struct reaching *by)
+{
+	struct inside_state *state = state_of(native);
+	const uint8_t *immediate = by->op->bytes + by->op->insn.immediate_at;
+	unsigned bytes = by->op->insn.operand16 && !by->op->insn.w ? 2 : 8, level = immediate[2] % 32;
+	uint64_t sp = state->gpr[RSP] - bytes, from = state->gpr[RBP], frame = sp, value;
+	struct reached reached;
+	uint16_t size;
+
+	memcpy(&size, immediate, sizeof(size));
+	store(native, sp, &from, bytes, by);
+	for (unsigned i = 1; i < level; i++) {
+		from -= bytes;
+		sp -= bytes;
+		load(native, from, &value, bytes, by);
+		store(native, sp, &value, bytes, by);
+	}
+	if (level) {
+		sp -= bytes;
+		store(native, sp, &frame, bytes, by);
+	}
+	sp -= size;
+	native_reach(native, &reached, sp, bytes, X86_WRITE, by);
+	memcpy(&state->gpr[RBP], &frame, bytes);
+	state->gpr[RSP] = sp;
 }
 
 bool native_whole(struct native *native, const struct reaching *by)
@@ -175,6 +220,12 @@ bool native_whole(struct native *native, const struct reaching *by)
 		leave(native, by);
 	case X86_XSAVE_OP:
 		native_save(native, by);
+		return true;
+	case X86_CACHE_LINE:
+		cache_line(native, by);
+		return true;
+	case X86_ENTER:
+		enter(native, by);
 		return true;
 	case X86_MXCSR:
 		control(native, by);

@@ -51,6 +51,7 @@ enum x86_kind {
 	X86_HLT, X86_PAUSE, X86_MOV_CR /* write */, X86_INVLPG, X86_WRMSR, X86_IN, X86_OUT, X86_INS, X86_OUTS, X86_MFENCE,
 	X86_CPUID, X86_HYPERCALL /* vmcall, vmmcall */, X86_STRING /* movs, stos, lods, cmps, scas */, X86_NOP,
 	X86_XSAVE_OP /* xsave*, xrstor*, fxsave, fxrstor, xgetbv, xsetbv */, X86_MXCSR /* ldmxcsr, stmxcsr and their VEX forms */,
+	X86_CACHE_LINE /* clflush, clflushopt, clwb */, X86_ENTER,
 	X86_VZERO /* vzeroupper, vzeroall */, X86_GATHER, X86_MASKED /* (v)maskmov*, vpmaskmov* */,
 };
 

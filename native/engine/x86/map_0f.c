@@ -61,9 +61,9 @@ static const struct x86_row group_ae[] = {
 	{ NP | MEM | DIGIT(4), "Mr= ad dd", NEEDS(XSAVE) | KIND(XSAVE_OP) | ALIGN64 },
 	{ NP | MEM | DIGIT(5), "Mr ad dd", NEEDS(XSAVE) | KIND(XSAVE_OP) | ALIGN64 },
 	{ NP | MEM | DIGIT(6), "Mr= ad dd", NEEDS(XSAVEOPT) | KIND(XSAVE_OP) | ALIGN64 },
-	{ NP | MEM | DIGIT(7), "Mn", 0 },                         /* clflush */
-	{ P66 | MEM | DIGIT(6), "Mn", NEEDS(CLWB) },
-	{ P66 | MEM | DIGIT(7), "Mn", NEEDS(CLFLUSHOPT) },
+	{ NP | MEM | DIGIT(7), "Mn", KIND(CACHE_LINE) },          /* clflush */
+	{ P66 | MEM | DIGIT(6), "Mn", NEEDS(CLWB) | KIND(CACHE_LINE) },
+	{ P66 | MEM | DIGIT(7), "Mn", NEEDS(CLFLUSHOPT) | KIND(CACHE_LINE) },
 	{ PF3 | MEM | DIGIT(6), "Mq+", NEEDS(CET) | FW },         /* clrssbsy */
 	{ PF3 | REG | DIGIT(0), "Rg=", NEEDS(FSGSBASE) },
 	{ PF3 | REG | DIGIT(1), "Rg=", NEEDS(FSGSBASE) },

@@ -109,7 +109,7 @@ x86_map x86_one_byte = {
 	[0xc4 ... 0xc5] = ROWS({ RM, "", NEVER }),
 	[0xc6] = ROWS({ DIGIT(0), "Eb= Ib", 0 }, { BYTE(0xf8), "Ib", NEEDS(RTM) }),
 	[0xc7] = ROWS({ DIGIT(0), "Ev= Iz", 0 }, { BYTE(0xf8), "Jz", NEEDS(RTM) | KIND(JCC) }),
-	[0xc8] = ROWS({ 0, "Iw Ib sq+ pq+", STACK64 | PUSHES }),
+	[0xc8] = ROWS({ 0, "Iw Ib sq+ pq+", STACK64 | PUSHES | KIND(ENTER) }),
 	[0xc9] = ROWS({ 0, "sq= pq+", STACK64 }),
 	[0xca] = ROWS({ 0, "Iw sq+", KIND(FAR) }),
 	[0xcb] = ROWS({ 0, "sq+", KIND(FAR) }),

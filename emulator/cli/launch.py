@@ -23,7 +23,6 @@ from emulator.files import Files, cannot_write
 from emulator.guest import elf
 from emulator.guest.bundled import find_guest, refuse_source
 from emulator.guest.code_place import crash_of, crash_places
-from emulator.guest.linux.boot import full_command_line
 from emulator.terminal.counted import agreed, counted
 from emulator.terminal.printable import printable
 from emulator.vm.asked import kernel_line
@@ -135,7 +134,7 @@ class Launcher:
         console = self._console
         options = []
         if self._arguments.guest_args or not (console and console.is_terminal):
-            options.append("quiet")
+            options.append("loglevel=3")  # from the first line on, and no errors of what is not there
         elif console.source:
             columns, lines = os.get_terminal_size(sys.stdin.fileno())
             terminal = os.environ.get("TERM", "")
@@ -183,7 +182,7 @@ class Launcher:
         arguments = self._arguments
         draw = self._trace.boot(lambda: self._vm.processes) if self._trace else None
         if self.is_linux and arguments.verbose:
-            line = full_command_line(kernel_line(arguments.kernel_append, arguments.guest_args))
+            line = kernel_line(arguments.kernel_append, arguments.guest_args)
             print(f"pvperf: the kernel's command line: {printable(line.decode(errors='replace'))}", file=sys.stderr)
         try:
             result = self._vm.run(

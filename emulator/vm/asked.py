@@ -11,6 +11,7 @@ from pathlib import Path
 from emulator.errors import UsageError
 from emulator.events import Event, check_groups, parse_events
 from emulator.guest.agent import Recording
+from emulator.guest.linux import boot
 
 
 def guest_path(guest: object) -> str | Path:
@@ -53,9 +54,11 @@ def command_line(words: str | Sequence[str]) -> bytes:
 
 
 def kernel_line(append: str, words: str | Sequence[str]) -> bytes:
-    """Linux's command line: `append`, and behind "--" the words of its first program, quoted as it reads them."""
+    """Linux's whole command line, with options of the kernel, and the words of its first program quoted as it reads
+    them.
+    """
     text = words if isinstance(words, str) else " ".join(map(_quoted, words))
-    return command_line(f"{append} -- {text}".lstrip() if text else append)
+    return boot.command_line(command_line(append), command_line(text))
 
 
 def _quoted(word: str) -> str:

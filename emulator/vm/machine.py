@@ -30,7 +30,7 @@ from emulator.errors import (
 from emulator.guest import elf
 from emulator.guest.agent import Attr, Recording
 from emulator.guest.code_place import with_place
-from emulator.guest.linux.boot import LinuxGuest, full_command_line
+from emulator.guest.linux.boot import LinuxGuest
 from emulator.guest.linux.initrd import open_initrd
 from emulator.guest.linux.kernel import find_kernel
 from emulator.guest.linux.panic import PanicWatch, panic_of
@@ -444,7 +444,7 @@ class Machine:
             for path in launch.initrds:
                 initrds.append(open_initrd(path))
                 held.callback(os.close, initrds[-1])
-            line = full_command_line(kernel_line(launch.append, launch.words))
+            line = kernel_line(launch.append, launch.words)
             return {"image": None, "linux": LinuxGuest(kernel, tuple(initrds)), "command_line": line}
         if launch.initrds or launch.append:
             raise UsageError(f"an initrd and options of a kernel are for Linux, and guest {name!r} is no Linux kernel")

@@ -38,11 +38,12 @@ _NO_NUMBER = 0xFF  # of a boot loader that has none
 # Of a vmlinux, which has no setup header: the boot flag, "HdrS", boot protocol 2.15, and what a bzImage would say.
 _OWN_HEADER = ((0x1FE, b"\x55\xaa"), (0x202, b"HdrS\x0f\x02"), (0x230, struct.pack("<I", LARGE_PAGE_BYTES)))
 
-#: What is in front of every command line. The clock ticks once a nanosecond of the guest's, and needs no calibration,
-#: nor do short delays have to be spun out (lpj); a panic, and a shutdown, reset the machine, which ends the VM.
-DEFAULTS = (
-    "console=ttyS0 earlyprintk=ttyS0 no_timer_check noapic tsc=reliable tsc_early_khz=1000000 lpj=10000 panic=-1 reboot=k"
-)
+#: What every command line begins with. There is no I/O APIC to be looked for. The clock ticks once a nanosecond of the
+#: guest's, and needs no calibration, nor do short delays have to be spun out (lpj). A panic, and a reboot, reset the
+#: machine, which is the VM's end.
+DEFAULTS = "console=ttyS0 noapic no_timer_check tsc=reliable tsc_early_khz=1000000 lpj=10000 panic=-1 reboot=k"
+#: And what it ends with: for a panic that comes before there is any other console. It heeds the log level it finds.
+FIRST_CONSOLE = "earlycon=uart8250,io,0x3f8"
 #: Beside kernel and initrd, at least: Linux of a distribution needs more to come up.
 _LEAST_FREE = 24 << 20
 
@@ -54,9 +55,10 @@ class LinuxGuest(NamedTuple):
     initrds: tuple[int, ...]
 
 
-def full_command_line(words: bytes) -> bytes:
-    """The kernel's command line: the defaults, which `words` may override."""
-    return b" ".join(filter(None, (DEFAULTS.encode(), words)))
+def command_line(append: bytes, words: bytes) -> bytes:
+    """The kernel's: `append` may override what stands in front of it. Its first program gets `words`."""
+    options = b" ".join(filter(None, (DEFAULTS.encode(), append, FIRST_CONSOLE.encode())))
+    return options + (b" -- " + words if words else b"")
 
 
 def load_linux(

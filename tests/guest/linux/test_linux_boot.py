@@ -187,9 +187,10 @@ def test_a_kernel_that_wants_to_be_where_the_loader_is() -> None:
 
 
 def test_defaults_stand_in_front_and_can_be_overridden() -> None:
-    line = linux_boot.full_command_line(b"panic=5 -- run me")
+    line = linux_boot.command_line(b"panic=5 loglevel=3", b"run me")
     assert line.startswith(b"console=ttyS0 ")
-    assert line.index(b"panic=-1") < line.index(b"panic=5") < line.index(b" -- ")
+    assert line.index(b"panic=-1") < line.index(b"panic=5") < line.index(b" earlycon=") < line.index(b" -- run me")
+    assert linux_boot.command_line(b"", b"").endswith(b" earlycon=uart8250,io,0x3f8")
 
 
 def test_an_initrd_that_shrinks_is_seen(tmp_path: Path) -> None:

@@ -170,3 +170,14 @@ prepare_environment() {
 	exec 9>&-
 	PATH="$PWD/.venv/bin:$PATH"
 }
+
+# In place of this shell: Python with all arguments behind the extra's name, in .venv; for a --help as it is.
+exec_python() {
+	local extra="$1" python=python
+	shift
+	case " $* " in
+	*" --help "* | *" -h "*) python="$(find_python)" ;;
+	*) prepare_environment "$extra" ;;
+	esac
+	exec "$python" "$@"
+}

@@ -186,3 +186,17 @@ def test_every_package_is_installed() -> None:
         path.parent.relative_to(ROOT).as_posix().replace("/", ".") for path in ROOT.glob("emulator/**/__init__.py")
     }
     assert sorted(listed) == sorted(there - OF_THE_TREE)
+
+
+@pytest.mark.parametrize("name", ["findings", "fuzz", "hostile-commands", "mutate", "processor"])
+def test_a_help_builds_nothing(name: str) -> None:
+    """Whatever is built needs a compiler."""
+    done = subprocess.run(
+        [ROOT / "scripts" / name, "--help"],
+        env={**os.environ, "CC": "no-such-compiler"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"usage: scripts/{name} ")

@@ -6,8 +6,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-import capstone
-
 from processor.differential.runner import Record
 
 MAPS = ("one", "0f", "0f38", "0f3a", "x87", "vex1", "vex2", "vex3", "xop", "evex")
@@ -130,6 +128,8 @@ def difference(ours: Record, theirs: Record) -> Difference | None:
 
 def text_of(case: dict[str, str]) -> str:
     """As Capstone would write it; it does not know all of them."""
+    import capstone  # not for a --help, which comes before anything is installed
+
     decoder = capstone.Cs(capstone.CS_ARCH_X86, capstone.CS_MODE_64)
     for _, _, name, operands in decoder.disasm_lite(bytes.fromhex(case["code0"]), 0, 1):
         return f"{name} {operands}".strip()

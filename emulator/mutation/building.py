@@ -38,7 +38,7 @@ class Target:
     link: list[str]
 
     def object_of(self, source: Path) -> Path:
-        return BUILD / "objects" / self.path.name / f"{source.stem}.o"
+        return BUILD / "objects" / self.path.name / f"{source.parent.name}-{source.stem}.o"
 
 
 def _module(name: str) -> Target:

@@ -58,6 +58,8 @@ _FIRST = Check("guest tests of counts", _VM, _module("booting", "first"))
 _REPORTS = Check("guest tests", _VM, _module("booting", "reports"))
 _SAMPLING = Check("guest tests, sampling", _VM, _module("booting", "sampling"))
 _PROCESSOR = Check("the processor", _VM, _pytest("tests/engine/test_processor.py", "-k", "1"))
+_DECODER = Check("the decoder beside iced-x86", (), _pytest("tests/engine/test_decoder.py"))
+_RANDOM = Check("random instructions", _VM, _pytest("tests/engine/test_differential.py", "-k", "nothing_differs"))
 _ORACLE = Check("run --oracle", _VM, _module("booting", "oracle"))
 _MODELS = Check("tests of the models", _VM, _pytest("tests/engine/test_models.py"))
 _STAT = Check(
@@ -66,7 +68,7 @@ _STAT = Check(
 
 CHAINS = {
     "core": [_CORE_TESTS, _WAKES, _EXPLORE, _FIRST, _STAT, _REPORTS, _SAMPLING, _STRESS],
-    "engine": [_FIRST, _ENGINE_TESTS, *_LOCKOP, _PROCESSOR, _MODELS, _ORACLE, _SAMPLING],
+    "engine": [_FIRST, _ENGINE_TESTS, *_LOCKOP, _PROCESSOR, _RANDOM, _DECODER, _MODELS, _ORACLE, _SAMPLING],
     "abi": [_WAKES, _CORE_TESTS, _ENGINE_TESTS, _STRESS, _FIRST, _SAMPLING],
 }
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The mutations, as data: mutations.toml."""
+"""The mutations, as data: a file for each room in rooms/."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-DATA = Path(__file__).with_name("mutations.toml")
+DATA = Path(__file__).with_name("rooms")
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class Mutation:
 
 
 def read() -> list[Mutation]:
-    """All of them, in order. Names are unique."""
-    with DATA.open("rb") as file:
-        found = [Mutation(**each) for each in tomllib.load(file)["mutation"]]
+    """All of them, room by room. Names are unique."""
+    files = sorted(DATA.glob("*.toml"))
+    found = [Mutation(**each) for path in files for each in tomllib.loads(path.read_text())["mutation"]]
     assert len({each.name for each in found}) == len(found)
     return found

@@ -17,7 +17,7 @@ _HEAD = """# Mutations
 One line of the C code is broken at a time, in a copy of the tree, and the project's own checks run in the order of
 their cost until one of them notices: its tests in C, the explorer and the stress without their canaries, guests that
 report, guests beside the oracle and beside the processor. `scripts/mutate` does it; what is broken, and how, is in
-`emulator/mutation/mutations.toml`. Seconds are those that the checks until then took of the processors, without the
+`emulator/mutation/rooms/`. Seconds are those that the checks until then took of the processors, without the
 build; {limit:.0f} are allowed for all of them together. A star: it passed all checks when they were looked for first.
 
 Of {known}, {all} have been tried on the code as it stands or as it was hours before; {caught} of them were noticed in

@@ -13,7 +13,7 @@ from emulator.guest.build import AGENT_MAGIC, build_agent
 ROOT = Path(__file__).resolve().parents[2]
 AGENT, TESTS = ROOT / "native/guest/agent", ROOT / "tests/native/agent"
 SOURCES = [AGENT / f"{name}.c" for name in ("chain", "guest_walk", "nmi", "ring")]
-SOURCES += sorted(TESTS.glob("agent_*.c"))
+SOURCES += [*sorted(TESTS.glob("agent_*.c")), TESTS.parent / "checks.c"]
 INCLUDES = [ROOT / "native/abi", ROOT / "native/guest/runtime", AGENT]
 FLAGS = [
     "-std=c11",

@@ -4,12 +4,12 @@
  * while it takes turns with another group, and when members are closed. Options: work.
  */
 #include "guest.h"
+#include "leg.h"
 
 enum {
 	MEMBERS = 3,
 	FIRST_ID = 1000,
 	RIVAL_ID = 2000,
-	LOOP_AND_SETUP = 1 + 3, /* around the loop of counted() */
 };
 
 static struct kvm_pmu_group group, rival;
@@ -26,36 +26,6 @@ static int64_t open_group(struct kvm_pmu_group *ret, int32_t id)
 		error |= kvm_pmu_group_add(ret, id + i, &attr);
 	}
 	return error;
-}
-
-struct leg {
-	int32_t id;
-	uint64_t iterations; /* of two instructions, one of them a branch */
-	int64_t error;
-};
-
-/* Enables, works, disables, in one piece. */
-static void counted(void *arg)
-{
-	struct leg *leg = arg;
-	uint64_t n = leg->iterations;
-	int64_t enabled, disabled;
-
-	__asm__ volatile("mov $3, %%eax\n\t"
-			 "mov $3, %%ebx\n\t"
-			 "mov %k[id], %%ecx\n\t"
-			 "vmcall\n\t"
-			 "mov %%rax, %[enabled]\n"
-			 "1: dec %[n]\n\t"
-			 "jnz 1b\n\t"
-			 "mov $3, %%eax\n\t"
-			 "mov $4, %%ebx\n\t"
-			 "mov %k[id], %%ecx\n\t"
-			 "vmcall"
-			 : [enabled] "=&r"(enabled), [n] "+&r"(n), "=&a"(disabled)
-			 : [id] "r"((uint64_t)(uint32_t)leg->id)
-			 : "rbx", "rcx", "rdx", "memory", "cc");
-	leg->error = enabled ? enabled : disabled;
 }
 
 /* The members that count the same have counted the same, and the times can be. */
@@ -93,10 +63,10 @@ static void test_legs(unsigned workers, unsigned legs, uint64_t iterations)
 	for (unsigned i = 0; i < legs; i++) {
 		struct leg leg = { .id = FIRST_ID, .iterations = iterations + i };
 
-		smp_call(i % workers, counted, &leg);
+		smp_call(i % workers, leg_run, &leg);
 		smp_wait(i % workers);
 		errors += leg.error != 0;
-		instructions += leg.iterations * 2 + LOOP_AND_SETUP;
+		instructions += leg.iterations * LEG_LOOP + LEG_SETUP;
 		branches += leg.iterations;
 	}
 	kvm_pmu_group_values(&group, &values);
@@ -118,7 +88,7 @@ static void test_turns(uint64_t iterations)
 
 	kvm_pmu_group_values(&group, &before);
 	errors |= kvm_pmu_group_enable(&group);
-	counted(&leg);
+	leg_run(&leg);
 	errors |= kvm_pmu_group_disable(&group);
 	kvm_pmu_group_values(&group, &one);
 	kvm_pmu_group_values(&rival, &other);

@@ -4,48 +4,14 @@
  * 1, then 2, while vCPU 3 reads it all the time. With fewer vCPUs, those there are.
  */
 #include "guest.h"
-
-enum {
-	WINDOW_SETUP = 3, /* see window.c */
-	LEG_LOOP_INSTRUCTIONS = 2,
-};
-
-struct leg {
-	int32_t id;
-	uint64_t iterations; /* of two instructions */
-	int64_t error;
-};
+#include "leg.h"
 
 static struct kvm_pmu_event event;
 static uint64_t stop_reading, reads, backwards, read_errors, highest;
 
-/* Enables, works, disables. In the window: a mov, the loop, and the three of the setup. */
-static void leg_run(void *arg)
-{
-	struct leg *leg = arg;
-	uint64_t n = leg->iterations;
-	int64_t enabled, disabled;
-
-	__asm__ volatile("mov $3, %%eax\n\t"
-			 "mov $3, %%ebx\n\t"
-			 "mov %k[id], %%ecx\n\t"
-			 "vmcall\n\t"
-			 "mov %%rax, %[enabled]\n"
-			 "1: dec %[n]\n\t"
-			 "jnz 1b\n\t"
-			 "mov $3, %%eax\n\t"
-			 "mov $4, %%ebx\n\t"
-			 "mov %k[id], %%ecx\n\t"
-			 "vmcall"
-			 : [enabled] "=&r"(enabled), [n] "+&r"(n), "=&a"(disabled)
-			 : [id] "r"((uint64_t)(uint32_t)leg->id)
-			 : "rbx", "rcx", "rdx", "memory", "cc");
-	leg->error = enabled ? enabled : disabled;
-}
-
 static uint64_t leg_instructions(const struct leg *leg)
 {
-	return 1 + leg->iterations * LEG_LOOP_INSTRUCTIONS + WINDOW_SETUP;
+	return LEG_SETUP + leg->iterations * LEG_LOOP;
 }
 
 /* Reads again and again; a count below one seen before is wrong. */

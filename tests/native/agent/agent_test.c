@@ -2,35 +2,22 @@
 /* agent_test [--list | NAME...]: all tests, or those named. */
 #include "agent_test.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-static const struct {
-	const char *name;
-	void (*run)(void);
-} tests[] = {
-	{ "ring_wraps", test_ring_wraps },
-	{ "ring_full", test_ring_full },
-	{ "ring_hostile", test_ring_hostile },
-	{ "ring_race", test_ring_race },
-	{ "walk_sizes", test_walk_sizes },
-	{ "walk_limits", test_walk_limits },
-	{ "walk_hostile", test_walk_hostile },
-	{ "chain_frames", test_chain_frames },
-	{ "chain_ends", test_chain_ends },
-	{ "chain_hostile", test_chain_hostile },
-	{ "nmi_sample", test_nmi_sample },
-	{ "nmi_without_ring", test_nmi_without_ring },
-	{ "nmi_periods_add_up", test_nmi_periods_add_up },
+static const struct named_test tests[] = {
+	{ "ring_wraps", test_ring_wraps, false },
+	{ "ring_full", test_ring_full, false },
+	{ "ring_hostile", test_ring_hostile, false },
+	{ "ring_race", test_ring_race, false },
+	{ "walk_sizes", test_walk_sizes, false },
+	{ "walk_limits", test_walk_limits, false },
+	{ "walk_hostile", test_walk_hostile, false },
+	{ "chain_frames", test_chain_frames, false },
+	{ "chain_ends", test_chain_ends, false },
+	{ "chain_hostile", test_chain_hostile, false },
+	{ "nmi_sample", test_nmi_sample, false },
+	{ "nmi_without_ring", test_nmi_without_ring, false },
+	{ "nmi_periods_add_up", test_nmi_periods_add_up, false },
+	{ NULL, NULL, false },
 };
-static long failed_checks;
-
-void check_failed(const char *file, int line, const char *what, unsigned long long a, unsigned long long b)
-{
-	if (failed_checks++ < 50)
-		fprintf(stderr, "%s:%d: %s: %llu, %llu\n", file, line, what, a, b);
-}
 
 uint64_t random_next(uint64_t *seed)
 {
@@ -41,32 +28,9 @@ uint64_t random_next(uint64_t *seed)
 	return z ^ z >> 31;
 }
 
-static bool wanted(const char *name, int argc, char **argv)
-{
-	for (int i = 1; i < argc; i++)
-		if (!strcmp(argv[i], name))
-			return true;
-	return argc == 1;
-}
-
 int main(int argc, char **argv)
 {
-	bool list = argc == 2 && !strcmp(argv[1], "--list");
-	int ran = 0, failures = 0;
+	const struct named_test *const suites[] = { tests };
 
-	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
-		long before = failed_checks;
-
-		if (list)
-			printf("%s\n", tests[i].name);
-		if (list || !wanted(tests[i].name, argc, argv))
-			continue;
-		tests[i].run();
-		printf("%s: %s\n", failed_checks == before ? "PASS" : "FAIL", tests[i].name);
-		ran++;
-		failures += failed_checks != before;
-	}
-	if (!list)
-		printf("SUMMARY: %d tests, %d failures\n", ran, failures);
-	return !list && (failures || !ran);
+	return run_tests(suites, 1, argc, argv);
 }

@@ -6,24 +6,9 @@
 #ifndef AGENT_TEST_H
 #define AGENT_TEST_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
+#include "../checks.h"
 #include "guest_walk.h"
 #include "ring.h"
-
-void check_failed(const char *file, int line, const char *what, unsigned long long a, unsigned long long b);
-#define CHECK(condition)                                                        \
-	do {                                                                    \
-		if (!(condition))                                               \
-			check_failed(__FILE__, __LINE__, #condition, 0, 1);     \
-	} while (0)
-#define CHECK_EQ(a, b)                                                          \
-	do {                                                                    \
-		unsigned long long a_ = (a), b_ = (b);                          \
-		if (a_ != b_)                                                   \
-			check_failed(__FILE__, __LINE__, #a " == " #b, a_, b_); \
-	} while (0)
 
 /* The same sequence for the same seed. */
 uint64_t random_next(uint64_t *seed);

@@ -25,6 +25,17 @@ static inline void alias_split_for_kernel(void *page)
 		table[i] &= ~ENTRY_USER;
 }
 
+/* The function's page for each vCPU, and in the other pages what is that memory, too, and may not be executed. */
+static inline void alias_prepare(uint8_t code[][PAGE_BYTES], uint8_t alias[][PAGE_BYTES])
+{
+	for (unsigned vcpu = 0; vcpu < cpu_count(); vcpu++) {
+		memcpy(code[vcpu], alias_function, sizeof(alias_function));
+		page_split((uint64_t)code[vcpu]);
+		page_split((uint64_t)alias[vcpu]);
+		*page_entry((uint64_t)alias[vcpu]) = *page_entry((uint64_t)code[vcpu]) | ENTRY_NO_EXECUTE;
+	}
+}
+
 static inline void alias_set_no_execute(bool on)
 {
 	uint32_t low, high;

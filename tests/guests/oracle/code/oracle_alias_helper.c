@@ -15,12 +15,7 @@ static uint8_t alias[GUEST_MAX_VCPUS][PAGE_BYTES] __attribute__((aligned(PAGE_BY
 
 static void prepare(void)
 {
-	for (unsigned vcpu = 0; vcpu < cpu_count(); vcpu++) {
-		memcpy(code[vcpu], alias_function, sizeof(alias_function));
-		page_split((uint64_t)code[vcpu]);
-		page_split((uint64_t)alias[vcpu]);
-		*page_entry((uint64_t)alias[vcpu]) = *page_entry((uint64_t)code[vcpu]) | ENTRY_NO_EXECUTE;
-	}
+	alias_prepare(code, alias);
 }
 
 /* How many of these plain stores are not executed. */

@@ -42,17 +42,9 @@ NMI = [
 ]
 AGENT = [
     *("is_transparent", "is_transparent_to_the_oracle", "restores_everything", "has_its_own_memory"),
-    *("has_its_own_code", "out_of_reach", "first", "in_a_guest_nmi", "latch", "that_never_ends"),
-    *("finish_in_an_nmi", "that_faults"),
-    *(
-        "that_is_not_there",
-        "with_a_jump",
-        "is_not_debugged",
-        "wakes_hlt",
-        "at_random",
-        "iret_of_a_guest",
-        "stays_decoded",
-    ),
+    *("has_its_own_code", "out_of_reach", "at_random"),
+    *("first", "in_a_guest_nmi", "latch", "that_never_ends", "finish_in_an_nmi", "that_faults", "that_is_not_there"),
+    *("with_a_jump", "is_not_debugged", "wakes_hlt", "iret_of_a_guest", "stays_decoded"),
 ]
 EXIT = [
     "jump_in_outs",

@@ -15,7 +15,7 @@
 #include "engine/run/engine.h"
 #include "abi/handover.h"
 
-extern const struct named_test alarm_tests[], nmi_tests[], agent_tests[], exit_tests[], place_tests[], cost_tests[];
+extern const struct named_test alarm_tests[], nmi_tests[], agent_tests[], agent_end_tests[], exit_tests[], place_tests[], cost_tests[];
 
 /* Where things lie in guest RAM; engine_guests.S has the same numbers. */
 enum {

@@ -21,12 +21,12 @@ struct emitter {
 	uint16_t saved;
 };
 
-static inline void byte(struct emitter *e, unsigned value)
+static inline void emit_byte(struct emitter *e, unsigned value)
 {
 	*e->at++ = (uint8_t)value;
 }
 
-static inline void dword(struct emitter *e, uint32_t value)
+static inline void emit_dword(struct emitter *e, uint32_t value)
 {
 	memcpy(e->at, &value, sizeof(value));
 	e->at += sizeof(value);
@@ -35,19 +35,19 @@ static inline void dword(struct emitter *e, uint32_t value)
 /* ModRM of `reg` and memory at `base`, which is none of RSP and R12. */
 static inline void memory_at(struct emitter *e, unsigned reg, unsigned base, size_t offset)
 {
-	byte(e, 0x80 | (reg & 7) << 3 | (base & 7));
-	dword(e, (uint32_t)offset);
+	emit_byte(e, 0x80 | (reg & 7) << 3 | (base & 7));
+	emit_dword(e, (uint32_t)offset);
 }
 
 static inline void store_flags(struct emitter *e)
 {
-	byte(e, 0x0f); /* seto %al */
-	byte(e, 0x90);
-	byte(e, 0xc0);
-	byte(e, 0x9f); /* lahf */
-	byte(e, 0x66); /* mov %ax, flags(pass) */
-	byte(e, 0x40 | (e->pass >= 8));
-	byte(e, 0x89);
+	emit_byte(e, 0x0f); /* seto %al */
+	emit_byte(e, 0x90);
+	emit_byte(e, 0xc0);
+	emit_byte(e, 0x9f); /* lahf */
+	emit_byte(e, 0x66); /* mov %ax, flags(pass) */
+	emit_byte(e, 0x40 | (e->pass >= 8));
+	emit_byte(e, 0x89);
 	memory_at(e, RAX, e->pass, offsetof(struct stub_pass, flags));
 }
 

@@ -6,22 +6,22 @@ enum { CALLEE_SAVED = 1 << RBX | 1 << RBP | 0xf << R12 };
 static void push(struct emitter *e, unsigned reg)
 {
 	if (reg >= 8)
-		byte(e, 0x41);
-	byte(e, 0x50 | (reg & 7));
+		emit_byte(e, 0x41);
+	emit_byte(e, 0x50 | (reg & 7));
 }
 
 static void pop(struct emitter *e, unsigned reg)
 {
 	if (reg >= 8)
-		byte(e, 0x41);
-	byte(e, 0x58 | (reg & 7));
+		emit_byte(e, 0x41);
+	emit_byte(e, 0x58 | (reg & 7));
 }
 
 /* 64 bits, either way: 8B loads, 89 stores. */
 static void move(struct emitter *e, unsigned opcode, unsigned reg, size_t offset)
 {
-	byte(e, 0x48 | (reg >= 8) << 2 | (e->state >= 8));
-	byte(e, opcode);
+	emit_byte(e, 0x48 | (reg >= 8) << 2 | (e->state >= 8));
+	emit_byte(e, opcode);
 	memory_at(e, reg, e->state, offset);
 }
 
@@ -29,9 +29,9 @@ static void move(struct emitter *e, unsigned opcode, unsigned reg, size_t offset
 static void move_vector(struct emitter *e, unsigned opcode, unsigned reg, size_t offset)
 {
 	if (reg >= 8 || e->state >= 8)
-		byte(e, 0x40 | (reg >= 8) << 2 | (e->state >= 8));
-	byte(e, 0x0f);
-	byte(e, opcode);
+		emit_byte(e, 0x40 | (reg >= 8) << 2 | (e->state >= 8));
+	emit_byte(e, 0x0f);
+	emit_byte(e, opcode);
 	memory_at(e, reg, e->state, offset);
 }
 
@@ -39,28 +39,28 @@ static void move_vector(struct emitter *e, unsigned opcode, unsigned reg, size_t
 static void move_mmx(struct emitter *e, unsigned opcode, unsigned reg)
 {
 	if (e->state >= 8)
-		byte(e, 0x41);
-	byte(e, 0x0f);
-	byte(e, opcode);
+		emit_byte(e, 0x41);
+	emit_byte(e, 0x0f);
+	emit_byte(e, opcode);
 	memory_at(e, reg, e->state, offsetof(struct inside_state, x87) + reg * sizeof(struct inside_x87));
 }
 
 /* 32 bytes. */
 static void move_wide(struct emitter *e, unsigned opcode, unsigned reg, size_t offset)
 {
-	byte(e, 0xc4);
-	byte(e, (reg < 8) << 7 | 1 << 6 | (e->state < 8) << 5 | 1);
-	byte(e, 0xf << 3 | 1 << 2);
-	byte(e, opcode);
+	emit_byte(e, 0xc4);
+	emit_byte(e, (reg < 8) << 7 | 1 << 6 | (e->state < 8) << 5 | 1);
+	emit_byte(e, 0xf << 3 | 1 << 2);
+	emit_byte(e, opcode);
 	memory_at(e, reg, e->state, offset);
 }
 
 /* 0F AE with this extension: fxsave 0, fxrstor 1, ldmxcsr 2, stmxcsr 3. */
 static void control(struct emitter *e, unsigned extension, unsigned base, size_t offset)
 {
-	byte(e, 0x40 | (extension < 2) << 3 | (base >= 8));
-	byte(e, 0x0f);
-	byte(e, 0xae);
+	emit_byte(e, 0x40 | (extension < 2) << 3 | (base >= 8));
+	emit_byte(e, 0x0f);
+	emit_byte(e, 0xae);
 	memory_at(e, extension, base, offset);
 }
 
@@ -113,9 +113,9 @@ static void leave(struct emitter *e, unsigned ret)
 	for (unsigned reg = 16; reg-- > 0;)
 		if (e->saved >> reg & 1)
 			pop(e, reg);
-	byte(e, 0xb8);
-	dword(e, ret);
-	byte(e, 0xc3);
+	emit_byte(e, 0xb8);
+	emit_dword(e, ret);
+	emit_byte(e, 0xc3);
 }
 
 static bool has_flags(const struct x86_insn *insn)
@@ -131,13 +131,13 @@ static unsigned host_register(const struct emitter *e, unsigned guest)
 /* With 0 or 1 in AL, adding 0x7f sets OF to it; sahf loads the others. */
 static void load_flags(struct emitter *e)
 {
-	byte(e, 0x66); /* mov flags(pass), %ax */
-	byte(e, 0x40 | (e->pass >= 8));
-	byte(e, 0x8b);
+	emit_byte(e, 0x66); /* mov flags(pass), %ax */
+	emit_byte(e, 0x40 | (e->pass >= 8));
+	emit_byte(e, 0x8b);
 	memory_at(e, RAX, e->pass, offsetof(struct stub_pass, flags));
-	byte(e, 0x04); /* add $0x7f, %al */
-	byte(e, 0x7f);
-	byte(e, 0x9e); /* sahf */
+	emit_byte(e, 0x04); /* add $0x7f, %al */
+	emit_byte(e, 0x7f);
+	emit_byte(e, 0x9e); /* sahf */
 }
 
 static void load(struct emitter *e)
@@ -191,17 +191,17 @@ static void restore_host(struct emitter *e)
 		control(e, 2, e->pass, offsetof(struct stub_pass, host_mxcsr));
 	}
 	if (e->insn->unit == X86_VEX) { /* vzeroupper */
-		byte(e, 0xc5);
-		byte(e, 0xf8);
-		byte(e, 0x77);
+		emit_byte(e, 0xc5);
+		emit_byte(e, 0xf8);
+		emit_byte(e, 0x77);
 	}
 	if (stub_has_x87(e->insn)) { /* fninit */
-		byte(e, 0xdb);
-		byte(e, 0xe3);
+		emit_byte(e, 0xdb);
+		emit_byte(e, 0xe3);
 	}
 	if (e->insn->unit == X86_MMX && !stub_has_x87(e->insn)) { /* emms */
-		byte(e, 0x0f);
-		byte(e, 0x77);
+		emit_byte(e, 0x0f);
+		emit_byte(e, 0x77);
 	}
 }
 
@@ -244,25 +244,25 @@ static void instruction(struct emitter *e, const struct x86_insn *insn, const ui
 		unsigned rex = insn->w << 3 | (reg >= 8) << 2 | x << 1 | (rm >= 8);
 
 		if (insn->operand16)
-			byte(e, 0x66);
+			emit_byte(e, 0x66);
 		if (insn->rep)
-			byte(e, insn->rep);
+			emit_byte(e, insn->rep);
 		if (rex || insn->rex)
-			byte(e, 0x40 | rex);
+			emit_byte(e, 0x40 | rex);
 		if (insn->map >= 1)
-			byte(e, 0x0f);
+			emit_byte(e, 0x0f);
 		if (insn->map >= 2)
-			byte(e, insn->map == 2 ? 0x38 : 0x3a);
+			emit_byte(e, insn->map == 2 ? 0x38 : 0x3a);
 	} else {
-		byte(e, 0xc4);
-		byte(e, (reg < 8) << 7 | !x << 6 | (rm < 8) << 5 | insn->map);
-		byte(e, insn->w << 7 | (~vvvv & 0xf) << 3 | insn->vex_l << 2 | insn->pp);
+		emit_byte(e, 0xc4);
+		emit_byte(e, (reg < 8) << 7 | !x << 6 | (rm < 8) << 5 | insn->map);
+		emit_byte(e, insn->w << 7 | (~vvvv & 0xf) << 3 | insn->vex_l << 2 | insn->pp);
 	}
-	byte(e, insn->opcode);
+	emit_byte(e, insn->opcode);
 	if (insn->has_modrm)
-		byte(e, modrm);
+		emit_byte(e, modrm);
 	for (unsigned i = 0; i < insn->immediate_bytes; i++)
-		byte(e, bytes[insn->immediate_at + i]);
+		emit_byte(e, bytes[insn->immediate_at + i]);
 }
 
 static void add_needs(struct x86_insn *all, const struct x86_insn *insn)

@@ -134,8 +134,8 @@ void x87_shape_of(const struct x86_insn *insn, struct x87_shape *shape)
 /* 80 bits at the first argument, the top or what is pushed, or at the last, the other register: /5 loads, /7 stores. */
 static void move_register(struct emitter *e, unsigned digit, unsigned base)
 {
-	byte(e, 0xdb);
-	byte(e, digit << 3 | base);
+	emit_byte(e, 0xdb);
+	emit_byte(e, digit << 3 | base);
 }
 
 static void instruction(struct emitter *e, const struct x87_shape *shape)
@@ -146,8 +146,8 @@ static void instruction(struct emitter *e, const struct x87_shape *shape)
 		modrm = (modrm & 0x38) | RSI;
 	else if (shape->named)
 		modrm = (uint8_t)((modrm & ~7u) | (shape->other != 0));
-	byte(e, e->insn->opcode);
-	byte(e, modrm);
+	emit_byte(e, e->insn->opcode);
+	emit_byte(e, modrm);
 }
 
 /* Its arguments are the top, or what is to become it; the operand in memory; what is passed; and the other register. */
@@ -164,7 +164,7 @@ x87_fn *x87_make(struct stub_arena *arena, const struct x86_insn *insn, const st
 	if (shape->reads_top)
 		move_register(&e, 5, RDI);
 	instruction(&e, shape);
-	byte(&e, 0xdd); /* fnstsw status(pass) */
+	emit_byte(&e, 0xdd); /* fnstsw status(pass) */
 	memory_at(&e, 7, RDX, offsetof(struct stub_pass, status));
 	if (insn->writes_flags)
 		store_flags(&e);
@@ -172,10 +172,10 @@ x87_fn *x87_make(struct stub_arena *arena, const struct x86_insn *insn, const st
 		if (shape->result != X87_NO_RESULT && i == result) {
 			move_register(&e, 7, shape->result == X87_TO_OTHER ? RCX : RDI);
 		} else { /* fstp %st(0) */
-			byte(&e, 0xdd);
-			byte(&e, 0xd8);
+			emit_byte(&e, 0xdd);
+			emit_byte(&e, 0xd8);
 		}
-	byte(&e, 0xc3);
+	emit_byte(&e, 0xc3);
 	arena->used = (uint32_t)(e.at - arena->code + 15) & ~15u;
 	return (x87_fn *)(void *)code;
 }

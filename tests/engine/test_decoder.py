@@ -329,7 +329,7 @@ def test_registers(both: list[Case]) -> None:
         ours = case.ours
         if SYSTEM.match(case.name) or kind(case) == "NOP":
             continue
-        general, vectors, _ = uses(case)
+        general, vectors, mmx = uses(case)
         gather = "GATHER" in case.name
         address = sum(1 << reg for reg in {ours.base, ours.index} if reg < 16) if ours.memory and not gather else 0
         if gather:
@@ -340,6 +340,7 @@ def test_registers(both: list[Case]) -> None:
             # Theirs knows that a register less itself is 0; and of INSERTQ not that the rest of its destination stays.
             general.read |= read
             vectors.read |= vector_read
+            mmx.read |= ours.mmx_read
         if case.name.startswith("LODS"):
             general.read |= 1  # 0 times: it stays
             read |= 1
@@ -351,6 +352,9 @@ def test_registers(both: list[Case]) -> None:
             )
         if (vectors.read, vectors.written) != (vector_read, ours.vector_written):
             add(wrong, f"reads {vectors.read:x}, not {vector_read:x}, of vectors, writes {vectors.written:x}", case)
+        whole = case.name in ("FNSAVE", "FRSTOR")  # of x87, which is none of MMX
+        if not whole and (mmx.read, mmx.written) != (ours.mmx_read, ours.mmx_written):
+            add(wrong, f"reads {mmx.read:x}, not {ours.mmx_read:x}, of MMX, writes {mmx.written:x}", case)
     assert not wrong, report(wrong)
 
 
@@ -399,6 +403,8 @@ KINDS = {
     r"NOP|RESERVEDNOP|PREFETCH\w*|CLDEMOTE|ENDBR\w*": "NOP",
     r"XSAVE\w*|XRSTOR\w*|FXSAVE\w*|FXRSTOR\w*|XGETBV|XSETBV": "XSAVE_OP",
     r"V?LDMXCSR|V?STMXCSR": "MXCSR",
+    r"CLFLUSH|CLFLUSHOPT|CLWB": "CACHE_LINE",
+    r"ENTER": "ENTER",
     r"VZEROUPPER|VZEROALL": "VZERO",
     r"V\w*GATHER\w+": "GATHER",
     r"V?MASKMOV\w+|VPMASKMOV\w+": "MASKED",
@@ -409,7 +415,7 @@ def kind(case: Case) -> str:
     theirs = case.theirs
     if case.name in ("MOVSD", "CMPSD") and case.ours.map != 0:
         return "OTHER"  # of vectors
-    if case.name == "PAUSE" and case.ours.b:
+    if case.name == "PAUSE" and case.ours.b and not case.intel:
         return "OTHER"  # the processor exchanges RAX and R8
     if case.name in ("CALL", "JMP") and theirs.op0_kind in (OpKind.NEAR_BRANCH16, OpKind.NEAR_BRANCH64):
         return case.name

@@ -109,7 +109,8 @@ def processor(tmp_path_factory: pytest.TempPathFactory) -> Processor:
     return Processor(program, decoder, decoder.cpu(features, intel=intel), intel)
 
 
-#: Of VEX what came behind AVX2, by map: AVX-512's masks, AMX, AVX-VNNI, AVX-NE-CONVERT, AVX-IFMA, SHA512, SM3, SM4, CMPCCXADD.
+#: Of VEX what came behind AVX2, by map: AVX-512's masks, AMX, AVX-VNNI, AVX-NE-CONVERT, AVX-IFMA, SHA512, SM3, SM4,
+#: CMPCCXADD.
 LATER_VEX = {
     1: {*range(0x41, 0x4C), *range(0x90, 0x94), 0x98, 0x99},
     2: {

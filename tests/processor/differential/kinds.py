@@ -117,7 +117,10 @@ def difference(ours: Record, theirs: Record) -> Difference | None:
         return None
     number, simplify = int(ours.case["number"], 16), int(ours.case["simplify"], 16)
     form, what = form_of(ours.case), what_of(ours, theirs)
-    if what in ("vector #GP is #UD", "vector #UD is #GP") and len(bytes.fromhex(ours.case["code0"])) > LENGTH_MOST - LENGTH_BEHIND_OPCODE:
+    if (
+        what in ("vector #GP is #UD", "vector #UD is #GP")
+        and len(bytes.fromhex(ours.case["code0"])) > LENGTH_MOST - LENGTH_BEHIND_OPCODE
+    ):
         form = "too long"
     elif any((each.get("vector"), each.get("cr2")) == ("e", CODE_END) for each in (ours.after, theirs.after)):
         form = "fetch behind the page's end"

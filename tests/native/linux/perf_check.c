@@ -145,7 +145,7 @@ static void levels(void)
 
 static void cache(void)
 {
-	static volatile char memory[64 * 4096];
+	static volatile char memory[64 * 4096] = { 1 }; /* pages of its own */
 	int loads = open_own(attr_of(PERF_TYPE_HW_CACHE, 0x00000)), misses = open_own(attr_of(PERF_TYPE_HW_CACHE, 0x10000));
 
 	enable(loads);

@@ -66,10 +66,20 @@ static void close_event(struct pv_event *pv)
 	pv->open = false;
 }
 
+/* What stands in the word is of the period that was; with a fixed one a sample is a sample. */
+static void carry_overflows(struct perf_event *event)
+{
+	struct pv_event *pv = pv_event_of(event);
+
+	if (event->attr.freq)
+		pv->carried += pv->attr.sample_period * (u32)xchg(&pv->shared.overflows, 0);
+}
+
 /* The interface has no operation that changes a period. */
 static int reopen_event(struct perf_event *event)
 {
 	pv_update(event);
+	carry_overflows(event);
 	close_event(pv_event_of(event));
 	this_cpu_inc(pv_cpu.figures.reopened);
 	return open_event(event);
@@ -98,15 +108,39 @@ void pv_start(struct perf_event *event, int flags)
 	count_refused(start_event(event));
 }
 
-void pv_stop(struct perf_event *event, int flags)
+void pv_stop_counting(struct perf_event *event)
 {
-	if (event->hw.state & PERF_HES_STOPPED)
-		return;
 	count_refused(pv_op(KVM_PV_PERF_OP_DISABLE, pv_event_of(event)->param.id));
 	event->hw.state = PERF_HES_STOPPED | PERF_HES_UPTODATE;
 	if (event->attr.sample_period)
 		this_cpu_write(pv_cpu.may_be_empty, true);
 	pv_update(event);
+}
+
+/*
+ * The host retracts the NMI of an event that is disabled, but not its overflows. What crosses the
+ * period last does so in this driver, if it counts the kernel.
+ */
+static void take_last_overflows(struct perf_event *event)
+{
+	struct kvm_pv_perf_event *shared = &pv_event_of(event)->shared;
+	u32 before = READ_ONCE(shared->overflows);
+	struct pt_regs here = {};
+
+	if (!before)
+		return;
+	perf_fetch_caller_regs(&here);
+	pv_take_overflows(event, event->attr.exclude_kernel ? task_pt_regs(current) : &here);
+	this_cpu_add(pv_cpu.figures.at_stop, before - READ_ONCE(shared->overflows));
+}
+
+/* What perf throttles was stopped at an NMI. */
+void pv_stop(struct perf_event *event, int flags)
+{
+	if (event->hw.state & PERF_HES_STOPPED)
+		return;
+	pv_stop_counting(event);
+	take_last_overflows(event);
 }
 
 void pv_read(struct perf_event *event)
@@ -151,23 +185,6 @@ int pv_add(struct perf_event *event, int flags)
 	return 0;
 }
 
-/*
- * The host retracts the NMI of an event that is disabled, but not its overflows. What crosses the
- * period last does so in this driver, if it counts the kernel.
- */
-static void take_last_overflows(struct perf_event *event)
-{
-	struct kvm_pv_perf_event *shared = &pv_event_of(event)->shared;
-	u32 before = READ_ONCE(shared->overflows);
-	struct pt_regs here = {};
-
-	if (!before)
-		return;
-	perf_fetch_caller_regs(&here);
-	pv_take_overflows(event, event->attr.exclude_kernel ? task_pt_regs(current) : &here);
-	this_cpu_add(pv_cpu.figures.at_stop, before - READ_ONCE(shared->overflows));
-}
-
 void pv_del(struct perf_event *event, int flags)
 {
 	struct pv_cpu *cpu = this_cpu_ptr(&pv_cpu);
@@ -175,7 +192,6 @@ void pv_del(struct perf_event *event, int flags)
 	pv_stop(event, PERF_EF_UPDATE);
 	WRITE_ONCE(cpu->active[event->hw.idx], NULL);
 	cpu->counters -= needs_counter(event);
-	take_last_overflows(event);
 	perf_event_update_userpage(event);
 }
 

@@ -16,7 +16,8 @@ struct pv_event {
 	struct kvm_pv_perf_event shared;
 	struct kvm_pv_perf_attr attr;
 	struct kvm_pv_perf_event_param param;
-	bool open; /* the host knows it */
+	bool open;   /* the host knows it */
+	u64 carried; /* by frequency: counted by overflows of an earlier period, and not sampled yet */
 } __aligned(256);
 
 static inline struct pv_event *pv_event_of(const struct perf_event *event)
@@ -60,13 +61,15 @@ void pv_stop(struct perf_event *event, int flags);
 void pv_read(struct perf_event *event);
 /* The count that the host stored last becomes perf's. */
 void pv_update(struct perf_event *event);
+/* DISABLE; what overflowed meanwhile is in the word. */
+void pv_stop_counting(struct perf_event *event);
 /* Does the event run with another period than perf wants? */
 bool pv_period_is_stale(const struct perf_event *event);
 
 /* sample.c */
 int pv_sample_init(void);
 void pv_sample_exit(void);
-/* Takes what overflowed. False: perf wants the event stopped. */
+/* Takes what overflowed, if anything did. False: perf wants the event stopped. */
 bool pv_take_overflows(struct perf_event *event, struct pt_regs *regs);
 
 /* figures.c */

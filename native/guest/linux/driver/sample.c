@@ -15,9 +15,11 @@ static typeof(perf_event_overflow) *overflow;
  */
 static bool sample(struct perf_event *event, struct pt_regs *regs, u64 periods)
 {
-	u64 period = pv_event_of(event)->attr.sample_period * periods;
+	struct pv_event *pv = pv_event_of(event);
+	u64 period = pv->attr.sample_period * periods + pv->carried;
 	struct perf_sample_data data;
 
+	pv->carried = 0;
 	event->hw.last_period = period;
 	perf_sample_data_init(&data, 0, period);
 	this_cpu_add(pv_cpu.figures.samples, periods);
@@ -65,9 +67,9 @@ static int pv_nmi(unsigned int type, struct pt_regs *regs)
 			continue;
 		handled++;
 		if (!pv_take_overflows(event, regs)) {
-			pv_stop(event, 0);
+			pv_stop_counting(event);
 		} else if (pv_period_is_stale(event)) {
-			pv_stop(event, PERF_EF_UPDATE);
+			pv_stop_counting(event);
 			pv_start(event, PERF_EF_RELOAD);
 		}
 	}

@@ -250,6 +250,7 @@ static void counts_under_way(void)
 	enum { VCPUS = 2, ENOUGH = 2000 };
 	struct pv_agent_count counts[PV_AGENT_MAX_EVENTS];
 	uint64_t last[VCPUS] = { 0 }, when[VCPUS] = { 0 }, guest_ns;
+	struct pv_vm_end end;
 	int had;
 
 	fake_vm_init(&fake, VCPUS);
@@ -272,6 +273,8 @@ static void counts_under_way(void)
 		when[i] = guest_ns;
 	}
 	vm_finish(fake.vm);
+	fake_end(&fake, &end);
+	CHECK_EQ(end.reason, PV_END_STOPPED);
 	guests_join(&fake);
 	for (uint32_t i = 0; i < VCPUS; i++)
 		CHECK(fake_count(&fake, EVENT + i * 0x40) >= last[i]);

@@ -28,7 +28,7 @@ from emulator.native import load_core
 from emulator.vm.process import fork
 
 VCPUS = 3
-QUICK_RUNS, ALL_RUNS = 20, 200
+QUICK_RUNS, RUNS, ALL_RUNS = 20, 100, 200
 HANG_SECONDS = 60
 
 # No `if __name__ == "__main__"`: a user's script needs none.
@@ -120,7 +120,11 @@ def kill(pid: int | None) -> None:
             return
 
 
-KILLS = [pytest.param(seed, marks=[pytest.mark.slow] if seed >= QUICK_RUNS else []) for seed in range(ALL_RUNS)]
+KILLS = [
+    *range(QUICK_RUNS),
+    *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(QUICK_RUNS, RUNS)),
+    *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(RUNS, ALL_RUNS)),
+]
 
 
 @pytest.mark.parametrize("seed", KILLS)

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NATIVE, TESTS = ROOT / "native", ROOT / "tests/native/core"
 SOURCES = [*sorted((NATIVE / "core").glob("*/*.c")), NATIVE / "abi/handover.c", *sorted(TESTS.rglob("core_*.c"))]
 SOURCES += [TESTS.parent / "checks.c"]
-FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-g", "-pthread"]
+FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-g1", "-pthread"]
 FLAGS += [f"-I{NATIVE}"]
 FLAGS += ["-include", str(TESTS / "core_point.h")]
 BUILDS = {

@@ -13,7 +13,7 @@ SOURCES = [
     *sorted((ROOT / "tests/native/devices").glob("*.c")),
     ROOT / "tests/native/checks.c",
 ]
-FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-g", f"-I{ROOT / 'native'}"]
+FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-g1", f"-I{ROOT / 'native'}"]
 BUILDS = {
     "plain": ["-O2"],
     "address": ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"],

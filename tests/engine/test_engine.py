@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NATIVE, TESTS = ROOT / "native", ROOT / "tests/native/engine"
 SOURCES = [*sorted((NATIVE / "engine").glob("*/*.c")), NATIVE / "abi/handover.c", *sorted(TESTS.glob("engine_*.[cS]"))]
 SOURCES += [TESTS.parent / "checks.c"]
-FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-g", "-pthread"]
+FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-g1", "-pthread"]
 FLAGS += [f"-I{NATIVE}"]
 BUILDS = {
     "plain": ["-O2"],

@@ -23,7 +23,7 @@ _FLAGS = [
     "-Wall",
     "-Wextra",
     "-Werror",
-    "-g",
+    "-g1",
     "-O1",
     "-pthread",
     "-fno-sanitize-recover=all",  # else UBSan would print, and go on

@@ -15,7 +15,7 @@ COMMON = [*sorted((HERE / "cases").glob("*.c")), HERE / "report.c", HERE / "run.
 #: Both: handlers run on the vectors of a case.
 FLAGS = ("-Werror", "-mgeneral-regs-only")
 NATIVE_FLAGS = (
-    *("-std=c11", "-D_GNU_SOURCE", "-O2", "-g", "-Wall", "-Wextra", "-fno-stack-protector", "-fcf-protection=none"),
+    *("-std=c11", "-D_GNU_SOURCE", "-O2", "-g1", "-Wall", "-Wextra", "-fno-stack-protector", "-fcf-protection=none"),
     *("-fPIE", "-static-pie"),  # high, where no case looks
 )
 

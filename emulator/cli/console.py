@@ -59,7 +59,9 @@ class Keys(io.RawIOBase):
 
 
 class Script(io.RawIOBase):
-    """stdin, as a pipe or a file: at its end, once, a ^D, which ends a line that has none, and then another."""
+    """stdin, as a pipe or a file: at its end a ^D. Behind a line that has no end there are three: one hands it over, one
+    is its end, and a shell that has executed it wants to hear of the end once more.
+    """
 
     def __init__(self, fd: int) -> None:
         super().__init__()
@@ -80,7 +82,7 @@ class Script(io.RawIOBase):
             self._last = data[-1:]
             return data
         self._over = True
-        return _END_OF_FILE if self._last == b"\n" else _END_OF_FILE * 2
+        return _END_OF_FILE if self._last == b"\n" else _END_OF_FILE * 3
 
 
 class Console:

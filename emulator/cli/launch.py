@@ -138,7 +138,7 @@ class Launcher:
         elif console.source:
             columns, lines = os.get_terminal_size(sys.stdin.fileno())
             terminal = os.environ.get("TERM", "")
-            options += [f"LINES={lines}", f"COLUMNS={columns}"]
+            options += [f"LINES={lines}", f"COLUMNS={columns}"] if lines and columns else []
             options += [f"TERM={terminal}"] if re.fullmatch(r"[\w.+-]{1,40}", terminal) else []
         if console and console.source and not console.is_terminal:
             options.append("PVPERF_SCRIPT=1")

@@ -76,7 +76,7 @@ def test_keys_of_which_nothing_is_for_the_guest_are_no_end() -> None:
         assert keys.read(100) == b""
 
 
-@pytest.mark.parametrize(("data", "end"), [(b"", b"\x04"), (b"ls\n", b"\x04"), (b"ls", b"\x04\x04")])
+@pytest.mark.parametrize(("data", "end"), [(b"", b"\x04"), (b"ls\n", b"\x04"), (b"ls", b"\x04\x04\x04")])
 def test_the_end_of_a_script_is_typed_once(data: bytes, end: bytes) -> None:
     with piped(data) as (reader, writer):
         os.close(writer)

@@ -113,7 +113,9 @@ class Host:
             self._ffi.cast("struct pv_run *", base + (1 + index) * page_bytes) for index in range(launch.vcpus)
         ]
         platform = self._ffi.cast("struct pv_platform *", base + self._ram_offset - platform_bytes)
-        self._line = Line(self._lib, platform, self._runs[0]) if launch.linux else None
+        self._platform = platform if launch.linux else self._ffi.NULL
+        bell = self._ffi.addressof(platform.ipi[0], "bell") if launch.linux else None
+        self._line = Line(self._lib, platform, bell) if launch.linux else None
         self._memory = boot.Memory(memoryview(self._segment)[self._ram_offset :], ffi=self._ffi, lib=self._lib)
         self._boot = self._load()
         self._end = self._ffi.new("struct pv_vm_end *")
@@ -174,6 +176,7 @@ class Host:
         config.ram_size = launch.ram_bytes
         config.guest_ram_size = self._boot.ram_bytes
         config.page = self._page
+        config.platform = self._platform
         config.run_pages = ffi.cast("uint8_t *", self._runs[0])
         _fill(config.boot, self._boot.entry)
         if self._boot.agent:

@@ -90,11 +90,11 @@ class Keyboard:
 class Line:
     """The host's end: from here to the guest's UART."""
 
-    def __init__(self, lib: Any, platform: Any, run: Any) -> None:
-        """`platform` is the struct pv_platform, `run` the run page of the vCPU that takes the UART's interrupts."""
+    def __init__(self, lib: Any, platform: Any, bell: Any) -> None:
+        """`platform` is the struct pv_platform, `bell` that of the vCPU that takes the UART's interrupts."""
         self._lib = lib
         self._platform = platform
-        self._run = run
+        self._bell = bell
         self._waiting = bytearray()
 
     def add(self, data: bytes) -> None:
@@ -120,5 +120,5 @@ class Line:
         del self._waiting[:count]
         if count:
             target.put = put + count & 0xFFFF_FFFF
-            self._lib.handover_ring(self._run)
+            self._lib.handover_ring(self._bell)
         return count

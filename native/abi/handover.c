@@ -139,26 +139,36 @@ void handover_enter(struct pv_run *run)
 		futex_wake(&run->entry_count);
 }
 
-void handover_ring(struct pv_run *run)
+static void ring(struct pv_bell *bell, uint32_t who)
 {
-	__atomic_store_n(&run->doorbell, 1, __ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&run->vcpu_waits.listens, __ATOMIC_SEQ_CST))
-		futex_wake(&run->doorbell);
+	__atomic_fetch_or(&bell->rung, who, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&bell->listens, __ATOMIC_SEQ_CST))
+		futex_wake(&bell->rung);
 }
 
-void handover_wait_doorbell(struct pv_run *run, const struct pv_vm_page *vm)
+void handover_ring(struct pv_bell *bell)
 {
-	sleep_until_change(&run->doorbell, 0, &run->vcpu_waits.listens, vm);
+	ring(bell, PV_BELL_HOST);
 }
 
-int handover_doorbell(const struct pv_run *run)
+void handover_nudge(struct pv_bell *bell)
 {
-	return __atomic_load_n(&run->doorbell, __ATOMIC_RELAXED) != 0;
+	ring(bell, PV_BELL_VCPU);
 }
 
-int handover_take_doorbell(struct pv_run *run)
+void handover_wait_doorbell(struct pv_bell *bell, const struct pv_vm_page *vm)
 {
-	return __atomic_exchange_n(&run->doorbell, 0, __ATOMIC_SEQ_CST) != 0;
+	sleep_until_change(&bell->rung, 0, &bell->listens, vm);
+}
+
+int handover_doorbell(const struct pv_bell *bell)
+{
+	return __atomic_load_n(&bell->rung, __ATOMIC_RELAXED) != 0;
+}
+
+uint32_t handover_take_doorbell(struct pv_bell *bell)
+{
+	return __atomic_exchange_n(&bell->rung, 0, __ATOMIC_SEQ_CST);
 }
 
 void handover_end(struct pv_vm_page *vm, struct pv_run *const *runs, unsigned n)
@@ -167,6 +177,6 @@ void handover_end(struct pv_vm_page *vm, struct pv_run *const *runs, unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		futex_wake(&runs[i]->exit_count);
 		futex_wake(&runs[i]->entry_count);
-		futex_wake(&runs[i]->doorbell);
+		futex_wake(&runs[i]->bell.rung);
 	}
 }

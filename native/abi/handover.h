@@ -28,15 +28,17 @@ void handover_enter(struct pv_run *run);
  */
 uint32_t handover_poll_next(uint32_t poll_ns, uint64_t waited_ns, uint32_t most);
 
-/* Anyone: ask the vCPU to leave guest mode soon. */
-void handover_ring(struct pv_run *run);
+/* The host: ask the vCPU to leave guest mode soon. */
+void handover_ring(struct pv_bell *bell);
+/* A vCPU: ask another one to look at what was left for it, without an exit. */
+void handover_nudge(struct pv_bell *bell);
 
-/* vCPU process: take a pending doorbell, 1 if there was one. */
-int handover_take_doorbell(struct pv_run *run);
+/* vCPU process: take what was rung, bits of PV_BELL_*. */
+uint32_t handover_take_doorbell(struct pv_bell *bell);
 /* vCPU process: waits until there is one, or the VM is over. */
-void handover_wait_doorbell(struct pv_run *run, const struct pv_vm_page *vm);
+void handover_wait_doorbell(struct pv_bell *bell, const struct pv_vm_page *vm);
 /* vCPU process: is there one? A plain load. */
-int handover_doorbell(const struct pv_run *run);
+int handover_doorbell(const struct pv_bell *bell);
 
 /* Host: mark the VM as over and wake both sides of every run page. */
 void handover_end(struct pv_vm_page *vm, struct pv_run *const *runs, unsigned n);

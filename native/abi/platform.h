@@ -21,10 +21,13 @@ enum {
 struct pv_ipi {
 	uint64_t irr[4]; /* a bit per vector */
 	uint32_t nmi;
-	uint32_t startup; /* PV_IPI_STARTUP, and the vector of a STARTUP that was not taken yet */
-	uint32_t pad[6];
+	uint32_t startup; /* PV_IPI_INIT, PV_IPI_STARTUP with its vector: not taken yet */
+	struct pv_bell bell;
+	uint32_t awake;  /* 0: in hlt, or before its STARTUP; with `deadline` under the clock's lock */
+	uint32_t pad;
+	uint64_t deadline; /* of what is due for it next; UINT64_MAX: nothing */
 };
-enum { PV_IPI_STARTUP = 1 << 8 };
+enum { PV_IPI_STARTUP = 1 << 8, PV_IPI_INIT = 1 << 9 };
 _Static_assert(sizeof(struct pv_ipi) == 64, "a line of its own");
 
 /* 16550A: COM1, IRQ 4. */
@@ -95,7 +98,21 @@ struct pv_devices {
 	struct pv_cmos cmos;
 };
 
+/*
+ * The clock of a VM with several vCPUs, ns: that of the one which has got furthest, each of which counts its own
+ * instructions. Where nobody executes any, it goes on to what is due next.
+ */
+struct pv_guest_clock {
+	uint64_t now;
+	uint64_t pad0[7];
+	uint64_t next; /* what is due first, of vCPUs that are asleep */
+	uint32_t lock; /* 0: free; else the vCPU that holds it, plus 1 */
+	uint32_t awake;
+	uint64_t pad1[6];
+};
+
 struct pv_platform {
+	struct pv_guest_clock clock;
 	struct pv_ipi ipi[PV_MAX_VCPUS];
 	struct pv_console_input input;
 	struct pv_devices devices;

@@ -102,8 +102,17 @@ enum { PV_GDT_BYTES = 64 };
 struct pv_waiter {
 	uint32_t sleeps;  /* and wants to be woken */
 	uint32_t poll_ns; /* how long it polls before it sleeps: see handover_poll_next() */
-	uint32_t listens; /* a vCPU that sleeps until its doorbell is rung */
-	uint32_t pad[13];
+	uint32_t pad[14];
+};
+
+/* Written by whoever wants the vCPU out of guest mode; taken by the vCPU process. */
+struct pv_bell {
+	uint32_t rung;    /* futex word: PV_BELL_* */
+	uint32_t listens; /* it sleeps until it rings */
+};
+enum {
+	PV_BELL_HOST = 1 << 0, /* the vCPU has to exit */
+	PV_BELL_VCPU = 1 << 1, /* another vCPU has left something for it */
 };
 
 struct pv_run {
@@ -135,9 +144,9 @@ struct pv_run {
 	struct pv_breakpoint breakpoint[PV_BREAKPOINTS]; /* of those wanted */
 	uint64_t pad8[6];
 
-	/* Written by whoever wants the vCPU out of guest mode; taken by the vCPU process. */
-	uint32_t doorbell;
-	uint32_t pad4[15];
+	/* Of a bare guest; on a platform bells are where vCPUs can ring each other's. */
+	struct pv_bell bell;
+	uint32_t pad4[14];
 
 	struct pv_waiter host_waits, vcpu_waits;
 
@@ -154,7 +163,7 @@ _Static_assert(sizeof(struct pv_run) <= PV_RUN_PAGE_SIZE, "a run page is a page"
 _Static_assert(__builtin_offsetof(struct pv_run, count) % 64 == 0, "line");
 _Static_assert(__builtin_offsetof(struct pv_run, entry_count) % 64 == 0, "line");
 _Static_assert(__builtin_offsetof(struct pv_run, jump) % 64 == 0, "line");
-_Static_assert(__builtin_offsetof(struct pv_run, doorbell) % 64 == 0, "line");
+_Static_assert(__builtin_offsetof(struct pv_run, bell) % 64 == 0, "line");
 _Static_assert(__builtin_offsetof(struct pv_run, host_waits) % 64 == 0, "line");
 _Static_assert(__builtin_offsetof(struct pv_run, vcpu_waits) % 64 == 0, "line");
 _Static_assert(__builtin_offsetof(struct pv_run, blocks_decoded) % 64 == 0, "line");

@@ -65,6 +65,7 @@ struct pv_vcpu {
 	struct pv_vm *vm;
 	uint32_t index;
 	struct pv_run *run; /* what an exit says, and what an entry shall bring */
+	struct pv_bell *bell;
 
 	/* Guards the PMU, and who may be in guest mode. */
 	struct pv_mutex event_mutex;

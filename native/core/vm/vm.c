@@ -8,6 +8,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "abi/platform.h"
 #include "core/host/host.h"
 #include "core/vm/host_thread.h"
 #include "core/vm/vm_config.h"
@@ -85,6 +86,7 @@ static int vcpus_create(struct pv_vm *vm)
 		inject_init(vcpu);
 		clock_events_init(vcpu);
 		vm->runs[i] = vcpu->run;
+		vcpu->bell = vm->config.platform ? &vm->config.platform->ipi[i].bell : &vcpu->run->bell;
 	}
 	return 0;
 }

@@ -48,6 +48,7 @@ struct pv_vm_config {
 	uint64_t guest_ram_size; /* of them, what the guest knows of; the agent lies behind; 0: all */
 	struct pv_vm_page *page;
 	uint8_t *run_pages;   /* vcpus pages of PV_RUN_PAGE_SIZE */
+	struct pv_platform *platform; /* NULL: bare guests */
 	struct pv_jump boot;  /* entry of every vCPU; rdi is set to its index */
 	struct pv_jump agent_start, agent_finish; /* rip 0: no agent; rsp and rdi are those of vCPU 0 */
 	uint64_t agent_stack; /* distance from one vCPU's agent stack to the next */

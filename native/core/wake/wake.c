@@ -8,7 +8,7 @@ void vcpu_ring(struct pv_vcpu *vcpu)
 {
 	pv_u64_add(&vcpu->vm->kicks, 1);
 	trace(vcpu->vm, PV_TRACE_KICK, vcpu->index, 0, 0, 0);
-	handover_ring(vcpu->vm->runs[vcpu->index]);
+	handover_ring(vcpu->bell);
 }
 
 void halt_init(struct pv_vm *vm)

@@ -35,6 +35,7 @@ struct cpu {
 	struct count count; /* first: the block hook's line */
 	struct freeze freeze;
 	struct pv_engine_config config;
+	struct pv_bell *bell;
 	const struct cpu_calls *calls;
 	struct x86_cpu x86; /* what the guest's processor has */
 	uc_engine *uc;
@@ -47,6 +48,7 @@ struct cpu {
 	struct hooks hooks;
 	struct oracle oracle;
 	struct native *native; /* NULL: Unicorn executes all */
+	bool narrow; /* it has not come to 64-bit mode yet */
 	bool stop;   /* the host said so, or the VM is over */
 	int failure; /* negative errno once PV_EXIT_ERROR was raised */
 };

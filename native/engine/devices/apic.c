@@ -103,6 +103,11 @@ bool apic_passes_extint(const struct apic *apic)
 	return !(lint0 & LVT_MASKED) && (lint0 & LVT_MODE) == LVT_EXTINT;
 }
 
+bool apic_has_nmi(const struct apic *apic)
+{
+	return __atomic_load_n(&apic->all[apic->id].nmi, __ATOMIC_ACQUIRE);
+}
+
 bool apic_take_nmi(struct apic *apic)
 {
 	uint32_t *nmi = &apic->all[apic->id].nmi;
@@ -214,7 +219,6 @@ static bool is_destination(const struct apic *apic, uint32_t target, uint64_t ic
 	return destination >> 16 == logical_id(target) >> 16 && (destination & logical_id(target) & BROADCAST_CLUSTER);
 }
 
-/* INIT keeps a vCPU waiting, which it does before its first STARTUP anyhow. */
 static void send_to(struct apic *apic, uint32_t target, unsigned mode, uint8_t vector)
 {
 	struct pv_ipi *ipi = &apic->all[target];
@@ -223,8 +227,10 @@ static void send_to(struct apic *apic, uint32_t target, unsigned mode, uint8_t v
 		set(ipi->irr, vector);
 	else if (mode == NMI)
 		__atomic_store_n(&ipi->nmi, 1, __ATOMIC_SEQ_CST);
+	else if (mode == INIT)
+		__atomic_store_n(&ipi->startup, PV_IPI_INIT, __ATOMIC_SEQ_CST);
 	else if (mode == STARTUP)
-		__atomic_store_n(&ipi->startup, PV_IPI_STARTUP | vector, __ATOMIC_SEQ_CST);
+		__atomic_fetch_or(&ipi->startup, PV_IPI_STARTUP | vector, __ATOMIC_SEQ_CST);
 	if (target != apic->id)
 		apic->ring(apic->owner, target);
 }
@@ -238,6 +244,8 @@ static bool send(struct apic *apic, uint64_t icr)
 	if (icr & ~known)
 		return false;
 	apic->icr = icr;
+	if (mode == INIT && !(icr >> 14 & 1)) /* its de-assertion, which nothing heeds */
+		return true;
 	if ((mode == FIXED || mode == LOWEST) && vector < 16) {
 		apic->esr |= ESR_SEND_ILLEGAL;
 		return true;

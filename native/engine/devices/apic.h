@@ -48,7 +48,9 @@ int apic_pending(const struct apic *apic);
 void apic_acknowledge(struct apic *apic, uint8_t vector);
 /* Do interrupts of the 8259A come through, which LINT0 is wired to? */
 bool apic_passes_extint(const struct apic *apic);
-/* An NMI was sent by another vCPU; it counts as taken. */
+/* Was an NMI sent? */
+bool apic_has_nmi(const struct apic *apic);
+/* It counts as taken. */
 bool apic_take_nmi(struct apic *apic);
 
 #endif

@@ -4,6 +4,8 @@
 #include "engine/interposed/inside.h"
 #include "engine/interposed/system.h"
 
+enum { CODE_64 = 1 << 15 }; /* of a translation's flags */
+
 #define EXPORTED __attribute__((visibility("default")))
 
 /* Of the CPU that executes on this thread. */
@@ -22,8 +24,10 @@ void gen_intermediate_code_x86_64(void *cpu, void *block, int most)
 	struct translation *translation = translation_now();
 	const struct inside_block *translated = block;
 
-	if (calls && calls->watches)
+	if ((calls && calls->watches) || !(translated->flags & CODE_64))
 		most = 1;
+	if (!(translated->flags & CODE_64))
+		translation = NULL;
 	if (translation)
 		most = translation->plan(translation, translated->address, translated->code, most);
 	((void (*)(void *, void *, int))inside_next(&unicorns, "gen_intermediate_code_x86_64"))(cpu, block, most);

@@ -4,20 +4,28 @@
 #include "abi/handover.h"
 #include "engine/count/count.h"
 #include "engine/count/cpu.h"
+#include "engine/platform/clock.h"
 
 enum { DONE = -2, GP = 13 };
+
+/* A vCPU whose process has had no core for long is not the one that holds the clock up. */
+enum { MOST_LAG_NS = 10 * 1000 * 1000 };
 
 enum {
 	MSR_TSC = 0x10, MSR_APIC_BASE = 0x1b, MSR_MISC_ENABLE = 0x1a0, MSR_TSC_DEADLINE = 0x6e0,
 	MSR_X2APIC = 0x800, MSR_X2APIC_END = 0x900,
 };
 
+static bool is_alone(const struct platform *platform)
+{
+	return platform->cpu->config.page->vcpus == 1;
+}
+
 static void ring(void *owner, uint32_t vcpu)
 {
 	struct platform *platform = owner;
 
-	handover_ring((struct pv_run *)(void *)((uint8_t *)platform->cpu->config.run +
-						((int64_t)vcpu - platform->cpu->config.vcpu) * PV_RUN_PAGE_SIZE));
+	clock_wake(platform->shared, platform->cpu->config.vcpu, vcpu);
 }
 
 void platform_create(struct platform *platform, struct cpu *cpu)
@@ -33,8 +41,10 @@ void platform_create(struct platform *platform, struct cpu *cpu)
 	platform->apic.ring = ring;
 	platform->apic.owner = platform;
 	apic_reset(&platform->apic, config->vcpu == 0);
-	if (config->vcpu == 0)
+	if (config->vcpu == 0) {
 		devices_reset(config->platform);
+		clock_reset(config->platform, config->page->vcpus);
+	}
 }
 
 /* Instructions retired in front of `rip`, those of handlers of NMIs too, which no counter has. */
@@ -47,9 +57,16 @@ static uint64_t instructions(const struct platform *platform, uint64_t rip)
 	return count_elapsed(platform->cpu) - ahead.instructions;
 }
 
-uint64_t platform_now(const struct platform *platform, uint64_t rip)
+static uint64_t local(const struct platform *platform, uint64_t rip)
 {
 	return instructions(platform, rip) + platform->slept;
+}
+
+uint64_t platform_now(const struct platform *platform, uint64_t rip)
+{
+	uint64_t own = local(platform, rip);
+
+	return is_alone(platform) ? own : clock_now(platform->shared, own);
 }
 
 uint64_t platform_tsc(const struct platform *platform, uint64_t rip)
@@ -81,7 +98,7 @@ static void arrange(struct platform *platform)
 	uint64_t at = next(platform);
 
 	platform->cpu->count.timer = at == UINT64_MAX ? UINT64_MAX : at > platform->slept ? at - platform->slept : 0;
-	if (platform_interrupts(platform))
+	if (platform_interrupts(platform) || apic_has_nmi(&platform->apic))
 		count_attend(platform->cpu, ATTEND_INJECT);
 	else
 		count_fold(platform->cpu);
@@ -98,9 +115,30 @@ static void run_at(struct platform *platform, uint64_t now)
 	arrange(platform);
 }
 
+/* It has done something else for a while: waited for the host, or for a core. */
+static void catch_up(struct platform *platform, uint64_t now, uint64_t own, uint64_t by)
+{
+	if (now > own + by)
+		platform->slept += now - own - by;
+}
+
 void platform_run(struct platform *platform, uint64_t rip)
 {
-	run_at(platform, platform_now(platform, rip));
+	uint64_t now = platform_now(platform, rip);
+
+	if (!is_alone(platform))
+		catch_up(platform, now, local(platform, rip), MOST_LAG_NS);
+	run_at(platform, now);
+}
+
+bool platform_is_due(struct platform *platform, uint64_t rip)
+{
+	uint64_t now;
+
+	if (is_alone(platform))
+		return false; /* the count is */
+	now = clock_tick(platform->shared, platform->cpu->config.page->vcpus, platform->cpu->config.vcpu, local(platform, rip));
+	return now >= next(platform);
 }
 
 uint8_t platform_acknowledge(struct platform *platform)
@@ -188,6 +226,13 @@ void platform_set_cr8(struct platform *platform, uint64_t value)
 	arrange(platform);
 }
 
+/* The devices' interrupts, and when they are due, are vCPU 0's. */
+static void tell_first(struct platform *platform)
+{
+	if (platform->cpu->config.vcpu && devices_interrupt(platform->shared))
+		clock_wake(platform->shared, platform->cpu->config.vcpu, 0);
+}
+
 uint32_t platform_in(struct platform *platform, uint64_t rip, uint16_t port, unsigned size)
 {
 	uint64_t now = platform_now(platform, rip);
@@ -196,6 +241,7 @@ uint32_t platform_in(struct platform *platform, uint64_t rip, uint16_t port, uns
 	devices_lock(platform->shared, platform->cpu->config.vcpu);
 	value = devices_in(platform->shared, now, port, size);
 	devices_unlock(platform->shared);
+	tell_first(platform);
 	arrange(platform);
 	return value;
 }
@@ -208,13 +254,14 @@ enum devices_exit platform_out(struct platform *platform, uint64_t rip, uint16_t
 	devices_lock(platform->shared, platform->cpu->config.vcpu);
 	ret = devices_out(platform->shared, now, port, size, value);
 	devices_unlock(platform->shared);
+	tell_first(platform);
 	arrange(platform);
 	return ret;
 }
 
-bool platform_sleep(struct platform *platform, uint64_t rip)
+static bool sleep_alone(struct platform *platform, uint64_t rip)
 {
-	uint64_t now = platform_now(platform, rip), at = next(platform);
+	uint64_t now = local(platform, rip), at = next(platform);
 
 	if (at == UINT64_MAX)
 		return false;
@@ -222,4 +269,62 @@ bool platform_sleep(struct platform *platform, uint64_t rip)
 		platform->slept += at - now;
 	run_at(platform, at > now ? at : now);
 	return true;
+}
+
+void platform_sleep(struct platform *platform, uint64_t rip, bool interruptible)
+{
+	const struct pv_engine_config *config = &platform->cpu->config;
+
+	if (is_alone(platform)) {
+		if (!sleep_alone(platform, rip))
+			handover_wait_doorbell(platform->cpu->bell, config->page);
+		return;
+	}
+	clock_fall_asleep(platform->shared, config->page->vcpus, config->vcpu, interruptible ? next(platform) : UINT64_MAX);
+	while (clock_is_asleep(platform->shared, config->vcpu) && !handover_doorbell(platform->cpu->bell) &&
+	       !__atomic_load_n(&config->page->ended, __ATOMIC_ACQUIRE))
+		handover_wait_doorbell(platform->cpu->bell, config->page);
+	clock_wake_up(platform->shared, config->vcpu);
+	catch_up(platform, platform_now(platform, rip), local(platform, rip), 0);
+	platform_run(platform, rip);
+}
+
+void platform_wait(struct platform *platform)
+{
+	const struct pv_engine_config *config = &platform->cpu->config;
+
+	clock_stop(platform->shared, config->page->vcpus, config->vcpu); /* what else was left for it does not count */
+	if (!__atomic_load_n(&platform->shared->ipi[config->vcpu].startup, __ATOMIC_ACQUIRE))
+		handover_wait_doorbell(platform->cpu->bell, platform->cpu->config.page);
+}
+
+bool platform_starts(struct platform *platform, uint8_t *vector)
+{
+	uint32_t *startup = &platform->shared->ipi[platform->cpu->config.vcpu].startup, told;
+
+	told = __atomic_load_n(startup, __ATOMIC_ACQUIRE);
+	if (!(told & PV_IPI_STARTUP))
+		return false;
+	__atomic_store_n(startup, 0, __ATOMIC_SEQ_CST);
+	*vector = (uint8_t)told;
+	clock_wake_up(platform->shared, platform->cpu->config.vcpu);
+	catch_up(platform, clock_now(platform->shared, 0), local(platform, 0), 0);
+	apic_reset(&platform->apic, false);
+	arrange(platform);
+	return true;
+}
+
+bool platform_is_reset(struct platform *platform)
+{
+	uint32_t *startup = &platform->shared->ipi[platform->cpu->config.vcpu].startup, told;
+
+	told = __atomic_load_n(startup, __ATOMIC_ACQUIRE);
+	if (!told || !platform->cpu->config.vcpu)
+		return false;
+	if (told & PV_IPI_INIT) {
+		clock_stop(platform->shared, platform->cpu->config.page->vcpus, platform->cpu->config.vcpu);
+		return true;
+	}
+	__atomic_store_n(startup, 0, __ATOMIC_SEQ_CST); /* the second STARTUP of two */
+	return false;
 }

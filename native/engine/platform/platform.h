@@ -51,7 +51,17 @@ bool platform_interrupts(const struct platform *platform);
 /* Its vector; it counts as taken. */
 uint8_t platform_acknowledge(struct platform *platform);
 
-/* Behind a hlt at `rip`: does the clock go on to what is due next, so that something waits? False: nothing is due. */
-bool platform_sleep(struct platform *platform, uint64_t rip);
+/* Every now and then: does anything become due that the count of this vCPU's instructions does not tell? */
+bool platform_is_due(struct platform *platform, uint64_t rip);
+
+/* Behind a hlt at `rip`: until something may be there to wake the vCPU. Not interruptible: an interrupt is nothing. */
+void platform_sleep(struct platform *platform, uint64_t rip, bool interruptible);
+
+/* Until something is left for the vCPU, which waits for its STARTUP. */
+void platform_wait(struct platform *platform);
+/* Of vCPUs but the first. Has an INIT come? Then the vCPU is to wait for its STARTUP. */
+bool platform_is_reset(struct platform *platform);
+/* Has the STARTUP come? Then the APIC is as after INIT, and the vCPU begins at page `vector`, in real mode. */
+bool platform_starts(struct platform *platform, uint8_t *vector);
 
 #endif

@@ -12,6 +12,7 @@
 #include "engine/count/held.h"
 #include "engine/decode/code.h"
 #include "engine/decode/decode.h"
+#include "engine/decode/narrow.h"
 #include "engine/run/boundary.h"
 #include "engine/run/state.h"
 #include "engine/unicorn/block.h"
@@ -49,7 +50,7 @@ static bool look_at_ring(struct pv_engine *e)
 	count_enter_cpl(&e->cpu, cs & 3 ? PV_CPL_USER : PV_CPL_KERNEL);
 	if (cs == e->block_hook.known_cs[e->cpu.count.cpl])
 		return true;
-	if (!hidden_is_64bit(&e->cpu.hidden)) {
+	if (!e->cpu.narrow && !hidden_is_64bit(&e->cpu.hidden)) {
 		cpu_fail(&e->cpu, -EOPNOTSUPP, "the guest runs 32-bit code (CS 0x%x), which is not supported", cs);
 		return false;
 	}
@@ -114,7 +115,7 @@ static void leave_rewritten_block(struct cpu *cpu, const struct block *block)
 static void continue_rep(struct pv_engine *e, struct block *block)
 {
 	e->cpu.count.current = block;
-	if (++e->block_hook.rep_iterations % REP_DOORBELL == 0 && handover_doorbell(e->cpu.config.run))
+	if (++e->block_hook.rep_iterations % REP_DOORBELL == 0 && handover_doorbell(e->cpu.bell))
 		boundary_attend(e, block->address, true);
 }
 
@@ -151,7 +152,9 @@ static void spent(struct pv_engine *e, uint64_t address)
 {
 	e->cpu.count.unlooked = 0;
 	count_fold(&e->cpu);
-	if (handover_doorbell(e->cpu.config.run))
+	if (platform_is_there(&e->platform) && platform_is_due(&e->platform, address))
+		count_attend(&e->cpu, ATTEND_TIMER);
+	else if (handover_doorbell(e->cpu.bell))
 		boundary_attend(e, address, true);
 }
 
@@ -168,7 +171,10 @@ static bool decode(struct cpu *cpu, struct block *block, const struct arrival *a
 		return false;
 	if (blocks_are_nearly_full(&cpu->blocks, at->code))
 		count_attend(cpu, ATTEND_FLUSH);
-	ret = decode_block(&cpu->decode, cpu->uc, block, at->address, at->size, &why);
+	if (unlikely(cpu->narrow))
+		cpu->narrow = !hidden_is_64bit(&cpu->hidden);
+	ret = unlikely(cpu->narrow) ? narrow_decode(cpu->uc, block, at->address, at->size, &why) :
+				      decode_block(&cpu->decode, cpu->uc, block, at->address, at->size, &why);
 	if (ret) {
 		cpu_fail(cpu, ret, "cannot decode the block of %u bytes at 0x%llx: %s", at->size,
 			 (unsigned long long)at->address, why);

@@ -62,9 +62,17 @@ static bool interrupt_deliver(struct pv_engine *e, uint64_t rip, bool in_block)
 	return true;
 }
 
+void boundary_take_nmi(struct pv_engine *e)
+{
+	if (apic_take_nmi(&e->platform.apic))
+		nmi_inject(&e->nmi, &e->cpu);
+}
+
 static bool attend_inject(struct pv_engine *e, uint64_t rip, bool in_block)
 {
 	e->cpu.count.attend &= ~(uint32_t)ATTEND_INJECT;
+	if (platform_is_there(&e->platform))
+		boundary_take_nmi(e);
 	if (!agent_nmi_serve(e, rip)) {
 		vmexit_sent_elsewhere(e, rip, in_block);
 		return false;
@@ -88,6 +96,18 @@ static void leave_to_flush(struct pv_engine *e, uint64_t rip)
 	uc_emu_stop(e->cpu.uc);
 }
 
+/* Something may have been left for the vCPU. False: it was an INIT. */
+static bool attend_nudge(struct pv_engine *e, uint64_t rip)
+{
+	platform_run(&e->platform, rip);
+	if (!platform_is_reset(&e->platform))
+		return true;
+	count_leave_block(&e->cpu, rip);
+	e->boundary.reset = true;
+	uc_emu_stop(e->cpu.uc);
+	return false;
+}
+
 bool boundary_attend(struct pv_engine *e, uint64_t rip, bool in_block)
 {
 	if (e->cpu.count.attend & ATTEND_IRET)
@@ -98,11 +118,11 @@ bool boundary_attend(struct pv_engine *e, uint64_t rip, bool in_block)
 		return false;
 	}
 	e->cpu.count.unlooked = 0;
-	if (handover_doorbell(e->cpu.config.run)) {
+	if (handover_doorbell(e->cpu.bell)) {
 		if (!vmexit_kick(e, rip, in_block))
 			return false;
-		if (platform_is_there(&e->platform))
-			platform_run(&e->platform, rip);
+		if (platform_is_there(&e->platform) && !attend_nudge(e, rip))
+			return false;
 	}
 	if (e->cpu.count.attend & ATTEND_TIMER)
 		attend_timer(e, rip);

@@ -13,6 +13,7 @@ struct pv_engine;
 struct boundary {
 	uint64_t overflowed_at; /* instructions retired by the PV_EXIT_OVERFLOW that left its alarm as it was */
 	bool flush;             /* drop translated code before going on */
+	bool reset;             /* by an INIT: wait for the STARTUP */
 };
 
 /*
@@ -22,6 +23,8 @@ struct boundary {
 bool boundary_attend(struct pv_engine *e, uint64_t rip, bool in_block);
 /* The same in the midst of the current block: an alarm that is reached and an NMI come before the exit at `rip`. */
 bool boundary_attend_inside(struct pv_engine *e, uint64_t rip);
+/* An NMI that another vCPU has sent is pending from now on. */
+void boundary_take_nmi(struct pv_engine *e);
 /* The current block is left in front of `rip`, which is not begun. */
 void boundary_leave_inside(struct pv_engine *e, uint64_t rip);
 

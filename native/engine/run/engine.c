@@ -153,6 +153,7 @@ int engine_create(const struct pv_engine_config *config, struct pv_engine **ret,
 	e->cpu.config = *config;
 	e->cpu.calls = &calls;
 	e->cpu.x86.intel = true;
+	e->cpu.bell = config->platform ? &config->platform->ipi[config->vcpu].bell : &config->run->bell;
 	platform_create(&e->platform, &e->cpu);
 	blocks_limit(&e->cpu.blocks, config->platform);
 	system_create(&e->system, &e->cpu, &e->platform);

@@ -6,6 +6,7 @@
 
 #include "engine/count/hooks.h"
 #include "engine/run/engine.h"
+#include "engine/run/startup.h"
 #include "engine/run/state.h"
 #include "engine/run/vmexit.h"
 #include "engine/system/system.h"
@@ -35,6 +36,12 @@ void loop_go_on(struct pv_engine *e)
 		struct system_calls *before;
 		uc_err err;
 
+		if (e->boundary.reset) {
+			e->boundary.reset = false;
+			e->cpu.count.current = NULL;
+			startup_wait(e);
+			continue;
+		}
 		if (e->boundary.flush) {
 			e->boundary.flush = false;
 			hooks_change(&e->cpu);
@@ -48,7 +55,7 @@ void loop_go_on(struct pv_engine *e)
 		before = system_enter(&e->system);
 		err = uc_emu_start(e->cpu.uc, reg_get(e->cpu.uc, UC_X86_REG_RIP), 0, 0, 0);
 		system_leave(before);
-		if (!e->cpu.stop && !e->boundary.flush)
+		if (!e->cpu.stop && !e->boundary.flush && !e->boundary.reset)
 			came_back(e, err);
 	}
 }
@@ -57,6 +64,7 @@ int engine_run(struct pv_engine *e)
 {
 	e->cpu.count.tsc_start = __rdtsc();
 	vmexit_ready(e);
+	e->boundary.reset = platform_is_there(&e->platform) && e->cpu.config.vcpu;
 	loop_go_on(e);
 	return e->cpu.failure;
 }

@@ -18,6 +18,7 @@
 #include "engine/count/oracle.h"
 #include "engine/exception/nmi.h"
 #include "engine/run/agent.h"
+#include "engine/run/boundary.h"
 #include "engine/run/jump.h"
 #include "engine/run/placement.h"
 #include "engine/run/port.h"
@@ -174,7 +175,7 @@ void vmexit_ready(struct pv_engine *e)
 /* In front of the block at `rip`, which may be charged already. */
 bool vmexit_kick(struct pv_engine *e, uint64_t rip, bool in_block)
 {
-	if (!handover_take_doorbell(e->cpu.config.run))
+	if (!(handover_take_doorbell(e->cpu.bell) & PV_BELL_HOST))
 		return true;
 	oracle_settle(&e->cpu, rip, false);
 	set_retire(e, 0, 0);
@@ -219,20 +220,29 @@ bool vmexit_out(struct pv_engine *e, uint64_t rip, uint32_t port, uint32_t size,
 	return enter(e, hand_over(e, PV_EXIT_IO_OUT, rip), true);
 }
 
-/* The platform's clock goes on until something wakes the vCPU behind its hlt: true. */
+/* Behind a hlt on a platform, until something wakes the vCPU. False: nothing can. */
 static bool sleeps(struct pv_engine *e, uint64_t rip)
 {
-	if (!platform_is_there(&e->platform) || !(reg_get(e->cpu.uc, UC_X86_REG_EFLAGS) & RFLAGS_IF))
+	bool interruptible = reg_get(e->cpu.uc, UC_X86_REG_EFLAGS) & RFLAGS_IF;
+
+	if (!platform_is_there(&e->platform) || (!interruptible && e->cpu.config.page->vcpus == 1))
 		return false;
-	while (!platform_interrupts(&e->platform)) {
-		if (handover_doorbell(e->cpu.config.run)) {
-			if (!vmexit_kick(e, rip, false) || e->agent.pending || nmi_is_due(&e->nmi))
+	while (!interruptible || !platform_interrupts(&e->platform)) {
+		if (handover_doorbell(e->cpu.bell)) {
+			if (!vmexit_kick(e, rip, false) || e->agent.pending)
+				return true;
+			boundary_take_nmi(e);
+			if (nmi_is_due(&e->nmi))
+				break;
+			e->boundary.reset = platform_is_reset(&e->platform);
+			if (e->boundary.reset)
 				return true;
 			platform_run(&e->platform, rip);
-		} else if (!platform_sleep(&e->platform, rip)) {
-			handover_wait_doorbell(e->cpu.config.run, e->cpu.config.page);
+		} else {
+			platform_sleep(&e->platform, rip, interruptible);
 		}
 	}
+	count_attend(&e->cpu, ATTEND_INJECT);
 	return true;
 }
 

@@ -28,16 +28,17 @@ static uint64_t cr4_known(const struct cpu *cpu)
 	       (features >> X86_SMAP & 1 ? CR4_SMAP : 0);
 }
 
-/* The guest is in 64-bit mode, which it leaves by another way than to clear PG or PAE. */
+/* In 64-bit mode, that is left by another way than to clear PG or PAE. */
 static bool cr_allows(const struct cpu *cpu, unsigned number, uint64_t value)
 {
 	switch (number) {
 	case 0:
-		return value <= UINT32_MAX && (value & CR0_PG) && (value & CR0_PE) && (!(value & CR0_NW) || (value & CR0_CD));
+		return value <= UINT32_MAX && (cpu->narrow || ((value & CR0_PG) && (value & CR0_PE))) &&
+		       (!(value & CR0_PG) || (value & CR0_PE)) && (!(value & CR0_NW) || (value & CR0_CD));
 	case 3:
 		return !(value & ~CR3_KNOWN);
 	case 4:
-		return !(value & ~cr4_known(cpu)) && (value & CR4_PAE);
+		return !(value & ~cr4_known(cpu)) && (cpu->narrow || (value & CR4_PAE));
 	case 8:
 		return !(value & ~(uint64_t)CR8_KNOWN);
 	default:

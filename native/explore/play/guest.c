@@ -127,9 +127,9 @@ bool guest_pass(unsigned vcpu)
 /* A doorbell is seen between two operations of the guest. */
 static bool answer_doorbell(struct pv_vcpu *vcpu)
 {
-	if (!__atomic_load_n(&vcpu->run->doorbell, __ATOMIC_RELAXED))
+	if (!__atomic_load_n(&vcpu->run->bell.rung, __ATOMIC_RELAXED))
 		return true;
-	__atomic_exchange_n(&vcpu->run->doorbell, 0, __ATOMIC_SEQ_CST);
+	__atomic_exchange_n(&vcpu->run->bell.rung, 0, __ATOMIC_SEQ_CST);
 	return leave_and_enter(vcpu, PV_EXIT_KICK);
 }
 

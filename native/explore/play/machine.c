@@ -92,7 +92,7 @@ uint32_t world_fibers(void)
 
 static void guest_run_program(unsigned vcpu)
 {
-	const uint32_t *doorbell = &world.vm->vcpus[vcpu].run->doorbell;
+	const uint32_t *doorbell = &world.vm->vcpus[vcpu].run->bell.rung;
 	unsigned n = world.program.length[vcpu];
 
 	for (unsigned at = 0; at < n; at++) {
@@ -154,15 +154,15 @@ const char *explore_build(void)
 
 /* handover.c on fibers: what the host does to a vCPU that is in guest mode. */
 
-void handover_ring(struct pv_run *run)
+void handover_ring(struct pv_bell *bell)
 {
-	schedule_point(POINT_UPDATE, &run->doorbell, "the doorbell"); /* seq_cst: an exchange */
-	run->doorbell = 1;
+	schedule_point(POINT_UPDATE, &bell->rung, "the doorbell"); /* seq_cst: an exchange */
+	bell->rung |= PV_BELL_HOST;
 }
 
 void handover_end(struct pv_vm_page *page, struct pv_run *const *runs, unsigned n)
 {
 	page->ended = 1;
 	for (unsigned i = 0; i < n; i++)
-		runs[i]->doorbell = 1;
+		runs[i]->bell.rung = 1;
 }

@@ -288,7 +288,7 @@ void guest_run(struct guest *guest, uint64_t instructions)
 	guest->ran += instructions;
 	guest->run->count[PV_COUNT_INSTRUCTIONS][PV_CPL_KERNEL] += instructions;
 	guest->run->count[PV_COUNT_CYCLES][PV_CPL_KERNEL] += instructions;
-	if (handover_doorbell(guest->run) && handover_take_doorbell(guest->run))
+	if (handover_doorbell(&guest->run->bell) && handover_take_doorbell(&guest->run->bell))
 		guest_exit(guest, PV_EXIT_KICK);
 }
 

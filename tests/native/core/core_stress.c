@@ -43,7 +43,7 @@ static void in_guest(uint32_t vcpu)
 	struct pv_vcpu *self = &fake.vm->vcpus[vcpu];
 
 	self->run->count[PV_COUNT_INSTRUCTIONS][PV_CPL_KERNEL] += 7;
-	if (!handover_take_doorbell(self->run))
+	if (!handover_take_doorbell(&self->run->bell))
 		return;
 	self->run->exit_reason = PV_EXIT_KICK;
 	self->run->retire[PV_COUNT_INSTRUCTIONS] = 0;
@@ -87,7 +87,7 @@ static void hammer(void *arg)
 			sched_yield(); /* in guest mode, where others want it paused */
 		if (i % 64 == 0) {
 			pv_u32_store(&fake.vm->vcpus[vcpu].rotation_due, 1);
-			handover_ring(fake.vm->vcpus[vcpu].run);
+			handover_ring(&fake.vm->vcpus[vcpu].run->bell);
 		}
 	}
 	__atomic_sub_fetch(&left, 1, __ATOMIC_SEQ_CST);

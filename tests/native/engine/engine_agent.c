@@ -262,7 +262,7 @@ static void random_injections(const struct guest *guest, uint64_t *state, uint64
 			alarm_arm(&vcpu, counter, levels,
 				  vcpu_sum(&vcpu, counter, levels) + 1 + random_next(state) % 20);
 			if (!(random_next(state) % 8))
-				handover_ring(vcpu.run);
+				handover_ring(&vcpu.run->bell);
 			vcpu_resume(&vcpu, random_next(state) % (2 * (PV_INJECT_NMI | PV_INJECT_AGENT_NMI)));
 		} while (!vcpu_is_at(&vcpu, CALL_END));
 		see(&vcpu, &with);

@@ -66,7 +66,7 @@ static void agent_in_a_guest_nmi(void)
 	vcpu_resume(&vcpu, PV_INJECT_AGENT_NMI);
 	CHECK_EQ(*vcpu_word(&vcpu, AGENT_NMIS), 1);
 	check_frame(&vcpu, rip + 3, PV_CPL_KERNEL);
-	handover_ring(vcpu.run);
+	handover_ring(&vcpu.run->bell);
 	CHECK_EQ(vcpu_resume(&vcpu, PV_INJECT_NMI), PV_EXIT_KICK); /* between the two */
 	CHECK_EQ(vcpu_sum(&vcpu, PV_COUNT_INSTRUCTIONS, ALL_LEVELS), count);
 	CHECK_EQ(vcpu.run->nmis, 1);
@@ -88,7 +88,7 @@ static void agent_latch(void)
 	begin_loop(&vcpu);
 	vcpu_resume(&vcpu, PV_INJECT_AGENT_NMI);
 	CHECK_EQ(*vcpu_word(&vcpu, AGENT_NMIS), 1);
-	handover_ring(vcpu.run);
+	handover_ring(&vcpu.run->bell);
 	CHECK_EQ(vcpu_resume(&vcpu, PV_INJECT_AGENT_NMI), PV_EXIT_KICK);
 	vcpu_resume(&vcpu, PV_INJECT_AGENT_NMI);
 	CHECK(vcpu_is_at(&vcpu, CALL_POINT));
@@ -112,13 +112,13 @@ static void agent_that_never_ends(void)
 	for (unsigned i = 0; i < 3; i++) {
 		while (!__atomic_load_n(vcpu_word(&vcpu, AGENT_NMIS), __ATOMIC_RELAXED))
 			;
-		handover_ring(vcpu.run);
+		handover_ring(&vcpu.run->bell);
 		CHECK_EQ(vcpu_wait(&vcpu), PV_EXIT_KICK);
 		CHECK_EQ(vcpu_sum(&vcpu, PV_COUNT_INSTRUCTIONS, ALL_LEVELS), count);
 		*vcpu_word(&vcpu, AGENT_NMIS) = 0;
 		vcpu_enter(&vcpu, 0);
 	}
-	handover_ring(vcpu.run);
+	handover_ring(&vcpu.run->bell);
 	CHECK_EQ(vcpu_wait(&vcpu), PV_EXIT_KICK);
 	vcpu_begin(&vcpu, GUEST_LABEL(guest_long));
 	count = vcpu_sum(&vcpu, PV_COUNT_INSTRUCTIONS, ALL_LEVELS);
@@ -138,7 +138,7 @@ static void agent_finish_in_an_nmi(void)
 	begin_loop(&vcpu);
 	vcpu_resume(&vcpu, PV_INJECT_AGENT_NMI);
 	CHECK(vcpu_is_at(&vcpu, CALL_POINT));
-	handover_ring(vcpu.run);
+	handover_ring(&vcpu.run->bell);
 	CHECK_EQ(vcpu_resume(&vcpu, 0), PV_EXIT_KICK);
 	CHECK_EQ(*ended, 0);
 	vcpu_agent(&vcpu, AGENT_LABEL(agent_sled));

@@ -163,10 +163,10 @@ static void nmi_latch(void)
 	vcpu_resume(&vcpu, PV_INJECT_NMI);
 	CHECK_EQ(*vcpu_word(&vcpu, NMIS), 1);
 	CHECK_EQ(*vcpu_word(&vcpu, GUEST_RSP0 - 40), rip);
-	handover_ring(vcpu.run);
+	handover_ring(&vcpu.run->bell);
 	CHECK_EQ(vcpu_resume(&vcpu, PV_INJECT_NMI), PV_EXIT_KICK);
 	CHECK_EQ(vcpu.run->nmis, 1);
-	handover_ring(vcpu.run);
+	handover_ring(&vcpu.run->bell);
 	CHECK_EQ(vcpu_resume(&vcpu, PV_INJECT_NMI), PV_EXIT_KICK);
 	*vcpu_word(&vcpu, GUEST_RSP0 - 40 - 64) = 0;
 	vcpu_resume(&vcpu, PV_INJECT_NMI);
@@ -396,7 +396,7 @@ static void nmi_after_a_kick(void)
 	vcpu_begin(&vcpu, GUEST_LABEL(guest_spin));
 	vcpu_enter(&vcpu, 0);
 	for (unsigned i = 0; i < 200; i++) {
-		handover_ring(vcpu.run);
+		handover_ring(&vcpu.run->bell);
 		CHECK_EQ(vcpu_wait(&vcpu), PV_EXIT_KICK);
 		CHECK_EQ(*vcpu_word(&vcpu, NMIS), i);
 		if (i)
@@ -404,7 +404,7 @@ static void nmi_after_a_kick(void)
 		rip = vcpu.run->rip;
 		vcpu_enter(&vcpu, PV_INJECT_NMI);
 	}
-	handover_ring(vcpu.run);
+	handover_ring(&vcpu.run->bell);
 	vcpu_wait(&vcpu);
 	vcpu_stop(&vcpu);
 }
@@ -425,7 +425,7 @@ static void nmi_in_any_loop(void)
 		alarm_arm(&vcpu, PV_COUNT_CYCLES, ALL_LEVELS, UINT64_MAX); /* each penalty asks for a look */
 		for (unsigned i = 0; i < 20; i++) {
 			vcpu_enter(&vcpu, i < 10 ? 0 : PV_INJECT_NMI);
-			handover_ring(vcpu.run);
+			handover_ring(&vcpu.run->bell);
 			CHECK_EQ(vcpu_wait(&vcpu), PV_EXIT_KICK);
 		}
 		/* The last was perhaps not yet delivered when the bell rang. */
@@ -447,7 +447,7 @@ static void nmi_freezes_cycles_of_time(void)
 	CHECK(vcpu_is_at(&vcpu, CALL_POINT));
 	cycles = vcpu.run->count[PV_COUNT_CYCLES][0];
 	tsc = vcpu.run->count[PV_COUNT_GUEST_TSC][0];
-	handover_ring(vcpu.run);
+	handover_ring(&vcpu.run->bell);
 	CHECK_EQ(vcpu_resume(&vcpu, PV_INJECT_NMI), PV_EXIT_KICK); /* still in the handler */
 	CHECK_EQ(vcpu.run->count[PV_COUNT_CYCLES][0], cycles);
 	CHECK(vcpu.run->count[PV_COUNT_GUEST_TSC][0] > tsc);

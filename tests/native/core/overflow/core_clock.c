@@ -49,7 +49,7 @@ static void clock_overflows(void)
 	fake.now_ns += 3002;
 	CHECK_EQ(clock_events_run(fake.vm), fake.now_ns + 999);
 	CHECK_EQ(statistics().overflows_raised, 4);
-	CHECK_EQ(fake.vm->vcpus[0].run->doorbell, 1);
+	CHECK_EQ(fake.vm->vcpus[0].run->bell.rung, 1);
 	CHECK_EQ(clock_events_may_wake(fake.vm), true);
 	CHECK_EQ(direct_enter(&fake, 0), PV_INJECT_NMI);
 	CHECK_EQ(fake_take(&fake, EVENT), 4);

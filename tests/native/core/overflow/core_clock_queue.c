@@ -180,7 +180,7 @@ static void clocks_in_goes(void)
 	fake.now_ns += PERIOD;
 	CHECK(clock_events_run(fake.vm) <= fake.now_ns);
 	CHECK_EQ(statistics().nmi_raised, 64);
-	CHECK_EQ(fake.vm->vcpus[0].run->doorbell, 1);
+	CHECK_EQ(fake.vm->vcpus[0].run->bell.rung, 1);
 	CHECK_EQ(clock_events_run(fake.vm), fake.now_ns + PERIOD);
 	CHECK_EQ(statistics().nmi_raised, 100);
 	fake_vm_destroy(&fake);

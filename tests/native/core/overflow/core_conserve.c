@@ -88,7 +88,7 @@ static void in_guest(uint32_t vcpu, uint32_t instructions)
 	run->count[PV_COUNT_INSTRUCTIONS][PV_CPL_KERNEL] += instructions;
 	if (alarm_reached(run))
 		leave(vcpu, PV_EXIT_OVERFLOW, 0, 0);
-	if (handover_take_doorbell(run))
+	if (handover_take_doorbell(&run->bell))
 		leave(vcpu, PV_EXIT_KICK, 0, 0);
 }
 

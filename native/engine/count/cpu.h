@@ -49,6 +49,7 @@ struct cpu {
 	struct oracle oracle;
 	struct native *native; /* NULL: Unicorn executes all */
 	bool narrow; /* it has not come to 64-bit mode yet */
+	uint64_t cr2; /* that the guest has been told of */
 	bool stop;   /* the host said so, or the VM is over */
 	int failure; /* negative errno once PV_EXIT_ERROR was raised */
 };

@@ -11,8 +11,12 @@
 #include "engine/decode/code.h"
 #include "engine/decode/decode.h"
 #include "engine/exception/stack.h"
+#include "engine/interposed/rotate.h"
 #include "engine/unicorn/hidden.h"
 #include "engine/unicorn/registers.h"
+
+/* Nobody may have loaded the library of interposed/rotate.c. */
+extern __typeof__(pv_rotate_flags) pv_rotate_flags __attribute__((weak));
 
 enum {
 	VECTOR_DE = 0, VECTOR_DB = 1, VECTOR_NMI = 2, VECTOR_BP = 3, VECTOR_DF = 8, VECTOR_TS = 10, VECTOR_SS = 12, VECTOR_GP = 13,
@@ -27,6 +31,7 @@ enum {
 	GATE_TRAP = 15,
 
 	PAGE = 4096,
+	PF_PRESENT = 1 << 0,
 	PF_WRITE = 1 << 1,
 
 	ERROR_EXTERNAL = 1, /* met in the delivery of what no int n has asked for (SDM vol. 3, 6.13) */
@@ -211,7 +216,11 @@ static void raise(struct cpu *cpu, unsigned vector, uint32_t error, uint64_t rip
 	if (from.cs & 3)
 		count_enter_kernel(cpu);
 	for (;;) {
-		struct fault fault = deliver(cpu, vector, error, software, &from);
+		struct fault fault;
+
+		if (vector == VECTOR_PF)
+			cpu->cr2 = reg_get(cpu->uc, UC_X86_REG_CR2);
+		fault = deliver(cpu, vector, error, software, &from);
 
 		/* What the oracle is told of is where the frame points: at the instruction that faulted, or behind one that
 		 * retired. */
@@ -322,6 +331,35 @@ static bool writes_operand(const struct cpu *cpu, uint64_t rip)
 	return insn.verdict == X86_OK && insn.memory && (insn.memory_access & X86_WRITE);
 }
 
+static bool is_rotation_by_carry(const struct cpu *cpu, uint64_t rip)
+{
+	struct x86_insn insn;
+
+	decode_at(cpu, rip, &insn);
+	return insn.verdict == X86_OK && insn.encoding == X86_LEGACY && !insn.map && insn.reads_flags &&
+	       ((insn.opcode & ~1u) == 0xc0 || (insn.opcode & ~3u) == 0xd0);
+}
+
+/* A page fault that stays one, at `address`. */
+static void refine_page_fault(struct cpu *cpu, uint64_t address, uint32_t *error, uint64_t rip)
+{
+	enum { CARRY_AND_OVERFLOW = 0x801 };
+	uint64_t first = address;
+
+	if (address - rip < MAX_INSTRUCTION) /* a fetch lies in the instruction */
+		return;
+	if (*error & PF_WRITE && pv_rotate_flags && is_rotation_by_carry(cpu, rip))
+		reg_set(cpu->uc, UC_X86_REG_EFLAGS, (reg_get(cpu->uc, UC_X86_REG_EFLAGS) & ~(uint64_t)CARRY_AND_OVERFLOW) |
+							    (pv_rotate_flags() & CARRY_AND_OVERFLOW));
+	if (*error & PF_WRITE || !writes_operand(cpu, rip))
+		return;
+	*error |= PF_WRITE;
+	if (address % PAGE == 0 && operand_begins_read_only(cpu, rip, address, &first)) {
+		*error |= PF_PRESENT;
+		reg_set(cpu->uc, UC_X86_REG_CR2, first);
+	}
+}
+
 /* Unicorn has reported this one, which is no int n, for the instruction at `rip`: what a processor raises there. */
 static uint32_t as_processors_do(struct cpu *cpu, uint32_t vector, uint32_t *error, uint64_t rip)
 {
@@ -334,10 +372,12 @@ static uint32_t as_processors_do(struct cpu *cpu, uint32_t vector, uint32_t *err
 		return vector;
 	if (cr2 / PAGE == LAST_LOWER_PAGE)
 		instead = stack_ends_behind(cpu, rip, cr2);
-	if (instead)
+	if (instead) {
 		*error = 0;
-	else if (cr2 - rip >= MAX_INSTRUCTION && writes_operand(cpu, rip)) /* a fetch lies in the instruction */
-		*error |= PF_WRITE;
+		reg_set(cpu->uc, UC_X86_REG_CR2, cpu->cr2);
+	} else {
+		refine_page_fault(cpu, cr2, error, rip);
+	}
 	return instead ? instead : vector;
 }
 

@@ -182,3 +182,19 @@ unsigned stack_ends_behind(struct cpu *cpu, uint64_t rip, uint64_t address)
 		return 0;
 	return is_enter(&insn) || is_by_stack(&insn) ? VECTOR_SS : VECTOR_GP;
 }
+
+bool operand_begins_read_only(struct cpu *cpu, uint64_t rip, uint64_t behind, uint64_t *address)
+{
+	uint64_t cr2 = reg_get(cpu->uc, UC_X86_REG_CR2), gpa;
+	struct x86_insn insn;
+	bool ret;
+
+	if (!decode_at(cpu, rip, &insn) || !insn.memory || insn.memory_access != (X86_READ | X86_WRITE))
+		return false;
+	*address = address_of(cpu, &insn, rip);
+	if (*address >= behind || behind - *address >= insn.memory_bytes)
+		return false;
+	ret = uc_vmem_translate(cpu->uc, *address, UC_PROT_WRITE, &gpa) != UC_ERR_OK;
+	reg_set(cpu->uc, UC_X86_REG_CR2, cr2); /* which one that fails changes */
+	return ret;
+}

@@ -14,4 +14,8 @@ bool stack_is_to_blame(struct cpu *cpu, uint64_t rip);
  * goes on beyond, or 0. */
 unsigned stack_ends_behind(struct cpu *cpu, uint64_t rip, uint64_t address);
 
+/* It has met an absent page at `behind`, which is to be the second of an operand that it reads and writes: may the first one not
+ * be written? That would come before. *address: of the operand. */
+bool operand_begins_read_only(struct cpu *cpu, uint64_t rip, uint64_t behind, uint64_t *address);
+
 #endif

@@ -59,6 +59,8 @@ int control_ask_cr(struct system *system, bool write, unsigned number, uint64_t 
 		return SYSTEM_GP;
 	if (number == 0)
 		*value &= CR0_KNOWN;
+	if (number == 2)
+		system->cpu->cr2 = *value;
 	if (number == 8 && platform_is_there(system->platform))
 		platform_set_cr8(system->platform, *value);
 	else if (number == 8)

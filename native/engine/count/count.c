@@ -131,6 +131,7 @@ static void leave_last(struct cpu *cpu, uint64_t rip)
 {
 	const struct block *block = cpu->count.current;
 
+	cpu->count.within_rep = block && (block->flags & BLOCK_REP) && rip - block->address == block->last_offset;
 	cpu->count.attend &= ~(uint32_t)ATTEND_UNKNOWN; /* those bytes were not reached */
 	if (block && rip - block->address < block->last_offset)
 		cpu->count.attend &= ~(uint32_t)ATTEND_IRET;

@@ -69,6 +69,7 @@ struct count {
 	uint64_t total[PV_COUNTS][PV_CPLS];
 	uint64_t discarded; /* instructions that were executed while the counters stood still */
 	uint64_t timer;     /* how many have elapsed when the platform wants a look; UINT64_MAX: it does not */
+	bool within_rep;     /* the last block was left between two iterations of it, and not behind it */
 	bool cycles_watched; /* an alarm for cycles has been armed: blocks with locked operations are looked at */
 };
 

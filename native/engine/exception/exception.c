@@ -55,6 +55,8 @@ struct interrupted {
 	uint64_t rip, cs, rflags, rsp, ss;
 };
 
+enum origin { EXCEPTION, INT_N /* int3 and into, too */, INTERRUPT };
+
 struct gate {
 	uint64_t target;
 	uint16_t selector;
@@ -198,15 +200,25 @@ static void shut_down(struct cpu *cpu, unsigned first, uint32_t error)
 	cpu->calls->shut_down(cpu, VECTOR_DF, error, why);
 }
 
-/* At `rip`; `begin` is the same, or the address of the int n in front of it. */
-static void raise(struct cpu *cpu, unsigned vector, uint32_t error, uint64_t rip, uint64_t begin)
+/* At an instruction that will be executed again, as all of a fault's, RF keeps its breakpoint from being met again (SDM vol. 3,
+ * 18.3.1.1). Debug exceptions here are those behind an instruction, and of instruction breakpoints. */
+static uint64_t rflags_in_frame(const struct cpu *cpu, unsigned vector, enum origin origin, uint64_t rflags)
 {
+	if (origin == INT_N || vector == VECTOR_DF)
+		return rflags;
+	if (origin == INTERRUPT || vector == VECTOR_DB)
+		return cpu->count.within_rep ? rflags | RFLAGS_RF : rflags;
+	return rflags | RFLAGS_RF;
+}
+
+/* At `rip`; `begin` is the same, or the address of the int n in front of it. */
+static void raise(struct cpu *cpu, unsigned vector, enum origin origin, uint32_t error, uint64_t rip, uint64_t begin)
+{
+	const uint64_t rflags = reg_get(cpu->uc, UC_X86_REG_EFLAGS);
 	unsigned first = vector;
-	bool software = begin != rip;
 	struct interrupted from = {
 		.rip = rip,
 		.cs = reg_get(cpu->uc, UC_X86_REG_CS),
-		.rflags = reg_get(cpu->uc, UC_X86_REG_EFLAGS),
 		.rsp = reg_get(cpu->uc, UC_X86_REG_RSP),
 		.ss = reg_get(cpu->uc, UC_X86_REG_SS),
 	};
@@ -220,7 +232,8 @@ static void raise(struct cpu *cpu, unsigned vector, uint32_t error, uint64_t rip
 
 		if (vector == VECTOR_PF)
 			cpu->cr2 = reg_get(cpu->uc, UC_X86_REG_CR2);
-		fault = deliver(cpu, vector, error, software, &from);
+		from.rflags = rflags_in_frame(cpu, vector, origin, rflags);
+		fault = deliver(cpu, vector, error, origin == INT_N, &from);
 
 		/* What the oracle is told of is where the frame points: at the instruction that faulted, or behind one that
 		 * retired. */
@@ -230,41 +243,41 @@ static void raise(struct cpu *cpu, unsigned vector, uint32_t error, uint64_t rip
 				reg_set(cpu->uc, UC_X86_REG_DR7, reg_get(cpu->uc, UC_X86_REG_DR7) & ~(uint64_t)DR7_GD);
 			return;
 		}
-		if (vector == VECTOR_DF && !software) {
+		if (vector == VECTOR_DF && origin != INT_N) {
 			oracle_settle(cpu, from.rip, true);
 			shut_down(cpu, first, error);
 			return;
 		}
-		if (software) {
+		if (origin == INT_N) {
 			count_take_back_branch(cpu, (from.cs & 3) ? PV_CPL_USER : PV_CPL_KERNEL);
 			from.rip = begin;
 		}
 		if (fault.vector == VECTOR_PF)
 			reg_set(cpu->uc, UC_X86_REG_CR2, fault.address);
-		else if (!software)
+		else if (origin != INT_N)
 			fault.error |= ERROR_EXTERNAL;
-		if (!software && doubles(vector, (unsigned)fault.vector))
+		if (origin != INT_N && doubles(vector, (unsigned)fault.vector))
 			fault = (struct fault){ .vector = VECTOR_DF };
 		vector = (unsigned)fault.vector;
 		error = fault.error;
-		software = false;
+		origin = EXCEPTION;
 	}
 }
 
 void exception_raise(struct cpu *cpu, unsigned vector, uint32_t error, uint64_t rip)
 {
 	cpu->config.run->exceptions++;
-	raise(cpu, vector, error, rip, rip);
+	raise(cpu, vector, EXCEPTION, error, rip, rip);
 }
 
 void exception_deliver_nmi(struct cpu *cpu, uint64_t rip)
 {
-	raise(cpu, VECTOR_NMI, 0, rip, rip);
+	raise(cpu, VECTOR_NMI, INTERRUPT, 0, rip, rip);
 }
 
 void exception_deliver_interrupt(struct cpu *cpu, uint8_t vector, uint64_t rip)
 {
-	raise(cpu, vector, 0, rip, rip);
+	raise(cpu, vector, INTERRUPT, 0, rip, rip);
 }
 
 /* Unicorn keeps breakpoints beside the registers, which a jump sets anew: one that DR7 does not enable is not to be seen. */
@@ -402,6 +415,6 @@ bool exception_take(struct cpu *cpu, uint32_t vector)
 		return false;
 	}
 	cpu->config.run->exceptions++;
-	raise(cpu, vector, error, rip, begin);
+	raise(cpu, vector, software ? INT_N : EXCEPTION, error, rip, begin);
 	return true;
 }

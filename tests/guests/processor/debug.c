@@ -3,11 +3,11 @@
 #include "guest.h"
 
 enum {
-	VECTOR_DB = 1,
+	VECTOR_DE = 0, VECTOR_DB = 1,
 	MOST = 32,
 	WRITE = 1, READ_WRITE = 3,
 	DR6_BS = 1 << 14, DR6_BD = 1 << 13,
-	RFLAGS_TF = 1 << 8,
+	RFLAGS_TF = 1 << 8, RFLAGS_RF = 1 << 16,
 };
 
 static uint64_t data[64] __attribute__((aligned(64)));
@@ -260,6 +260,41 @@ static void test_general_detect(void)
 	       "DR7.GD: at it, once; %u, RIP +%ld, DR6 0x%lx, DR7 0x%lx", hits, seen[0].rip - behind, seen[0].dr6, dr7);
 }
 
+static volatile unsigned divisions;
+static volatile uint64_t division_rflags, breakpoint_rflags;
+
+static void on_divide(struct exception_frame *frame)
+{
+	divisions++;
+	division_rflags = frame->rflags;
+	frame->rcx = 1;
+}
+
+static void on_breakpoint(struct exception_frame *frame)
+{
+	hits++;
+	breakpoint_rflags = frame->rflags;
+	frame->rflags |= RFLAGS_RF;
+}
+
+/* An instruction with a breakpoint, which faults: the breakpoint is met once. */
+static void test_resume(void)
+{
+	hits = 0;
+	exception_set(VECTOR_DE, on_divide);
+	exception_set(VECTOR_DB, on_breakpoint);
+	for (unsigned i = 0; i < 2; i++)
+		__asm__ volatile("lea 1f(%%rip), %%rax; mov %%rax, %%db0; mov %0, %%db7\n"
+				 "xor %%ecx, %%ecx; xor %%edx, %%edx; mov $6, %%eax\n"
+				 "1: div %%ecx"
+				 : : "r"(1ul) : "rax", "rcx", "rdx", "cc");
+	watch_nothing();
+	exception_set(VECTOR_DE, NULL);
+	exception_set(VECTOR_DB, on_debug);
+	report(hits == 2 && divisions == 2, "a breakpoint at what faults: %u times, and %u faults, in 2 rounds", hits, divisions);
+	report(!(breakpoint_rflags & RFLAGS_RF) && (division_rflags & RFLAGS_RF), "RF in the frame of a fault, and not of its breakpoint");
+}
+
 int guest_main(void)
 {
 	exception_set(VECTOR_DB, on_debug);
@@ -274,5 +309,6 @@ int guest_main(void)
 	test_single_steps();
 	test_both();
 	test_general_detect();
+	test_resume();
 	return report_summary();
 }

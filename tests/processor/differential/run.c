@@ -227,6 +227,7 @@ static void expect_undefined(const struct test_case *c, struct result *result, s
 	if (result->vector == VECTOR_PAGE_FAULT && result->cr2 == CODE_END && result->state.rip == c->address)
 		return;
 	*result = (struct result){ .state = c->state, .vector = VECTOR_INVALID_OPCODE };
+	result->state.rflags |= FLAG_RF;
 	changes->hash = changes->number = 0;
 }
 

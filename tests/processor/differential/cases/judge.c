@@ -3,7 +3,7 @@
 
 #include "form.h"
 
-enum { FLAGS_COMPARED = FLAGS_ARITHMETIC | FLAG_TF | FLAG_IF | FLAG_DF | FLAG_AC | FLAG_ID };
+enum { FLAGS_COMPARED = FLAGS_ARITHMETIC | FLAG_TF | FLAG_IF | FLAG_DF | FLAG_RF | FLAG_AC | FLAG_ID };
 enum { NSO_PA = FLAG_SF | FLAG_ZF | FLAG_AF | FLAG_PF };
 
 static unsigned operand_bits(const struct form *form)

@@ -75,6 +75,8 @@ static void make_registers(struct dice *dice, const struct form *form, struct st
 	state->rflags = 2 | FLAG_IF | (dice_next(dice) & FLAGS_ARITHMETIC);
 	if (dice_percent(dice, 15))
 		state->rflags |= FLAG_DF;
+	if (dice_percent(dice, 10))
+		state->rflags |= FLAG_RF;
 }
 
 /* Operands that an instruction would refuse as they come. */

@@ -204,10 +204,10 @@ static void shut_down(struct cpu *cpu, unsigned first, uint32_t error)
  * 18.3.1.1). Debug exceptions here are those behind an instruction, and of instruction breakpoints. */
 static uint64_t rflags_in_frame(const struct cpu *cpu, unsigned vector, enum origin origin, uint64_t rflags)
 {
-	if (origin == INT_N || vector == VECTOR_DF)
+	if (origin == INT_N || (vector == VECTOR_DB && !cpu->count.within_rep))
+		return rflags & ~(uint64_t)RFLAGS_RF;
+	if (vector == VECTOR_DF || (origin == INTERRUPT && !cpu->count.within_rep))
 		return rflags;
-	if (origin == INTERRUPT || vector == VECTOR_DB)
-		return cpu->count.within_rep ? rflags | RFLAGS_RF : rflags;
 	return rflags | RFLAGS_RF;
 }
 

@@ -182,18 +182,14 @@ void helper_ldmxcsr_x86_64(void *env, uint32_t to)
 		NEXT(helper_ldmxcsr_x86_64)(env, to);
 }
 
-/* A block is translated anew for RF. */
-EXPORTED void helper_iret_protected_x86_64(void *env, int shift, int next_rip);
-void helper_iret_protected_x86_64(void *env, int shift, int next_rip)
+/* For PUSHF, which does not show RF. */
+EXPORTED uint64_t helper_read_eflags_x86_64(void *env);
+uint64_t helper_read_eflags_x86_64(void *env)
 {
 	enum { RF = 1 << 16 };
 	static void *unicorns;
-	struct inside_state *state = env;
-	uint64_t value = 0;
 
-	NEXT(helper_iret_protected_x86_64)(env, shift, next_rip);
-	if (state->rflags & RF && ask(SYSTEM_LOADED_RF, 0, &value) == SYSTEM_DONE)
-		state->rflags &= ~(uint64_t)RF;
+	return NEXT(helper_read_eflags_x86_64)(env) & ~(uint64_t)RF;
 }
 
 /* Does any general register hold what is no canonical address? */

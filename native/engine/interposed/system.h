@@ -25,7 +25,6 @@ enum system_instruction {
 	SYSTEM_RDPMC,
 	SYSTEM_XSETBV,
 	SYSTEM_MXCSR,    /* *value is about to be loaded */
-	SYSTEM_LOADED_RF, /* by iret; done: and it means nothing */
 	SYSTEM_FS_GS,    /* rdfsbase, wrgsbase and so on; `which`: at RIP, and it may fault */
 };
 

@@ -4,7 +4,7 @@
 #include "engine/interposed/inside.h"
 #include "engine/interposed/system.h"
 
-enum { CODE_64 = 1 << 15 }; /* of a translation's flags */
+enum { CODE_64 = 1 << 15, RFLAGS_RF = 1 << 16 }; /* of a translation's flags */
 
 #define EXPORTED __attribute__((visibility("default")))
 
@@ -24,7 +24,8 @@ void gen_intermediate_code_x86_64(void *cpu, void *block, int most)
 	struct translation *translation = translation_now();
 	const struct inside_block *translated = block;
 
-	if ((calls && calls->watches) || !(translated->flags & CODE_64))
+	/* Unicorn takes RF from the guest at the end of a block: it is for one instruction. */
+	if ((calls && calls->watches) || !(translated->flags & CODE_64) || translated->flags & RFLAGS_RF)
 		most = 1;
 	if (!(translated->flags & CODE_64))
 		translation = NULL;

@@ -73,16 +73,6 @@ void debug_wrote(struct system *system)
 		count_attend(system->cpu, ATTEND_FLUSH);
 }
 
-bool debug_watches_code(struct system *system)
-{
-	uint64_t dr7 = reg_get(system->cpu->uc, UC_X86_REG_DR7);
-	bool ret = false;
-
-	for (unsigned i = 0; i < DEBUG_BREAKPOINTS; i++)
-		ret |= (dr7 >> 2 * i & 3) && !(dr7 >> (16 + 4 * i) & 3);
-	return ret;
-}
-
 int debug_watched(void *owner, uint64_t page, uint64_t bytes)
 {
 	const struct debug *debug = &((struct system *)owner)->debug;

@@ -30,8 +30,6 @@ struct debug {
 /* As system_calls.ask, of a debug register; `wrote`: Unicorn has. */
 int debug_ask(struct system *system, bool write, unsigned number, uint64_t *value);
 void debug_wrote(struct system *system);
-/* Is there a breakpoint of an instruction? */
-bool debug_watches_code(struct system *system);
 /* As in struct system_calls. */
 int debug_watched(void *owner, uint64_t page, uint64_t bytes);
 void debug_touched(void *owner, uint64_t address, uint64_t bytes, bool write);

@@ -40,8 +40,6 @@ static int ask(void *owner, enum system_instruction what, uint64_t which, uint64
 		return control_ask_xcr(system, which, *value);
 	case SYSTEM_MXCSR:
 		return *value & ~(uint64_t)MXCSR_KNOWN ? SYSTEM_GP : SYSTEM_PASS;
-	case SYSTEM_LOADED_RF:
-		return debug_watches_code(system) ? SYSTEM_PASS : SYSTEM_DONE;
 	case SYSTEM_FS_GS:
 		return control_ask_fs_gs(system, which);
 	}

@@ -46,6 +46,7 @@ static uint64_t needed_0f(const struct form *form)
 	switch (form->opcode) {
 	case 0x01:
 		return form->modrm == 0xca || form->modrm == 0xcb ? BIT(SMAP) :
+		       form->modrm == 0xd0 || form->modrm == 0xd1 ? BIT(XSAVE) :
 		       form->modrm == 0xd5 || form->modrm == 0xd6 ? BIT(NONE) : 0;
 	case 0x12: case 0x16:
 		return form->rep ? BIT(SSE3) : 0;

@@ -132,7 +132,6 @@ void debug_touched(void *owner, uint64_t address, uint64_t bytes, bool write)
 /* In front of the rep at `rip`, which has nothing left to do: to Unicorn this is another iteration. */
 static bool is_over(struct cpu *cpu, uint64_t rip)
 {
-	enum { ADDRESS_32 = 0x67 };
 	uint64_t left = reg_get(cpu->uc, UC_X86_REG_RCX);
 	uint8_t code[MAX_INSTRUCTION];
 	struct x86_insn insn;

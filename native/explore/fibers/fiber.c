@@ -41,12 +41,6 @@ uint8_t *fiber_stack_create(void)
 	return base + GUARD_BYTES + FIBER_STACK_BYTES;
 }
 
-void fiber_stack_destroy(uint8_t *top)
-{
-	if (top)
-		munmap(top - FIBER_STACK_BYTES - GUARD_BYTES, FIBER_STACK_BYTES + GUARD_BYTES);
-}
-
 /* As fiber_switch() would have left it: the registers, the address to return to, and above it
  * the 8 bytes that make the stack look as after a call. */
 void *fiber_context(uint8_t *top, void (*entry)(void))

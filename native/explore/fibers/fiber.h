@@ -9,7 +9,6 @@ enum { FIBER_STACK_BYTES = 64 * 1024 };
 
 /* A stack with a guard page below it; NULL: no memory. Its highest address is returned. */
 uint8_t *fiber_stack_create(void);
-void fiber_stack_destroy(uint8_t *top);
 /* A context that calls entry() on this stack once it is switched to; entry() never returns. */
 void *fiber_context(uint8_t *top, void (*entry)(void));
 /* Stores the caller's context in *save, and goes on in `load`. */

@@ -276,11 +276,3 @@ int schedule_create(uint32_t vcpus)
 	}
 	return 0;
 }
-
-void schedule_destroy(void)
-{
-	for (unsigned i = 0; i <= SCHEDULE_CHECKER; i++) {
-		fiber_stack_destroy(schedule.fiber[i].stack);
-		schedule.fiber[i].stack = NULL;
-	}
-}

@@ -93,7 +93,6 @@ struct schedule_players {
 
 /* The fibers' names: vCPUs, then the timer. */
 int schedule_create(uint32_t vcpus);
-void schedule_destroy(void);
 /* Runs fibers 0 to n - 1 to the end; then the check, uncontrolled. */
 void schedule_run(uint32_t n, bool tso, const struct schedule_players *who);
 /* Ends the schedule: the first violation counts. Does not return. */

@@ -61,12 +61,16 @@ static void check_references(const struct host_event *event)
 				   event->references.v, holders);
 }
 
-/* In a table of the VM's an id is there once. */
+/* In a table of the VM's an id is there once; a unique id, which events of version 2 have, everywhere. */
 static void check_unique(const struct host_event *event)
 {
-	for (const struct host_event *other = event->older; other; other = other->older)
+	for (const struct host_event *other = event->older; other; other = other->older) {
 		if (other->id == event->id && !other->closed && !event->closed && world.vm->table)
 			schedule_violation(EXPLORE_UNIQUE, "id %d is open twice", event->id);
+		if (event->unique_id && other->unique_id == event->unique_id)
+			schedule_violation(EXPLORE_UNIQUE, "events %d and %d both have the unique id %llu", event->id,
+					   other->id, (unsigned long long)event->unique_id);
+	}
 }
 
 static void check_limit(uint64_t open)

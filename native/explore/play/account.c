@@ -316,18 +316,3 @@ void account_stays(struct pv_vcpu *vcpu)
 {
 	for_attached(vcpu, check_no_overflow);
 }
-
-/* Two events of version 2 never have one id. */
-static void check_unique_ids(const struct host_event *event)
-{
-	for (const struct host_event *other = event->older; other && event->unique_id; other = other->older)
-		if (other->unique_id == event->unique_id)
-			schedule_violation(EXPLORE_UNIQUE, "events %d and %d both have the unique id %llu", event->id,
-					   other->id, (unsigned long long)event->unique_id);
-}
-
-void account_check(void)
-{
-	for (const struct host_event *event = world.vm->events.newest; event; event = event->older)
-		check_unique_ids(event);
-}

@@ -39,7 +39,5 @@ void account_retire_exit(struct pv_vcpu *vcpu, uint64_t instructions);
 /* It retires instructions, and stays in guest mode behind them: no event may have overflowed. */
 void account_retire(struct pv_vcpu *vcpu, uint64_t instructions);
 void account_stays(struct pv_vcpu *vcpu);
-/* Everybody is idle. */
-void account_check(void);
 
 #endif

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from emulator.vm.cpus import missing
 from emulator.vm.machine import Machine
 
 GUESTS = BUILD / "guests"
+#: What looks at the processor itself.
+PROCESSOR = {source.stem for source in (ROOT / "tests/guests/processor").iterdir()}
 #: What says most in the least time.
 FIRST = {"cycles", "errno", "groups", "retire", "window"}
 _LIMIT_SECONDS = 150.0
@@ -58,7 +60,7 @@ def _stepped(guest: Path, args: list[str], **config: Any) -> list[int | None]:
 EVENTS = "instructions:u,instructions:k,branches:u,branches:k,cycles"
 
 
-def _oracle(programs: Iterator[str]) -> None:
+def _oracle(programs: Iterable[str]) -> None:
     """With the oracle, whose differences are errors, and without it."""
     for program in programs:
         guest = GUESTS / f"{program}.elf"
@@ -68,19 +70,20 @@ def _oracle(programs: Iterator[str]) -> None:
 
 
 def main() -> int:
-    """`build`, or what to boot: `first`, `reports`, `sampling`, `oracle`."""
+    """`build`, or what to boot: `first`, `processor`, `reports`, `sampling`, `oracle`."""
     what = sys.argv[1]
     sys.path.insert(0, str(ROOT))
     try:
         if what == "build":
             build()
         elif what == "oracle":
-            tests: Any = importlib.import_module("tests.engine.test_oracle")
-            _oracle(iter(tests.PROGRAMS))
+            _oracle(sorted(guest.stem for guest in GUESTS.glob("oracle_*.elf")))
         else:
-            tests = importlib.import_module("tests.guest.test_guests")
+            tests: Any = importlib.import_module("tests.guest.test_guests")
             rows = tests.SAMPLING_CASES if what == "sampling" else tests.CASES
-            if what != "sampling":
+            if what == "processor":
+                rows = [case for case in rows if case.guest in PROCESSOR]
+            elif what != "sampling":
                 rows = [case for case in rows if (case.guest in FIRST and case.smp == 1) == (what == "first")]
             _reports(rows, tests.check_report)
     except PvperfError as error:

@@ -16,7 +16,7 @@ from pathlib import Path
 PYTHON = sys.executable
 PROGRAMS = "build/mutation"
 #: What all checks of one mutation may take of the processors, so that a busy machine gives the same table; and of time.
-LIMIT_SECONDS = 60.0
+LIMIT_SECONDS = 90.0
 PATIENCE_SECONDS = 1000.0
 
 
@@ -55,6 +55,7 @@ _STRESS = Check(
     passes=(0, 7),
 )
 _FIRST = Check("guest tests of counts", _VM, _module("booting", "first"))
+_GUESTS = Check("guest tests of the processor", _VM, _module("booting", "processor"))
 _REPORTS = Check("guest tests", _VM, _module("booting", "reports"))
 _SAMPLING = Check("guest tests, sampling", _VM, _module("booting", "sampling"))
 _PROCESSOR = Check("the processor", _VM, _pytest("tests/engine/test_processor.py", "-k", "1"))
@@ -69,7 +70,7 @@ _INTERVALS = Check("tests of intervals", _VM, _pytest("tests/vm/test_intervals.p
 
 CHAINS = {
     "core": [_CORE_TESTS, _WAKES, _EXPLORE, _FIRST, _STAT, _INTERVALS, _REPORTS, _SAMPLING, _STRESS],
-    "engine": [_FIRST, _ENGINE_TESTS, *_LOCKOP, _PROCESSOR, _RANDOM, _DECODER, _MODELS, _ORACLE, _SAMPLING],
+    "engine": [_FIRST, _ENGINE_TESTS, *_LOCKOP, _PROCESSOR, _GUESTS, _RANDOM, _MODELS, _ORACLE, _DECODER, _SAMPLING],
     "abi": [_WAKES, _CORE_TESTS, _ENGINE_TESTS, _STRESS, _FIRST, _SAMPLING],
 }
 

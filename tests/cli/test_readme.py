@@ -19,6 +19,7 @@ from emulator.bench.measuring.result import load_document
 from emulator.bench.reporting.table import document_table
 from emulator.bench.reporting.trust import doubts, of_everything
 from emulator.cli import stress_command
+from emulator.debian import places
 
 ROOT = Path(__file__).resolve().parents[2]
 GENERATED = {"cycles.md", "findings.md", "mutations.md", "performance.md"}  # by programs, which have tests of their own
@@ -51,6 +52,8 @@ def shape(text: str) -> list[str]:
 
 @pytest.mark.parametrize("session", sessions().values(), ids=sessions().keys())
 def test_console(session: str, tmp_path: Path) -> None:
+    if "pvperf linux" in session and not (places.directory() / places.FULL).exists():
+        pytest.skip("Debian's kernel is not there: pvperf linux --fetch")
     for directory in ("examples", "tests"):
         (tmp_path / directory).symlink_to(ROOT / directory)
     binary = tmp_path / "bin"

@@ -603,7 +603,7 @@ def _result(ended: Ended, why: str, console: bytes, events: Sequence[Event], des
     if ended.statistics["oracle_differences"]:
         raise HostError(f"the counts differ from the oracle's {ended.text}")
     if ended.statistics["overflows_lost"] and design != "posted":
-        raise HostPanic(f"host panic: {ended.statistics['overflows_lost']} overflows were lost or doubled")
+        raise HostPanic(f"host panic: overflows were lost or doubled: {ended.statistics['overflows_lost']}")
     counts = tuple(count_of(count, events[count.event]) for count in ended.counts)
     figures = (ended.elapsed_s, ended.statistics, ended.pss_kib, ended.sampled, ended.ring_lost)
     return Result(status, how, console, counts, *figures)

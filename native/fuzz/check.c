@@ -41,7 +41,7 @@ static void check_references(const struct host_event *event)
 	if (!holders)
 		fuzz_violation("O2 references: event %d is not open, and still in memory", event->id);
 	if (machine.vm->design->hold == event_get && event->references.v != holders)
-		fuzz_violation("O2 references: event %d has %u references, and %u holders", event->id, event->references.v,
+		fuzz_violation("O2 references: event %d has: %u; holders: %u", event->id, event->references.v,
 			       holders);
 }
 
@@ -53,7 +53,7 @@ static void check_stranded(const struct host_event *event)
 	bool excused = lost || ledger->throttled.v || model_excuses();
 
 	if (!excused && event->vcpu && event->shadow.overflows.v && !event->queued && !event->deferred.v)
-		fuzz_violation("O6 stranded: event %d has %llu overflows that nothing will deliver", event->id,
+		fuzz_violation("O6 stranded: event %d has overflows that nothing will deliver: %llu", event->id,
 			       (ull)event->shadow.overflows.v);
 }
 
@@ -63,8 +63,8 @@ static void check_limit(void)
 
 	machine.vm->design->figures(machine.vm, &figures);
 	if (figures.open != model_open(false) || figures.open_peak > machine.vm->config.max_events)
-		fuzz_violation("O3 limit: %llu events count against the limit of %u, at most %llu did, and %u are open",
-			       (ull)figures.open, machine.vm->config.max_events, (ull)figures.open_peak, model_open(false));
+		fuzz_violation("O3 limit: events that count against the limit of %u: %llu, at most %llu; open: %u",
+			       machine.vm->config.max_events, (ull)figures.open, (ull)figures.open_peak, model_open(false));
 }
 
 /* O5 */
@@ -75,10 +75,10 @@ static void check_ledger(void)
 	uint64_t raised = ledger->raised.v, delivered = ledger->delivered.v, dropped = ledger->dropped.v;
 
 	if (raised != delivered + shadow + dropped)
-		fuzz_violation("O5 conservation: %llu overflows were raised; %llu were delivered, %llu are in shadows and %llu "
-			       "dropped", (ull)raised, (ull)delivered, (ull)shadow, (ull)dropped);
+		fuzz_violation("O5 conservation: overflows raised: %llu; delivered: %llu, in shadows: %llu, dropped: %llu",
+			       (ull)raised, (ull)delivered, (ull)shadow, (ull)dropped);
 	if (machine.vm->design->deliver == deliver_overflows && delivered != memory_added())
-		fuzz_violation("O5 conservation: %llu overflows were delivered, and the guest got %llu", (ull)delivered,
+		fuzz_violation("O5 conservation: overflows delivered: %llu; the guest got: %llu", (ull)delivered,
 			       (ull)memory_added());
 }
 
@@ -118,13 +118,13 @@ static void check_vcpu(const struct pv_vcpu *vcpu)
 	const struct pmu *pmu = &vcpu->pmu;
 
 	if (pmu->attached || pmu->used || pmu->sampling || pmu->rotating.first || pmu->fixed.first)
-		fuzz_violation("O6 stranded: vCPU %u has %u counters attached, %u used, %u events that sample", vcpu->index,
+		fuzz_violation("O6 stranded: of vCPU %u: counters attached: %u, used: %u, events that sample: %u", vcpu->index,
 			       pmu->attached, pmu->used, pmu->sampling);
 	for (int i = 0; i < PV_BREAKPOINTS; i++)
 		if (pmu->slot[i])
 			fuzz_violation("O6 stranded: vCPU %u still has a breakpoint in slot %d", vcpu->index, i);
 	if (vcpu->clocks.armed || vcpu->clocks.next.v != UINT64_MAX || vcpu->clocks.refused)
-		fuzz_violation("O6 stranded: vCPU %u still has %u clocks armed", vcpu->index, vcpu->clocks.armed);
+		fuzz_violation("O6 stranded: clocks still armed on vCPU %u: %u", vcpu->index, vcpu->clocks.armed);
 	if (vcpu->queue.first || vcpu->queue.length || vcpu->queue.deferred.v)
 		fuzz_violation("O6 stranded: vCPU %u still has events queued", vcpu->index);
 	if (vcpu->run->armed || vcpu->run->wanted)
@@ -137,9 +137,9 @@ void check_nothing_left(void)
 	uint64_t events = event_set_count(&machine.vm->events);
 
 	if (events)
-		fuzz_violation("O2 references: everything is closed, and %llu events are in memory", (ull)events);
+		fuzz_violation("O2 references: everything is closed; events in memory: %llu", (ull)events);
 	if (timer->rotating.v || timer->sampling.v || timer->throttled.v)
-		fuzz_violation("O6 stranded: everything is closed, and the timer has %u to rotate, %u that sample, %u throttled",
+		fuzz_violation("O6 stranded: everything is closed; of the timer: to rotate: %u, that sample: %u, throttled: %u",
 			       timer->rotating.v, timer->sampling.v, timer->throttled.v);
 	for (uint32_t i = 0; i < machine.vcpus; i++)
 		check_vcpu(machine.vcpu[i].vcpu);
@@ -152,5 +152,5 @@ void check_ended(void)
 	check_quarantine();
 	vm_statistics(machine.vm, &statistics);
 	if (statistics.overflows_lost)
-		fuzz_violation("O5 conservation: %lld overflows are lost", (long long)statistics.overflows_lost);
+		fuzz_violation("O5 conservation: overflows are lost: %lld", (long long)statistics.overflows_lost);
 }

@@ -113,7 +113,7 @@ void machine_destroy(void)
 	if (vm_destroy(machine.vm))
 		fuzz_violation("the VM has ended, and cannot be destroyed");
 	if (machine.allocations)
-		fuzz_violation("%u allocations were not released", machine.allocations);
+		fuzz_violation("allocations not released: %u", machine.allocations);
 }
 
 /* What host_thread.c does until the vCPU may enter again. */

@@ -88,7 +88,7 @@ static bool fails(const char *what, gpa_t gpa, uint64_t size)
 	if (!fails_in || --fails_in)
 		return false;
 	failures++;
-	fuzz_note("%s at %#llx, %llu bytes: fails", what, (unsigned long long)gpa, (unsigned long long)size);
+	fuzz_note("%s at %#llx, size %llu: fails", what, (unsigned long long)gpa, (unsigned long long)size);
 	return true;
 }
 
@@ -108,8 +108,8 @@ static void end(gpa_t gpa, uint64_t size)
 static void begin_write(const struct guest_mem *mem, gpa_t gpa, uint64_t size)
 {
 	if (mem->size && inside(gpa, size) && !model_may_write(gpa, size))
-		fuzz_violation("the host writes %llu bytes to %#llx, where no open event has them", (unsigned long long)size,
-			       (unsigned long long)gpa);
+		fuzz_violation("the host writes to %#llx, size %llu, where no open event has it", (unsigned long long)gpa,
+			       (unsigned long long)size);
 	begin(mem, gpa, size);
 }
 
@@ -173,7 +173,7 @@ int __wrap_guest_add_s32(const struct guest_mem *mem, gpa_t gpa, uint64_t n, uin
 	error = __real_guest_add_s32(mem, gpa, n, added);
 	end_write(gpa, sizeof(int32_t));
 	if ((uint32_t)memory_load(gpa, sizeof(int32_t)) - before != *added || *added > n)
-		fuzz_violation("%u of %llu overflows are said to be added to %#llx, and are not", *added,
+		fuzz_violation("overflows said to be added, and not: %u of %llu, to %#llx", *added,
 			       (unsigned long long)n, (unsigned long long)gpa);
 	added_sum += *added;
 	if (*added < n)

@@ -227,8 +227,8 @@ static void opened(struct fuzz_vcpu *vcpu)
 
 	if (call->params != 1 || call->attrs != 1 || call->id < 0 || call->event % 8 ||
 	    !within(call->event, call->bytes, 0, (uint32_t)ram))
-		fuzz_violation("OPEN of id %d with %u bytes at %#llx succeeds", call->id, call->bytes,
-			       (unsigned long long)call->event);
+		fuzz_violation("OPEN of id %d at %#llx, size %u, succeeds", call->id,
+			       (unsigned long long)call->event, call->bytes);
 	if (!in_doubt(vcpu, call->id) && find(vcpu, call->id))
 		fuzz_violation("OPEN of id %d succeeds, and it is open", call->id);
 	if (in_doubt(vcpu, call->id))
@@ -341,10 +341,10 @@ static void check_count(const struct fuzz_vcpu *vcpu, int32_t id)
 		most += machine.vcpu[i].run->count[PV_COUNT_INSTRUCTIONS][PV_CPL_KERNEL] +
 			machine.vcpu[i].run->count[PV_COUNT_INSTRUCTIONS][PV_CPL_USER];
 	if (count < event->count || count > most)
-		fuzz_violation("event %d counts %llu, after %llu, and %llu instructions were retired", id,
+		fuzz_violation("event %d counts %llu, after %llu; instructions retired: %llu", id,
 			       (unsigned long long)count, (unsigned long long)event->count, (unsigned long long)most);
 	if (event->whole && count < ran(event))
-		fuzz_violation("event %d counts %llu, and %llu instructions were executed while it was enabled", id,
+		fuzz_violation("event %d counts %llu; instructions executed while it was enabled: %llu", id,
 			       (unsigned long long)count, (unsigned long long)ran(event));
 	event->count = count;
 }
@@ -380,7 +380,7 @@ static void check_open_refused(const struct fuzz_vcpu *vcpu, int64_t result)
 	if (result == -PV_ENOENT && call->group < 0 && call->plain)
 		fuzz_violation("OPEN of id %d, of an event that there is and for no group, finds none", call->id);
 	if (result == -PV_ENOSPC && call->group < 0 && !model.doubts && model_open(call->agent) < machine.vm->config.max_events)
-		fuzz_violation("OPEN says that %u events are too many, of %u", model_open(call->agent),
+		fuzz_violation("OPEN says that one more is too many; open: %u, of %u", model_open(call->agent),
 			       machine.vm->config.max_events);
 }
 

@@ -103,7 +103,7 @@ static void boot_again(void)
 
 	end_vm();
 	if (memory_live())
-		schedule_violation(EXPLORE_MEMORY, "%llu allocations outlived their VM",
+		schedule_violation(EXPLORE_MEMORY, "allocations that outlived their VM: %llu",
 				   (unsigned long long)memory_live());
 	world_release(page);
 	machine.fault_seed++;
@@ -155,10 +155,10 @@ static void check_nothing_left(void)
 
 	world.vm->design->figures(world.vm, &figures);
 	if (world.vm->events.allocated)
-		schedule_violation(EXPLORE_REFERENCES, "%llu events are still in memory after they were closed",
+		schedule_violation(EXPLORE_REFERENCES, "events still in memory after they were closed: %llu",
 				   (unsigned long long)world.vm->events.allocated);
 	if (figures.open)
-		schedule_violation(EXPLORE_LIMIT, "%llu events count against the limit, and none is open",
+		schedule_violation(EXPLORE_LIMIT, "events that count against the limit, and none is open: %llu",
 				   (unsigned long long)figures.open);
 }
 

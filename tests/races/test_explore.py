@@ -554,7 +554,7 @@ def test_a_replay_that_does_not_come_to_all_its_switches_went_another_way(
     late = replace(case.switches[-1], step=10_000)
     replace(case, switches=(late,), setup=Setup()).write(tmp_path / "late")
     assert main(["replay", str(tmp_path / "late")]) == 7
-    assert "only the first 0 of 1 switches were made" in capsys.readouterr().out
+    assert "; switches made as recorded: 0 of 1" in capsys.readouterr().out
 
 
 def test_a_replay_names_the_build(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

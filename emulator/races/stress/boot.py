@@ -119,7 +119,7 @@ def _judge_no_memory(outcome: Outcome, error: OutOfMemory, config: MachineConfig
     if not parse_faults(config.fault).get("alloc"):
         outcome.oracle, outcome.text = "O10 progress", f"no allocation was made to fail, and yet: {error}"
     elif error.statistics.get("overflows_lost", 0):
-        outcome.oracle, outcome.text = "O5 conservation", f"{error.statistics['overflows_lost']} overflows are lost"
+        outcome.oracle, outcome.text = "O5 conservation", f"overflows are lost: {error.statistics['overflows_lost']}"
     else:
         outcome.no_memory = 1
 
@@ -144,20 +144,20 @@ def _judge(outcome: Outcome, result: Result, config: MachineConfig) -> None:
         (guest["strange"], "O8 linearizability", f"a result that no order of calls gives: {wrong}"),
         (guest["twice"], "O4 unique ids", wrong),
         (guest["backwards"] or guest["counts"] or guest["stale"], "O5 conservation", wrong),
-        (peak > config.max_events, "O3 limit", f"{peak} events were open, of {config.max_events}"),
+        (peak > config.max_events, "O3 limit", f"events open at a time: {peak}, of {config.max_events}"),
         (host.get("host_breakpoints", 0), "O1 memory", "the guest has set a breakpoint on an address of the host's"),
         *([(found, *_unbalanced(found))] if (found := guest["unbalanced"]) else []),
         (host.get("events_allocated", 0), "O2 references", "events are still in memory after they were closed"),
-        (lost, "O5 conservation", f"{lost} of {raised} overflows are lost"),
+        (lost, "O5 conservation", f"overflows lost: {lost} of {raised}"),
         (
             raised != delivered + kept,
             "O5 conservation",
-            f"{raised} overflows were raised, {delivered} delivered, {kept} kept or dropped",
+            f"overflows raised: {raised}; delivered: {delivered}, kept or dropped: {kept}",
         ),
         (
             guest["overflows"] != delivered,
             "O5 conservation",
-            f"{delivered} overflows were delivered, and the guest took {guest['overflows']}",
+            f"overflows delivered: {delivered}; the guest took: {guest['overflows']}",
         ),
         # What was raised has all been taken, and is too little or too much; or some of it still lies in a shadow.
         (guest["inexact"] and not kept, "O12 periods", wrong),

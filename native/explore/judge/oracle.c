@@ -54,10 +54,10 @@ static void check_references(const struct host_event *event)
 		schedule_violation(EXPLORE_STRANDED, "event %d is closed, and still counts on vCPU %u",
 				   event->id, event->vcpu->index);
 	if (!holders)
-		schedule_violation(EXPLORE_REFERENCES, "event %d is not open, and still in memory with %u references",
+		schedule_violation(EXPLORE_REFERENCES, "event %d is not open, and still in memory; references: %u",
 				   event->id, event->references.v);
 	if (world.vm->design->hold == event_get && event->references.v != holders)
-		schedule_violation(EXPLORE_REFERENCES, "event %d has %u references, and %u holders", event->id,
+		schedule_violation(EXPLORE_REFERENCES, "references of event %d: %u; holders: %u", event->id,
 				   event->references.v, holders);
 }
 
@@ -79,10 +79,10 @@ static void check_limit(uint64_t open)
 
 	world.vm->design->figures(world.vm, &figures);
 	if (figures.open_peak > world.machine.max_events)
-		schedule_violation(EXPLORE_LIMIT, "%llu events were open at a time, of %u",
+		schedule_violation(EXPLORE_LIMIT, "events open at a time: %llu, of %u",
 				   (unsigned long long)figures.open_peak, world.machine.max_events);
 	if (figures.open != open)
-		schedule_violation(EXPLORE_LIMIT, "%llu events count against the limit, and %llu are open",
+		schedule_violation(EXPLORE_LIMIT, "events that count against the limit: %llu; open: %llu",
 				   (unsigned long long)figures.open, (unsigned long long)open);
 }
 
@@ -119,7 +119,7 @@ static void check_ledger(void)
 
 	if (raised != delivered + shadow + dropped)
 		schedule_violation(EXPLORE_CONSERVATION,
-				   "%llu overflows were raised; %llu were delivered, %llu are in shadows and %llu dropped",
+				   "overflows raised: %llu; delivered: %llu, in shadows: %llu, dropped: %llu",
 				   (unsigned long long)raised, (unsigned long long)delivered,
 				   (unsigned long long)shadow, (unsigned long long)dropped);
 }
@@ -132,7 +132,7 @@ static void check_guests_ledger(void)
 	for (uint32_t i = 0; i < world.machine.vcpus; i++)
 		guest += guest_overflows(i);
 	if (delivered != guest)
-		schedule_violation(EXPLORE_CONSERVATION, "%llu overflows were delivered, and the guest has %llu",
+		schedule_violation(EXPLORE_CONSERVATION, "overflows delivered: %llu; the guest has: %llu",
 				   (unsigned long long)delivered, (unsigned long long)guest);
 }
 
@@ -146,7 +146,7 @@ static void check_stranded(void)
 		return;
 	for (const struct host_event *event = world.vm->events.newest; event; event = event->older)
 		if (event->shadow.overflows.v && !event->queued && !event->closed)
-			schedule_violation(EXPLORE_STRANDED, "event %d has %llu overflows that nothing will deliver",
+			schedule_violation(EXPLORE_STRANDED, "event %d has overflows that nothing will deliver: %llu",
 					   event->id, (unsigned long long)event->shadow.overflows.v);
 }
 

@@ -72,7 +72,7 @@ static void check_periods(const struct host_event *event, const struct account *
 	uint64_t period = event->overflow.period, had = overflows(event, account);
 
 	if (period && had != count / period)
-		schedule_violation(EXPLORE_PERIODS, "event %d, of period %llu, has counted %llu and had %llu overflows",
+		schedule_violation(EXPLORE_PERIODS, "event %d, of period %llu, has counted %llu; overflows: %llu",
 				   event->id, (unsigned long long)period, (unsigned long long)count,
 				   (unsigned long long)had);
 }

@@ -137,7 +137,7 @@ void explore_replay(const struct explore_switch *switches, uint32_t n, struct ex
 	if (!verdict->oracle && strategy_replay_followed() < n) {
 		verdict->oracle = EXPLORE_DIVERGED;
 		snprintf(verdict->text, sizeof(verdict->text),
-			 "the schedule is over after %u steps, and only the first %u of %u switches were made as recorded",
+			 "the schedule is over at step %u; switches made as recorded: %u of %u",
 			 verdict->steps, strategy_replay_followed(), n);
 	}
 	schedule_release_faults();

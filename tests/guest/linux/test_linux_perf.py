@@ -89,7 +89,7 @@ def test_events_count_and_sample_what_was_executed(added: list[Path]) -> None:
     assert len(set(passed)) == 17
     assert not re.search("Uhhuh|BUG:|WARNING:", ran.output)
     figures = ran.driver()
-    assert figures["overflows"] == figures["samples"] == ran.host[OVERFLOWS] > 1000
+    assert figures["overflows"] == ran.host[OVERFLOWS] > 1000
     assert figures["nmis"] + figures["empty_nmis"] == ran.host["nmi_injected"]
     assert (figures["refused"], figures["never_sampled"]) == (0, 0)
 
@@ -113,7 +113,6 @@ def test_what_the_host_fails_at_comes_later_and_is_not_lost(options: list[str], 
     ran = run_linux(added, f"./perf_check {SAMPLING}; status=$?; {FIGURES}; exit $status", *options)
     assert ran.status == 0, ran.output
     figures = ran.driver()
-    assert figures["overflows"] == figures["samples"]
     assert figures["overflows"] + figures["never_sampled"] == ran.host[OVERFLOWS] == ran.host["overflows_raised"] > 1000
     if "--fault" in options and "deferred" not in options:
         assert figures["at_stop"] > 0
@@ -124,7 +123,7 @@ def test_what_the_host_fails_at_comes_later_and_is_not_lost(options: list[str], 
 def test_the_posted_design_loses_overflows(added: list[Path]) -> None:
     ran = run_linux(added, f"./perf_check {SAMPLING}; {FIGURES}", "--design", "posted", "--fault", "guest-write=20%")
     figures = ran.driver()
-    assert 0 < figures["samples"] < ran.host["overflows_raised"]
+    assert 0 < figures["overflows"] < ran.host["overflows_raised"]
 
 
 @pytest.mark.slow  # perf is 36 MB of RAM to unpack, and reads all symbols of the kernel's

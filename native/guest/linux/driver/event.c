@@ -70,9 +70,13 @@ static void close_event(struct pv_event *pv)
 static void carry_overflows(struct perf_event *event)
 {
 	struct pv_event *pv = pv_event_of(event);
+	u32 n;
 
-	if (event->attr.freq)
-		pv->carried += pv->attr.sample_period * (u32)xchg(&pv->shared.overflows, 0);
+	if (!event->attr.freq)
+		return;
+	n = xchg(&pv->shared.overflows, 0);
+	pv->carried += n;
+	pv->carried_period += pv->attr.sample_period * n;
 }
 
 /* The interface has no operation that changes a period. */
@@ -206,7 +210,7 @@ static void destroy_event(struct perf_event *event)
 	struct pv_event *pv = pv_event_of(event);
 
 	close_event(pv);
-	this_cpu_add(pv_cpu.figures.never_sampled, pv->shared.overflows);
+	this_cpu_add(pv_cpu.figures.never_sampled, pv->shared.overflows + pv->carried);
 	free_event(pv);
 }
 

@@ -16,8 +16,9 @@ struct pv_event {
 	struct kvm_pv_perf_event shared;
 	struct kvm_pv_perf_attr attr;
 	struct kvm_pv_perf_event_param param;
-	bool open;   /* the host knows it */
-	u64 carried; /* by frequency: counted by overflows of an earlier period, and not sampled yet */
+	bool open; /* the host knows it */
+	/* By frequency: overflows of an earlier period that are not sampled yet, and what they counted. */
+	u64 carried, carried_period;
 } __aligned(256);
 
 static inline struct pv_event *pv_event_of(const struct perf_event *event)
@@ -31,10 +32,10 @@ enum { PV_BREAKPOINT_SLOTS = 4 };
 struct pv_figures {
 	u64 nmis;            /* with overflows */
 	u64 empty_nmis;      /* swallowed: see pv_nmi() */
-	u64 overflows;       /* taken */
-	u64 samples;         /* of these, handed to perf */
-	u64 at_stop;         /* of these, when the event was stopped */
-	u64 never_sampled;   /* overflows of events that went while perf throttled them */
+	u64 overflows;       /* handed to perf, in samples */
+	u64 samples;
+	u64 at_stop;         /* of these overflows, when the event was stopped */
+	u64 never_sampled;   /* overflows that their event went with, as perf throttled it */
 	u64 reopened;        /* for another period */
 	u64 refused;         /* operations that the host refused although it should not */
 };

@@ -13,16 +13,18 @@ static typeof(perf_event_overflow) *overflow;
  * frequency the sample has its period, and perf takes the time since the last one for the rate: so
  * there is one sample for all of them.
  */
-static bool sample(struct perf_event *event, struct pt_regs *regs, u64 periods)
+static bool sample(struct perf_event *event, struct pt_regs *regs, u64 overflows)
 {
 	struct pv_event *pv = pv_event_of(event);
-	u64 period = pv->attr.sample_period * periods + pv->carried;
+	u64 period = pv->attr.sample_period * overflows + pv->carried_period;
 	struct perf_sample_data data;
 
-	pv->carried = 0;
+	overflows += pv->carried;
+	pv->carried = pv->carried_period = 0;
 	event->hw.last_period = period;
 	perf_sample_data_init(&data, 0, period);
-	this_cpu_add(pv_cpu.figures.samples, periods);
+	this_cpu_add(pv_cpu.figures.overflows, overflows);
+	this_cpu_inc(pv_cpu.figures.samples);
 	return !overflow(event, &data, regs);
 }
 
@@ -46,7 +48,6 @@ bool pv_take_overflows(struct perf_event *event, struct pt_regs *regs)
 	}
 	if (done < n)
 		atomic_add(n - done, word);
-	this_cpu_add(pv_cpu.figures.overflows, done);
 	return go_on;
 }
 

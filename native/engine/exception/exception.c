@@ -335,13 +335,16 @@ static uint64_t take_branch_back(struct cpu *cpu, uint64_t rip)
 	return block->address + block->last_offset;
 }
 
-/* A processor asks at once for all that an instruction does with its operand, Unicorn for reading first. */
+/* A processor asks at once for all that an instruction does with its operand, Unicorn for reading first. What pop reads is the
+ * stack. */
 static bool writes_operand(const struct cpu *cpu, uint64_t rip)
 {
+	enum { POP = 0x8f };
 	struct x86_insn insn;
 
 	decode_at(cpu, rip, &insn);
-	return insn.verdict == X86_OK && insn.memory && (insn.memory_access & X86_WRITE);
+	return insn.verdict == X86_OK && insn.memory && (insn.memory_access & X86_WRITE) &&
+	       !(insn.encoding == X86_LEGACY && !insn.map && insn.opcode == POP);
 }
 
 static bool is_rotation_by_carry(const struct cpu *cpu, uint64_t rip)
@@ -353,24 +356,30 @@ static bool is_rotation_by_carry(const struct cpu *cpu, uint64_t rip)
 	       ((insn.opcode & ~1u) == 0xc0 || (insn.opcode & ~3u) == 0xd0);
 }
 
+/* A fault at reading an operand that will be written. */
+static void refine_write(struct cpu *cpu, uint64_t address, uint32_t *error, uint64_t rip)
+{
+	uint64_t first = address;
+
+	*error |= PF_WRITE;
+	if (address % PAGE || !operand_begins_read_only(cpu, rip, address, &first))
+		return;
+	*error |= PF_PRESENT;
+	reg_set(cpu->uc, UC_X86_REG_CR2, first);
+}
+
 /* A page fault that stays one, at `address`. */
 static void refine_page_fault(struct cpu *cpu, uint64_t address, uint32_t *error, uint64_t rip)
 {
 	enum { CARRY_AND_OVERFLOW = 0x801 };
-	uint64_t first = address;
 
 	if (address - rip < MAX_INSTRUCTION) /* a fetch lies in the instruction */
 		return;
 	if (*error & PF_WRITE && pv_rotate_flags && is_rotation_by_carry(cpu, rip))
 		reg_set(cpu->uc, UC_X86_REG_EFLAGS, (reg_get(cpu->uc, UC_X86_REG_EFLAGS) & ~(uint64_t)CARRY_AND_OVERFLOW) |
 							    (pv_rotate_flags() & CARRY_AND_OVERFLOW));
-	if (*error & PF_WRITE || !writes_operand(cpu, rip))
-		return;
-	*error |= PF_WRITE;
-	if (address % PAGE == 0 && operand_begins_read_only(cpu, rip, address, &first)) {
-		*error |= PF_PRESENT;
-		reg_set(cpu->uc, UC_X86_REG_CR2, first);
-	}
+	if (!(*error & PF_WRITE) && writes_operand(cpu, rip))
+		refine_write(cpu, address, error, rip);
 }
 
 /* Unicorn has reported this one, which is no int n, for the instruction at `rip`: what a processor raises there. */

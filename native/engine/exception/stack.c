@@ -95,17 +95,6 @@ static struct stack_access stack_access_of(const struct x86_insn *insn)
 	}
 }
 
-/* Of an iteration of a string instruction: is all that it accesses canonical? */
-static bool string_is_canonical(struct cpu *cpu, const struct x86_insn *insn)
-{
-	uint64_t bytes = !(insn->opcode & 1) ? 1 : insn->w ? 8 : insn->operand16 ? 2 : 4;
-	bool reads_rsi = insn->opcode != 0xaa && insn->opcode != 0xab && insn->opcode != 0xae && insn->opcode != 0xaf;
-	bool uses_rdi = insn->opcode != 0xac && insn->opcode != 0xad;
-
-	return (!reads_rsi || is_canonical(reg_get(cpu->uc, UC_X86_REG_RSI), bytes)) &&
-	       (!uses_rdi || is_canonical(reg_get(cpu->uc, UC_X86_REG_RDI), bytes));
-}
-
 /* Is its operand in the stack's segment? */
 static bool is_by_stack(const struct x86_insn *insn)
 {
@@ -132,8 +121,6 @@ static unsigned vector_of(struct cpu *cpu, const struct x86_insn *insn, uint64_t
 		if (!is_canonical(address, insn->memory_bytes ? insn->memory_bytes : 1))
 			return is_by_stack(insn) ? VECTOR_SS : VECTOR_GP;
 	}
-	if (insn->kind == X86_STRING && insn->segment == X86_NONE && !insn->address32)
-		return string_is_canonical(cpu, insn) ? 0 : VECTOR_GP;
 	access = stack_access_of(insn);
 	address = reg_get(cpu->uc, access.by_rbp ? UC_X86_REG_RBP : UC_X86_REG_RSP) + (uint64_t)access.from;
 	return access.bytes && !is_canonical(address, access.bytes) ? VECTOR_SS : 0;
@@ -158,9 +145,11 @@ bool stack_is_to_blame(struct cpu *cpu, uint64_t rip)
 	return vector_of(cpu, &insn, rip) == VECTOR_SS;
 }
 
-/* Bytes of one access of those that an instruction makes one after the other; 0: it makes one alone, or two of strings. */
+/* Bytes of one access of those that an instruction makes one after the other; 0: it makes one alone. */
 static unsigned piece_of(const struct x86_insn *insn)
 {
+	if (insn->kind == X86_STRING)
+		return !(insn->opcode & 1) ? 1 : insn->w ? 8 : insn->operand16 ? 2 : 4;
 	if (is_enter(insn))
 		return insn->operand16 && !insn->w ? 2 : WORD;
 	if (insn->kind == X86_GATHER)

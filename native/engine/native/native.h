@@ -111,8 +111,8 @@ uint64_t native_address(const struct native *native, const struct native_op *op,
 /* x87.c */
 void x87_load(struct inside_state *state, uint8_t fx[512]);
 void x87_store(struct inside_state *state, const uint8_t fx[512]);
-/* What MMX makes of the stack. */
-void x87_enter_mmx(struct inside_state *state, const struct x86_insn *insn);
+/* What MMX makes of the stack, by an instruction that writes these registers; or EMMS. */
+void x87_enter_mmx(struct inside_state *state, uint8_t written, bool leaves);
 /* The pointers to the last instruction and its operand, which would be those of the stub: behind one with this memory. */
 void x87_executed(struct inside_state *state, const struct native_op *op, uint64_t address, uint8_t *memory);
 /* x87_fast.c */

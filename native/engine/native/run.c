@@ -15,6 +15,7 @@ void raise_exception_err_ra_x86_64(void *env, int vector, int error, uintptr_t r
 #define HASH 0x9e3779b97f4a7c15ull
 
 enum {
+	EMMS = 0x77,
 	VECTOR_UD = 6, VECTOR_NM = 7, VECTOR_GP = 13, VECTOR_MF = 16, VECTOR_XM = 19,
 	STATUS_ES = 1 << 7, CR0_NE = 1 << 5,
 	HFLAGS_EM = 1 << 10, HFLAGS_TS = 1 << 11, HFLAGS_OSFXSR = 1 << 22,
@@ -175,13 +176,16 @@ static struct native_op *execute(struct native *native, struct native_op *op, ui
 		if (fx)
 			x87_load(state, native->pass.fx);
 		run = stub_of(op, state, &all);
-		if (__builtin_expect(run(state, reached.at, &native->pass) != 0, 0))
+		if (__builtin_expect(run(state, reached.at, &native->pass) != 0, 0)) {
+			if (insn->unit == X86_MMX && !fx)
+				x87_enter_mmx(state, 0, false);
 			raised(native, native->arena.exception, retaddr);
+		}
 		if (fx)
 			x87_store(state, native->pass.fx);
 	}
 	if (insn->unit == X86_MMX && !fx)
-		x87_enter_mmx(state, insn);
+		x87_enter_mmx(state, insn->mmx_written, insn->opcode == EMMS);
 	if (insn->unit == X86_X87)
 		x87_executed(state, op, reached.at ? reached.address : 0, reached.at);
 	if (insn->writes_flags)

@@ -84,7 +84,7 @@ static void masked_bytes(struct native *native, const struct reaching *by)
 	if (insn->unit == X86_MMX) {
 		bytes = (const uint8_t *)&state->x87[from & 7].significand;
 		mask = (const uint8_t *)&state->x87[masks & 7].significand;
-		x87_enter_mmx(state, insn);
+		x87_enter_mmx(state, 0, false);
 	}
 	for (unsigned i = 0; i < n; i++) /* whether they can all be written is found out before the first is */
 		if (is_set(mask, i, 1)) {

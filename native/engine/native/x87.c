@@ -49,14 +49,14 @@ void x87_store(struct inside_state *state, const uint8_t from[512])
 	}
 }
 
-void x87_enter_mmx(struct inside_state *state, const struct x86_insn *insn)
+void x87_enter_mmx(struct inside_state *state, uint8_t written, bool leaves)
 {
-	enum { EMMS = 0x77, EXPONENT = 0xffff };
+	enum { EXPONENT = 0xffff };
 
 	state->x87_top = 0;
-	memset(state->x87_empty, insn->opcode == EMMS, sizeof(state->x87_empty));
+	memset(state->x87_empty, leaves, sizeof(state->x87_empty));
 	for (unsigned i = 0; i < REGISTERS; i++)
-		if (insn->mmx_written >> i & 1)
+		if (written >> i & 1)
 			state->x87[i].exponent = EXPONENT;
 }
 

@@ -137,9 +137,11 @@ static void take_legacy(struct x86_decoder *d, uint8_t byte)
 }
 
 /* 8F is pop, whose ModRM has a reg field of 0. XOP's map is 8 or more, so that this would be another one; so it would be of
- * a reg field of 4, which nothing has. */
+ * a reg field of 4, which nothing has. Intel's processors know nothing of that. */
 static bool is_xop(const struct x86_decoder *d)
 {
+	if (d->cpu->intel && !(d->cpu->features & (1ull << X86_XOP | 1ull << X86_TBM)))
+		return false;
 	return d->at < d->size && d->at < X86_MAX_LENGTH && (d->bytes[d->at] & 0x38);
 }
 

@@ -14,7 +14,20 @@ VECTORS = {
     0: "#DE", 1: "#DB", 3: "none", 4: "#OF", 5: "#BR", 6: "#UD", 7: "#NM", 8: "#DF", 10: "#TS", 11: "#NP", 12: "#SS",
     13: "#GP", 14: "#PF", 16: "#MF", 17: "#AC", 19: "#XM",
 }  # fmt: skip
-FLAGS = {0: "CF", 2: "PF", 4: "AF", 6: "ZF", 7: "SF", 8: "TF", 9: "IF", 10: "DF", 11: "OF", 16: "RF", 18: "AC", 21: "ID"}
+FLAGS = {
+    0: "CF",
+    2: "PF",
+    4: "AF",
+    6: "ZF",
+    7: "SF",
+    8: "TF",
+    9: "IF",
+    10: "DF",
+    11: "OF",
+    16: "RF",
+    18: "AC",
+    21: "ID",
+}
 CODE_END = "20002000"  # case.h
 LENGTH_MOST, LENGTH_BEHIND_OPCODE = 15, 6  # bytes: of an instruction; of ModRM, SIB and a displacement
 PORTS = {*range(0x6C, 0x70), *range(0xE4, 0xE8), *range(0xEC, 0xF0)}

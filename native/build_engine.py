@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from build_native import FLAGS, INCLUDES, NATIVE, declarations, package_directory, relative
 from cffi import FFI
 
-HEADERS = ["abi/agent.h", "engine/run/engine.h", "engine/system/features.h"]
+HEADERS = ["abi/agent.h", "engine/process/confine.h", "engine/run/engine.h", "engine/system/features.h"]
 UNICORN = package_directory("unicorn")
 INTERPOSED = set(NATIVE.glob("engine/interposed/*.c"))  # a library of their own: setup.py
 

@@ -10,11 +10,6 @@
 
 struct pv_engine;
 
-/*
- * Of the VM's segment, which a vCPU process inherits whole, leaves it what it may touch: its own run page and RAM, and the
- * VM page to read, through a descriptor that cannot write. 0, or a negative errno.
- */
-int engine_confine(uint8_t *segment, uint32_t vcpus, uint32_t vcpu, int read_only);
 /* The engine in *ret, or a negative errno and a sentence in `why`. */
 int engine_create(const struct pv_engine_config *config, struct pv_engine **ret, char *why, uint64_t why_size);
 /* Runs the vCPU until the host says PV_ENTER_STOP or the VM is over. 0, or a negative errno. */

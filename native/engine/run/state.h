@@ -10,10 +10,10 @@
 #include "engine/count/cpu.h"
 #include "engine/exception/nmi.h"
 #include "engine/platform/platform.h"
+#include "engine/process/placement.h"
 #include "engine/run/agent.h"
 #include "engine/run/block_hook.h"
 #include "engine/run/boundary.h"
-#include "engine/run/placement.h"
 #include "engine/run/vmexit.h"
 #include "engine/system/system.h"
 

@@ -2,7 +2,7 @@
 /* Where a vCPU runs, when hand-overs take what the test says. */
 #include "engine_test.h"
 
-#include "engine/run/placement.h"
+#include "engine/process/placement.h"
 
 enum { MANY = 400000 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "engine/run/placement.h"
+#include "engine/process/placement.h"
 
 enum {
 	WINDOW = 32,       /* hand-overs that are timed together */

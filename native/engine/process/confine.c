@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+#include "engine/process/confine.h"
+
 #include <errno.h>
 #include <sys/mman.h>
 
-#include "engine/run/engine.h"
+#include "abi/run_page.h"
 
 /* In place of what is mapped there: nothing. */
 static int take_away(uint8_t *at, uint64_t bytes)

@@ -36,6 +36,13 @@ static void open_sampling(uint32_t id, uint64_t config, uint64_t flags, uint64_t
 	CHECK_EQ(direct_open(&fake, 0, PARAM), 0);
 }
 
+/* Event 0 samples instructions from here on. */
+static void sample(uint64_t flags, uint64_t period)
+{
+	open_sampling(0, PV_HW_INSTRUCTIONS, flags, period);
+	CHECK_EQ(direct_op(&fake, 0, ENABLE, 0), 0);
+}
+
 static struct pv_run *run_page(uint32_t vcpu)
 {
 	return fake.vm->vcpus[vcpu].run;
@@ -79,8 +86,7 @@ static void exact(void)
 
 		prepare();
 		create();
-		open_sampling(0, PV_HW_INSTRUCTIONS, 0, rows[i].period);
-		CHECK_EQ(direct_op(&fake, 0, ENABLE, 0), 0);
+		sample(0, rows[i].period);
 		for (uint64_t k = 0; k < rows[i].steps; k++) {
 			nmis += run_some(0, rows[i].step) == PV_INJECT_NMI;
 			taken += fake_take(&fake, at(0));
@@ -138,8 +144,7 @@ static void period_moves(void)
 {
 	prepare();
 	create();
-	open_sampling(0, PV_HW_INSTRUCTIONS, 0, 1000);
-	CHECK_EQ(direct_op(&fake, 0, ENABLE, 0), 0);
+	sample(0, 1000);
 	CHECK_EQ(run_some(0, 700), 0);
 	CHECK_EQ(direct_op(&fake, 1, ENABLE, 0), 0);
 	CHECK_EQ(run_some(1, 299), 0);
@@ -159,8 +164,7 @@ static void queued_moves(void)
 {
 	prepare();
 	create();
-	open_sampling(0, PV_HW_INSTRUCTIONS, 0, 100);
-	CHECK_EQ(direct_op(&fake, 0, ENABLE, 0), 0);
+	sample(0, 100);
 	CHECK_EQ(run_some(0, 250), 0);
 	CHECK_EQ(direct_op(&fake, 1, ENABLE, 0), 0);
 	CHECK_EQ(direct_enter(&fake, 0), 0);
@@ -175,8 +179,7 @@ static void nothing_after(void)
 	for (uint64_t op = CLOSE; op <= DISABLE; op += DISABLE - CLOSE) {
 		prepare();
 		create();
-		open_sampling(0, PV_HW_INSTRUCTIONS, 0, 100);
-		CHECK_EQ(direct_op(&fake, 0, ENABLE, 0), 0);
+		sample(0, 100);
 		CHECK_EQ(run_some(0, 250), 0);
 		CHECK_EQ(direct_op(&fake, 1, op, 0), 0);
 		CHECK_EQ(fake_take(&fake, at(0)), op == DISABLE ? 2 : 0);
@@ -206,8 +209,7 @@ static void misses(void)
 		fake.config.nmi = rows[i].nmi;
 		fake.config.fault_permille[PV_FAULT_TRYLOCK] = 1000;
 		create();
-		open_sampling(0, PV_HW_INSTRUCTIONS, 0, 100);
-		CHECK_EQ(direct_op(&fake, 0, ENABLE, 0), 0);
+		sample(0, 100);
 		for (int k = 0; k < 6; k++) {
 			nmis += run_some(0, k == 5 ? 0 : 100) == PV_INJECT_NMI;
 			taken += fake_take(&fake, at(0));
@@ -228,8 +230,7 @@ static void unwritable(void)
 	prepare();
 	fake.config.fault_permille[PV_FAULT_GUEST_WRITE] = 1000;
 	create();
-	open_sampling(0, PV_HW_INSTRUCTIONS, 0, 100);
-	CHECK_EQ(direct_op(&fake, 0, ENABLE, 0), 0);
+	sample(0, 100);
 	CHECK_EQ(run_some(0, 300), 0);
 	CHECK_EQ(direct_enter(&fake, 0), 0);
 	CHECK_EQ(statistics().overflows_in_shadow, 3);
@@ -251,8 +252,7 @@ static void full_word(void)
 	prepare();
 	create();
 	word = fake_ram(&fake, at(0) + 8);
-	open_sampling(0, PV_HW_INSTRUCTIONS, 0, 1);
-	CHECK_EQ(direct_op(&fake, 0, ENABLE, 0), 0);
+	sample(0, 1);
 	*word = INT32_MAX - 10;
 	CHECK_EQ(run_some(0, 25), 0);
 	CHECK_EQ(direct_enter(&fake, 0), PV_INJECT_NMI);
@@ -273,8 +273,7 @@ static void throttling(void)
 	prepare();
 	fake.config.max_sample_rate = 1000; /* four in a window */
 	create();
-	open_sampling(0, PV_HW_INSTRUCTIONS, 0, 100);
-	CHECK_EQ(direct_op(&fake, 0, ENABLE, 0), 0);
+	sample(0, 100);
 	fake.now_ns += OVERFLOW_WINDOW_NS;
 	for (int k = 0; k < 10; k++)
 		nmis += run_some(0, 100) == PV_INJECT_NMI;
@@ -300,8 +299,7 @@ static void throttling_ends(void)
 	prepare();
 	fake.config.max_sample_rate = 1; /* one in a window */
 	create();
-	open_sampling(0, PV_HW_INSTRUCTIONS, 0, 100);
-	CHECK_EQ(direct_op(&fake, 0, ENABLE, 0), 0);
+	sample(0, 100);
 	fake.now_ns += OVERFLOW_WINDOW_NS;
 	CHECK_EQ(run_some(0, 100), 0);
 	CHECK_EQ(run_some(0, 100), PV_INJECT_NMI);
@@ -322,8 +320,7 @@ static void frequency(void)
 
 	prepare();
 	create();
-	open_sampling(0, PV_HW_INSTRUCTIONS, 1 << KVM_PV_PERF_FREQ, 1000);
-	CHECK_EQ(direct_op(&fake, 0, ENABLE, 0), 0);
+	sample(1 << KVM_PV_PERF_FREQ, 1000);
 	for (int k = 0; k < 4000; k++) { /* 2 instructions a ns: a period of 2,000,000 is right */
 		fake.now_ns += 50000;
 		run_some(0, 100000);
@@ -433,8 +430,7 @@ static void sync_policies(void)
 		prepare();
 		fake.config.sync = names[i];
 		create();
-		open_sampling(0, PV_HW_INSTRUCTIONS, 0, 100);
-		CHECK_EQ(direct_op(&fake, 0, ENABLE, 0), 0);
+		sample(0, 100);
 		CHECK_EQ(run_some(0, 150), 0);
 		sync_after_exit(&fake.vm->vcpus[0]);
 		CHECK_EQ(fake_take(&fake, at(0)), i);
@@ -470,8 +466,7 @@ static void hold(void)
 	prepare();
 	fake.config.hold_us = 50;
 	create();
-	open_sampling(0, PV_HW_INSTRUCTIONS, 0, 100);
-	CHECK_EQ(direct_op(&fake, 0, ENABLE, 0), 0);
+	sample(0, 100);
 	before = fake.now_ns;
 	CHECK_EQ(run_some(0, 150), 0);
 	CHECK_EQ(fake.now_ns, before);
@@ -512,8 +507,7 @@ static void drawn(void)
 	fake.config.poisson = 1;
 	fake.config.seed = 7;
 	create();
-	open_sampling(0, PV_HW_INSTRUCTIONS, 0, 100);
-	CHECK_EQ(direct_op(&fake, 0, ENABLE, 0), 0);
+	sample(0, 100);
 	for (uint64_t count = 70; count <= 70000; count += 70) {
 		run_some(0, 70);
 		for (; due <= count; expected++)
@@ -532,8 +526,7 @@ static void drawn_late(void)
 	prepare();
 	fake.config.poisson = 1;
 	create();
-	open_sampling(0, PV_HW_INSTRUCTIONS, 0, 100);
-	CHECK_EQ(direct_op(&fake, 0, ENABLE, 0), 0);
+	sample(0, 100);
 	run_some(0, 1000000000000);
 	CHECK(statistics().overflows_raised > 9990000000);
 	CHECK(statistics().overflows_raised < 10010000000);

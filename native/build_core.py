@@ -12,7 +12,7 @@ from build_native import FLAGS, INCLUDES, NATIVE, declarations, relative
 from cffi import FFI
 
 HEADERS = [
-    *("abi/agent.h", "abi/handover.h", "abi/pingpong.h", "abi/platform.h", "abi/sample.h"),
+    *("abi/agent.h", "abi/handover.h", "abi/pingpong.h", "abi/platform.h", "abi/code_map.h", "abi/sample.h"),
     *("core/events/attr.h", "core/overflow/sample_ring.h", "core/vm/vm.h"),
 ]
 

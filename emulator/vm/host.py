@@ -27,6 +27,7 @@ from emulator.native import load_core, load_engine
 from emulator.vm import shm, vcpu
 from emulator.vm.agent_counts import AgentCounts
 from emulator.vm.keyboard import Line
+from emulator.vm.platform import platform_bytes
 from emulator.vm.process import HOST_NAME, describe_exit, die_with_parent, fork, name_process, pss_kib
 from emulator.vm.protocol import (
     Channel,
@@ -102,8 +103,8 @@ class Host:
         self._channel = channel
         core = load_core()
         self._ffi, self._lib = core.ffi, core.lib
-        platform_bytes = self._lib.PV_PLATFORM_BYTES if launch.linux else 0
-        self._ram_offset = (1 + launch.vcpus) * self._lib.PV_RUN_PAGE_SIZE + platform_bytes
+        shared = platform_bytes(self._lib, launch)
+        self._ram_offset = (1 + launch.vcpus) * self._lib.PV_RUN_PAGE_SIZE + shared
         self._segment, self._reader = self._map()
         load_engine()  # once, here: the vCPU processes share its pages
         base = self._ffi.from_buffer("uint8_t[]", self._segment, require_writable=True)
@@ -112,7 +113,7 @@ class Host:
         self._runs = [
             self._ffi.cast("struct pv_run *", base + (1 + index) * page_bytes) for index in range(launch.vcpus)
         ]
-        platform = self._ffi.cast("struct pv_platform *", base + self._ram_offset - platform_bytes)
+        platform = self._ffi.cast("struct pv_platform *", base + self._ram_offset - shared)
         self._platform = platform if launch.linux else self._ffi.NULL
         bell = self._ffi.addressof(platform.ipi[0], "bell") if launch.linux else None
         self._line = Line(self._lib, platform, bell) if launch.linux else None

@@ -13,6 +13,7 @@ from emulator.guest.boot import Agent, Boot
 from emulator.native import load_engine
 from emulator.vm import shm
 from emulator.vm.cpus import model_number
+from emulator.vm.platform import platform_bytes, shares_code
 from emulator.vm.process import die_with_parent, name_process
 from emulator.vm.protocol import Launch
 
@@ -62,7 +63,9 @@ def _run(index: int, launch: Launch, segment: tuple[mmap.mmap, int], boot: Boot)
     shared = base + (1 + launch.vcpus) * lib.PV_RUN_PAGE_SIZE
     if launch.linux:
         config.platform = ffi.cast("struct pv_platform *", shared)
-        shared += lib.PV_PLATFORM_BYTES
+        if shares_code(launch):
+            config.code_map = ffi.cast("struct pv_code_map *", shared + lib.PV_PLATFORM_BYTES)
+        shared += platform_bytes(lib, launch)
     config.ram = shared
     config.ram_size = boot.ram_bytes
     config.agent_bytes = launch.ram_bytes - boot.ram_bytes

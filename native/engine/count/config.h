@@ -3,6 +3,7 @@
 #ifndef PV_ENGINE_CONFIG_H
 #define PV_ENGINE_CONFIG_H
 
+#include "abi/code_map.h"
 #include "abi/platform.h"
 #include "abi/run_page.h"
 #include "engine/models/config.h"
@@ -44,6 +45,7 @@ struct pv_engine_config {
 	struct pv_run *run;
 	const struct pv_vm_page *page;
 	struct pv_platform *platform; /* NULL: a bare guest, which has none */
+	struct pv_code_map *code_map; /* of a platform with several vCPUs */
 	uint32_t vcpu;
 	uint32_t hook;         /* enum pv_engine_hook */
 	uint32_t lock;         /* enum pv_engine_lock */

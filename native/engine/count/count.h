@@ -49,10 +49,11 @@ enum {
 	ATTEND_INJECT = 1 << 7,  /* an NMI or an interrupt is pending */
 	ATTEND_DEBUG = 1 << 8,   /* a data breakpoint was touched */
 	ATTEND_TIMER = 1 << 9,   /* `timer` may have been reached */
+	ATTEND_CODE = 1 << 10,   /* RAM that holds code was changed, here or by another vCPU */
 
 	/* boundary.c's: they wait until it is known what the last block retired. */
 	ATTEND_BOUNDARY = ATTEND_FLUSH | ATTEND_ENTRY | ATTEND_IRET | ATTEND_ALARM | ATTEND_INJECT | ATTEND_DEBUG |
-			  ATTEND_TIMER,
+			  ATTEND_TIMER | ATTEND_CODE,
 };
 
 struct count {

@@ -15,6 +15,7 @@
 #include "engine/count/oracle.h"
 #include "engine/decode/code.h"
 #include "engine/decode/decode.h"
+#include "engine/decode/share.h"
 #include "engine/unicorn/blocks.h"
 #include "engine/unicorn/hidden.h"
 #include "engine/unicorn/parallel.h"
@@ -44,6 +45,7 @@ struct cpu {
 	struct parallel parallel;
 	struct stores stores;
 	struct decode decode;
+	struct share share;
 	struct code code;
 	struct hooks hooks;
 	struct oracle oracle;

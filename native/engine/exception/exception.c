@@ -92,6 +92,10 @@ static struct fault system_write(struct cpu *cpu, uint64_t address, void *from, 
 	bool ok = uc_vmem_write(cpu->uc, address, UC_PROT_WRITE, from, size) == UC_ERR_OK;
 	bool apart = address / PAGE != (address + size - 1) / PAGE;
 
+	struct operand_gpa at;
+
+	if (ok && cpu->code.share && code_operand(&cpu->code, cpu->uc, address, (unsigned)size, &at))
+		code_stored(&cpu->code, &at);
 	if (ok ? code_holds_operand(&cpu->code, cpu->uc, address, (unsigned)size) : apart)
 		count_attend(cpu, ATTEND_FLUSH);
 	if (ok)

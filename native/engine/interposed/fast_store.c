@@ -81,6 +81,25 @@ static void *place(struct fast_stores *stores, void *env, uint64_t address, unsi
 	return stores->ram + at;
 }
 
+/* A store was made that other processes may have to know of. */
+static void tell(struct fast_stores *stores, void *env, uint64_t address, unsigned size, uint32_t access)
+{
+	const struct inside_entry *entry = entry_of(env, address, access);
+	uint64_t at = address + entry->addend - (uint64_t)stores->ram;
+
+	if (entry->write / PAGE == address / PAGE && at < stores->size)
+		stores->stored(stores->owner, at, size);
+}
+
+static void tell_all(struct fast_stores *stores, void *env, uint64_t address, unsigned size, uint32_t access)
+{
+	unsigned here = PAGE - (unsigned)(address % PAGE);
+
+	tell(stores, env, address, size < here ? size : here, access);
+	if (size > here)
+		tell(stores, env, address + here, size - here, access);
+}
+
 /*
  * Does Unicorn store it byte by byte, and in vain if that rewrites the block that it is in? Then it would call no hook
  * of memory any more: it takes each for a part of what it was about to store. Across pages it has to look at both first.
@@ -111,6 +130,8 @@ EXPORTED store_byte_fn helper_ret_stb_mmu_x86_64;
 		if (likely(at)) {                                                                                 \
 			stores->done++;                                                                           \
 			((volatile struct name##_at_any_address *)at)->value = value;                             \
+			if (stores->stored && stores->code_lines[((uint8_t *)at - stores->ram) / PAGE])            \
+				stores->stored(stores->owner, (uint64_t)((uint8_t *)at - stores->ram), sizeof(value)); \
 			return;                                                                                   \
 		}                                                                                                 \
 		if (is_in_parts(stores, env, address, sizeof(value))) {                                           \
@@ -119,6 +140,11 @@ EXPORTED store_byte_fn helper_ret_stb_mmu_x86_64;
 			return;                                                                                   \
 		}                                                                                                 \
 		pv_access_note(address, sizeof(value));                                                                          \
+		if (stores && stores->env == env && stores->stored) {                                             \
+			((name##_fn *)inside_next((void **)&unicorns, #name))(env, address, value, access, retaddr); \
+			tell_all(stores, env, address, sizeof(value), access);                                    \
+			return;                                                                                   \
+		}                                                                                                 \
 		((name##_fn *)inside_next((void **)&unicorns, #name))(env, address, value, access, retaddr);      \
 	}
 
@@ -137,7 +163,43 @@ void tlb_set_dirty_x86_64(void *cpu, uint64_t address)
 	static void *unicorns;
 	struct fast_stores *stores = pv_store_fast_now();
 
-	if (stores && stores->on && stores->env == (uint8_t *)cpu + INSIDE_STATE_BEHIND_CPU)
+	if (stores && (stores->on || stores->stored) && stores->env == (uint8_t *)cpu + INSIDE_STATE_BEHIND_CPU)
 		return;
 	((void (*)(void *, uint64_t))inside_next(&unicorns, "tlb_set_dirty_x86_64"))(cpu, address);
+}
+
+/* Unicorn is about to store to RAM from which there are translations, or may be: by other ways, too, than those above. */
+EXPORTED void tb_invalidate_phys_page_fast_x86_64(void *uc, void *pages, uint64_t offset, int size, uintptr_t retaddr);
+void tb_invalidate_phys_page_fast_x86_64(void *uc, void *pages, uint64_t offset, int size, uintptr_t retaddr)
+{
+	static void *unicorns;
+	struct fast_stores *stores = pv_store_fast_now();
+
+	if (stores && stores->stored)
+		stores->stores(stores->owner, offset, (unsigned)size);
+	((void (*)(void *, void *, uint64_t, int, uintptr_t))inside_next(&unicorns, "tb_invalidate_phys_page_fast_x86_64"))(
+		uc, pages, offset, size, retaddr);
+}
+
+/*
+ * The walk of the page tables marks an entry as used, or written to. Unicorn's would bring an entry back that another vCPU
+ * has changed meanwhile: that has its TLBs flushed, and what is marked here is one that stands.
+ */
+EXPORTED void x86_stl_phys_notdirty_x86_64(void *cpu, uint64_t gpa, uint32_t value);
+void x86_stl_phys_notdirty_x86_64(void *cpu, uint64_t gpa, uint32_t value)
+{
+	enum { ACCESSED = 1 << 5, DIRTY = 1 << 6 };
+	static void *unicorns;
+	struct fast_stores *stores = pv_store_fast_now();
+	uint32_t *entry, old;
+
+	if (!stores || !stores->stored || gpa >= stores->size || gpa % sizeof(*entry)) {
+		((void (*)(void *, uint64_t, uint32_t))inside_next(&unicorns, "x86_stl_phys_notdirty_x86_64"))(cpu, gpa, value);
+		return;
+	}
+	entry = (uint32_t *)(void *)(stores->ram + gpa);
+	old = __atomic_load_n(entry, __ATOMIC_ACQUIRE);
+	while (!((old ^ value) & ~(uint32_t)(ACCESSED | DIRTY)))
+		if (__atomic_compare_exchange_n(entry, &old, old | value, false, __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE))
+			return;
 }

@@ -22,6 +22,11 @@ struct fast_stores {
 	uint8_t *ram;
 	uint64_t size; /* bytes */
 	const uint64_t *code_lines; /* a word a page, a bit each. When the first of a page is set, the TLB must be flushed */
+	/* What other processes do with RAM; NULL: nobody does. `stored` is called behind a store to a line of code, `stores` in
+	 * front of one, in the midst of an instruction; `lines` are then others', too. */
+	void (*stored)(void *owner, uint64_t offset, unsigned size);
+	void (*stores)(void *owner, uint64_t offset, unsigned size);
+	void *owner;
 	uint64_t done; /* stores that came here and were not left to Unicorn: of most pages the first alone comes here */
 };
 

@@ -173,11 +173,10 @@ static void translated(struct translation *translation, unsigned bytes)
 	}
 }
 
-static int plan(struct translation *translation, uint64_t address, uintptr_t code, int most)
+static int look_at(struct translation *translation, uint64_t address, uintptr_t code, int most, struct look *look)
 {
 	struct native *native = native_of(translation);
 	struct shown *shown = &translation->shown;
-	struct look look = { .have = 0 };
 	unsigned at = 0;
 	int n = 0;
 
@@ -189,14 +188,14 @@ static int plan(struct translation *translation, uint64_t address, uintptr_t cod
 		struct x86_insn insn;
 		bool ends;
 
-		look_ahead(&look, translation->env, address, at + X86_MAX_LENGTH);
-		x86_decode(&native->model, look.bytes + at, look.have - at < X86_MAX_LENGTH ? look.have - at : X86_MAX_LENGTH, &insn);
+		look_ahead(look, translation->env, address, at + X86_MAX_LENGTH);
+		x86_decode(&native->model, look->bytes + at, look->have - at < X86_MAX_LENGTH ? look->have - at : X86_MAX_LENGTH, &insn);
 		if (insn.verdict == X86_SHORT && n)
 			return n; /* it begins another block: what comes before it is executed, whatever the next page is */
 		if (insn.verdict == X86_SHORT)
-			look.have = look_across(&look, native, address, &insn);
-		memcpy(shown->bytes + at, look.bytes + at, X86_MAX_LENGTH);
-		if (!plan_instruction(native, &insn, look.bytes + at, address + at, shown->bytes + at, &ends))
+			look->have = look_across(look, native, address, &insn);
+		memcpy(shown->bytes + at, look->bytes + at, X86_MAX_LENGTH);
+		if (!plan_instruction(native, &insn, look->bytes + at, address + at, shown->bytes + at, &ends))
 			return n ? n : most;
 		n++;
 		at += insn.verdict == X86_GP ? (unsigned)NATIVE_TOO_LONG : insn.length;
@@ -204,6 +203,36 @@ static int plan(struct translation *translation, uint64_t address, uintptr_t cod
 		if (ends_block(&insn))
 			return ends ? n : most;
 	}
+	return n;
+}
+
+/* Other vCPUs, whose stores may change it meanwhile, are told that it is read; then it is read again. */
+static bool changes(struct native *native, uint64_t address, const struct look *look)
+{
+	struct shown *shown = &native->translation.shown;
+	struct cpu *cpu = native->cpu;
+	unsigned size = shown->size, same = 0;
+
+	if (!cpu->share.map || !size)
+		return false;
+	code_mark(&cpu->code, cpu->uc, &cpu->stores, address, size);
+	shown->size = 0; /* what is fetched is what is there */
+	while (same < size && pv_translate_fetch(native->translation.env, address + same) == look->bytes[same])
+		same++;
+	shown->size = size;
+	return same < size;
+}
+
+static int plan(struct translation *translation, uint64_t address, uintptr_t code, int most)
+{
+	struct native *native = native_of(translation);
+	struct look look;
+	int n;
+
+	do {
+		look.have = 0;
+		n = look_at(translation, address, code, most, &look);
+	} while (changes(native, address, &look));
 	return n;
 }
 

@@ -25,6 +25,8 @@ static void ring(void *owner, uint32_t vcpu)
 {
 	struct platform *platform = owner;
 
+	if (platform->cpu->share.laters)
+		share_tell(&platform->cpu->share); /* before it takes the interrupt */
 	clock_wake(platform->shared, platform->cpu->config.vcpu, vcpu);
 }
 

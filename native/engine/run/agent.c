@@ -37,6 +37,7 @@ int agent_create(struct pv_engine *e, char *why, uint64_t why_size)
 	config.oracle = 0;
 	config.core = -1;
 	config.platform = NULL;
+	config.code_map = NULL;
 	ret = engine_create(&config, &e->agent.engine, why, why_size);
 	if (ret)
 		return ret;

@@ -76,6 +76,8 @@ static bool attend(struct pv_engine *e, uint64_t address)
 		__builtin_ia32_mfence();
 	cpu->count.attend &= ATTEND_BOUNDARY;
 	count_fold(cpu);
+	if ((what & (ATTEND_RING | ATTEND_SPACE)) && share_is_changed(&cpu->share))
+		count_attend(cpu, ATTEND_CODE);
 	if ((what & ATTEND_RING) && !look_at_ring(e))
 		return false;
 	if ((what & ATTEND_SPACE) && parallel_gives_up(&cpu->parallel, cpu->uc, &cpu->stores))

@@ -96,9 +96,26 @@ static void leave_to_flush(struct pv_engine *e, uint64_t rip)
 	uc_emu_stop(e->cpu.uc);
 }
 
+/* As leave_to_flush(), if there is anything to be dropped. */
+static bool attend_code(struct pv_engine *e, uint64_t rip)
+{
+	e->cpu.count.attend &= ~(uint32_t)ATTEND_CODE;
+	share_tell(&e->cpu.share);
+	if (!share_is_changed(&e->cpu.share))
+		return true;
+	count_leave_block(&e->cpu, rip);
+	e->boundary.heed = true;
+	uc_emu_stop(e->cpu.uc);
+	return false;
+}
+
 /* Something may have been left for the vCPU. False: it was an INIT. */
 static bool attend_nudge(struct pv_engine *e, uint64_t rip)
 {
+	if (e->cpu.share.map) {
+		share_look(&e->cpu.share, e->cpu.uc);
+		count_attend(&e->cpu, ATTEND_CODE);
+	}
 	platform_run(&e->platform, rip);
 	if (!platform_is_reset(&e->platform))
 		return true;
@@ -124,6 +141,8 @@ bool boundary_attend(struct pv_engine *e, uint64_t rip, bool in_block)
 		if (platform_is_there(&e->platform) && !attend_nudge(e, rip))
 			return false;
 	}
+	if ((e->cpu.count.attend & ATTEND_CODE) && in_block && !attend_code(e, rip))
+		return false;
 	if (e->cpu.count.attend & ATTEND_TIMER)
 		attend_timer(e, rip);
 	if ((e->cpu.count.attend & ATTEND_ALARM) && !attend_alarm(e, rip, in_block))

@@ -13,6 +13,7 @@ struct pv_engine;
 struct boundary {
 	uint64_t overflowed_at; /* instructions retired by the PV_EXIT_OVERFLOW that left its alarm as it was */
 	bool flush;             /* drop translated code before going on */
+	bool heed;              /* others' changes of code, before going on */
 	bool reset;             /* by an INIT: wait for the STARTUP */
 };
 

@@ -30,6 +30,8 @@
 #include "engine/unicorn/registers.h"
 #include "engine/unicorn/stores.h"
 
+enum { PAGE = 4096 };
+
 /* Unicorn takes callbacks as void pointers. */
 static int hook(uc_engine *uc, int type, void *callback, void *data, uint64_t begin, uint64_t end)
 {
@@ -80,20 +82,20 @@ static int set_hooks(struct pv_engine *e)
 /* What is found out about Unicorn by executing something, on a page of its own, before there is guest RAM. */
 static int try_out(struct pv_engine *e)
 {
-	enum { PAGE = 0x1000, BYTES = 4096 };
+	enum { AT = 0x1000, BYTES = 4096 };
 	const struct stores_ram ram = { e->cpu.config.ram, e->cpu.config.ram_size, e->cpu.code.lines };
 	int ret;
 
-	if (uc_mem_map(e->cpu.uc, PAGE, BYTES, UC_PROT_ALL))
+	if (uc_mem_map(e->cpu.uc, AT, BYTES, UC_PROT_ALL))
 		return -ENOMEM;
-	ret = blocks_calibrate(e->cpu.uc, PAGE);
+	ret = blocks_calibrate(e->cpu.uc, AT);
 	if (!ret)
-		ret = system_calibrate(e->cpu.uc, PAGE);
+		ret = system_calibrate(e->cpu.uc, AT);
 	if (!ret && e->cpu.config.lock == PV_LOCK_IN_BLOCK && e->cpu.config.hook == PV_ENGINE_COUNT)
-		parallel_calibrate(&e->cpu.parallel, e->cpu.uc, PAGE);
+		parallel_calibrate(&e->cpu.parallel, e->cpu.uc, AT);
 	if (!ret && e->cpu.config.stores == PV_STORE_FAST && e->cpu.config.hook == PV_ENGINE_COUNT)
-		stores_calibrate(&e->cpu.stores, e->cpu.uc, PAGE, &ram);
-	return uc_mem_unmap(e->cpu.uc, PAGE, BYTES) && !ret ? -ENOMEM : ret;
+		stores_calibrate(&e->cpu.stores, e->cpu.uc, AT, &ram);
+	return uc_mem_unmap(e->cpu.uc, AT, BYTES) && !ret ? -ENOMEM : ret;
 }
 
 /* Whether there may be memory that is written and executed. Where not, Unicorn ends the process without a word to us. */
@@ -108,6 +110,32 @@ static int try_code_memory(uint64_t bytes, const char **why)
 	}
 	munmap(code, bytes);
 	return 0;
+}
+
+/* Other vCPUs translate the same RAM. */
+static void share_ram(struct pv_engine *e)
+{
+	const struct pv_engine_config *config = &e->cpu.config;
+
+	e->cpu.share = (struct share){ .page = config->page, .ipi = config->platform->ipi, .vcpu = config->vcpu };
+	share_create(&e->cpu.share, config->code_map, (config->ram_size + PAGE - 1) / PAGE);
+}
+
+static void stored(void *owner, uint64_t offset, unsigned size)
+{
+	struct pv_engine *e = owner;
+
+	share_stored(&e->cpu.share, offset, size);
+}
+
+/* In the midst of an instruction: it is told between two blocks. */
+static void stores(void *owner, uint64_t offset, unsigned size)
+{
+	struct pv_engine *e = owner;
+
+	share_stores(&e->cpu.share, offset, size);
+	if (e->cpu.share.laters)
+		count_attend(&e->cpu, ATTEND_CODE);
 }
 
 static int open_unicorn(struct pv_engine *e)
@@ -135,6 +163,9 @@ static int open_unicorn(struct pv_engine *e)
 	ret = set_hooks(e);
 	parallel_choose(&e->cpu.parallel, e->cpu.uc, e->cpu.hooks.memory);
 	stores_choose(&e->cpu.stores, e->cpu.hooks.memory);
+	if (e->cpu.config.code_map &&
+	    !stores_share(&e->cpu.stores, &(struct fast_stores){ .stored = stored, .stores = stores, .owner = e }))
+		return -EOPNOTSUPP;
 	return ret;
 }
 
@@ -180,7 +211,9 @@ int engine_create(const struct pv_engine_config *config, struct pv_engine **ret,
 		return err;
 	}
 	decode_create(&e->cpu.decode, &e->cpu.parallel, config->lock == PV_LOCK_LEFT);
-	err = code_create(&e->cpu.code, config->ram_size);
+	if (config->code_map)
+		share_ram(e);
+	err = code_create(&e->cpu.code, config->ram_size, config->code_map ? &e->cpu.share : NULL);
 	if (!err)
 		err = open_unicorn(e);
 	if (err) {

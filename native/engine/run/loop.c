@@ -42,6 +42,12 @@ void loop_go_on(struct pv_engine *e)
 			startup_wait(e);
 			continue;
 		}
+		if (e->boundary.heed) {
+			e->boundary.heed = false;
+			e->cpu.count.current = NULL;
+			share_heed(&e->cpu.share, e->cpu.uc);
+			continue;
+		}
 		if (e->boundary.flush) {
 			e->boundary.flush = false;
 			hooks_change(&e->cpu);
@@ -55,7 +61,7 @@ void loop_go_on(struct pv_engine *e)
 		before = system_enter(&e->system);
 		err = uc_emu_start(e->cpu.uc, reg_get(e->cpu.uc, UC_X86_REG_RIP), 0, 0, 0);
 		system_leave(before);
-		if (!e->cpu.stop && !e->boundary.flush && !e->boundary.reset)
+		if (!e->cpu.stop && !e->boundary.flush && !e->boundary.reset && !e->boundary.heed)
 			came_back(e, err);
 	}
 }

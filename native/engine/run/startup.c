@@ -17,7 +17,11 @@ void startup_wait(struct pv_engine *e)
 	while (!platform_starts(&e->platform, &vector)) {
 		if (e->cpu.stop || !vmexit_kick(e, reg_get(e->cpu.uc, UC_X86_REG_RIP), false))
 			return;
+		if (e->cpu.share.map)
+			share_leave(&e->cpu.share);
 		platform_wait(&e->platform);
+		if (e->cpu.share.map)
+			share_return(&e->cpu.share, e->cpu.uc);
 	}
 	nmi_abandon(&e->nmi, &e->cpu);
 	e->cpu.count.attend &= ATTEND_FLUSH;

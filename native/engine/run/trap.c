@@ -148,6 +148,7 @@ static void trap_locked(struct pv_engine *e, const struct trap *trap)
 	lockop_execute(&trap->locked, memory, &regs);
 	registers_write(cpu->uc, &trap->locked, &regs);
 	drop_code(cpu, address, &gpa, width);
+	code_stored(&cpu->code, &gpa);
 	if (e->system.calls.watches)
 		debug_touched(&e->system, address, width, true);
 	if (cpu->hooks.memory) {

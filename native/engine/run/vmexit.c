@@ -78,8 +78,12 @@ static bool hand_over(struct pv_engine *e, enum pv_exit_reason reason, uint64_t 
 		oracle_compare(&e->cpu);
 	run->exit_reason = reason;
 	run->stores_short = counted(e)->cpu.stores.fast.done;
+	if (counted(e)->cpu.share.map)
+		share_leave(&counted(e)->cpu.share);
 	if (handover_exit(run, e->cpu.config.page) != PV_HANDED)
 		return false;
+	if (counted(e)->cpu.share.map)
+		share_return(&counted(e)->cpu.share, counted(e)->cpu.uc);
 	left = e->cpu.count.tsc_start;
 	e->cpu.count.tsc_start = counted(e)->cpu.count.tsc_start = __rdtsc();
 	if (reason != PV_EXIT_HLT)
@@ -239,7 +243,11 @@ static bool sleeps(struct pv_engine *e, uint64_t rip)
 				return true;
 			platform_run(&e->platform, rip);
 		} else {
+			if (e->cpu.share.map)
+				share_leave(&e->cpu.share);
 			platform_sleep(&e->platform, rip, interruptible);
+			if (e->cpu.share.map)
+				share_return(&e->cpu.share, e->cpu.uc);
 		}
 	}
 	count_attend(&e->cpu, ATTEND_INJECT);
@@ -342,7 +350,9 @@ int on_cpuid(uc_engine *uc, void *data)
 
 	count_penalty(&e->cpu, PV_CYCLES_VM_EXIT);
 	__builtin_ia32_mfence();
-	if (e->cpu.config.page->vcpus > 1 && e->cpu.config.hook == PV_ENGINE_COUNT)
+	if (share_is_changed(&e->cpu.share))
+		count_attend(&e->cpu, ATTEND_CODE);
+	if (!e->cpu.share.map && e->cpu.config.page->vcpus > 1 && e->cpu.config.hook == PV_ENGINE_COUNT)
 		count_attend(&e->cpu, ATTEND_FLUSH);
 	cpuid_answer(&e->cpu, e->system.calls.xcr0, (uint32_t)reg_get(uc, UC_X86_REG_RAX), (uint32_t)reg_get(uc, UC_X86_REG_RCX),
 		     out);

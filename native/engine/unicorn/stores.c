@@ -135,6 +135,16 @@ void stores_calibrate(struct stores *stores, uc_engine *uc, uint64_t page, const
 	};
 }
 
+bool stores_share(struct stores *stores, const struct fast_stores *with)
+{
+	if (!stores->able)
+		return false;
+	stores->fast.stored = with->stored;
+	stores->fast.stores = with->stores;
+	stores->fast.owner = with->owner;
+	return true;
+}
+
 void stores_choose(struct stores *stores, bool accesses_hooked)
 {
 	stores->fast.on = stores->able && !accesses_hooked;

@@ -24,6 +24,8 @@ struct stores_ram {
 
 /* Finds out, on this page and the next two, whether stores can go the short way. */
 void stores_calibrate(struct stores *stores, uc_engine *uc, uint64_t page, const struct stores_ram *ram);
+/* Other processes have to know of stores: as in struct fast_stores. False: they cannot be told. */
+bool stores_share(struct stores *stores, const struct fast_stores *with);
 /* As parallel_choose(). */
 void stores_choose(struct stores *stores, bool accesses_hooked);
 void stores_destroy(struct stores *stores);

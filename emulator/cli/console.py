@@ -59,8 +59,8 @@ class Keys(io.RawIOBase):
 
 
 class Script(io.RawIOBase):
-    """stdin, as a pipe or a file: at its end a ^D. Behind a line that has no end there are three: one hands it over, one
-    is its end, and a shell that has executed it wants to hear of the end once more.
+    """stdin, as a pipe or a file: at its end a ^D. Behind a line that has no end there are three: one hands it over,
+    one is its end, and a shell that has executed it wants to hear of the end once more.
     """
 
     def __init__(self, fd: int) -> None:

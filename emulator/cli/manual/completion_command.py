@@ -17,7 +17,7 @@ from emulator.races.model.bounds import DEFECTS
 from emulator.terminal.parser import Parser
 from emulator.vm.machine import CHOICES, FAULTS
 
-_FILES = ("FILE", "JOURNAL", "SOURCE", "OLD", "NEW")
+_FILES = ("FILE", "JOURNAL", "KERNEL", "SOURCE", "OLD", "NEW")
 #: What the options of these names take, whichever command has them.
 _VALUES = {
     **{f"--{name}": [each for each in choices if each] for name, choices in CHOICES.items()},

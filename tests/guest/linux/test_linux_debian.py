@@ -11,6 +11,7 @@ import select
 import subprocess
 import termios
 import time
+from pathlib import Path
 
 import pytest
 from commands import PVPERF, pvperf
@@ -31,9 +32,21 @@ def linux(*words: object, **options: object) -> subprocess.CompletedProcess[str]
 
 
 def test_a_command_is_all_that_is_heard_of() -> None:
-    done = linux("--", "sh", "-c", "uname -sr; exit 5")
-    assert (done.stdout, done.stderr) == (f"Linux {KERNEL.resolve().name.removeprefix('vmlinuz-')}\n", "")
+    done = linux("--", "sh", "-c", "uname -sr; nproc; exit 5")
+    release = KERNEL.resolve().name.removeprefix("vmlinuz-")
+    assert (done.stdout, done.stderr) == (f"Linux {release}\n1\n", "")
     assert done.returncode == 5
+
+
+def test_files_are_added_for_a_program(tmp_path: Path) -> None:
+    """A script of this system, which is run where it lies."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "text").write_text("of this system\n")
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\npwd\ncat $1\n")
+    program.chmod(0o755)
+    done = linux("--add", program, "--add", tmp_path / "folder", "--", "./program", "folder/text")
+    assert (done.stdout, done.stderr, done.returncode) == ("/root\nof this system\n", "", 0)
 
 
 def test_a_script_is_fed_by_a_pipe_and_its_end_is_the_end() -> None:

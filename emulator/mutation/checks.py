@@ -66,9 +66,7 @@ _MODELS = Check("tests of the models", _VM, _pytest("tests/engine/test_models.py
 _STAT = Check(
     "tests of stat", _VM, _pytest("tests/vm/test_machine.py", "-k", "counts or halted or kick or console_comes")
 )
-_INTERVALS = Check(
-    "tests of intervals", _VM, _pytest("tests/vm/test_intervals.py", "-k", "add_up or halted"), hangs=45
-)
+_INTERVALS = Check("tests of intervals", _VM, _pytest("tests/vm/test_intervals.py", "-k", "add_up or halted"), hangs=45)
 
 CHAINS = {
     "core": [_CORE_TESTS, _WAKES, _EXPLORE, _FIRST, _STAT, _INTERVALS, _REPORTS, _SAMPLING, _STRESS],

@@ -80,7 +80,6 @@ CASES = [
     Case("hostile", 4, ("count=25000", "seed=2"), slow=True),
     Case("lockforms", 4, ("count=100",)),
     Case("lockforms", 4, ("count=10000", "place=aligned")),  # the others leave the block for good, once not aligned
-    Case("lockforms", 4, ("count=50000", "place=aligned"), slow=True),
     Case("lockforms", 4, ("count=200000", "place=aligned", "width=64"), slow=True),
     Case("lockforms", 4, ("count=1000000", "place=aligned"), soak=True),
     Case("lockforms", 4, ("count=20000",), soak=True),  # some hosts take 50 us for an operation across two lines

@@ -319,11 +319,10 @@ def test_shrinking_blurs_no_events() -> None:
     assert small.program == Program.parse(["open 1", "open 2"])
 
 
-@pytest.mark.parametrize(
-    "nmi", ["trylock", *(pytest.param(nmi, marks=pytest.mark.soak) for nmi in ("deferred", "lockless"))]
-)
+@pytest.mark.soak
+@pytest.mark.parametrize("nmi", ["trylock", "deferred", "lockless"])
 def test_canaries_are_found_shrunk_and_replayed(nmi: str) -> None:
-    """With another seed than that of the table, which has each canary on a machine that it takes."""
+    """With another seed than that of test_every_canary_in_one_table, which has each on a machine that it takes."""
     lengths, preemptions = [], []
     for name in canaries_of(Setup(nmi=nmi)):
         caught = catch(name, Setup(nmi=nmi), seed=3, seconds=20)

@@ -122,8 +122,8 @@ void pv_stop_counting(struct perf_event *event)
 }
 
 /*
- * The host retracts the NMI of an event that is disabled, but not its overflows. What crosses the
- * period last does so in this driver, if it counts the kernel.
+ * The host retracts the NMI of an event that is disabled, but not its overflows: what no NMI has
+ * told of yet is in the word now.
  */
 static void take_last_overflows(struct perf_event *event)
 {

@@ -60,6 +60,8 @@ CASES = [
     Case("halt", 1),
     Case("halt", 4),
     Case("closed", 4),
+    Case("x87"),
+    Case("x87", 1, (), {"oracle": True}),
     Case("debug"),
     Case("debug", 1, (), {"oracle": True}),
     Case("cpuid", 3),

@@ -228,6 +228,7 @@ class _Launch(NamedTuple):
     measure_memory: bool
     recording: Recording | None
     interval_ns: int
+    paced: bool
 
 
 class Machine:
@@ -352,7 +353,8 @@ class Machine:
 
             initrd: of Linux alone: the file of which it unpacks its first file system, or several in their order.
             append: of Linux alone: options of the kernel, behind those that pvperf gives it, which they may override.
-            console_input: of Linux alone: an open file, pipe or socket with what is typed on its console. See type().
+            console_input: of Linux alone: an open file, pipe or socket with what is typed on its console. See type(). In front
+                of a terminal what the guest sleeps takes its time; else it passes at once.
 
         What a callback raises ends the VM and comes out here. In any case no process is left.
 
@@ -385,6 +387,7 @@ class Machine:
             measure_memory,
             recording,
             interval_ns(interval, wanted=intervals is not None, counted=bool(chosen)),
+            paced=console_input is not None and os.isatty(console_input.fileno()),
         )
         output, tracing = _Output(console), _Tracing(trace, names(trace_kinds, "trace_kinds"))
         passed = Intervals(intervals, chosen)
@@ -445,11 +448,11 @@ class Machine:
                 initrds.append(open_initrd(path))
                 held.callback(os.close, initrds[-1])
             line = kernel_line(launch.append, launch.words)
-            return {"image": None, "linux": LinuxGuest(kernel, tuple(initrds)), "command_line": line}
+            return {"image": None, "paced": launch.paced, "linux": LinuxGuest(kernel, tuple(initrds)), "command_line": line}
         if launch.initrds or launch.append:
             raise UsageError(f"an initrd and options of a kernel are for Linux, and guest {name!r} is no Linux kernel")
         image = elf.read_image(fd, name=name, ram_bytes=self.config.memory)
-        return {"image": image, "linux": None, "command_line": command_line(launch.words)}
+        return {"image": image, "paced": False, "linux": None, "command_line": command_line(launch.words)}
 
     @contextlib.contextmanager
     def _waking(self) -> Iterator[socket.socket]:

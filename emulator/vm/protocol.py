@@ -49,6 +49,7 @@ class Launch(NamedTuple):
     seed: int
     image: Image | None  # of a bare guest
     linux: LinuxGuest | None  # one of the two
+    paced: bool  # what it sleeps takes its time
     command_line: bytes
     attrs: tuple[Attr, ...]
     measure_memory: bool

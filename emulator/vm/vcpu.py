@@ -66,6 +66,7 @@ def _run(index: int, launch: Launch, segment: tuple[mmap.mmap, int], boot: Boot)
         if shares_code(launch):
             config.code_map = ffi.cast("struct pv_code_map *", shared + lib.PV_PLATFORM_BYTES)
         shared += platform_bytes(lib, launch)
+        config.paced = launch.paced
     config.ram = shared
     config.ram_size = boot.ram_bytes
     config.agent_bytes = launch.ram_bytes - boot.ram_bytes

@@ -161,6 +161,22 @@ void handover_wait_doorbell(struct pv_bell *bell, const struct pv_vm_page *vm)
 	sleep_until_change(&bell->rung, 0, &bell->listens, vm);
 }
 
+uint64_t handover_wait_doorbell_for(struct pv_bell *bell, const struct pv_vm_page *vm, uint64_t ns)
+{
+	uint64_t start = now_ns(), waited = 0;
+
+	__atomic_store_n(&bell->listens, 1, __ATOMIC_SEQ_CST);
+	while (waited < ns && !__atomic_load_n(&bell->rung, __ATOMIC_SEQ_CST) && !is_over(vm)) {
+		uint64_t left = ns - waited < PV_RECHECK_NS ? ns - waited : PV_RECHECK_NS;
+		struct timespec most = { .tv_nsec = (long)left };
+
+		syscall(SYS_futex, &bell->rung, FUTEX_WAIT, 0, &most, NULL, 0);
+		waited = now_ns() - start;
+	}
+	__atomic_store_n(&bell->listens, 0, __ATOMIC_SEQ_CST);
+	return waited < ns ? waited : ns;
+}
+
 int handover_doorbell(const struct pv_bell *bell)
 {
 	return __atomic_load_n(&bell->rung, __ATOMIC_RELAXED) != 0;

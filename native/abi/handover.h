@@ -37,6 +37,8 @@ void handover_nudge(struct pv_bell *bell);
 uint32_t handover_take_doorbell(struct pv_bell *bell);
 /* vCPU process: waits until there is one, or the VM is over. */
 void handover_wait_doorbell(struct pv_bell *bell, const struct pv_vm_page *vm);
+/* The same, for so many ns at most; how long it has waited. */
+uint64_t handover_wait_doorbell_for(struct pv_bell *bell, const struct pv_vm_page *vm, uint64_t ns);
 /* vCPU process: is there one? A plain load. */
 int handover_doorbell(const struct pv_bell *bell);
 

@@ -46,6 +46,7 @@ struct pv_engine_config {
 	const struct pv_vm_page *page;
 	struct pv_platform *platform; /* NULL: a bare guest, which has none */
 	struct pv_code_map *code_map; /* of a platform with several vCPUs */
+	uint32_t paced;               /* 1: what a platform sleeps takes its time, as somebody sits in front of it */
 	uint32_t vcpu;
 	uint32_t hook;         /* enum pv_engine_hook */
 	uint32_t lock;         /* enum pv_engine_lock */

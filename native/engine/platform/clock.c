@@ -92,7 +92,7 @@ uint64_t clock_tick(struct pv_platform *platform, uint32_t vcpus, uint32_t self,
 }
 
 /* Lock held. */
-static void sleep(struct pv_platform *platform, uint32_t vcpus, uint32_t self, uint64_t deadline)
+static void sleep(struct pv_platform *platform, uint32_t vcpus, uint32_t self, uint64_t deadline, bool paced)
 {
 	struct pv_ipi *ipi = &platform->ipi[self];
 	uint64_t next;
@@ -102,15 +102,15 @@ static void sleep(struct pv_platform *platform, uint32_t vcpus, uint32_t self, u
 	platform->clock.awake--;
 	next = earliest(platform, vcpus);
 	__atomic_store_n(&platform->clock.next, next, __ATOMIC_RELEASE);
-	if (!platform->clock.awake && next != NEVER)
+	if (!platform->clock.awake && next != NEVER && !paced)
 		wake_due(platform, vcpus, clock_now(platform, next));
 }
 
-void clock_fall_asleep(struct pv_platform *platform, uint32_t vcpus, uint32_t self, uint64_t deadline)
+void clock_fall_asleep(struct pv_platform *platform, uint32_t vcpus, uint32_t self, uint64_t deadline, bool paced)
 {
 	lock(platform, self);
 	if (!handover_doorbell(&platform->ipi[self].bell)) /* something was left for it meanwhile */
-		sleep(platform, vcpus, self, deadline);
+		sleep(platform, vcpus, self, deadline, paced);
 	unlock(platform);
 }
 
@@ -118,7 +118,25 @@ void clock_stop(struct pv_platform *platform, uint32_t vcpus, uint32_t self)
 {
 	lock(platform, self);
 	if (platform->ipi[self].awake)
-		sleep(platform, vcpus, self, NEVER);
+		sleep(platform, vcpus, self, NEVER, false);
+	unlock(platform);
+}
+
+uint64_t clock_idle(const struct pv_platform *platform)
+{
+	uint64_t next = __atomic_load_n(&platform->clock.next, __ATOMIC_ACQUIRE);
+	uint64_t now = __atomic_load_n(&platform->clock.now, __ATOMIC_ACQUIRE);
+
+	if (__atomic_load_n(&platform->clock.awake, __ATOMIC_ACQUIRE))
+		return 0;
+	return next == NEVER ? NEVER : next > now ? next - now : 1;
+}
+
+void clock_pass(struct pv_platform *platform, uint32_t vcpus, uint32_t self, uint64_t now)
+{
+	lock(platform, self);
+	if (!platform->clock.awake)
+		wake_due(platform, vcpus, clock_now(platform, now));
 	unlock(platform);
 }
 

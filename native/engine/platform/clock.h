@@ -19,8 +19,12 @@ uint64_t clock_now(struct pv_platform *platform, uint64_t local);
 /* The same; who is due by then is woken. */
 uint64_t clock_tick(struct pv_platform *platform, uint32_t vcpus, uint32_t self, uint64_t local);
 
-/* `self` has nothing to do until `deadline`. */
-void clock_fall_asleep(struct pv_platform *platform, uint32_t vcpus, uint32_t self, uint64_t deadline);
+/* `self` has nothing to do until `deadline`. With nobody awake the clock goes on at once, unless it is `paced`. */
+void clock_fall_asleep(struct pv_platform *platform, uint32_t vcpus, uint32_t self, uint64_t deadline, bool paced);
+/* How many ns the clock is to be given, with nobody awake, until something is due; 0: somebody is. UINT64_MAX: nothing is. */
+uint64_t clock_idle(const struct pv_platform *platform);
+/* With nobody awake the clock has come to `now`, which is not behind what is due. */
+void clock_pass(struct pv_platform *platform, uint32_t vcpus, uint32_t self, uint64_t now);
 /* The same, until it gets a STARTUP, whatever else is left for it. */
 void clock_stop(struct pv_platform *platform, uint32_t vcpus, uint32_t self);
 bool clock_is_asleep(const struct pv_platform *platform, uint32_t self);

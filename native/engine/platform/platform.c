@@ -261,34 +261,58 @@ enum devices_exit platform_out(struct platform *platform, uint64_t rip, uint16_t
 	return ret;
 }
 
-static bool sleep_alone(struct platform *platform, uint64_t rip)
+static void wait_doorbell(const struct platform *platform)
 {
-	uint64_t now = local(platform, rip), at = next(platform);
+	handover_wait_doorbell(platform->cpu->bell, platform->cpu->config.page);
+}
 
-	if (at == UINT64_MAX)
-		return false;
-	if (at > now)
-		platform->slept += at - now;
-	run_at(platform, at > now ? at : now);
-	return true;
+/* Whoever sits in front of it waits, too. How much of it has passed when something comes in between. */
+static uint64_t let_pass(const struct platform *platform, uint64_t ns)
+{
+	return handover_wait_doorbell_for(platform->cpu->bell, platform->cpu->config.page, ns);
+}
+
+static void sleep_alone(struct platform *platform, uint64_t rip)
+{
+	uint64_t now = local(platform, rip), at = next(platform), left = at > now ? at - now : 0;
+
+	if (at == UINT64_MAX) {
+		wait_doorbell(platform);
+		return;
+	}
+	if (platform->cpu->config.paced)
+		left = let_pass(platform, left);
+	platform->slept += left;
+	run_at(platform, now + left);
+}
+
+static void sleep_among_others(struct platform *platform, uint64_t rip, bool interruptible)
+{
+	const struct pv_engine_config *config = &platform->cpu->config;
+	struct pv_platform *shared = platform->shared;
+	uint64_t idle, now;
+
+	clock_fall_asleep(shared, config->page->vcpus, config->vcpu, interruptible ? next(platform) : UINT64_MAX, config->paced);
+	while (clock_is_asleep(shared, config->vcpu) && !handover_doorbell(platform->cpu->bell) &&
+	       !__atomic_load_n(&config->page->ended, __ATOMIC_ACQUIRE)) {
+		now = clock_now(shared, 0);
+		idle = config->paced ? clock_idle(shared) : 0;
+		if (idle && idle != UINT64_MAX)
+			clock_pass(shared, config->page->vcpus, config->vcpu, now + let_pass(platform, idle));
+		else
+			wait_doorbell(platform);
+	}
+	clock_wake_up(shared, config->vcpu);
+	catch_up(platform, platform_now(platform, rip), local(platform, rip), 0);
+	platform_run(platform, rip);
 }
 
 void platform_sleep(struct platform *platform, uint64_t rip, bool interruptible)
 {
-	const struct pv_engine_config *config = &platform->cpu->config;
-
-	if (is_alone(platform)) {
-		if (!sleep_alone(platform, rip))
-			handover_wait_doorbell(platform->cpu->bell, config->page);
-		return;
-	}
-	clock_fall_asleep(platform->shared, config->page->vcpus, config->vcpu, interruptible ? next(platform) : UINT64_MAX);
-	while (clock_is_asleep(platform->shared, config->vcpu) && !handover_doorbell(platform->cpu->bell) &&
-	       !__atomic_load_n(&config->page->ended, __ATOMIC_ACQUIRE))
-		handover_wait_doorbell(platform->cpu->bell, config->page);
-	clock_wake_up(platform->shared, config->vcpu);
-	catch_up(platform, platform_now(platform, rip), local(platform, rip), 0);
-	platform_run(platform, rip);
+	if (is_alone(platform))
+		sleep_alone(platform, rip);
+	else
+		sleep_among_others(platform, rip, interruptible);
 }
 
 void platform_wait(struct platform *platform)

@@ -147,7 +147,7 @@ class FakeHost:
             result = self._serve(bits, ring, jump)
         finally:
             self._page.ended = 1  # to one that hangs; the others have stopped
-            self.run_page.doorbell = 1
+            self.run_page.bell.rung = self.lib.PV_BELL_HOST
             thread.join(PATIENCE_S)
         assert not thread.is_alive()
         assert self._error == 0
@@ -184,7 +184,7 @@ class FakeHost:
         run.jump.rip, run.jump.rsp, run.jump.gdt, run.jump.page_table = CODE, STACK, GDT, TABLES
         before: dict[str, tuple[int, int]] = {}
         while True:
-            run.doorbell = ring
+            run.bell.rung = lib.PV_BELL_HOST if ring else 0
             self._enter(seen)
             seen = self._wait(seen)
             text = self.ffi.string(run.text).decode()

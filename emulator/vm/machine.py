@@ -353,8 +353,8 @@ class Machine:
 
             initrd: of Linux alone: the file of which it unpacks its first file system, or several in their order.
             append: of Linux alone: options of the kernel, behind those that pvperf gives it, which they may override.
-            console_input: of Linux alone: an open file, pipe or socket with what is typed on its console. See type(). In front
-                of a terminal what the guest sleeps takes its time; else it passes at once.
+            console_input: of Linux alone: an open file, pipe or socket with what is typed on its console. See type().
+                In front of a terminal what the guest sleeps takes its time; else it passes at once.
 
         What a callback raises ends the VM and comes out here. In any case no process is left.
 
@@ -448,7 +448,8 @@ class Machine:
                 initrds.append(open_initrd(path))
                 held.callback(os.close, initrds[-1])
             line = kernel_line(launch.append, launch.words)
-            return {"image": None, "paced": launch.paced, "linux": LinuxGuest(kernel, tuple(initrds)), "command_line": line}
+            linux = LinuxGuest(kernel, tuple(initrds))
+            return {"image": None, "paced": launch.paced, "linux": linux, "command_line": line}
         if launch.initrds or launch.append:
             raise UsageError(f"an initrd and options of a kernel are for Linux, and guest {name!r} is no Linux kernel")
         image = elf.read_image(fd, name=name, ram_bytes=self.config.memory)

@@ -12,11 +12,11 @@ _PAGE = 4096
 
 def shares_code(launch: Launch) -> bool:
     """Do several vCPUs tell each other what of RAM they have translated?"""
-    return launch.linux and launch.vcpus > 1
+    return launch.linux is not None and launch.vcpus > 1
 
 
 def platform_bytes(lib: Any, launch: Launch) -> int:
-    """Bytes, a multiple of 4096: struct pv_platform, behind it struct pv_code_map if there is one; 0 for a bare guest."""
+    """Bytes, a multiple of 4096: struct pv_platform, and struct pv_code_map if there is one; 0 for a bare guest."""
     if not launch.linux:
         return 0
     size: int = lib.PV_PLATFORM_BYTES

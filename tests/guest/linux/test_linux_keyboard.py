@@ -173,18 +173,18 @@ def test_a_source_that_cannot_be_read_is_an_error() -> None:
 @pytest.fixture
 def line() -> tuple[Line, Any, Any]:
     core = load_core()
-    platform, run = core.ffi.new("struct pv_platform *"), core.ffi.new("struct pv_run *")
+    platform, bell = core.ffi.new("struct pv_platform *"), core.ffi.new("struct pv_bell *")
     platform.input.put = platform.input.taken = 0xFFFF_FFF0  # just before it wraps
-    return Line(core.lib, platform, run), platform, run
+    return Line(core.lib, platform, bell), platform, bell
 
 
 def test_the_guest_gets_nothing_before_it_listens(line: tuple[Line, Any, Any]) -> None:
     """A driver that begins to listen clears what has come before."""
-    to, platform, run = line
+    to, platform, bell = line
     to.add(b"early")
-    assert (to.pour(), to.busy, run.doorbell) == (0, True, 0)
+    assert (to.pour(), to.busy, bell.rung) == (0, True, 0)
     platform.devices.uart.ier = 1
-    assert (to.pour(), to.busy, run.doorbell) == (5, False, 1)
+    assert (to.pour(), to.busy, bell.rung) == (5, False, 1)
     assert to.pour() == 0
 
 

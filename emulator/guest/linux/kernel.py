@@ -131,7 +131,7 @@ def find_kernel(fd: int, *, name: str) -> Kernel | None:
     except UsageError as error:
         raise UsageError(f"kernel {name!r} {error}") from None
     except OSError as error:
-        raise cannot(f"read kernel {name!r}", error) from None
+        raise cannot(f"read guest {name!r}", error) from None
 
 
 def _bzimage(data: bytes, size: int) -> Kernel:

@@ -127,15 +127,14 @@ void pv_stop_counting(struct perf_event *event)
  */
 static void take_last_overflows(struct perf_event *event)
 {
-	struct kvm_pv_perf_event *shared = &pv_event_of(event)->shared;
-	u32 before = READ_ONCE(shared->overflows);
+	u32 n = READ_ONCE(pv_event_of(event)->shared.overflows);
 	struct pt_regs here = {};
 
-	if (!before)
+	if (!n)
 		return;
+	this_cpu_add(pv_cpu.figures.at_stop, n);
 	perf_fetch_caller_regs(&here);
 	pv_take_overflows(event, event->attr.exclude_kernel ? task_pt_regs(current) : &here);
-	this_cpu_add(pv_cpu.figures.at_stop, before - READ_ONCE(shared->overflows));
 }
 
 /* What perf throttles was stopped at an NMI. */

@@ -34,8 +34,8 @@ struct pv_figures {
 	u64 empty_nmis;      /* swallowed: see pv_nmi() */
 	u64 overflows;       /* handed to perf, in samples */
 	u64 samples;
-	u64 at_stop;         /* of these overflows, when the event was stopped */
-	u64 never_sampled;   /* overflows that their event went with, as perf throttled it */
+	u64 at_stop;         /* overflows that were taken when the event was stopped */
+	u64 never_sampled;   /* overflows too many, for which perf throttles their event */
 	u64 reopened;        /* for another period */
 	u64 refused;         /* operations that the host refused although it should not */
 };

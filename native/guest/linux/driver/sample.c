@@ -28,26 +28,21 @@ static bool sample(struct perf_event *event, struct pt_regs *regs, u64 overflows
 	return !overflow(event, &data, regs);
 }
 
-/* When perf wants it stopped, the rest goes back: the next NMI takes it, or the event's end. */
+/* What is left when perf throttles the event has no sample: that is what throttling means. */
 bool pv_take_overflows(struct perf_event *event, struct pt_regs *regs)
 {
-	atomic_t *word = (atomic_t *)&pv_event_of(event)->shared.overflows;
-	u32 n = atomic_xchg(word, 0), done = 0;
+	u32 left = atomic_xchg((atomic_t *)&pv_event_of(event)->shared.overflows, 0);
 	bool go_on = true;
 
-	if (!n)
+	if (!left)
 		return true;
 	pv_update(event);
-	if (event->attr.freq) {
-		go_on = sample(event, regs, n);
-		done = n;
-	}
-	while (go_on && done < n) {
+	if (event->attr.freq)
+		return sample(event, regs, left);
+	while (go_on && left--)
 		go_on = sample(event, regs, 1);
-		done++;
-	}
-	if (done < n)
-		atomic_add(n - done, word);
+	if (!go_on)
+		this_cpu_add(pv_cpu.figures.never_sampled, left);
 	return go_on;
 }
 
@@ -64,7 +59,9 @@ static int pv_nmi(unsigned int type, struct pt_regs *regs)
 	for (i = 0; i < pv_slots; i++) {
 		struct perf_event *event = READ_ONCE(cpu->active[i]);
 
-		if (!event || !READ_ONCE(pv_event_of(event)->shared.overflows))
+		/* What perf throttles must not be sampled before it is started again. */
+		if (!event || (event->hw.state & PERF_HES_STOPPED) ||
+		    !READ_ONCE(pv_event_of(event)->shared.overflows))
 			continue;
 		handled++;
 		if (!pv_take_overflows(event, regs)) {

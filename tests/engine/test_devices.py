@@ -35,6 +35,11 @@ TESTS = {
     "cmos": [
         *("goes_with_the_clock", "update_in_progress", "is_set", "ways_to_write_a_time", "interrupts", "alarms"),
     ],
+    "apic": [
+        *("higher_interrupts_lower", "task_priority_holds_back", "software_disable_masks", "timer_counts_down"),
+        *("deadline_is_a_time", "destinations", "illegal_vectors", "others_are_started", "reserved_bits_fault"),
+        "base_goes_by_the_manual",
+    ],
     "others": ["reset_lines", "nobody", "one_at_a_time"],
 }
 

@@ -145,7 +145,7 @@ static const struct named_test other_tests[] = {
 
 int main(int argc, char **argv)
 {
-	const struct named_test *const suites[] = { uart_tests, pic_tests, pit_tests, cmos_tests, other_tests };
+	const struct named_test *const suites[] = { uart_tests, pic_tests, pit_tests, cmos_tests, apic_tests, other_tests };
 	int ret;
 
 	pc = malloc(sizeof(*pc));

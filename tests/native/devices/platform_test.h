@@ -25,6 +25,6 @@ void pic_init(uint8_t icw4);
 int interrupted(void);
 void type(const char *text);
 
-extern const struct named_test uart_tests[], pic_tests[], pit_tests[], cmos_tests[];
+extern const struct named_test uart_tests[], pic_tests[], pit_tests[], cmos_tests[], apic_tests[];
 
 #endif

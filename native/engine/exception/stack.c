@@ -134,11 +134,19 @@ static bool decode_at(struct cpu *cpu, uint64_t rip, struct x86_insn *insn)
 	return insn->verdict == X86_OK;
 }
 
+/* LGDT, LIDT, LMSW and INVLPG, which CPL 3 may not execute whatever their operand is. */
+static bool is_privileged(const struct x86_insn *insn)
+{
+	unsigned digit = insn->modrm >> 3 & 7;
+
+	return insn->encoding == X86_LEGACY && insn->map == 1 && insn->opcode == 0x01 && (digit == 2 || digit == 3 || digit >= 6);
+}
+
 bool stack_is_to_blame(struct cpu *cpu, uint64_t rip)
 {
 	struct x86_insn insn;
 
-	if (!decode_at(cpu, rip, &insn))
+	if (!decode_at(cpu, rip, &insn) || (is_privileged(&insn) && reg_get(cpu->uc, UC_X86_REG_CS) & 3))
 		return false;
 	if (is_enter(&insn)) /* wherever in the frames it copies */
 		return true;

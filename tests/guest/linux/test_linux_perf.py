@@ -44,19 +44,19 @@ FIGURES = "for f in /sys/bus/event_source/devices/cpu/pvperf/*; do echo figure $
 
 @pytest.fixture(scope="module")
 def added(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """The driver as it is now, and the test program, for the guest."""
+    """The driver as it is now, and the test programs, for the guest."""
     missing = [
         name for name in (places.KERNEL, places.SMALL, places.HEADERS) if not (places.directory() / name).exists()
     ]
     if missing:
         pytest.skip(f"no {', '.join(missing)} in {places.directory()}: {places.FETCH}")
     folder = tmp_path_factory.mktemp("linux")
-    driver, program = folder / NAME, folder / "perf_check"
+    driver, check, fuzz = folder / NAME, folder / "perf_check", folder / "perf_fuzz"
     driver.write_bytes(build_driver(places.fetched(places.HEADERS)))
-    sources = [NATIVE / "linux/perf_check.c", NATIVE / "checks.c"]
-    flags = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-static"]
-    subprocess.run([*find_compiler(), *flags, *map(str, sources), "-o", str(program)], check=True)
-    return [driver, program]
+    for program, sources in ((check, ["linux/perf_check.c", "checks.c"]), (fuzz, ["linux/perf_fuzz.c"])):
+        flags = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-static"]
+        subprocess.run([*find_compiler(), *flags, *(NATIVE / name for name in sources), "-o", program], check=True)
+    return [driver, check, fuzz]
 
 
 def run_linux(added: list[Path], script: str, *options: str, full: bool = False) -> Ran:
@@ -117,6 +117,24 @@ def test_what_the_host_fails_at_comes_later_and_is_not_lost(options: list[str], 
     assert figures["overflows"] + figures["never_sampled"] == ran.host[OVERFLOWS] == ran.host["overflows_raised"] > 1000
     if "--fault" in options and "deferred" not in options:
         assert figures["at_stop"] > 0
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("smp", ["1", "2"])
+@pytest.mark.parametrize("seed", range(100, 200, 10))
+def test_what_is_done_at_random_leaves_nothing_behind(seed: int, smp: str, added: list[Path]) -> None:
+    """Four tasks that open, control and close events: the host fails at nothing, and has no event left in the end."""
+    script = f"./perf_fuzz {seed} 4 1500; {FIGURES}; dmesg | grep -E '[U]hhuh|[B]UG:'; rmmod pvperf_pmu"
+    ran = run_linux(added, script, "--smp", smp)
+    assert ran.status == 0, ran.output
+    assert ran.output.count("operations") == 4
+    assert not re.search("Uhhuh|BUG:", ran.output)
+    figures = ran.driver()
+    assert figures["refused"] == 0
+    assert figures["overflows"] + figures["never_sampled"] == ran.host[OVERFLOWS]
+    assert ran.host["hypercalls_open"] > ran.host["events_opened"] > 100
+    assert "events_open" not in ran.host
 
 
 @pytest.mark.timeout(300)

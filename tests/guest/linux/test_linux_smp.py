@@ -18,8 +18,8 @@ pytestmark = pytest.mark.skipif(
     not (places.directory() / places.SMALL).exists(), reason="Debian's kernel is not there: pvperf linux --fetch"
 )
 PATIENCE = 900
-#: What Linux writes of a CPU that does not come, or is not heard of.
-COMPLAINTS = "grep -E 'stal[l]|locku[p]|BU[G]:|WARNIN[G]:|Oop[s]|failed t[o]|not respondin[g]'"  # not the command line, which has this
+#: What Linux writes of a CPU that does not come, or is not heard of; written so that its command line has none of it.
+COMPLAINTS = "grep -E 'stal[l]|locku[p]|BU[G]:|WARNIN[G]:|Oop[s]|failed t[o]|not respondin[g]'"
 
 
 @pytest.fixture(scope="module")

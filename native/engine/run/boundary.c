@@ -77,7 +77,12 @@ static bool attend_inject(struct pv_engine *e, uint64_t rip, bool in_block)
 		vmexit_sent_elsewhere(e, rip, in_block);
 		return false;
 	}
-	return !nmi_deliver(&e->nmi, &e->cpu, rip, in_block) && !interrupt_deliver(e, rip, in_block);
+	if (!nmi_deliver(&e->nmi, &e->cpu, rip, in_block))
+		return !interrupt_deliver(e, rip, in_block);
+	/* What the NMI came before waits for its handler's end. */
+	if (platform_is_there(&e->platform) && platform_interrupts(&e->platform))
+		e->cpu.count.attend |= ATTEND_INJECT;
+	return false;
 }
 
 static void attend_timer(struct pv_engine *e, uint64_t rip)

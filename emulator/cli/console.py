@@ -85,6 +85,13 @@ class Script(io.RawIOBase):
         return _END_OF_FILE if self._last == b"\n" else _END_OF_FILE * 3
 
 
+def _is_nothing(fd: int) -> bool:
+    try:
+        return os.path.samestat(os.fstat(fd), os.stat(os.devnull))
+    except OSError:  # it is closed
+        return False
+
+
 class Console:
     """Use it in a `with` statement: a terminal is itself again behind it, whatever happens."""
 
@@ -104,6 +111,7 @@ class Console:
         self._before: list[Any] | None = None
         self._continued: Any = None
         self.is_terminal = os.isatty(fd)
+        self.is_nothing = _is_nothing(fd)
         self.source: io.RawIOBase | None = None
         if not self.is_terminal:
             self.source = Script(fd)

@@ -112,7 +112,9 @@ def short(command: str) -> str:
     """The same in seconds."""
     command += " close-enable --duration 1s" if command == "pvperf explore" else ""  # as with stress
     if command.startswith("pvperf stat "):  # what is recorded has to run for a while
-        command = re.sub(" matmul$", " matmul rounds=2", re.sub(" branchy$", " branchy iterations=200000", command))
+        command = re.sub(
+            " matmul$", " matmul -- rounds=2", re.sub(" branchy$", " branchy -- iterations=200000", command)
+        )
     command = command.replace("pvperf stress --duration", "pvperf stress churn --duration")  # and not each scenario
     return re.sub(r"--duration \S+", "--duration 1s --workers 2" if "campaign" in command else "--duration 1s", command)
 

@@ -86,6 +86,7 @@ class Script(io.RawIOBase):
 
 
 def _is_nothing(fd: int) -> bool:
+    """Is it /dev/null? Then there is no keyboard: its end would be typed at another moment in each boot."""
     try:
         return os.path.samestat(os.fstat(fd), os.stat(os.devnull))
     except OSError:  # it is closed
@@ -114,7 +115,7 @@ class Console:
         self.is_nothing = _is_nothing(fd)
         self.source: io.RawIOBase | None = None
         if not self.is_terminal:
-            self.source = Script(fd)
+            self.source = None if self.is_nothing else Script(fd)
         elif foreground(fd):
             self.source = Keys(fd, leave=leave, say=say)
 

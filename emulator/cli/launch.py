@@ -140,9 +140,11 @@ class Launcher:
             terminal = os.environ.get("TERM", "")
             options += [f"LINES={lines}", f"COLUMNS={columns}"] if lines and columns else []
             options += [f"TERM={terminal}"] if re.fullmatch(r"[\w.+-]{1,40}", terminal) else []
-        if console and console.source and not console.is_terminal:
-            options.append(f"PVPERF_SCRIPT={'none' if console.is_nothing else 'stdin'}")
-            self._held, console.source = (None if console.is_nothing else console.source), None
+        if console and console.is_nothing:
+            options.append("PVPERF_SCRIPT=none")
+        elif console and console.source and not console.is_terminal:
+            options.append("PVPERF_SCRIPT=stdin")
+            self._held, console.source = console.source, None
         self._arguments.kernel_append = " ".join(filter(None, (*options, self._arguments.kernel_append)))
 
     def _hear(self, data: bytes) -> None:

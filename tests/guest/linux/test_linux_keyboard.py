@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import pty
+import tempfile
 import termios
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -202,3 +203,12 @@ def test_the_ring_is_never_overrun(line: tuple[Line, Any, Any]) -> None:
             got += bytes([platform.input.bytes[platform.input.taken % RING]])
             platform.input.taken = platform.input.taken + 1 & 0xFFFF_FFFF
     assert got == whole
+
+
+def test_nothing_is_no_keyboard() -> None:
+    """Not even its end is typed, which would come at another moment in each boot; a file that is empty has an end."""
+    with open(os.devnull) as nothing, tempfile.TemporaryFile() as empty:
+        assert Console(leave=lambda: None, say=print, fd=nothing.fileno()).source is None
+        source = Console(leave=lambda: None, say=print, fd=empty.fileno()).source
+        assert source is not None
+        assert source.read() == b"\x04"

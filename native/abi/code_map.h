@@ -14,7 +14,7 @@
 enum {
 	PV_CODE_CHANGES = 8192, /* in the ring */
 	PV_CODE_MAP_BYTES_A_PAGE = 16,
-	PV_CODE_MAP_BYTES = 69632 + 4096, /* beside, for the whole */
+	PV_CODE_MAP_BYTES = 73728, /* beside, for the whole: pages */
 };
 
 struct pv_code_map {

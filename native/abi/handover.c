@@ -168,7 +168,7 @@ uint64_t handover_wait_doorbell_for(struct pv_bell *bell, const struct pv_vm_pag
 	__atomic_store_n(&bell->listens, 1, __ATOMIC_SEQ_CST);
 	while (waited < ns && !__atomic_load_n(&bell->rung, __ATOMIC_SEQ_CST) && !is_over(vm)) {
 		uint64_t left = ns - waited < PV_RECHECK_NS ? ns - waited : PV_RECHECK_NS;
-		struct timespec most = { .tv_nsec = (long)left };
+		struct timespec most = { .tv_sec = (time_t)(left / 1000000000), .tv_nsec = (long)(left % 1000000000) };
 
 		syscall(SYS_futex, &bell->rung, FUTEX_WAIT, 0, &most, NULL, 0);
 		waited = now_ns() - start;
